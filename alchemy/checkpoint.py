@@ -1,0 +1,68 @@
+"""Trees of arrays on disk, whole or not at all (orbax)."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from alchemy.errors import UserError
+
+
+def save(directory: Path, step: int, tree: Any) -> None:
+    """Write `tree` as step `step` under `directory`, then drop the older steps; a reader never sees half of one."""
+    import orbax.checkpoint as ocp
+
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    target = directory.absolute() / str(step)
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(target, jax.tree.map(np.asarray, tree), force=True)
+        checkpointer.wait_until_finished()
+    for older in _steps(directory):
+        if older != step:
+            shutil.rmtree(directory / str(older))
+
+
+def load(directory: Path, like: Any) -> Any | None:
+    """The newest tree under `directory`, with the structure of `like`; None where there is none.
+
+    Raises `UserError` that names the directory if what is there cannot be read or does not fit `like`.
+    """
+    import orbax.checkpoint as ocp
+
+    steps = _steps(directory)
+    if not steps:
+        return None
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    target = directory.absolute() / str(max(steps))
+    shapes = jax.tree.map(lambda x: np.empty(np.shape(x), x.dtype), like)
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            tree = checkpointer.restore(target, shapes)
+    except Exception as fault:  # orbax and what it stands on raise many kinds
+        raise UserError(f"checkpoint {target} is damaged ({type(fault).__name__}); remove that directory") from fault
+    for path, (found, wanted) in _pairs(tree, shapes):
+        if np.shape(found) != np.shape(wanted):
+            raise UserError(f"checkpoint {target} holds {path} of shape {np.shape(found)}, not {np.shape(wanted)}")
+    return jax.tree.map(np.asarray, tree)
+
+
+def _pairs(tree: Any, like: Any) -> list[tuple[str, tuple[Any, Any]]]:
+    wanted = jax.tree.leaves(like)
+    return [
+        (jax.tree_util.keystr(path), (found, want))
+        for (path, found), want in zip(jax.tree_util.tree_leaves_with_path(tree), wanted, strict=True)
+    ]
+
+
+def _steps(directory: Path) -> list[int]:
+    return [int(path.name) for path in directory.glob("*") if path.name.isdigit()] if directory.is_dir() else []
+
+
+def drop(directory: Path) -> None:
+    """Remove every step under `directory`."""
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,112 @@
+"""One cached decoding loop: prompts in, completions out, for one model or many seeds of it.
+
+Dimension letters: `s` seeds, `n` problems, `t` prompt tokens, `c` ids a position carries, `m` new tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from alchemy import device
+from alchemy.errors import UserError
+from alchemy.model import Cache, Model, Params
+from alchemy.task import EOS, PAD
+
+BUCKET = 8
+"""Widths are rounded up to a multiple of this, so that few programs are compiled."""
+
+
+def generate(
+    model: Model,
+    params: Params,
+    prompts: np.ndarray,
+    *,
+    max_new: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    rows: int = 4096,
+    precision: str = "auto",
+) -> np.ndarray:
+    """Complete each prompt with each seed of the model: int32 (s, n, max_new), PAD after EOS.
+
+    params leaves (s, ...); prompts int32 (n, t, c), padded on the right. Temperature 0 takes the likeliest token.
+    At most `rows` problems are on the device at once. Raises `UserError` if the text cannot fit the model's context.
+    """
+    if temperature < 0:
+        raise UserError(f"temperature {temperature} is negative")
+    n, t, _ = prompts.shape
+    width, room = _rounded(t), _rounded(max_new)
+    if t + max_new > model.context:
+        raise UserError(f"{t} prompt and {max_new} new tokens do not fit a context of {model.context}")
+    devices = jax.local_devices()
+    size = min(rows, -(-n // (BUCKET * len(devices))) * BUCKET * len(devices))
+    run = _runner(model, room, temperature > 0, Mesh(np.array(devices), ("data",)), precision)
+    padded = np.zeros((-(-n // size) * size, width, prompts.shape[2]), np.int32)
+    padded[:n, :t] = prompts
+    key = jax.random.key(seed)
+    done = [
+        np.asarray(run(params, padded[start : start + size], jnp.float32(temperature), jax.random.fold_in(key, start)))
+        for start in range(0, len(padded), size)
+    ]
+    return np.concatenate(done, axis=1)[:, :n, :max_new]
+
+
+def _rounded(width: int) -> int:
+    return -(-width // BUCKET) * BUCKET
+
+
+@lru_cache(maxsize=64)
+def _runner(model: Model, max_new: int, sampled: bool, mesh: Mesh, precision: str) -> Callable[..., jax.Array]:
+    """One compiled program: all seeds, problems spread over the devices."""
+    dtype = device.dtype(precision)
+
+    def pick(logits: jax.Array, temperature: jax.Array, key: jax.Array) -> jax.Array:
+        if sampled:
+            return jax.random.categorical(key, logits / temperature).astype(jnp.int32)
+        return logits.argmax(axis=-1).astype(jnp.int32)
+
+    def one(args: tuple[Params, jax.Array], prompts: jax.Array, temperature: jax.Array) -> jax.Array:
+        params, key = args
+        params = jax.tree.map(lambda x: x.astype(dtype), params)
+        n, t, c = prompts.shape
+        logits, cache = model.extend(params, model.init_cache(n, t + max_new, dtype), prompts)
+        last = jnp.maximum(cache.length - 1, 0)  # an empty prompt reads its padding
+        logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
+        written = jnp.full((max_new, n), PAD, jnp.int32)
+
+        def going(carry: tuple[Any, ...]) -> jax.Array:
+            step, _, _, _, ended = carry
+            return (step < max_new) & ~ended.all()
+
+        def write(carry: tuple[jax.Array, jax.Array, jax.Array, Cache, jax.Array]) -> tuple[Any, ...]:
+            step, written, logits, cache, ended = carry
+            token = jnp.where(ended, PAD, pick(logits, temperature, jax.random.fold_in(key, step)))
+            ids = jnp.zeros((n, 1, c), jnp.int32).at[:, 0, 0].set(token)
+            logits, cache = model.extend(params, cache, ids)
+            return step + 1, written.at[step].set(token), logits[:, 0], cache, ended | (token == EOS)
+
+        start = (jnp.int32(0), written, logits, cache, jnp.zeros(n, bool))
+        return jax.lax.while_loop(going, write, start)[1].T
+
+    @jax.jit
+    @partial(
+        jax.shard_map,
+        mesh=mesh,
+        in_specs=(P(), P("data"), P(), P()),
+        out_specs=P(None, "data"),
+        check_vma=False,
+    )
+    def run(params: Params, prompts: jax.Array, temperature: jax.Array, key: jax.Array) -> jax.Array:
+        seeds = len(jax.tree.leaves(params)[0])
+        keys = jax.random.split(jax.random.fold_in(key, jax.lax.axis_index("data")), seeds)
+        return device.over_seeds(partial(one, prompts=prompts, temperature=temperature), (params, keys))
+
+    return run

@@ -1,0 +1,62 @@
+"""The machine: what jax is told before it starts, and what runs side by side on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy"))
+"""Where compiled programs are kept between runs."""
+
+
+def prepare() -> None:
+    """Use every core as a device of its own and keep compiled programs; call before the first array is made.
+
+    One single-threaded XLA device a core, with seeds or batches spread over them, is faster for small models than
+    one device with many threads.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_cpu_multi_thread_eigen" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+    if "xla_force_host_platform_device_count" not in flags:
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def dtype(precision: str) -> Any:
+    """The type of activations: bfloat16 on accelerators and float32 on CPU when `auto`."""
+    if precision == "auto":
+        return jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
+    return jnp.dtype(precision)
+
+
+def over_seeds(one: Callable[[Any], Any], stacked: Any) -> Any:
+    """`one` for each row of `stacked`: all rows at once on accelerators, in turn on a CPU, whose cache holds one."""
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(one, stacked)
+    return jax.vmap(one)(stacked)
+
+
+def describe() -> str:
+    """The device as a record names it."""
+    devices = jax.local_devices()
+    kind = devices[0].device_kind if devices[0].platform != "cpu" else f"{_processor()}, {len(devices)} cores"
+    return f"{len(devices)} x {kind}" if len(devices) > 1 and devices[0].platform != "cpu" else kind
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    import platform
+
+    return platform.processor() or platform.machine()

@@ -1,0 +1,230 @@
+"""The bench an experiment works at: train models, let them answer, and never do the same twice."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import jax
+import numpy as np
+
+from alchemy import checkpoint
+from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
+from alchemy.decode import generate
+from alchemy.errors import UserError
+from alchemy.measure import Interval, two_level
+from alchemy.metrics import TextScores, bleu_counts, corpus_bleu_from_counts, score_text
+from alchemy.model import Model, Params
+from alchemy.progress import Progress
+from alchemy.record import fingerprint, plain, write_json, write_whole
+from alchemy.split import Split, join, train_chunk
+from alchemy.task import Batch, Judgement, Task
+from alchemy.train import TrainConfig, Trained, train
+
+TEST_SEED = 10_007
+"""Test problems are drawn from a stream of their own, the same for every experiment that asks for as many."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Models of several seeds that were trained alike."""
+
+    model: Model
+    task: Task
+    key: Mapping[str, Any] = field(repr=False)
+    trained: Trained = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What `s` models said to the same `n` problems, and how right it is."""
+
+    task: Task
+    batch: Batch
+    completions: np.ndarray  # int32 (s, n, m)
+
+    @property
+    def seeds(self) -> int:
+        return len(self.completions)
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """The oracle's verdicts, each array (s, n)."""
+        each = [self.task.verify(self.batch, one) for one in self.completions]
+        return Judgement(*(np.stack(arrays) for arrays in zip(*each, strict=True)))
+
+    @cached_property
+    def texts(self) -> tuple[list[str], list[str]]:
+        """Predicted and gold outputs of all s x n rows."""
+        predicted = self.task.vocabulary.decode_all(self.completions.reshape(-1, self.completions.shape[2]))
+        return predicted, self.task.vocabulary.decode_all(self.batch.completions()) * self.seeds
+
+    @cached_property
+    def scores(self) -> dict[str, TextScores]:
+        """Text metrics by part, each array (s * n,)."""
+        return score_text(*self.texts)
+
+    def values(self, metric: str, part: str = "full") -> np.ndarray:
+        """A text metric of one part, (s, n)."""
+        return np.asarray(getattr(self.scores[part], metric), float).reshape(self.seeds, -1)
+
+    def interval(self, metric: str, part: str = "full") -> Interval:
+        """A text metric of one part, or the oracle's verdict `answer` or `trace`, with its two-level interval."""
+        if metric in ("answer", "trace", "both"):
+            judged = self.judgement
+            values = {"answer": judged.answer, "trace": judged.trace, "both": judged.answer & judged.trace}[metric]
+            return two_level(values, 0)
+        return two_level(self.values(metric, part), 0)
+
+    def corpus_bleu(self, part: str = "full") -> Interval:
+        """The paper's corpus BLEU, resampled over seeds, then over problems that the seeds share."""
+        counts = self.scores[part].counts
+        n, rng = len(self.batch.tokens), np.random.default_rng(0)
+        seeds = rng.integers(self.seeds, size=(300, self.seeds, 1))
+        rows = (seeds * n + rng.integers(n, size=(300, 1, n))).reshape(300, -1)
+        drawn = corpus_bleu_from_counts(counts.rows(rows))
+        mean = float(corpus_bleu_from_counts(counts))
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        return Interval(mean, min(mean, float(low)), max(mean, float(high)), n, self.seeds)
+
+
+@dataclass
+class Lab:
+    """Trains and decodes for experiments; what was done before is taken from `root`."""
+
+    root: Path
+    progress: Progress
+    split: Split = Split()
+    tokens: int = 0
+    """Tokens trained on and decoded so far, for everything asked for, stored or not."""
+    flops: float = 0.0
+    seconds: float = 0.0
+    """Device and host time the results cost when they were made."""
+
+    def train(
+        self,
+        model: Model,
+        task: Task,
+        config: TrainConfig,
+        *,
+        loss: Loss = "completion",
+        padding: Padding = "none",
+        context: int = 0,
+        limit: int = 0,
+        start: Runs | None = None,
+        label: str = "",
+    ) -> Runs:
+        """Models trained on the training part of `task`.
+
+        Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `start`
+        training goes on from those models.
+        """
+        key: dict[str, Any] = {
+            "model": plain(model), "task": plain(task), "train": plain(config), "split": plain(self.split), "loss": loss,
+            "padding": padding, "context": context, "limit": limit, "start": start.key if start else None,
+            "backend": jax.default_backend(), "jax": jax.__version__,
+        }  # fmt: skip
+        home = self.root / "models" / fingerprint(key)
+        data = self._data(task, config, loss, padding, context, limit)
+        self._count(model, config.steps * config.batch * config.seeds * (context or task.max_len), backward=True)
+        name = label or f"train {type(model).__name__.lower()}"
+        with self.progress.stage(name, config.steps) as stage:
+            trained = self._stored(home, model, data, config, start, stage, key)
+        return Runs(model, task, key, trained)
+
+    def _stored(self, home: Path, model: Model, data: Data, config: TrainConfig, start: Runs | None, stage: Any,
+                key: Mapping[str, Any]) -> Trained:  # fmt: skip
+        shapes = jax.eval_shape(jax.vmap(lambda seed: model.init(jax.random.key(seed))), np.arange(config.seeds))
+        like = Trained(shapes, np.zeros((config.seeds, config.steps), np.float32))
+        if done := checkpoint.load(home / "final", like):
+            stage.skip()
+            return Trained(*done)
+        began = monotonic()
+        init = start.trained.params if start else None
+        try:
+            write_json(home / "key.json", key)
+            trained = train(model, data, config, init=init, directory=home / "state", progress=stage.update)
+            checkpoint.save(home / "final", config.steps, trained)
+        except OSError as fault:
+            raise UserError(f"cannot write {home}: {fault.strerror or fault}") from fault
+        checkpoint.drop(home / "state")
+        self.seconds += monotonic() - began
+        return trained
+
+    def _data(self, task: Task, config: TrainConfig, loss: Loss, padding: Padding, context: int, limit: int) -> Data:
+        if limit:
+            rng = [np.random.default_rng([config.first_seed + i, 1]) for i in range(config.seeds)]
+            batch = join([self.split.distinct(task, one, limit, "train") for one in rng])
+            return Finite(examples(batch, loss, padding, context), config.seeds)
+
+        def draw(seed: int, step: int, n: int) -> Examples:
+            lines = n if padding != "group" else -(-n * context // self._shortest(task)) + 1
+            made = examples(train_chunk(task, self.split, seed, step, lines), loss, padding, context)
+            return Examples(made.tokens[:n], made.weight[:n])
+
+        return Stream(draw)
+
+    def _shortest(self, task: Task) -> int:
+        """Tokens of a short line, to know how many lines fill a block."""
+        text = task.sample(np.random.default_rng(0), 512).text
+        return max(1, int((text != 0).sum(axis=1).min()))
+
+    def answer(self, runs: Runs, task: Task, n: int, *, temperature: float = 0.0, label: str = "") -> Answers:
+        """Let the models answer `n` problems of the held-out part of `task`."""
+        batch = self.split.sample(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+        prompts = batch.prompts()
+        gold = batch.completions()
+        longest = int((gold != 0).sum(axis=1).max(initial=1))
+        max_new = min(longest + 4, runs.model.context - prompts.shape[1])
+        key = {"runs": runs.key, "task": plain(task), "n": n, "temperature": temperature, "split": plain(self.split)}
+        path = self.root / "answers" / f"{fingerprint(key)}.npz"
+        self._count(runs.model, n * len(runs.trained.losses) * (prompts.shape[1] + longest))
+        with self.progress.stage(label or "answer", 1) as stage:
+            completions = _load_answers(path, (len(runs.trained.losses), n, max_new))
+            if completions is not None:
+                stage.skip()
+            else:
+                began = monotonic()
+                completions = generate(
+                    runs.model, runs.trained.params, prompts, max_new=max_new, temperature=temperature
+                )
+                self.seconds += monotonic() - began
+                write_whole(path, lambda scratch: _save_answers(scratch, completions))
+        return Answers(task, batch, completions)
+
+    def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
+        size = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model)))
+        self.tokens += tokens
+        self.flops += (6.0 if backward else 2.0) * size * tokens
+
+
+def with_seeds(config: TrainConfig, seeds: int) -> TrainConfig:
+    """The same training with another number of seeds."""
+    return replace(config, seeds=seeds)
+
+
+def _shapes(model: Model) -> Params:
+    return jax.eval_shape(lambda: model.init(jax.random.key(0)))
+
+
+def _save_answers(path: Path, completions: np.ndarray) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(file, completions=completions.astype(np.int16))
+
+
+def _load_answers(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    if not path.exists():
+        return None
+    try:
+        with np.load(path) as file:
+            completions = file["completions"].astype(np.int32)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
+        raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault
+    if completions.shape != shape:
+        raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
+    return completions

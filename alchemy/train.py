@@ -1,0 +1,204 @@
+"""Training: a pure function of (model, data, config), many seeds at once, whole chunks of steps on the device.
+
+Dimension letters: `s` seeds, `b` batch, `t` tokens, `c` ids a position carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from alchemy import checkpoint, device
+from alchemy.data import Data
+from alchemy.errors import UserError
+from alchemy.model import Model, Params
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; the defaults are those of arXiv:2508.01191 except for the number of steps and the batch."""
+
+    steps: int = 1000
+    batch: int = 256
+    """Sequences a step, for each seed."""
+    learning_rate: float = 3e-3
+    warmup: float = 0.1
+    """Share of the steps in which the rate rises; it then falls along a cosine to zero."""
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    """Largest global norm of a gradient."""
+    seeds: int = 5
+    """Models trained side by side."""
+    first_seed: int = 0
+    chunk: int = 50
+    """Steps a device call."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of activations; auto is bfloat16 on accelerators. Parameters are float32."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "seeds", "chunk"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.warmup <= 1:
+            raise UserError(f"warmup {self.warmup} is outside [0, 1]")
+
+
+class Trained(NamedTuple):
+    """What training leaves: parameters with a seed axis, and every step's loss."""
+
+    params: Params  # leaves (s, ...)
+    losses: np.ndarray  # float32 (s, steps)
+
+
+class _State(NamedTuple):
+    params: Params
+    moments: Any
+    step: jax.Array  # int32 (s,)
+
+
+Progress = Callable[[int, float], None]
+"""Called with the number of steps done and the mean loss of the last chunk."""
+
+
+def train(
+    model: Model,
+    data: Data,
+    config: TrainConfig,
+    *,
+    init: Params | None = None,
+    directory: Path | None = None,
+    save_every: float = 20.0,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train `config.seeds` models side by side.
+
+    Row i of the result depends on the seed `first_seed + i` alone. With `init` (leaves (s, ...)) training goes on
+    from there. With `directory`, the state is saved there every `save_every` seconds and on interruption, and
+    training resumes from what is there; a resumed run ends with the same bits as an undisturbed one.
+    """
+    seeds = np.arange(config.first_seed, config.first_seed + config.seeds)
+    mesh = _mesh(config.seeds, config.batch)
+    rows = NamedSharding(mesh, P("seed"))
+    keys = jax.device_put(jax.vmap(jax.random.key)(seeds), rows)
+    state = jax.device_put(_start(model, config, keys, init), rows)
+    table = data.table()
+    table = jax.device_put(table, NamedSharding(mesh, P())) if table is not None else None
+    run = _runner(model, config, mesh, table is None)
+
+    losses = np.zeros((config.seeds, config.steps), np.float32)
+    done = 0
+    if directory and (saved := checkpoint.load(directory, (state, losses))):
+        state, losses = jax.device_put(_State(*saved[0]), rows), saved[1]
+        done = int(saved[0].step[0])
+
+    def save() -> None:
+        if directory and done > saved_steps:
+            checkpoint.save(directory, done, (state, losses))
+
+    saved_at, saved_steps = monotonic(), done
+    upcoming = _chunk(data, seeds, done, config)
+    try:
+        while done < config.steps:
+            chunk = jax.device_put(upcoming, NamedSharding(mesh, P("seed", None, "data")))
+            state, loss = run(state, keys, table, chunk)
+            ahead = min(done + config.chunk, config.steps)
+            upcoming = _chunk(data, seeds, ahead, config)  # made while the device works
+            losses[:, done:ahead] = np.asarray(loss)
+            done = ahead
+            if progress:
+                progress(done, float(loss.mean()))
+            if monotonic() - saved_at > save_every:
+                save()
+                saved_at, saved_steps = monotonic(), done
+    except KeyboardInterrupt:
+        save()
+        raise
+    if not np.isfinite(losses[:, -1]).all():
+        raise FloatingPointError(f"the loss of seeds {seeds[~np.isfinite(losses[:, -1])].tolist()} is not finite")
+    return Trained(jax.tree.map(np.asarray, state.params), losses)
+
+
+def _mesh(seeds: int, batch: int) -> Mesh:
+    """All local devices as (seed, data): as many as divide the seeds side by side, the rest share a batch."""
+    devices = jax.local_devices()
+    across = int(np.gcd(seeds, len(devices)))
+    shared = int(np.gcd(batch, len(devices) // across))
+    return Mesh(np.array(devices[: across * shared]).reshape(across, shared), ("seed", "data"))
+
+
+def _start(model: Model, config: TrainConfig, keys: jax.Array, init: Params | None) -> _State:
+    @jax.jit
+    def start(keys: jax.Array, init: Params | None) -> _State:
+        params = init if init is not None else jax.vmap(model.init)(keys)
+        return _State(params, jax.vmap(_optimizer(config).init)(params), jnp.zeros(len(keys), jnp.int32))
+
+    if init is not None and (given := len(jax.tree.leaves(init)[0])) != config.seeds:
+        raise UserError(f"{given} models were given to train on, for {config.seeds} seeds")
+    return start(keys, init)
+
+
+def _chunk(data: Data, seeds: np.ndarray, start: int, config: TrainConfig) -> Any:
+    """The next chunk of every seed, with a leading seed axis; None past the end."""
+    steps = min(config.chunk, config.steps - start)
+    if steps <= 0:
+        return None
+    drawn = [data.chunk(int(seed), start, steps, config.batch) for seed in seeds]
+    return jax.tree.map(lambda *rows: np.stack(rows), *drawn)
+
+
+def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
+    rising = max(1, round(config.warmup * config.steps))
+    rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, rising, max(config.steps, rising + 1))
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip), optax.adamw(rate, weight_decay=config.weight_decay)
+    )
+
+
+@lru_cache(maxsize=64)
+def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool) -> Callable[..., Any]:
+    """One compiled program: a chunk of steps for every seed."""
+    optimizer, dtype = _optimizer(config), device.dtype(config.precision)
+
+    def loss(params: Params, tokens: jax.Array, weight: jax.Array, key: jax.Array) -> jax.Array:
+        half = jax.tree.map(lambda x: x.astype(dtype), params)
+        logits = model.apply(half, tokens[:, :-1], key)
+        each = optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, 1:, 0])
+        counted = weight[:, 1:].astype(jnp.float32)
+        total = jax.lax.psum(counted.sum(), "data")
+        return (each * counted).sum() / jnp.maximum(total, 1.0)
+
+    def step(table: Any, key: jax.Array, state: _State, given: Any) -> tuple[_State, jax.Array]:
+        tokens, weight = given if streamed else jax.tree.map(lambda rows: rows[given], table)
+        key = jax.random.fold_in(jax.random.fold_in(key, state.step), jax.lax.axis_index("data"))
+        value, gradient = jax.value_and_grad(loss)(state.params, tokens, weight, key)
+        value, gradient = jax.lax.psum((value, gradient), "data")
+        updates, moments = optimizer.update(gradient, state.moments, state.params)
+        return _State(optax.apply_updates(state.params, updates), moments, state.step + 1), value
+
+    @partial(jax.jit, donate_argnums=0)
+    @partial(
+        jax.shard_map,
+        mesh=mesh,
+        in_specs=(P("seed"), P("seed"), P(), P("seed", None, "data")),
+        out_specs=(P("seed"), P("seed")),
+        check_vma=False,
+    )
+    def run(state: _State, keys: jax.Array, table: Any, chunk: Any) -> tuple[_State, jax.Array]:
+        def one(args: tuple[Any, ...]) -> tuple[_State, jax.Array]:
+            state, key, chunk = args
+            return jax.lax.scan(partial(step, table, key), state, chunk)
+
+        return device.over_seeds(one, (state, keys, chunk))
+
+    return run

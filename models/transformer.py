@@ -1,0 +1,199 @@
+"""The decoder-only transformer, GPT- or LLaMA-style, with five position schemes.
+
+Dimension letters: `n` sequences, `t` tokens, `c` ids a position carries, `v` vocabulary, `d` width, `l` layers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from alchemy.errors import UserError, nearest
+from alchemy.model import Cache, Params
+from alchemy.task import PAD
+from models.layers import Block, attention, causal, rotate, sinusoids
+
+Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
+POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
+
+SIZES: dict[str, dict[str, Any]] = {
+    "gpt-68k": dict(width=32, layers=4, heads=4),
+    "gpt-589k": dict(width=80, layers=7, heads=8),
+    "gpt-4.8m": dict(width=256, layers=6, heads=4),
+    "gpt-35m": dict(width=512, layers=11, heads=8),
+    "gpt-540m": dict(width=1536, layers=19, heads=24),
+    "gpt-3b": dict(width=3072, layers=26, heads=32),
+    "llama-62k": dict(block="llama", positions="rotary", width=48, hidden=128, layers=2, heads=4),
+    "llama-631k": dict(block="llama", positions="rotary", width=80, hidden=216, layers=8, heads=4),
+    "llama-6m": dict(block="llama", positions="rotary", width=288, hidden=768, layers=6, heads=6),
+    "llama-60m": dict(block="llama", positions="rotary", width=640, hidden=1728, layers=12, heads=10),
+    "llama-623m": dict(block="llama", positions="rotary", width=1536, hidden=4096, layers=22, heads=12),
+    "llama-3b": dict(block="llama", positions="rotary", width=3072, hidden=8192, layers=26, heads=24),
+}
+"""The sizes of arXiv:2508.01191 v6, table 8, by name."""
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """A decoder-only transformer; the fields are the architecture."""
+
+    vocabulary: int
+    width: int = 64
+    layers: int = 2
+    heads: int = 4
+    hidden: int = 0
+    """Feed-forward width; 0 means 4 x width."""
+    context: int = 32
+    """The longest sequence it may read, in tokens."""
+    block: Literal["gpt", "llama"] = "gpt"
+    positions: Positions = "learned"
+    spread: int = 4
+    """For random positions: places are drawn from spread x context of them (arXiv:2305.16843)."""
+    tied: bool = True
+    """The output layer is the transposed embedding."""
+    activation: Literal["gelu", "relu"] = "gelu"
+    """Of the GPT block; the LLaMA block is gated."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise UserError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if self.positions == "rotary" and (self.width // self.heads) % 2:
+            raise UserError(f"rotary positions need an even head width, not {self.width // self.heads}")
+        for name in ("vocabulary", "width", "layers", "heads", "context"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+    @classmethod
+    def sized(cls, size: str, vocabulary: int, **changes: Any) -> Transformer:
+        """The named size of `SIZES`; raises `UserError` on an unknown name."""
+        if size not in SIZES:
+            raise UserError(f"unknown model size {size!r}{nearest(size, SIZES)}")
+        return cls(vocabulary, **{**SIZES[size], **changes})
+
+    def init(self, key: jax.Array) -> Params:
+        outer, inner = jax.random.split(key)
+        blocks = jax.vmap(lambda k: _pure(_new_block(self, nnx.Rngs(k))))(jax.random.split(inner, self.layers))
+        return {"blocks": blocks, **_pure(_Shell(self, nnx.Rngs(outer)))}
+
+    def apply(self, params: Params, tokens: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        n, t, _ = tokens.shape
+        places = self._drawn_places(key, n, t) if key is not None else self._places(jnp.arange(t)[None])
+        visible = causal(t)
+
+        def layer(x: jax.Array, block: Params) -> tuple[jax.Array, None]:
+            def attend(query, key, value):
+                query, key = self._rotated(query, places), self._rotated(key, places)
+                return attention(query, key, value, visible)
+
+            return nnx.merge(_graphs(self)[0], block)(x, attend), None
+
+        shell = _shell(self, params)
+        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), params["blocks"])
+        return shell.logits(x)
+
+    def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
+        shape = (self.layers, n, length, self.heads, self.width // self.heads)
+        return Cache((jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)), jnp.zeros(n, jnp.int32))
+
+    def extend(self, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
+        t, real = tokens.shape[1], tokens[..., 0] != PAD
+        index = cache.length[:, None] + jnp.arange(t)  # (n, t): where each token is kept
+        places = self._places(index)
+        room = cache.memory[0].shape[2]
+        visible = jnp.arange(room) <= index[..., None]
+        kept = jnp.where(real, index, room)  # padding is written past the end, that is, nowhere
+
+        def layer(x: jax.Array, xs: tuple[Params, Any]) -> tuple[jax.Array, Any]:
+            block, (keys, values) = xs
+            written = []
+
+            def attend(query, key, value):
+                query, key = self._rotated(query, places), self._rotated(key, places)
+                written.extend([_write(keys, key, kept), _write(values, value, kept)])
+                return attention(query, *written, visible)
+
+            return nnx.merge(_graphs(self)[0], block)(x, attend), tuple(written)
+
+        shell = _shell(self, params)
+        x, memory = jax.lax.scan(layer, shell.embed(tokens, places), (params["blocks"], cache.memory))
+        return shell.logits(x), Cache(memory, cache.length + real.sum(axis=1, dtype=jnp.int32))
+
+    def _rotated(self, x: jax.Array, places: jax.Array) -> jax.Array:
+        return rotate(x, places) if self.positions == "rotary" else x
+
+    def _places(self, index: jax.Array) -> jax.Array:
+        """The place of the token at each index; random positions are spread evenly outside training."""
+        return index * self.spread if self.positions == "random" else index
+
+    def _drawn_places(self, key: jax.Array, n: int, t: int) -> jax.Array:
+        """Places in training: for random positions, sorted and drawn without replacement; int (n | 1, t)."""
+        if self.positions != "random":
+            return jnp.arange(t)[None]
+        noise = jax.random.uniform(key, (n, self.spread * self.context))
+        return jnp.sort(jax.lax.top_k(noise, t)[1], axis=-1)
+
+
+class _Shell(nnx.Module):
+    """All that is not a block: embeddings and the output layer."""
+
+    def __init__(self, model: Transformer, rngs: nnx.Rngs):
+        norm = nnx.LayerNorm if model.block == "gpt" else nnx.RMSNorm
+        small = nnx.initializers.normal(0.02)
+        self.model = model
+        self.token = nnx.Embed(model.vocabulary, model.width, embedding_init=small, rngs=rngs)
+        if model.positions in ("learned", "random"):
+            places = model.context * (model.spread if model.positions == "random" else 1)
+            self.place = nnx.Embed(places, model.width, embedding_init=small, rngs=rngs)
+        self.norm = norm(model.width, rngs=rngs)
+        if not model.tied:
+            self.output = nnx.Linear(model.width, model.vocabulary, use_bias=False, rngs=rngs)
+
+    def embed(self, tokens: jax.Array, places: jax.Array) -> jax.Array:
+        """Tokens int (n, t, c) and their places int (n | 1, t) to (n, t, d); absent further ids add nothing."""
+        first, further = tokens[..., 0], tokens[..., 1:]
+        x = self.token(first)
+        if further.shape[-1]:
+            x = x + jnp.where((further != PAD)[..., None], self.token(further), 0).sum(axis=2)
+        if self.model.positions in ("learned", "random"):
+            x = x + self.place(places)
+        elif self.model.positions == "sinusoidal":
+            x = x + 0.02 * sinusoids(places, self.model.width).astype(x.dtype)
+        return x
+
+    def logits(self, x: jax.Array) -> jax.Array:
+        x = self.norm(x)
+        return (self.token.attend(x) if self.model.tied else self.output(x)).astype(jnp.float32)
+
+
+def _new_block(model: Transformer, rngs: nnx.Rngs) -> Block:
+    hidden = model.hidden or 4 * model.width
+    return Block(model.block, model.width, model.heads, hidden, model.activation, rngs)
+
+
+def _pure(module: nnx.Module) -> Params:
+    return nnx.to_pure_dict(nnx.state(module, nnx.Param))
+
+
+@lru_cache
+def _graphs(model: Transformer) -> tuple[Any, Any]:
+    """The static structure of a block and of the shell; made once, no arrays inside."""
+    block = nnx.eval_shape(lambda: _new_block(model, nnx.Rngs(0)))
+    return nnx.graphdef(block), nnx.graphdef(nnx.eval_shape(lambda: _Shell(model, nnx.Rngs(0))))
+
+
+def _shell(model: Transformer, params: Params) -> _Shell:
+    return nnx.merge(_graphs(model)[1], {name: value for name, value in params.items() if name != "blocks"})
+
+
+def _write(memory: jax.Array, new: jax.Array, index: jax.Array) -> jax.Array:
+    """`new` (n, t, h, k) written into `memory` (n, m, h, k) at `index` int (n, t); past the end is dropped."""
+    if index.shape[1] == 1:  # one masked pass over a short memory, where a scatter is a loop on CPU
+        here = jnp.arange(memory.shape[1]) == index
+        return jnp.where(here[..., None, None], new.astype(memory.dtype), memory)
+    rows = jnp.arange(memory.shape[0])[:, None]
+    return memory.at[rows, index].set(new.astype(memory.dtype), mode="drop")

@@ -1,0 +1,120 @@
+"""Parts never meet, whatever the shift, the seed or the noise."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alchemy.errors import UserError
+from alchemy.shift import Noise
+from alchemy.split import Split, hash_rows, join, prompt_hash, splitmix64, train_chunk
+from tasks.symbols import Symbols
+
+SHORT = Symbols(length=(2, 3), alphabet="ABCDEF", banned=1)
+SHIFTS = ["task=F1 F3", "length=3", "length=2", "steps=1", "steps=3", "positions=1", "noise=insert:0.3"]
+SHIFTS += ["noise=delete:0.3", "noise=hybrid:0.5:element", "task=F3 F3+noise=modify:0.4"]
+
+
+def test_splitmix_is_the_published_generator():
+    """First two outputs of the reference generator started at 0; its state moves by the golden gamma."""
+    states = np.array([0, 0x9E3779B97F4A7C15], np.uint64)
+    assert [hex(x) for x in splitmix64(states).tolist()] == ["0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4"]
+
+
+def test_hash_reads_sequences_not_places():
+    codes = np.array([[3, 5, 0], [0, 3, 5], [5, 3, 0], [3, 5, 0]])
+    inside = np.array([[1, 1, 0], [0, 1, 1], [1, 1, 0], [1, 1, 1]], bool)
+    hashes = hash_rows(codes, inside)
+    assert hashes[0] == hashes[1] and len(set(hashes.tolist())) == 3
+    assert (hash_rows(np.tile(codes, (20000, 1)), np.tile(inside, (20000, 1))) == np.tile(hashes, 20000)).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(name=st.sampled_from(SHIFTS), seed=st.integers(0, 99), salt=st.integers(0, 2**64 - 1), share=st.floats(0.2, 0.8))
+def test_no_test_prompt_has_a_training_element(name, seed, salt, share):
+    split, test_task = Split(share, salt), SHORT.shift(name)(SHORT)
+    train = split.sample(SHORT, np.random.default_rng(seed), 200, "train")
+    noisy = split.sample(replace(test_task, unseen=0), np.random.default_rng(seed + 1), 50, "train")
+    test = split.sample(test_task, np.random.default_rng(seed), 50, "test")
+    assert len(train.tokens) == 200 and len(test.tokens) == 50
+    for seen in (train, noisy):
+        assert not np.isin(test_task.identity(test.problem), SHORT.identity(seen.problem)).any()
+        assert not np.isin(test_task.surface(test), test_task.surface(seen)).any()
+        assert not np.isin(prompt_hash(test), prompt_hash(seen)).any()
+
+
+@pytest.mark.parametrize("share", [0.125, 0.5])
+def test_shares(share):
+    task = Symbols()
+    identity = task.identity(task.draw(np.random.default_rng(0), 100_000))
+    one, other = Split(share).part(identity), Split(share, salt=1).part(identity)
+    assert abs(one.mean() - share) < 0.006 and abs(other.mean() - share) < 0.006
+    assert abs((one & other).mean() - share**2) < 0.006
+
+
+def test_sample_keeps_the_distribution_and_the_seed():
+    task = Symbols(compositions=("F1 F2", "F2 F1"), weights=(1, 3), length=(3, 4))
+    one, two = (Split().sample(task, np.random.default_rng(7), 4000, "test") for _ in range(2))
+    assert (one.tokens == two.tokens).all() and len(one.tokens) == 4000
+    assert abs(one.problem["composition"].mean() - 0.75) < 0.03
+    assert task.verify(one, one.completions()).trace.all()
+    assert Split().sample(task, np.random.default_rng(0), 0, "test").tokens.shape == (0, task.max_len, 1)
+
+
+def test_chunks_are_pure():
+    task, split = Symbols(), Split()
+    first = train_chunk(task, split, 3, 5, 100)
+    assert (first.tokens == train_chunk(task, split, 3, 5, 100).tokens).all()
+    for seed, index in ((3, 6), (4, 5), (5, 3)):
+        assert (first.tokens != train_chunk(task, split, seed, index, 100).tokens).any()
+    assert not split.part(task.identity(first.problem)).any()
+
+
+def test_distinct_finds_all_there_are():
+    task = Symbols(length=(2,), alphabet="ABCDE", rotate=1)
+    split = Split(0.4)
+    problem = next(task.exhaustive(2, "F1 F2"))
+    there = int(split.part(task.identity(problem)).sum())
+    batch = split.distinct(task, np.random.default_rng(0), there, "test")
+    assert len(np.unique(batch.tokens, axis=0)) == there
+    with pytest.raises(UserError, match=f"only {there} distinct test prompts"):
+        split.distinct(task, np.random.default_rng(0), there + 1, "test")
+
+
+def test_distinct_across_rounds_and_compositions():
+    task = Symbols(compositions=("F1 F2", "F2 F2"), length=(2,))
+    batch = Split(0.5).distinct(task, np.random.default_rng(0), 600, "train")
+    assert len(np.unique(prompt_hash(batch))) == 600 == len(batch.tokens)
+    assert len(batch.problem["element"]) == 600
+
+
+def test_empty_parts_are_said_to_be():
+    task = Symbols(length=(1,), atoms="A")
+    part = "train" if Split().part(task.identity(task.draw(np.random.default_rng(0), 1)))[0] else "test"
+    with pytest.raises(UserError, match=f"found 0 of 5 {part} problems"):
+        Split().sample(task, np.random.default_rng(0), 5, part)
+    for share in (0, 1, -0.1, float("nan")):
+        with pytest.raises(UserError, match="test share"):
+            Split(share)
+    with pytest.raises(UserError, match="salt"):
+        Split(salt=-1)
+
+
+def test_noise_that_erases_every_element_leaves_one_part_empty():
+    noisy = Symbols(noise=Noise("delete", 1.0, "element"))
+    parts = []
+    for part in ("train", "test"):
+        try:
+            parts.append(len(Split().sample(noisy, np.random.default_rng(0), 5, part).tokens))
+        except UserError:
+            parts.append(0)
+    assert sorted(parts) == [0, 5]
+
+
+def test_join_keeps_order():
+    task = Symbols()
+    batch = task.sample(np.random.default_rng(0), 10)
+    again = join([batch.rows(slice(0, 3)), batch.rows(slice(3, 10))])
+    assert (again.tokens == batch.tokens).all() and (again.problem["element"] == batch.problem["element"]).all()

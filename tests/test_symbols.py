@@ -1,0 +1,391 @@
+"""Symbols against an independent, plain Python reading of the paper's format."""
+
+import json
+from dataclasses import replace
+from itertools import product
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alchemy.errors import UserError
+from alchemy.shift import Axis, Noise
+from alchemy.task import EOS, PAD, Field
+from tasks.primitives import compiled
+from tasks.symbols import Symbols
+from tasks.symbols_shift import scenario
+
+RNG = np.random.default_rng(0)
+ABC = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+VARIED = Symbols(
+    compositions=("F1 F2", "F2 F1 F3", "F3", "mix table5 swap0-2", "F1 F1 F2 F3"),
+    primitives=("F1", "F2", "F3", "mix", "table5", "swap0-2"),
+    length=(2, 4, 5),
+    weights=(1, 2, 1, 1, 1),
+)
+
+
+def step(name, letters, rotate, shift_by):
+    """One of the paper's three functions on a list of letters."""
+    if name == "F1":
+        return [chr((ord(letter) - 65 + rotate) % 26 + 65) for letter in letters]
+    if name == "F2":
+        turned = list(letters)
+        for _ in range(shift_by):
+            turned.append(turned.pop(0))
+        return turned
+    return list(reversed(letters))
+
+
+def splitmix(x):
+    """One output of the SplitMix64 generator, in unbounded integers."""
+    z = (x + 0x9E3779B97F4A7C15) % 2**64
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return z ^ z >> 31
+
+
+def line(letters, names, rotate=13, shift_by=1, cot=True, uniform=False):
+    """(prompt, completion) written word by word."""
+    states = [list(letters)]
+    for name in names:
+        states.append(step(name, states[-1], rotate, shift_by))
+    tokens = [f"[{name}]" for name in names]
+    reasons = cot and len(names) >= 2
+    prompt = [*letters, *tokens, "<think>" if reasons or uniform else "<answer>"]
+    if not reasons:
+        return " ".join(prompt), " ".join([*(["<answer>"] if uniform else []), *states[-1]])
+    steps = [" ".join([*states[j], *tokens[j:]]) for j in range(1, len(names))]
+    return " ".join(prompt), " <think> ".join(steps) + " <answer> " + " ".join(states[-1])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "changes"),
+    [
+        ("A P P L [F1] [F2] <think>", "N C C Y [F2] <answer> C C Y N", {}),
+        (
+            "A B C D [F1] [F2] [F3] <think>",
+            "N O P Q [F2] [F3] <think> O P Q N [F3] <answer> N Q P O",
+            {"compositions": ("F1 F2 F3",)},
+        ),
+        ("A P P L [F1] <answer>", "N C C Y", {"compositions": ("F1",)}),
+        ("A P P L [F1] [F2] <answer>", "C C Y N", {"cot": False}),
+        ("A P P L [F1] <think>", "<answer> N C C Y", {"compositions": ("F1",), "dialect": "uniform"}),
+        ("A P P L E [F2] <answer>", "P P L E A", {"compositions": ("F2",), "length": (5,)}),
+    ],
+)
+def test_golden_lines(prompt, completion, changes):
+    task = Symbols(**changes)
+    batch = task.render(task.parse(prompt), RNG)
+    assert task.show(batch.tokens[0]) == f"{prompt} {completion}"
+    assert task.show(task.solve(batch.problem)[0]) == completion
+    assert batch.field[0, batch.prompt_len[0] - 1] == 2
+    record = task.record(batch)[0]
+    assert list(record) == ["input", "output", "element", "transformation", "instruction", "reasoning", "answer"]
+    assert (record["input"], record["output"]) == (prompt, completion)
+    assert f"{record['element']} {record['transformation']} {record['instruction']}" == prompt
+    assert record["answer"] == completion.split("<answer> ")[-1]
+    assert record["reasoning"] == (completion.rpartition(" <answer>")[0])
+
+
+@pytest.mark.parametrize(("rotate", "shift_by"), [(13, 1), (7, 2)])
+@pytest.mark.parametrize("cot", [True, False])
+@pytest.mark.parametrize("uniform", [True, False])
+def test_agrees_with_plain_python(rotate, shift_by, cot, uniform):
+    python = Random(1)
+    dialect = "uniform" if uniform else "dataalchemy"
+    for steps, length in product(range(1, 5), range(2, 7)):
+        names = python.choices(["F1", "F2", "F3"], k=steps)
+        task = Symbols((" ".join(names),), (), (length,), rotate=rotate, shift_by=shift_by, cot=cot, dialect=dialect)
+        batch = task.sample(np.random.default_rng(steps), 20)
+        for row, record in zip(batch.tokens, task.record(batch), strict=True):
+            prompt, completion = line(record["element"].split(), names, rotate, shift_by, cot, uniform)
+            assert (record["input"], record["output"]) == (prompt, completion)
+            assert task.show(row) == f"{prompt} {completion}"
+
+
+def test_jsonl_is_what_json_would_write():
+    batch = VARIED.sample(np.random.default_rng(3), 5000)
+    lines = VARIED.jsonl(batch).decode().splitlines()
+    assert lines == [json.dumps(record) for record in VARIED.record(batch)]
+    assert [f"{r['input']} {r['output']}" for r in VARIED.record(batch)] == [VARIED.show(row) for row in batch.tokens]
+
+
+@pytest.mark.parametrize(
+    "name", ["F1", "F2", "F3", "rot30", "shift3", "reverse", "swap0-2", "swap1-1", "table7", "mix"]
+)
+def test_primitives_are_bijections(name):
+    task = Symbols(compositions=(name,), primitives=(name,), alphabet="ABCD", length=(3,))
+    answers = [task.solve(problem) for problem in task.exhaustive(3, name, chunk=10)]
+    assert len(np.unique(np.concatenate(answers), axis=0)) == 4**3
+
+
+def test_mix_swap_and_table():
+    task = Symbols(compositions=("mix",), primitives=("mix", "swap0-5", "table1", "table2"))
+    assert task.show(task.solve(task.parse("B C Z B [mix] <answer>"))[0]) == "B D B A"
+    assert task.show(task.solve(task.parse("B C Z E [swap0-5] <answer>"))[0]) == "C B Z E"
+    one, two = (compiled(f"table{n}", 26, 4, 13, 1).table.tolist() for n in (1, 2))
+    assert one != two
+    key = [splitmix(splitmix(1) + letter) for letter in range(26)]
+    assert one == sorted(range(26), key=key.__getitem__)
+
+
+def test_functions_of_two_steps():
+    """F1 F1 is the identity and F1 F2 = F2 F1, so nine compositions of F1, F2, F3 are six functions."""
+    compositions = tuple(" ".join(names) for names in product(("F1", "F2", "F3"), repeat=2))
+    task = Symbols(compositions=compositions)
+    problem = Symbols().draw(np.random.default_rng(0), 50)
+    answers = {name: task.resolve(problem, name)[:, -5:].tobytes() for name in compositions}
+    assert answers["F1 F1"] == answers["F3 F3"] and answers["F1 F2"] == answers["F2 F1"]
+    assert answers["F2 F3"] != answers["F3 F2"] and len(set(answers.values())) == 6
+
+
+def test_exhaustive_is_lexicographic_and_complete():
+    task = Symbols(atoms="ABC")
+    element = np.concatenate([problem["element"] for problem in task.exhaustive(3, "F2 F1", chunk=7)])
+    assert element.tolist() == [list(letters) for letters in product(range(3), repeat=3)]
+
+
+def test_same_seed_same_batch_within_vocabulary_and_length():
+    one, two = (VARIED.sample(np.random.default_rng(5), 1000) for _ in range(2))
+    assert (one.tokens == two.tokens).all() and one.tokens.shape == (1000, VARIED.max_len, 1)
+    assert one.tokens.max() < len(VARIED.vocabulary) and one.tokens.dtype == np.int32
+    assert ((one.text == PAD) == (one.field == Field.PADDING)).all()
+    assert ((one.text == EOS) == (one.field == Field.END)).all()
+    share = np.bincount(one.problem["composition"]) / 1000
+    assert abs(share[1] - 1 / 3) < 0.06
+
+
+@pytest.mark.parametrize("task", [VARIED, replace(VARIED, dialect="uniform"), replace(VARIED, cot=False)])
+def test_verify_accepts_gold_and_rejects_any_corruption(task):
+    batch = task.sample(np.random.default_rng(2), 300)
+    gold = batch.completions()
+    steps = (batch.problem["ops"] >= 0).sum(axis=1)
+    right = task.verify(batch, gold)
+    assert all(verdict.all() for verdict in (right.answer, right.trace, right.well_formed))
+    assert (right.first_wrong_step == steps).all()
+    for column in range(gold.shape[1]):
+        wrong = gold.copy()
+        wrong[:, column] = np.where(gold[:, column] == task.letters[0], task.letters[1], task.letters[0])
+        place = batch.prompt_len + column
+        field = np.where(place < task.max_len, batch.field[np.arange(300), np.minimum(place, task.max_len - 1)], -1)
+        verdict = task.verify(batch, wrong)
+        reasoning = field >= Field.STEP
+        letter = np.isin(gold[:, column], task.letters)
+        assert not verdict.trace[reasoning].any()
+        assert (verdict.first_wrong_step[reasoning] == field[reasoning] - Field.STEP).all()
+        assert verdict.answer[reasoning].all()
+        answer = (field == Field.ANSWER) & letter
+        assert not verdict.answer[answer].any() and verdict.trace[answer].all()
+        assert (verdict.first_wrong_step[answer] == steps[answer] - 1).all()
+        assert verdict.well_formed[answer].all()
+        assert not verdict.well_formed[(field >= 0) & ~letter].any()
+        assert not verdict.answer[(field == Field.END) | ((field == Field.ANSWER) & ~letter)].any()
+
+
+def test_verify_edges():
+    task = Symbols()
+    batch = task.render(task.parse("A P P L [F1] [F2] <think>"), RNG)
+
+    def judge(text):
+        verdict = task.verify(batch, np.array([task.vocabulary.encode(text)], np.int32))
+        return tuple(field[0].item() for field in verdict)
+
+    assert judge("N C C Y [F2] <answer> C C Y N </s>") == (True, True, 2, True)
+    assert judge("N C C Y [F2] <answer> C C Y N </s> A A") == (True, True, 2, True)
+    assert judge("N C C Y [F2] <answer> C C Y N") == (True, True, 2, False)
+    assert judge("N C C Y [F2] <answer> C C Y N N </s>") == (False, True, 1, False)
+    assert judge("N C C Y [F2] <answer> C C Y </s>") == (False, True, 1, False)
+    assert judge("N C C Y [F2] <think> C C Y N <answer> C C Y N </s>") == (True, False, 0, False)
+    assert judge("N C C Z [F1] <answer> C C Y N </s>") == (True, False, 0, True)
+    assert judge("C C Y N </s>") == (False, False, 0, False)
+    assert judge("</s>") == (False, False, 0, False)
+    task = replace(task, cot=False)
+    batch = task.render(task.parse("A P P L [F1] [F2] <answer>"), RNG)
+    assert judge("C C Y N </s>") == (True, True, 2, True)
+    assert judge("C C Y Y </s>") == (False, True, 1, True)
+
+
+def test_verdicts_do_not_trust_the_completion_in_the_batch():
+    task = Symbols()
+    batch = task.sample(np.random.default_rng(0), 10)
+    forged = batch._replace(tokens=np.where(batch.tokens == batch.tokens[0, -2], task.letters[0], batch.tokens))
+    assert task.verify(forged, batch.completions()).answer.all()
+
+
+def test_identity_is_of_the_element_alone():
+    problem = VARIED.draw(np.random.default_rng(1), 2000)
+    identity = VARIED.identity(problem)
+    elements = {row.tobytes() for row in problem["element"]}
+    assert len(np.unique(identity)) == len(elements)
+    assert (Symbols().identity({**problem, "element": problem["element"][:, :5]}) == identity).all()
+    for task in (VARIED, replace(VARIED, dialect="uniform", cot=False)):
+        assert (task.surface(task.render(problem, RNG)) == identity).all()
+    noisy = replace(VARIED, noise=Noise("modify", 1.0, "element"))
+    assert len(np.unique(noisy.surface(noisy.render(problem, RNG)))) == 3  # nothing but the length is left
+
+
+def test_banned_and_unseen_positions():
+    train = Symbols(banned=5, length=(3, 6))
+    test = train.shift("positions=2")(train)
+    place = np.arange(6)
+    for task, expected in ((train, 0), (test, 2)):
+        element = task.draw(np.random.default_rng(0), 3000)["element"]
+        inside = element >= 0
+        banned = (element - place * 5) % 26 < 5
+        assert ((banned & inside).sum(axis=1) == expected).all()
+        assert len(np.unique(element[inside])) == 26
+    batches = [task.sample(np.random.default_rng(0), 5000) for task in (train, test)]
+    novelty = train.novelty(*batches)
+    assert novelty["unseen_positions"] == 2 and novelty["task_complexity"] == 2
+
+
+def test_atoms():
+    train = Symbols(atoms="ABCDEFGHIJKLM")
+    test = train.shift("atoms=unseen")(train)
+    assert train.draw(RNG, 1000)["element"].max() == 12
+    assert test.draw(RNG, 1000)["element"].min() == 13
+    assert train.novelty(train.sample(RNG, 1000), test.sample(RNG, 100))["unseen_positions"] == 4
+
+
+def test_novelty_compares_compositions_by_what_they_do():
+    train = Symbols(compositions=("F1 F1", "F1 F2"))
+    batch = train.sample(RNG, 2000)
+    known = train.shift("task=F1 F2")(train).sample(RNG, 100)
+    assert train.novelty(batch, known)["task_complexity"] == 0
+    pood = train.shift("task=F1 F3")(train).sample(RNG, 100)
+    assert train.novelty(batch, pood)["unseen_primitives"] == 1
+    longer = train.shift("steps=3")(train).sample(RNG, 100)
+    assert train.novelty(batch, longer)["task_complexity"] == 1
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        (("F1 F1", "F1 F2"), ("F1 F2",), "ID"),
+        (("F1 F1", "F1 F2", "F2 F1"), ("F2 F2",), "CMP"),
+        (("F1 F1",), ("F1 F2",), "POOD"),
+        (("F1 F1",), ("F2 F2",), "OOD"),
+        (("F1 F1",), ("F1 F1", "F1 F2"), "POOD"),
+        (("F1  F2",), (" F1 F2",), "ID"),
+    ],
+)
+def test_scenarios(train, test, expected):
+    assert scenario(train, test) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "axes", "size", "changes"),
+    [
+        ("task=F2 F2", (Axis.TASK,), 1, {"compositions": ("F2 F2",)}),
+        ("task=F1 F2, F2 F1", (Axis.TASK,), 1, {"compositions": ("F1 F2", "F2 F1")}),
+        ("task=F3 F3", (Axis.TASK,), 3, {}),
+        ("length=6", (Axis.LENGTH,), 2, {"length": (6,)}),
+        ("steps=3", (Axis.LENGTH,), 1, {"compositions": ("F1 F2 F1",)}),
+        ("steps=1", (Axis.LENGTH,), 1, {"compositions": ("F1",)}),
+        ("noise=insert:0.1", (Axis.FORMAT,), 0.1, {"noise": Noise("insert", 0.1)}),
+        ("noise=delete:0.2:element", (Axis.FORMAT,), 0.2, {"noise": Noise("delete", 0.2, "element")}),
+        ("task=F2 F2+length=5", (Axis.TASK, Axis.LENGTH), 2, {"length": (5,)}),
+    ],
+)
+def test_shifts(name, axes, size, changes):
+    shift = Symbols().shift(name)
+    assert (shift.axis, shift.size) == (axes, size)
+    shifted = shift(Symbols())
+    assert all(getattr(shifted, key) == value for key, value in changes.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lenght=5", "did you mean 'length'"),
+        ("task=F1 F9", "'F9'"),
+        ("task=", "at least one primitive"),
+        ("length=0", "'0'"),
+        ("length=six", "'six'"),
+        ("noise=insert", "MODE:PROBABILITY"),
+        ("noise=insret:0.1", "did you mean 'insert'"),
+        ("noise=insert:0.1:elment", "did you mean 'element'"),
+        ("positions=1", "banned"),
+        ("positions=9", "unseen 9"),
+        ("atoms=unseen", "set atoms"),
+        ("task=F1+steps=3", "both change compositions"),
+        ("", "choose from"),
+    ],
+)
+def test_impossible_shifts(name, message):
+    with pytest.raises(UserError, match=message):
+        Symbols().shift(name)
+
+
+@pytest.mark.parametrize(
+    "task", [Symbols(), VARIED, Symbols(banned=3, atoms="ABCDEFG"), Symbols(compositions=("F1",), length=(1,))]
+)
+def test_standard_shifts_all_work(task):
+    assert len(task.shifts) >= 8
+    for name in task.shifts:
+        shifted = task.shift(name)(task)
+        batch = shifted.sample(np.random.default_rng(0), 50)
+        assert shifted.verify(batch, batch.completions()).answer.all(), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"compositions": ("F1 F4",)}, "'F4' is not in this task"),
+        ({"primitives": ("F1", "F2", "revers")}, "did you mean 'reverse'"),
+        ({"primitives": ("F1", "F2", "F1")}, "twice"),
+        ({"compositions": ()}, "compositions is empty"),
+        ({"compositions": ("F1", "")}, "at least one primitive"),
+        ({"compositions": ("F1 F2", "F1  F2")}, "use weights"),
+        ({"compositions": (" ".join(["F1"] * 200),)}, "200 steps"),
+        ({"length": ()}, "length is empty"),
+        ({"length": (0, 4)}, "length 0"),
+        ({"alphabet": "ABA"}, "twice"),
+        ({"alphabet": "AB "}, "letters or digits"),
+        ({"alphabet": ""}, "letters or digits"),
+        ({"atoms": "AB?"}, "not in the alphabet"),
+        ({"banned": 26}, "banned 26"),
+        ({"unseen": 1}, "needs banned"),
+        ({"unseen": 5, "banned": 1}, "unseen 5"),
+        ({"atoms": "AB", "banned": 2}, "not banned can stand at position 0"),
+        ({"atoms": "CDEF", "banned": 2, "unseen": 1}, "no banned letter can stand at position 0"),
+        ({"weights": (1.0, 2.0)}, "2 weights"),
+        ({"weights": (-1.0,)}, "not negative"),
+        ({"weights": (0.0,)}, "all zero"),
+        ({"noise": Noise("insert", 0.1, "letter")}, "noise field 'letter'"),
+        ({"dialect": "unifrom"}, "did you mean 'uniform'"),
+    ],
+)
+def test_impossible_tasks(changes, message):
+    with pytest.raises(UserError, match=message):
+        Symbols(**changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("A B C D [F1] [F4] <think>", r"\[F3\]|\[F1\]"),
+        ("A B [F1] C <answer>", "expected 'A B C"),
+        ("[F1] <answer>", "no element"),
+        ("A B <think>", "no transformation"),
+        ("A B [F1] [F2] <answer>", "expected 'A B .F1. .F2. <think>'"),
+        ("A B [F1] [F2]", "expected"),
+        ("", "no element"),
+    ],
+)
+def test_unreadable_prompts(text, message):
+    with pytest.raises(UserError, match=message):
+        Symbols().parse(text)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from(ABC), min_size=1, max_size=9), st.lists(st.sampled_from(["F1", "F2", "F3"]), min_size=1)
+)
+def test_parse_reads_what_render_writes(letters, names):
+    prompt, completion = line(letters, names)
+    task = Symbols()
+    assert task.show(task.solve(task.parse(prompt))[0]) == completion
