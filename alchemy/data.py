@@ -78,18 +78,18 @@ class Stream:
 
 @dataclass(frozen=True, eq=False)
 class Finite:
-    """Fixed sets of equal size, end to end in `rows`; seed s goes through set s mod `sets`, reordered each epoch."""
+    """Fixed sets of equal size, end to end in `rows`, one for each of `seeds`; every epoch in a fresh order."""
 
     rows: Examples
-    sets: int = 1
+    seeds: tuple[int, ...]
 
     def table(self) -> Examples:
         return self.rows
 
     def chunk(self, seed: int, start: int, steps: int, batch: int) -> np.ndarray:
-        n = len(self.rows.tokens) // self.sets
+        n = len(self.rows.tokens) // len(self.seeds)
         first, last = start * batch, (start + steps) * batch
         epochs = range(first // n, -(-last // n))
         order = np.concatenate([np.random.default_rng([seed, epoch]).permutation(n) for epoch in epochs])
         order = order[first - first // n * n :][: last - first]
-        return (order + seed % self.sets * n).astype(np.int32).reshape(steps, batch)
+        return (order + self.seeds.index(seed) * n).astype(np.int32).reshape(steps, batch)

@@ -60,3 +60,10 @@ def _processor() -> str:
     import platform
 
     return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that results can depend on."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("jax", "flax", "optax", "numpy", "scipy")}

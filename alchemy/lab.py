@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from alchemy.measure import Interval, two_level
 from alchemy.metrics import TextScores, bleu_counts, corpus_bleu_from_counts, score_text
 from alchemy.model import Model, Params
 from alchemy.progress import Progress
-from alchemy.record import fingerprint, plain, write_json, write_whole
+from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
 from alchemy.split import Split, join, train_chunk
 from alchemy.task import Batch, Judgement, Task
 from alchemy.train import TrainConfig, Trained, train
@@ -112,6 +112,7 @@ class Lab:
         task: Task,
         config: TrainConfig,
         *,
+        seeds: int | Sequence[int],
         loss: Loss = "completion",
         padding: Padding = "none",
         context: int = 0,
@@ -124,43 +125,47 @@ class Lab:
         Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `start`
         training goes on from those models.
         """
+        model = replace(model, vocabulary=len(task.vocabulary))
+        seeds = range(seeds) if isinstance(seeds, int) else seeds
         key: dict[str, Any] = {
-            "model": plain(model), "task": plain(task), "train": plain(config), "split": plain(self.split), "loss": loss,
-            "padding": padding, "context": context, "limit": limit, "start": start.key if start else None,
+            "seeds": list(seeds), "model": plain(model), "task": plain(task), "train": plain(config), "split": plain(self.split),
+            "loss": loss, "padding": padding, "context": context, "limit": limit, "start": start.key if start else None,
             "backend": jax.default_backend(), "jax": jax.__version__,
         }  # fmt: skip
         home = self.root / "models" / fingerprint(key)
-        data = self._data(task, config, loss, padding, context, limit)
-        self._count(model, config.steps * config.batch * config.seeds * (context or task.max_len), backward=True)
+        data = self._data(task, seeds, loss, padding, context, limit)
+        self._count(model, config.steps * config.batch * len(seeds) * (context or task.max_len), backward=True)
         name = label or f"train {type(model).__name__.lower()}"
         with self.progress.stage(name, config.steps) as stage:
-            trained = self._stored(home, model, data, config, start, stage, key)
+            trained = self._stored(home, model, data, config, seeds, start, stage, key)
         return Runs(model, task, key, trained)
 
-    def _stored(self, home: Path, model: Model, data: Data, config: TrainConfig, start: Runs | None, stage: Any,
-                key: Mapping[str, Any]) -> Trained:  # fmt: skip
-        shapes = jax.eval_shape(jax.vmap(lambda seed: model.init(jax.random.key(seed))), np.arange(config.seeds))
-        like = Trained(shapes, np.zeros((config.seeds, config.steps), np.float32))
+    def _stored(self, home: Path, model: Model, data: Data, config: TrainConfig, seeds: Sequence[int],
+                start: Runs | None, stage: Any, key: Mapping[str, Any]) -> Trained:  # fmt: skip
+        shapes = jax.eval_shape(jax.vmap(lambda seed: model.init(jax.random.key(seed))), np.arange(len(seeds)))
+        like = Trained(shapes, np.zeros((len(seeds), config.steps), np.float32))
         if done := checkpoint.load(home / "final", like):
             stage.skip()
+            self.seconds += read_json(home / "key.json")["seconds"]
             return Trained(*done)
         began = monotonic()
         init = start.trained.params if start else None
         try:
-            write_json(home / "key.json", key)
-            trained = train(model, data, config, init=init, directory=home / "state", progress=stage.update)
+            trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
+            seconds = monotonic() - began
+            write_json(home / "key.json", {**key, "seconds": seconds})
             checkpoint.save(home / "final", config.steps, trained)
         except OSError as fault:
             raise UserError(f"cannot write {home}: {fault.strerror or fault}") from fault
         checkpoint.drop(home / "state")
-        self.seconds += monotonic() - began
+        self.seconds += seconds
         return trained
 
-    def _data(self, task: Task, config: TrainConfig, loss: Loss, padding: Padding, context: int, limit: int) -> Data:
+    def _data(self, task: Task, seeds: Sequence[int], loss: Loss, padding: Padding, context: int, limit: int) -> Data:
         if limit:
-            rng = [np.random.default_rng([config.first_seed + i, 1]) for i in range(config.seeds)]
-            batch = join([self.split.distinct(task, one, limit, "train") for one in rng])
-            return Finite(examples(batch, loss, padding, context), config.seeds)
+            rng = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
+            batch = join([self.split.distinct(task, one, limit, "train") for one in rng.values()])
+            return Finite(examples(batch, loss, padding, context), tuple(rng))
 
         def draw(seed: int, step: int, n: int) -> Examples:
             lines = n if padding != "group" else -(-n * context // self._shortest(task)) + 1
@@ -185,16 +190,18 @@ class Lab:
         path = self.root / "answers" / f"{fingerprint(key)}.npz"
         self._count(runs.model, n * len(runs.trained.losses) * (prompts.shape[1] + longest))
         with self.progress.stage(label or "answer", 1) as stage:
-            completions = _load_answers(path, (len(runs.trained.losses), n, max_new))
-            if completions is not None:
+            stored = _load_answers(path, (len(runs.trained.losses), n, max_new))
+            if stored is not None:
                 stage.skip()
+                completions, seconds = stored
             else:
                 began = monotonic()
                 completions = generate(
                     runs.model, runs.trained.params, prompts, max_new=max_new, temperature=temperature
                 )
-                self.seconds += monotonic() - began
-                write_whole(path, lambda scratch: _save_answers(scratch, completions))
+                seconds = monotonic() - began
+                write_whole(path, lambda scratch: _save_answers(scratch, completions, seconds))
+            self.seconds += seconds
         return Answers(task, batch, completions)
 
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
@@ -203,28 +210,23 @@ class Lab:
         self.flops += (6.0 if backward else 2.0) * size * tokens
 
 
-def with_seeds(config: TrainConfig, seeds: int) -> TrainConfig:
-    """The same training with another number of seeds."""
-    return replace(config, seeds=seeds)
-
-
 def _shapes(model: Model) -> Params:
     return jax.eval_shape(lambda: model.init(jax.random.key(0)))
 
 
-def _save_answers(path: Path, completions: np.ndarray) -> None:
+def _save_answers(path: Path, completions: np.ndarray, seconds: float) -> None:
     with path.open("wb") as file:
-        np.savez_compressed(file, completions=completions.astype(np.int16))
+        np.savez_compressed(file, completions=completions.astype(np.int16), seconds=seconds)
 
 
-def _load_answers(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float] | None:
     if not path.exists():
         return None
     try:
         with np.load(path) as file:
-            completions = file["completions"].astype(np.int32)
+            completions, seconds = file["completions"].astype(np.int32), float(file["seconds"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
         raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault
     if completions.shape != shape:
         raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
-    return completions
+    return completions, seconds

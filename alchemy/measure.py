@@ -1,9 +1,9 @@
 """Numbers with intervals: what a score would be with other seeds and other problems.
 
 Scores are arrays (s, n): s training seeds answer the same n problems. Both are samples, so both are resampled. Two
-things no resampling can see are added: where every score is 0 or 1 the resamples may all agree although n problems
-cannot exclude a rare error, so the interval also covers Wilson's for n problems; and s seeds say little about other
-seeds when s is small (a percentile interval over 5 seeds is about 20 % too narrow where the seeds dominate the spread).
+things no resampling can see. Where every score is 0 or 1 the resamples may all agree although n problems cannot
+exclude a rare error, so the interval also covers Wilson's for n problems. And few seeds say little about other seeds:
+where they dominate the spread, a 95 % interval over 3, 5, 10 or 20 covers 72, 83, 90 or 93 %; this is not corrected.
 """
 
 from __future__ import annotations

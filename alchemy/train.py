@@ -5,7 +5,7 @@ Dimension letters: `s` seeds, `b` batch, `t` tokens, `c` ids a position carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -38,16 +38,13 @@ class TrainConfig:
     weight_decay: float = 0.01
     clip: float = 1.0
     """Largest global norm of a gradient."""
-    seeds: int = 5
-    """Models trained side by side."""
-    first_seed: int = 0
     chunk: int = 50
     """Steps a device call."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of activations; auto is bfloat16 on accelerators. Parameters are float32."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "seeds", "chunk"):
+        for name in ("steps", "batch", "chunk"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.warmup <= 1:
@@ -76,27 +73,27 @@ def train(
     data: Data,
     config: TrainConfig,
     *,
+    seeds: Sequence[int],
     init: Params | None = None,
     directory: Path | None = None,
     save_every: float = 20.0,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train `config.seeds` models side by side.
+    """Train a model for each of `seeds`, side by side.
 
-    Row i of the result depends on the seed `first_seed + i` alone. With `init` (leaves (s, ...)) training goes on
+    Row i of the result depends on `seeds[i]` alone. With `init` (leaves (s, ...)) training goes on
     from there. With `directory`, the state is saved there every `save_every` seconds and on interruption, and
     training resumes from what is there; a resumed run ends with the same bits as an undisturbed one.
     """
-    seeds = np.arange(config.first_seed, config.first_seed + config.seeds)
-    mesh = _mesh(config.seeds, config.batch)
+    mesh = _mesh(len(seeds), config.batch)
     rows = NamedSharding(mesh, P("seed"))
-    keys = jax.device_put(jax.vmap(jax.random.key)(seeds), rows)
+    keys = jax.device_put(jax.vmap(jax.random.key)(np.asarray(seeds)), rows)
     state = jax.device_put(_start(model, config, keys, init), rows)
     table = data.table()
     table = jax.device_put(table, NamedSharding(mesh, P())) if table is not None else None
     run = _runner(model, config, mesh, table is None)
 
-    losses = np.zeros((config.seeds, config.steps), np.float32)
+    losses = np.zeros((len(seeds), config.steps), np.float32)
     done = 0
     if directory and (saved := checkpoint.load(directory, (state, losses))):
         state, losses = jax.device_put(_State(*saved[0]), rows), saved[1]
@@ -125,7 +122,8 @@ def train(
         save()
         raise
     if not np.isfinite(losses[:, -1]).all():
-        raise FloatingPointError(f"the loss of seeds {seeds[~np.isfinite(losses[:, -1])].tolist()} is not finite")
+        bad = np.asarray(seeds)[~np.isfinite(losses[:, -1])]
+        raise FloatingPointError(f"the loss of seeds {bad.tolist()} is not finite")
     return Trained(jax.tree.map(np.asarray, state.params), losses)
 
 
@@ -143,17 +141,17 @@ def _start(model: Model, config: TrainConfig, keys: jax.Array, init: Params | No
         params = init if init is not None else jax.vmap(model.init)(keys)
         return _State(params, jax.vmap(_optimizer(config).init)(params), jnp.zeros(len(keys), jnp.int32))
 
-    if init is not None and (given := len(jax.tree.leaves(init)[0])) != config.seeds:
-        raise UserError(f"{given} models were given to train on, for {config.seeds} seeds")
+    if init is not None and (given := len(jax.tree.leaves(init)[0])) != len(keys):
+        raise UserError(f"{given} models were given to train on, for {len(keys)} seeds")
     return start(keys, init)
 
 
-def _chunk(data: Data, seeds: np.ndarray, start: int, config: TrainConfig) -> Any:
+def _chunk(data: Data, seeds: Sequence[int], start: int, config: TrainConfig) -> Any:
     """The next chunk of every seed, with a leading seed axis; None past the end."""
     steps = min(config.chunk, config.steps - start)
     if steps <= 0:
         return None
-    drawn = [data.chunk(int(seed), start, steps, config.batch) for seed in seeds]
+    drawn = [data.chunk(seed, start, steps, config.batch) for seed in seeds]
     return jax.tree.map(lambda *rows: np.stack(rows), *drawn)
 
 

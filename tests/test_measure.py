@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -23,6 +23,7 @@ def coverage(interval, draw, truth, runs=200):
     return np.mean([each.low <= truth <= each.high for each in found])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.sampled_from([0.8, 0.95]))
 def test_wilson_equals_scipy(counts, level):
     expected = stats.binomtest(*counts).proportion_ci(level, method="wilson")
@@ -82,7 +83,7 @@ def test_binary_scores_cover_a_known_accuracy():
 def test_bootstrap_spread_is_the_analytic_one(shared):
     """The variance of the resampled mean has a closed form; equal kinds of problems take the multinomial path."""
     rng = np.random.default_rng(0)
-    for values in (rng.normal(size=(6, 40)), rng.integers(0, 2, (6, 4000)) * 2.astype(float)):
+    for values in (rng.normal(size=(20, 100)), 2.0 * rng.integers(0, 2, (20, 400))):
         s, n = values.shape
         interval = two_level(values, 1, level=0.6826895, resamples=20_000, shared=shared)
         between = values.mean(axis=1).var() / s

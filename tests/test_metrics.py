@@ -26,7 +26,7 @@ from alchemy.metrics import (
 )
 
 FORMAT = ["A", "B", "N", "[F1]", "[F2]", "<think>", "<answer>"]
-AWKWARD = "a.b 1,2 1. 1.,.2 .. - 3-4 &amp;lt; <skipped> don't {|}~".split() + ["x-\n", "\n", "é\u2028"]
+AWKWARD = ["a.b", "1,2", "1.", "1.,.2", "..", "-", "3-4", "x-\n", "\n", "&amp;lt;", "<skipped>", "'s", "é\u2028", "{|}"]
 lines = st.lists(st.sampled_from(FORMAT), max_size=12).map(" ".join)
 awkward = st.lists(st.sampled_from(FORMAT + AWKWARD + [" ", ""]), max_size=12).map("".join)
 texts = st.one_of(lines, awkward, st.text(max_size=30), st.text(alphabet="ab1.,-& \n", max_size=30))
@@ -61,6 +61,7 @@ def test_exact_match_ignores_only_outer_space():
     assert exact_match(predicted, gold).tolist() == [True, False, False, True, False]
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_edit_distance_is_levenshtein_over_the_longer_length(rows):
     predicted, gold = unzip(rows)
@@ -72,14 +73,14 @@ def test_edit_distance_by_hand():
     assert edit_distance(["kitten", "", ""], ["sitting", "", "ab"]).tolist() == [3 / 7, 0.0, 1.0]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(pairs)
 def test_sentence_bleu_equals_nltk(rows):
     predicted, gold = unzip(rows)
     np.testing.assert_allclose(sentence_bleu(predicted, gold), [nltk_bleu(a, b) for a, b in rows], rtol=1e-12)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(pairs)
 def test_counts_and_corpus_bleu_equal_sacrebleu(rows):
     predicted, gold = unzip(rows)

@@ -1,0 +1,107 @@
+"""Pictures of measurements: curves with bands and theory lines, bars, heat maps; one SVG a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alchemy.measure import Interval
+from alchemy.record import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+"""Okabe and Ito's palette, told apart by colour-blind readers too."""
+MARKERS = "osD^vPX*"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Measured lines with bands over a dial, and what theory says beside them."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    x: Sequence[float]
+    measured: Mapping[str, Sequence[Interval]]
+    theory: Mapping[str, Sequence[float]]
+    """Dashed; one value for each of `x`."""
+    trained: tuple[float, float] | None = None
+    """The part of the dial that training covered, shaded."""
+    log_x: bool = False
+    ticks: Sequence[str] = ()
+    """Names for the values of `x`, where it has no scale of its own."""
+
+    def draw(self, axes: Axes) -> None:
+        x = np.asarray(self.x, float)
+        if self.trained:
+            axes.axvspan(*self.trained, color="#888888", alpha=0.15, lw=0, label="trained on")
+        for number, (label, intervals) in enumerate(self.measured.items()):
+            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+            mean, low, high = np.array([(i.mean, i.low, i.high) for i in intervals], float).T
+            axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
+            axes.plot(x, mean, color=colour, marker=marker, ms=4, lw=1.5, label=label)
+        for number, (label, values) in enumerate(self.theory.items()):
+            style = ("--", ":", "-.")[number % 3]
+            axes.plot(x, values, color="#333333", ls=style, lw=1.2, label=label)
+        if self.log_x:
+            axes.set_xscale("log")
+        if self.ticks or len(x) <= 8:
+            axes.set_xticks(x, self.ticks or [f"{value:g}" for value in x])
+            axes.minorticks_off()
+        axes.set_xlabel(self.x_label)
+        axes.legend(frameon=False, fontsize=8)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Groups of bars with intervals, and a mark where theory puts each."""
+
+    name: str
+    title: str
+    y_label: str
+    groups: Sequence[str]
+    measured: Mapping[str, Sequence[Interval]]
+    theory: Mapping[str, Sequence[float]]
+    """For each series of `measured` that has one: the predicted value in each group."""
+
+    def draw(self, axes: Axes) -> None:
+        x, wide = np.arange(len(self.groups)), 0.8 / len(self.measured)
+        for number, (label, intervals) in enumerate(self.measured.items()):
+            place = x + (number - (len(self.measured) - 1) / 2) * wide
+            mean, low, high = np.array([(i.mean, i.low, i.high) for i in intervals], float).T
+            axes.bar(place, mean, wide * 0.92, color=COLOURS[number % len(COLOURS)], label=label)
+            axes.errorbar(place, mean, [mean - low, high - mean], fmt="none", color="black", lw=1, capsize=2)
+            if label in self.theory:
+                predicted = self.theory[label]
+                name = "predicted" if label == next(iter(self.theory)) else None
+                axes.hlines(predicted, place - wide / 2, place + wide / 2, color="black", ls=":", lw=1.8, label=name)
+        axes.set_xticks(x, self.groups, fontsize=8)
+        axes.legend(frameon=False, fontsize=8)
+
+
+Figure = Curves | Bars
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Draw one figure as SVG; the same figure gives the same bytes."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    style = {"svg.hashsalt": "alchemy", "svg.fonttype": "path", "font.size": 9, "axes.spines.top": False,
+             "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25}  # fmt: skip
+    with matplotlib.rc_context(style):
+        canvas, axes = pyplot.subplots(figsize=(6.4, 3.8), layout="constrained")
+        axes.set_title(figure.title, fontsize=10, loc="left")
+        figure.draw(axes)
+        axes.set_ylabel(figure.y_label)
+        write_whole(path, lambda scratch: canvas.savefig(scratch, format="svg", metadata={"Date": None}))
+        pyplot.close(canvas)
