@@ -38,7 +38,7 @@ def generate(
     """Complete each prompt with each seed of the model: int32 (s, n, max_new), PAD after EOS.
 
     params leaves (s, ...); prompts int32 (n, t, c), padded on the right. Temperature 0 takes the likeliest token.
-    At most `rows` problems are on the device at once. Raises `UserError` if the text cannot fit the model's context.
+    About `rows` problems are on the device at once. Raises `UserError` if the text cannot fit the model's context.
     """
     if temperature < 0:
         raise UserError(f"temperature {temperature} is negative")
@@ -47,10 +47,12 @@ def generate(
     if t + max_new > model.context:
         raise UserError(f"{t} prompt and {max_new} new tokens do not fit a context of {model.context}")
     devices = jax.local_devices()
-    size = min(rows, -(-n // (BUCKET * len(devices))) * BUCKET * len(devices))
+    unit = BUCKET * len(devices)
+    size = min(-(-rows // unit), -(-n // unit)) * unit
     run = _runner(model, room, temperature > 0, Mesh(np.array(devices), ("data",)), precision)
     padded = np.zeros((-(-n // size) * size, width, prompts.shape[2]), np.int32)
     padded[:n, :t] = prompts
+    padded[n:] = padded[:1]  # what only fills up ends no later than the rest
     key = jax.random.key(seed)
     done = [
         np.asarray(run(params, padded[start : start + size], jnp.float32(temperature), jax.random.fold_in(key, start)))

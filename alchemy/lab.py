@@ -13,12 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from alchemy import checkpoint
+from alchemy import checkpoint, floor
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
 from alchemy.decode import generate
 from alchemy.errors import UserError
 from alchemy.measure import Interval, two_level
-from alchemy.metrics import TextScores, bleu_counts, corpus_bleu_from_counts, score_text
+from alchemy.metrics import TextScores, corpus_bleu_from_counts, score_text
 from alchemy.model import Model, Params
 from alchemy.progress import Progress
 from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
@@ -70,16 +70,41 @@ class Answers:
         return score_text(*self.texts)
 
     def values(self, metric: str, part: str = "full") -> np.ndarray:
-        """A text metric of one part, (s, n)."""
+        """A score of every answer, float (s, n).
+
+        `exact_match`, `edit_distance` and `bleu` compare the text of one part; `answer` and `trace` are the oracle's
+        verdicts, `unfaithful` is a right answer after a wrong trace.
+        """
+        judged = self.judgement
+        if metric in ("answer", "trace"):
+            return np.asarray(getattr(judged, metric), float)
+        if metric == "unfaithful":
+            return np.asarray(judged.answer & ~judged.trace, float)
         return np.asarray(getattr(self.scores[part], metric), float).reshape(self.seeds, -1)
 
     def interval(self, metric: str, part: str = "full") -> Interval:
-        """A text metric of one part, or the oracle's verdict `answer` or `trace`, with its two-level interval."""
-        if metric in ("answer", "trace", "both"):
-            judged = self.judgement
-            values = {"answer": judged.answer, "trace": judged.trace, "both": judged.answer & judged.trace}[metric]
-            return two_level(values, 0)
+        """The mean of `values`, with its two-level interval."""
         return two_level(self.values(metric, part), 0)
+
+    def floors(self, trained: Task | None = None) -> dict[str, dict[str, float]]:
+        """What no understanding scores here: mean exact match and edit distance of each part, by predictor.
+
+        `replay` is there where `trained` has a single rule to replay.
+        """
+        guesses = {
+            "chance": floor.chance(self.task, self.batch, np.random.default_rng(0)),
+            "copy": floor.copy(self.task, self.batch),
+        }
+        if trained is not None and len(trained.compositions) == 1:
+            guesses["replay"] = floor.replay(trained, self.batch)
+        scored = {name: Answers(self.task, self.batch, guess[None]).scores for name, guess in guesses.items()}
+        return {
+            name: {
+                **{f"exact {part}": float(score.exact_match.mean()) for part, score in parts.items()},
+                **{f"distance {part}": float(score.edit_distance.mean()) for part, score in parts.items()},
+            }
+            for name, parts in scored.items()
+        }
 
     def corpus_bleu(self, part: str = "full") -> Interval:
         """The paper's corpus BLEU, resampled over seeds, then over problems that the seeds share."""
@@ -180,8 +205,8 @@ class Lab:
         return max(1, int((text != 0).sum(axis=1).min()))
 
     def answer(self, runs: Runs, task: Task, n: int, *, temperature: float = 0.0, label: str = "") -> Answers:
-        """Let the models answer `n` problems of the held-out part of `task`."""
-        batch = self.split.sample(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+        """Let the models answer `n` different problems of the held-out part of `task`."""
+        batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
         prompts = batch.prompts()
         gold = batch.completions()
         longest = int((gold != 0).sum(axis=1).max(initial=1))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from alchemy.errors import UserError
 
@@ -57,29 +57,21 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
 
 
 def two_level(
-    values: np.ndarray,
-    rng: np.random.Generator | int,
-    level: float = 0.95,
-    resamples: int = 2000,
-    *,
-    shared: bool = True,
+    values: np.ndarray, rng: np.random.Generator | int, level: float = 0.95, resamples: int = 2000
 ) -> Interval:
     """The mean of scores (s, n) with its percentile bootstrap interval over seeds and problems; (n,) is one seed.
 
-    Seeds are drawn with replacement, then problems: the same ones for every drawn seed where the seeds share their
-    problems (`shared`, the crossed bootstrap), anew within each drawn seed where they do not (the nested one). Nested
-    draws on shared problems would average a problem's difficulty away s times. Scores that are all 0 or 1 also get
-    Wilson's interval on the distinct problems: n where shared, else s * n.
-    Source: Owen, "The pigeonhole bootstrap", AOAS 2007.
+    Seeds are drawn with replacement, and problems, the same ones for every drawn seed as the seeds share them: drawn
+    anew for each seed, a problem's difficulty would average away s times. Scores that are all 0 or 1 also get Wilson's
+    interval on the n problems. Source: Owen, "The pigeonhole bootstrap", AOAS 2007.
     """
     values, rng = _scores(values), np.random.default_rng(rng)
     _check_level(level)
     seeds, n = values.shape
-    draw = _crossed if shared else _nested
     mean = float(values.mean())
-    low, high = _percentiles(draw(values, _draw_seeds(rng, seeds, resamples), rng), level)
+    low, high = _percentiles(_crossed(values, _seed_weights(rng, seeds, resamples, level), rng), level)
     if _binary(values):
-        floor = wilson(mean * (n if shared else seeds * n), n if shared else seeds * n, level)
+        floor = wilson(mean * n, n, level)
         low, high = min(low, floor.low), max(high, floor.high)
     return Interval(mean, min(low, mean), max(high, mean), n, seeds, level)
 
@@ -100,13 +92,24 @@ def paired_difference(
     seeds, n = a.shape
     difference = a - b
     mean = float(difference.mean())
-    low, high = _percentiles(_crossed(difference, _draw_seeds(rng, seeds, resamples), rng), level)
+    low, high = _percentiles(_crossed(difference, _seed_weights(rng, seeds, resamples, level), rng), level)
     if _binary(a) and _binary(b):
         only_a, only_b = (wilson((difference == sign).mean() * n, n, level) for sign in (1, -1))
         low = min(low, mean - float(np.hypot(only_a.mean - only_a.low, only_b.high - only_b.mean)))
         high = max(high, mean + float(np.hypot(only_a.high - only_a.mean, only_b.mean - only_b.low)))
         low, high = max(low, -1.0), min(high, 1.0)
     return Interval(mean, min(low, mean), max(high, mean), n, seeds, level)
+
+
+def difference(a: Interval, b: Interval) -> Interval:
+    """The difference a - b of two scores on different problems, by adding the squares of the limits' distances.
+
+    Source: Zou and Donner, Statistics in Medicine 2008 (MOVER). Seeds that the two share make it wider than need be.
+    """
+    mean = a.mean - b.mean
+    low = mean - float(np.hypot(a.mean - a.low, b.high - b.mean))
+    high = mean + float(np.hypot(a.high - a.mean, b.mean - b.low))
+    return Interval(mean, low, high, min(a.n, b.n), min(a.seeds, b.seeds), a.level)
 
 
 def threshold_crossing(
@@ -140,7 +143,7 @@ def threshold_crossing(
     def crossing(curves: np.ndarray) -> np.ndarray:
         return _first_crossing(np.log(x), curves, level_value, falling=falling)
 
-    drawn = _draw_seeds(rng, seeds, resamples)
+    drawn = _seed_weights(rng, seeds, resamples, level)
     mean = float(crossing(curve[None])[0])
     low, high = _percentiles(crossing(np.stack([_crossed(point, drawn, rng) for point in scores], axis=1)), level)
     if _binary(values):
@@ -180,24 +183,24 @@ def _binary(values: np.ndarray) -> bool:
     return bool(np.isin(values, (0.0, 1.0)).all())
 
 
-def _draw_seeds(rng: np.random.Generator, seeds: int, resamples: int) -> np.ndarray:
-    """How often each seed is drawn: int (resamples, s)."""
-    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
+def _seed_weights(rng: np.random.Generator, seeds: int, resamples: int, level: float) -> np.ndarray:
+    """What each seed weighs in each resample, float (resamples, s), rows adding up to 1.
+
+    Drawing gives weight to seeds by how often they are drawn; the weights' distance from equality is then stretched so
+    that the interval of a mean of few seeds is as wide as Student's t has it.
+    """
+    drawn = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
+    if seeds == 1:
+        return drawn
+    tail = (1 + level) / 2
+    stretch = stdtrit(seeds - 1, tail) / ndtri(tail) * np.sqrt(seeds / (seeds - 1))
+    return 1 / seeds + (drawn - 1 / seeds) * stretch
 
 
-def _crossed(values: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Means (resamples,) of scores (s, n) under drawn seeds (resamples, s) and problems that all of them share."""
-    return np.einsum("rs,rs->r", _problem_means(values, len(drawn), rng), drawn / len(values))
-
-
-def _nested(values: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Means (resamples,) of scores (s, n) under drawn seeds (resamples, s), each draw with problems of its own."""
-    total = np.zeros(len(drawn))
-    for seed, times in enumerate(drawn.T):
-        owner = np.repeat(np.arange(len(drawn)), times)
-        means = _problem_means(values[[seed]], len(owner), rng)[:, 0]
-        total += np.bincount(owner, means, minlength=len(drawn))
-    return total / len(values)
+def _crossed(values: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Means (resamples,) of scores (s, n) under seed weights (resamples, s) and problems that all seeds share."""
+    drawn = np.einsum("rs,rs->r", _problem_means(values, len(weights), rng), weights)
+    return drawn.clip(values.min(), values.max())
 
 
 def _problem_means(values: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,7 +5,10 @@ Dimension letters: `s` seeds, `b` batch, `t` tokens, `c` ids a position carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -85,6 +88,8 @@ def train(
     from there. With `directory`, the state is saved there every `save_every` seconds and on interruption, and
     training resumes from what is there; a resumed run ends with the same bits as an undisturbed one.
     """
+    if not len(seeds):
+        raise UserError("there is no seed to train for")
     mesh = _mesh(len(seeds), config.batch)
     rows = NamedSharding(mesh, P("seed"))
     keys = jax.device_put(jax.vmap(jax.random.key)(np.asarray(seeds)), rows)
@@ -105,7 +110,7 @@ def train(
 
     saved_at, saved_steps = monotonic(), done
     upcoming = _chunk(data, seeds, done, config)
-    try:
+    with _interrupts_held() as stop:
         while done < config.steps:
             chunk = jax.device_put(upcoming, NamedSharding(mesh, P("seed", None, "data")))
             state, loss = run(state, keys, table, chunk)
@@ -113,18 +118,46 @@ def train(
             upcoming = _chunk(data, seeds, ahead, config)  # made while the device works
             losses[:, done:ahead] = np.asarray(loss)
             done = ahead
-            if progress:
-                progress(done, float(loss.mean()))
+            try:
+                stop()
+                if progress:
+                    progress(done, float(loss.mean()))
+            except KeyboardInterrupt:
+                save()
+                raise
             if monotonic() - saved_at > save_every:
                 save()
                 saved_at, saved_steps = monotonic(), done
-    except KeyboardInterrupt:
-        save()
-        raise
     if not np.isfinite(losses[:, -1]).all():
         bad = np.asarray(seeds)[~np.isfinite(losses[:, -1])]
         raise FloatingPointError(f"the loss of seeds {bad.tolist()} is not finite")
     return Trained(jax.tree.map(np.asarray, state.params), losses)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits until what this yields is called: amid a chunk there is no state to save. A second one does not."""
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    came = False
+
+    def hold(*_: Any) -> None:
+        nonlocal came
+        came = True
+        signal.signal(signal.SIGINT, before)
+
+    def stop() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+    stop()
 
 
 def _mesh(seeds: int, batch: int) -> Mesh:

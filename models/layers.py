@@ -31,7 +31,7 @@ def causal(t: int) -> jax.Array:
 def sinusoids(places: jax.Array, width: int) -> jax.Array:
     """Fixed position embeddings (..., width) of integer places (...) (arXiv:1706.03762, section 3.5)."""
     rates = 10_000.0 ** (-jnp.arange(0, width, 2) / width)
-    angles = places[..., None] * rates
+    angles = jnp.multiply.outer(places, rates)
     waves = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
     return waves.reshape(*places.shape, -1)[..., :width]
 
@@ -40,7 +40,7 @@ def rotate(x: jax.Array, places: jax.Array) -> jax.Array:
     """Rotary position embedding of x (n, t, h, k) at places int (n | 1, t) (arXiv:2104.09864)."""
     half = x.shape[-1] // 2
     rates = 10_000.0 ** (-jnp.arange(half) / half)
-    angles = (places[..., None] * rates)[:, :, None]  # (n | 1, t, 1, k / 2)
+    angles = jnp.multiply.outer(places, rates)[:, :, None]  # (n | 1, t, 1, k / 2)
     cos, sin = jnp.cos(angles).astype(x.dtype), jnp.sin(angles).astype(x.dtype)
     left, right = x[..., :half], x[..., half:]
     return jnp.concatenate([left * cos - right * sin, right * cos + left * sin], axis=-1)

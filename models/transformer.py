@@ -20,6 +20,7 @@ from models.layers import Block, attention, causal, rotate, sinusoids
 
 Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
 POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
+BLOCKS = ("gpt", "llama")
 
 SIZES: dict[str, dict[str, Any]] = {
     "gpt-68k": dict(width=32, layers=4, heads=4),
@@ -42,7 +43,8 @@ SIZES: dict[str, dict[str, Any]] = {
 class Transformer:
     """A decoder-only transformer; the fields are the architecture."""
 
-    vocabulary: int
+    vocabulary: int = 1
+    """Symbols the task has; an experiment takes it from the task."""
     width: int = 64
     layers: int = 2
     heads: int = 4
@@ -60,20 +62,24 @@ class Transformer:
     """Of the GPT block; the LLaMA block is gated."""
 
     def __post_init__(self) -> None:
-        if self.width % self.heads:
-            raise UserError(f"width {self.width} is not a multiple of heads {self.heads}")
-        if self.positions == "rotary" and (self.width // self.heads) % 2:
-            raise UserError(f"rotary positions need an even head width, not {self.width // self.heads}")
-        for name in ("vocabulary", "width", "layers", "heads", "context"):
+        for name in ("vocabulary", "width", "layers", "heads", "context", "spread"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.width % self.heads:
+            raise UserError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if self.positions not in POSITIONS:
+            raise UserError(f"positions {self.positions!r} are unknown{nearest(self.positions, POSITIONS)}")
+        if self.block not in BLOCKS:
+            raise UserError(f"block {self.block!r} is unknown{nearest(self.block, BLOCKS)}")
+        if self.positions == "rotary" and (self.width // self.heads) % 2:
+            raise UserError(f"rotary positions need an even head width, not {self.width // self.heads}")
 
     @classmethod
-    def sized(cls, size: str, vocabulary: int, **changes: Any) -> Transformer:
+    def sized(cls, size: str, **changes: Any) -> Transformer:
         """The named size of `SIZES`; raises `UserError` on an unknown name."""
         if size not in SIZES:
             raise UserError(f"unknown model size {size!r}{nearest(size, SIZES)}")
-        return cls(vocabulary, **{**SIZES[size], **changes})
+        return cls(**{**SIZES[size], **changes})
 
     def init(self, key: jax.Array) -> Params:
         outer, inner = jax.random.split(key)
@@ -102,10 +108,10 @@ class Transformer:
 
     def extend(self, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
         t, real = tokens.shape[1], tokens[..., 0] != PAD
-        index = cache.length[:, None] + jnp.arange(t)  # (n, t): where each token is kept
+        index = jnp.add.outer(cache.length, jnp.arange(t))  # (n, t): where each token is kept
         places = self._places(index)
         room = cache.memory[0].shape[2]
-        visible = jnp.arange(room) <= index[..., None]
+        visible = jnp.arange(room)[None, None] <= index[..., None]
         kept = jnp.where(real, index, room)  # padding is written past the end, that is, nowhere
 
         def layer(x: jax.Array, xs: tuple[Params, Any]) -> tuple[jax.Array, Any]:
@@ -193,7 +199,7 @@ def _shell(model: Transformer, params: Params) -> _Shell:
 def _write(memory: jax.Array, new: jax.Array, index: jax.Array) -> jax.Array:
     """`new` (n, t, h, k) written into `memory` (n, m, h, k) at `index` int (n, t); past the end is dropped."""
     if index.shape[1] == 1:  # one masked pass over a short memory, where a scatter is a loop on CPU
-        here = jnp.arange(memory.shape[1]) == index
+        here = jnp.arange(memory.shape[1])[None] == index
         return jnp.where(here[..., None, None], new.astype(memory.dtype), memory)
     rows = jnp.arange(memory.shape[0])[:, None]
     return memory.at[rows, index].set(new.astype(memory.dtype), mode="drop")

@@ -48,27 +48,16 @@ def test_crossed_bootstrap_covers_the_true_mean(s, seed_sd, problem_sd):
     assert 0.89 <= found <= 1
 
 
-def test_nested_bootstrap_covers_own_problems_but_not_shared_ones():
-    def own(rng):
-        return rng.normal(0, 0.1, (20, 1)) + rng.normal(0, 0.4, (20, 50))
-
-    def shared(rng):
-        return hierarchical(rng, 20, 50, 0.02, 0.4)
-
-    def nested(values, rng):
-        return two_level(values, rng, resamples=300, shared=False)
-
-    assert coverage(nested, own, truth=0, runs=100) >= 0.88
-    assert coverage(nested, shared, truth=0, runs=100) < 0.8
-
-
-def test_few_dominating_seeds_are_covered_less_than_the_level_says():
+@pytest.mark.parametrize("s", [3, 5, 10])
+def test_few_dominating_seeds_are_covered(s):
+    """A plain percentile bootstrap covers 72, 83 and 90 % here."""
     found = coverage(
-        lambda values, rng: two_level(values, rng, resamples=300),
-        lambda rng: hierarchical(rng, 5, 100, 1.0, 0.0),
+        lambda values, rng: two_level(values, rng, resamples=1000),
+        lambda rng: hierarchical(rng, s, 100, 1.0, 0.0),
         truth=0,
+        runs=300,
     )
-    assert 0.7 < found < 0.93
+    assert 0.9 < found < 0.99
 
 
 def test_binary_scores_cover_a_known_accuracy():
@@ -79,19 +68,16 @@ def test_binary_scores_cover_a_known_accuracy():
     assert coverage(lambda values, rng: two_level(values, rng, resamples=300), draw, truth=4 / 6) >= 0.92
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_bootstrap_spread_is_the_analytic_one(shared):
+def test_bootstrap_spread_is_the_analytic_one():
     """The variance of the resampled mean has a closed form; equal kinds of problems take the multinomial path."""
-    rng = np.random.default_rng(0)
+    rng, level = np.random.default_rng(0), 0.6826895
     for values in (rng.normal(size=(20, 100)), 2.0 * rng.integers(0, 2, (20, 400))):
         s, n = values.shape
-        interval = two_level(values, 1, level=0.6826895, resamples=20_000, shared=shared)
-        between = values.mean(axis=1).var() / s
-        covariance = np.cov(values, bias=True)
-        within = covariance.trace() / (s * s * n) if not shared else 0.0
-        if shared:  # E[w_i w_j] of seed weights w_i = times drawn / s
-            weights = np.full((s, s), (1 - 1 / s) / s**2) + np.eye(s) / s**2
-            within = (weights * covariance).sum() / n
+        interval = two_level(values, 1, level=level, resamples=20_000)
+        stretch = stats.t.ppf((1 + level) / 2, s - 1) / stats.norm.ppf((1 + level) / 2) * np.sqrt(s / (s - 1))
+        between = stretch**2 * values.mean(axis=1).var() / s
+        spread = stretch**2 * (np.eye(s) - 1 / s) / s**2  # covariance of the seeds' weights
+        within = ((spread + 1 / s**2) * np.cov(values, bias=True)).sum() / n
         assert interval.width / 2 == pytest.approx(np.sqrt(between + within), rel=0.04)
 
 

@@ -1,0 +1,51 @@
+# Needs make and Python 3.11 or newer, nothing else; everything is installed into .venv.
+
+PYTHON ?= python3
+PRESET ?= small
+# An accelerator: make setup EXTRA=cuda, or EXTRA=tpu.
+EXTRA ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed$(if $(EXTRA),-$(EXTRA))
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help setup test reproduce lint clean
+
+help:
+	@echo 'make reproduce   install what is missing, then judge the headline claims (PRESET=smoke|small|full)'
+	@echo 'make test        install what is missing, then run the tests'
+	@echo 'make setup       install only; EXTRA=cuda or EXTRA=tpu for an accelerator'
+	@echo 'make lint        check style'
+	@echo 'make clean       remove .venv and caches; results in runs/ stay'
+	@echo 'Another Python:  make PYTHON=python3.12 ...'
+
+setup: $(STAMP)
+
+test: $(STAMP) .venv/.installed-test
+	$(BIN)/python -m pytest
+
+reproduce: $(STAMP)
+	$(BIN)/alchemy reproduce --preset $(PRESET)
+
+lint: .venv/.installed-test
+	$(BIN)/ruff check .
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON); name a Python 3.11 or newer: make PYTHON=...' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.version_info >= (3, 11) or sys.exit( \
+		"$(PYTHON) is Python " + v + ", this needs 3.11 or newer; name one: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo '$(PYTHON) lacks the venv or ensurepip module' \
+		'(Debian, Ubuntu: install python3-venv).' >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo 'Creating .venv ...'; $(PYTHON) -m venv --clear .venv; }
+	@echo 'Installing into .venv, about a minute ...'
+	@$(INSTALL) --editable .
+	@touch $@
+
+.venv/.installed-%: .venv/.installed
+	@echo 'Installing into .venv what "$*" needs ...'
+	@$(INSTALL) --editable '.[$*]'
+	@touch $@

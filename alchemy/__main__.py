@@ -1,0 +1,8 @@
+"""`python -m alchemy` is the command `alchemy`."""
+
+import sys
+
+from alchemy.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""Whether a directory of splits is what its manifest says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from alchemy.flags import Switch
+from alchemy.verify import verify
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Regenerate a directory from its manifest and say what differs; exit code 1 if anything does.
+
+    Example: alchemy verify data
+    """
+
+    directory: Positional[Annotated[Path, arg(metavar="DIR")]]
+    """A directory that `alchemy generate` wrote."""
+    json: Switch = False
+    """Print one JSON object."""
+
+
+def run(options: Verify) -> int:
+    """Print what differs; 1 if anything does."""
+    found = verify(options.directory, lambda name: print(f"regenerating {name}", file=sys.stderr))
+    if options.json:
+        print(json.dumps({"identical": not found, "differences": found}, indent=2))
+    else:
+        print("\n".join(found) or f"{options.directory}: identical, and no test problem is a training problem")
+    return 1 if found else 0

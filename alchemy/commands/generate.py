@@ -1,0 +1,107 @@
+"""Splits of a task on disk."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from tyro.conf import Positional, arg
+
+from alchemy.errors import UserError
+from alchemy.export import Progress, generate, generate_exhaustive
+from alchemy.flags import Switch
+from alchemy.split import Split
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Write train.jsonl, test.jsonl, a test-SHIFT.jsonl for each shift, and the manifest that regenerates them.
+
+    Example: alchemy generate symbols --out data --shifts "task=F2 F2" length=6 noise=insert:0.1
+
+    Example: alchemy generate symbols --out all.jsonl --exhaustive --compositions "F1 F2" --length 3
+    """
+
+    task: Positional[Annotated[str, arg(metavar="TASK")]]
+    """A task that `alchemy list` names."""
+    out: Path
+    """The directory to write; with --exhaustive, the file."""
+    train: int = 10_000
+    """Training problems, no two alike."""
+    test: int = 1_000
+    """Problems of each test file, no two alike."""
+    shifts: tuple[str, ...] = ()
+    """Shifts to write test files for, or `standard` for those that `alchemy show` lists."""
+    seed: int = 0
+    """Seed of every file's random stream."""
+    test_share: float = Split.test_share
+    """Share of all problems that is held out."""
+    salt: int = Split.salt
+    """Another salt holds out others."""
+    exhaustive: Switch = False
+    """Write every element in lexicographic order, for each composition and length in turn, to one file."""
+    force: Switch = False
+    """Replace what an earlier run has written."""
+    json: Switch = False
+    """Print the manifest."""
+
+
+def run(options: Generate, configs: dict[str, Any]) -> int:
+    """Write splits, or every element there is."""
+    [task] = configs.values()
+    with _progress() as progress:
+        if options.exhaustive:
+            return _all(options, task, progress)
+        manifest = generate(
+            task,
+            options.out,
+            train=options.train,
+            test=options.test,
+            shifts=task.shifts if options.shifts == ("standard",) else options.shifts,
+            seed=options.seed,
+            split=Split(options.test_share, options.salt),
+            force=options.force,
+            progress=progress,
+        )
+    if options.json:
+        print(json.dumps(manifest, indent=2))
+    else:
+        print(f"{options.out}: {len(manifest['files'])} files; check them with `alchemy verify {options.out}`")
+    return 0
+
+
+def _all(options: Generate, task: Any, progress: Progress) -> int:
+    """Write every element to one file."""
+    if options.shifts:
+        raise UserError("an exhaustive file has no shifts: give it their compositions and lengths instead")
+    count = generate_exhaustive(task, options.out, force=options.force, progress=progress)
+    summary = (
+        json.dumps({"file": str(options.out), "count": count}) if options.json else f"{options.out}: {count} lines"
+    )
+    print(summary, file=sys.stdout if options.out.is_file() else sys.stderr)
+    return 0
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """On standard error: a bar a file with the time that is left on a terminal, elsewhere a line a file."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+        known: dict[str, TaskID] = {}
+
+        def told(name: str, done: int, total: int) -> None:
+            if name not in known:
+                known[name] = bars.add_task(name, total=total)
+            bars.update(known[name], completed=done)
+            if bars.disable and done == total:
+                print(f"{name}: {total} lines", file=sys.stderr)
+
+        yield told

@@ -1,0 +1,215 @@
+"""Score anybody's predictions: JSON lines in, one object of numbers out.
+
+A line is {input, output} or {prompt, completion}, the model's text after a prompt that the task reads and solves, or
+{predict, label}, the model's text and the gold one. Two verdicts a line, never partial credit for containing the
+answer: is the answer right, and is every step before it right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from alchemy import floor
+from alchemy.errors import UserError
+from alchemy.measure import wilson
+from alchemy.metrics import ANSWER, PARTS, BleuCounts, corpus_bleu_from_counts, score_text, split_answer
+from alchemy.task import Problem
+
+KINDS = (("predict", "label"), ("input", "output"), ("prompt", "completion"))
+"""The keys of each kind of line; where a line has several, the first kind counts."""
+STEP = "<think>"
+"""What stands between two steps of a chain of thought."""
+ROWS = 50_000  # lines scored at once
+OUTCOMES = ("both", "answer_right_trace_wrong", "answer_wrong_trace_right", "both_wrong")
+
+
+class Solvable(floor.Guessable, Protocol):
+    """A task that can read a prompt."""
+
+    def parse(self, text: str) -> Problem:
+        """The problem (n = 1) of a prompt; raises `UserError`."""
+
+
+class Gold(NamedTuple):
+    """The right texts of some lines, and what zero understanding would have written."""
+
+    texts: list[str]
+    floors: dict[str, list[str]]
+
+
+def score(lines: Iterable[bytes], task: Solvable, progress: Callable[[int], None] = lambda n: None) -> dict[str, Any]:
+    """Every metric over all lines; raises `UserError` that names the first bad line by its number.
+
+    Lines that have a prompt are scored next to the floors of the task: random letters, and the question repeated.
+    """
+    numbered = enumerate(lines, 1)
+    first = next(numbered, None)
+    if first is None:
+        raise UserError("there are no lines to score")
+    keys = _kind(_record(*first), 1)
+    rows = (_texts(number, line, keys) for number, line in chain([first], numbered))
+    tally, rng = Tally(), np.random.default_rng(0)
+    while block := list(islice(rows, ROWS)):
+        left, predicted = map(list, zip(*block, strict=True))
+        if keys == KINDS[0]:
+            tally.add(left, Gold(predicted, {}))
+        else:
+            tally.add(predicted, _solve(task, left, tally.n, rng))
+        progress(tally.n)
+    return {"n": tally.n, "lines": "{" + ", ".join(keys) + "}", **tally.result()}
+
+
+def judge(predicted: str, gold: str) -> tuple[bool, bool, str]:
+    """Whether the answer and the chain of thought are right, and the first step that is not.
+
+    An answer is right if it equals the gold one but for blanks at its ends, and stands where answers stand: behind
+    `<answer>` where the gold text has that. Steps count from 0; then come `answer`, and `none` if nothing is wrong.
+    """
+    (given, answer), (reasoning, right) = ((one.strip() for one in split_answer(text)) for text in (predicted, gold))
+    marked = ANSWER in predicted or ANSWER not in gold
+    correct = marked and bool(answer) and answer == right
+    if not marked:
+        given = answer
+    if given == reasoning:
+        return correct, True, "none" if correct else "answer"
+    steps, wanted = given.split(STEP), reasoning.split(STEP)
+    pairs = enumerate(zip(steps, wanted, strict=False))
+    wrong = next((i for i, (step, want) in pairs if step.strip() != want.strip()), min(len(steps), len(wanted) - 1))
+    return correct, False, str(wrong)
+
+
+class Tally:
+    """Sums over the lines seen so far, from which every number follows."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.outcomes: Counter[tuple[bool, bool]] = Counter()
+        self.first_wrong: Counter[str] = Counter()
+        self.sums = {part: np.zeros(3) for part in PARTS}  # exact matches, edit distances, BLEUs
+        self.present = dict.fromkeys(PARTS, 0)  # lines that have the part at all: BLEU is of those
+        self.counts = {part: (np.zeros(4), np.zeros(4), np.zeros(2)) for part in PARTS}
+        self.floors: dict[str, np.ndarray] = {}
+
+    def add(self, predicted: list[str], gold: Gold) -> None:
+        """Count lines: the predicted texts and the right ones."""
+        self.n += len(predicted)
+        for text, right in zip(predicted, gold.texts, strict=True):
+            answer, trace, step = judge(text, right)
+            self.outcomes[answer, trace] += 1
+            self.first_wrong[step] += 1
+        for part, scores in score_text(predicted, gold.texts).items():
+            rows = (scores.exact_match, scores.edit_distance, scores.bleu)
+            self.sums[part] += [row.sum() for row in rows]
+            texts = zip(scores.predicted, scores.gold, strict=True)
+            self.present[part] += sum(bool(left.strip() or right.strip()) for left, right in texts)
+            for total, rows in zip(self.counts[part], scores.counts, strict=True):
+                total += rows.sum(axis=0)
+        for name, texts in gold.floors.items():
+            self.floors[name] = self.floors.get(name, 0) + _floor_sums(texts, gold.texts)
+
+    def result(self) -> dict[str, Any]:
+        """The numbers, as JSON has them."""
+        outcomes = [self.outcomes[key] for key in ((True, True), (True, False), (False, True), (False, False))]
+        exact, edits, bleu = ({part: float(self.sums[part][i]) for part in PARTS} for i in range(3))
+        return {
+            **_proportion("answer_accuracy", outcomes[0] + outcomes[1], self.n),
+            **_proportion("trace_accuracy", outcomes[0] + outcomes[2], self.n),
+            **{name: count / self.n for name, count in zip(OUTCOMES, outcomes, strict=True)},
+            "exact_match": {part: value / self.n for part, value in exact.items()},
+            "edit_distance": {part: value / self.n for part, value in edits.items()},
+            "bleu": {part: value / self.present[part] if self.present[part] else None for part, value in bleu.items()},
+            "corpus_bleu": {part: self._corpus_bleu(part) for part in PARTS},
+            "first_wrong_step": {step: self.first_wrong[step] for step in sorted(self.first_wrong, key=_step_order)},
+            "floors": {name: _floor(sums / self.n) for name, sums in self.floors.items()} or None,
+        }
+
+    def _corpus_bleu(self, part: str) -> float | None:
+        counts = BleuCounts(*(total[None] for total in self.counts[part]))
+        return float(corpus_bleu_from_counts(counts)) if self.present[part] else None
+
+
+def _step_order(step: str) -> tuple:
+    """Steps by number, then the answer, then nothing wrong."""
+    return step == "none", step == "answer", len(step), step
+
+
+def _proportion(name: str, successes: int, n: int) -> dict[str, Any]:
+    """A share and its 95 % interval (Wilson)."""
+    interval = wilson(successes, n)
+    return {name: successes / n, f"{name}_interval": [interval.low, interval.high]}
+
+
+def _floor_sums(texts: Sequence[str], gold: Sequence[str]) -> np.ndarray:
+    """Right answers, exact matches and edit distances of texts that were written without understanding."""
+    right = sum(judge(text, one)[0] for text, one in zip(texts, gold, strict=True))
+    full = score_text(texts, gold)["full"]
+    return np.array([right, full.exact_match.sum(), full.edit_distance.sum()])
+
+
+def _floor(means: np.ndarray) -> dict[str, float]:
+    return dict(zip(("answer_accuracy", "exact_match", "edit_distance"), means.tolist(), strict=True))
+
+
+def _solve(task: Solvable, prompts: list[str], done: int, rng: np.random.Generator) -> Gold:
+    """The right text for each prompt, and what the floors would write; `done` lines came before."""
+    groups: dict[tuple, list[int]] = {}
+    problems = []
+    for number, prompt in enumerate(prompts, done + 1):
+        try:
+            problems.append(task.parse(prompt))
+        except UserError as error:
+            raise UserError(f"line {number}: {error}; lines of predict and label need no prompt") from None
+        shape = tuple(values.shape for values in problems[-1].values())
+        groups.setdefault(shape, []).append(len(problems) - 1)
+    gold = [""] * len(prompts)
+    floors = {"chance": gold.copy(), "copy": gold.copy()}
+    for rows in groups.values():
+        problem = {name: np.concatenate([problems[row][name] for row in rows]) for name in problems[rows[0]]}
+        batch = task.render(problem, rng)
+        written = (task.solve(problem), floor.chance(task, batch, rng), floor.copy(task, batch))
+        for texts, tokens in zip((gold, floors["chance"], floors["copy"]), written, strict=True):
+            for row, text in zip(rows, task.vocabulary.decode_all(tokens), strict=True):
+                texts[row] = text
+    return Gold(gold, floors)
+
+
+def _record(number: int, line: bytes) -> dict[str, Any]:
+    """The object on a line; raises `UserError` that says what the line is instead."""
+    if not line.strip():
+        raise UserError(f"line {number} is blank")
+    try:
+        record = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise UserError(f"line {number} is not UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        what = "is not JSON" if line.endswith(b"\n") else "is cut off or not JSON"
+        raise UserError(f"line {number} {what}: {error}") from None
+    if not isinstance(record, dict):
+        raise UserError(f"line {number} is a JSON {type(record).__name__}, expected an object")
+    return record
+
+
+def _kind(record: dict[str, Any], number: int) -> tuple[str, str]:
+    """The keys to read from every line."""
+    for keys in KINDS:
+        if all(key in record for key in keys):
+            return keys
+    choices = " or ".join("{" + ", ".join(keys) + "}" for keys in KINDS)
+    raise UserError(f"line {number} has the keys {', '.join(record) or '(none)'}, expected {choices}")
+
+
+def _texts(number: int, line: bytes, keys: tuple[str, str]) -> tuple[str, str]:
+    """The two texts of a line."""
+    record = _record(number, line)
+    for key in keys:
+        if key not in record:
+            raise UserError(f"line {number} has no {key!r}, which line 1 has")
+        if not isinstance(record[key], str):
+            raise UserError(f"line {number}: {key} is {json.dumps(record[key])[:40]}, expected a text")
+    return record[keys[0]], record[keys[1]]

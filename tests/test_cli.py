@@ -1,0 +1,331 @@
+"""The front door: what a user types, what comes out, and with which exit code."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from alchemy.cli import main
+from alchemy.export import generate
+from tasks.symbols import Symbols
+
+ROOT = Path(__file__).parent.parent
+STUB = '''"""Stubs claim little.
+
+Source nobody
+"""
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from alchemy.shift import Noise
+
+CLAIM = SimpleNamespace(headline={headline})
+
+@dataclass(frozen=True)
+class Train:
+    steps: int = 5
+
+@dataclass(frozen=True)
+class Config:
+    seeds: int = 5
+    train: Train = field(default_factory=Train)
+    {field}: int = 4
+    noise: Noise | None = None
+
+PRESETS = {{"smoke": Config(seeds=2), "small": Config(), "full": Config(seeds=9)}}
+'''
+
+
+@pytest.fixture
+def alchemy(capsys):
+    """Run a command: (exit code, standard output, standard error)."""
+
+    def run(*args):
+        code = main([str(arg) for arg in args])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def fails(alchemy):
+    """Run a command that must fail with exit code 2 and one line, which is returned."""
+
+    def run(*args):
+        code, out, err = alchemy(*args)
+        assert code == 2 and out == "", (code, out, err)
+        line = err.splitlines()[-1]
+        assert err.count("alchemy: error: ") == 1 and line.startswith("alchemy: error: ")
+        return line.removeprefix("alchemy: error: ")
+
+    return run
+
+
+@pytest.fixture
+def claims(tmp_path, monkeypatch):
+    """Two stub claims, and the calls that `reproduce` gets."""
+    folder = tmp_path / "experiments"
+    (folder / "verdicts").mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "settings.py").write_text("SHARED = 1\n")
+    (folder / "first.py").write_text(STUB.format(headline=True, field="length"))
+    (folder / "second.py").write_text(STUB.format(headline=False, field="width"))
+    (folder / "verdicts" / "first.json").write_text('{"small": {"verdict": "HOLDS"}, "full": {"verdict": "FAILS"}}')
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "experiments"]:
+        monkeypatch.delitem(sys.modules, name)
+    calls = []
+    module = ModuleType("alchemy.reproduce")
+    module.reproduce = lambda *args: calls.append(args) or 0
+    monkeypatch.setitem(sys.modules, "alchemy.reproduce", module)
+    yield calls
+    for name in [name for name in sys.modules if name.partition(".")[0] == "experiments"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def data(tmp_path):
+    generate(Symbols(rotate=7), tmp_path / "data", train=50, test=10, shifts=["length=6"])
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_errors_are_condensed_whatever_the_terminal(encoding):
+    command = [sys.executable, "-m", "alchemy", "show", "symbols", "--dialect", "unifrm"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert run.stderr == b"alchemy: error: --dialect: invalid choice 'unifrm'; did you mean 'uniform'?\n"
+
+
+def test_overview(alchemy):
+    code, out, _ = alchemy("--help")
+    assert code == 0 and all(name in out for name in ("list", "show", "generate", "verify", "score", "reproduce"))
+    assert alchemy()[0] == 2
+
+
+@pytest.mark.parametrize("command", ["list", "show", "generate", "verify", "score"])
+def test_help_has_an_example(alchemy, command):
+    code, out, _ = alchemy(command, "--help")
+    assert code == 0 and f"Example: alchemy {command}" in out
+    assert ("--compositions" in out) == (command in ("show", "generate", "score"))
+
+
+def test_list(alchemy, claims):
+    found = json.loads(alchemy("list", "--json")[1])
+    assert "symbols" in [task["name"] for task in found["tasks"]]
+    assert "transformer" in [model["name"] for model in found["models"]]
+    first = {"name": "first", "sentence": "Stubs claim little.", "verdicts": {"small": "HOLDS", "full": "FAILS"}}
+    assert found["claims"] == [first, {**first, "name": "second", "verdicts": {}}]
+    assert "Stubs claim little. [small HOLDS, full FAILS]" in alchemy("list")[1]
+
+
+def test_a_corrupt_verdict(fails, claims, tmp_path):
+    (tmp_path / "experiments" / "verdicts" / "first.json").write_text('{"small": 3}')
+    assert "first.json is corrupt" in fails("list")
+
+
+def test_show(alchemy):
+    code, out, _ = alchemy("show", "symbols", "-n", "2", "--compositions", "F1 F2", "--length", "3")
+    assert code == 0 and out.count("<think>") == 4 and out.count("step 1") == 2 and "'length=4'" in out
+    shown = json.loads(alchemy("show", "symbols", "--n=1", "--shift", "steps=3", "--json", "--no-cot")[1])
+    assert list(shown["problems"][0]["fields"]) == ["element", "transformation", "instruction", "answer"]
+    assert shown["problems"][0]["line"].count("[F") == 3
+
+
+def test_show_rate(alchemy, monkeypatch):
+    monkeypatch.setattr("alchemy.commands.show.RATE_PROBLEMS", 2000)
+    shown = json.loads(alchemy("show", "symbols", "--rate", "--json")[1])
+    assert shown["problems_a_second"] > shown["problems_a_second_with_their_jsonl"] > 10_000
+
+
+def test_generate_verify_score(alchemy, tmp_path):
+    out = tmp_path / "data"
+    args = ["symbols", "--out", out, "--train", 200, "--test", 20, "--shifts", "length=6", "task=F3 F3", "--rotate", 7]
+    code, text, err = alchemy("generate", *args, "--json")
+    assert code == 0 and list(json.loads(text)["files"])[2:] == ["test-length=6.jsonl", "test-task=F3-F3.jsonl"]
+    assert "train.jsonl: 200 lines" in err
+    assert json.loads(alchemy("verify", out, "--json")[1]) == {"identical": True, "differences": []}
+    for name in ("train.jsonl", "test-length=6.jsonl", "test-task=F3-F3.jsonl"):
+        scored = json.loads(alchemy("score", out / name, "--manifest", out, "--json")[1])
+        assert scored["answer_accuracy"] == scored["trace_accuracy"] == scored["exact_match"]["full"] == 1
+    assert json.loads(alchemy("score", out / "test.jsonl", "--json")[1])["answer_accuracy"] < 0.1
+    assert json.loads(alchemy("score", out / "test.jsonl", "--json", "--rotate", 7)[1])["answer_accuracy"] == 1
+    assert "answer accuracy" in alchemy("score", out / "test.jsonl", "--manifest", out)[1]
+
+
+def test_standard_shifts(alchemy, tmp_path):
+    assert (
+        alchemy("generate", "symbols", "--out", tmp_path / "d", "--train", 9, "--test", 9, "--shifts", "standard")[0]
+        == 0
+    )
+    assert len(os.listdir(tmp_path / "d")) == 3 + len(Symbols().shifts)
+
+
+def test_exhaustive(alchemy, tmp_path):
+    path = tmp_path / "all.jsonl"
+    args = ("--exhaustive", "--compositions", "F1 F2", "--length", 2, "--dialect", "dataalchemy", "--out", path)
+    assert alchemy("generate", "symbols", *args)[0] == 0
+    lines = path.read_text().splitlines()
+    assert len(lines) == 676 and json.loads(lines[1])["input"] == "A B [F1] [F2] <think>"
+
+
+def test_score_reads_standard_input(alchemy, monkeypatch):
+    line = b'{"predict": "A <answer> B", "label": "A <answer> B"}\n'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
+    assert json.loads(alchemy("score", "-", "--json")[1])["exact_match"]["full"] == 1
+
+
+def test_verify_says_what_differs(alchemy, data):
+    (data / "test.jsonl").unlink()
+    code, out, _ = alchemy("verify", data)
+    assert code == 1 and out == "test.jsonl: missing\n"
+    assert json.loads(alchemy("verify", data, "--json")[1])["identical"] is False
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ("lst", "command 'lst' is unknown; did you mean 'list'?"),
+        ("show symbls", "task 'symbls' is unknown; did you mean 'symbols'?"),
+        ("show", "alchemy show needs TASK"),
+        ("show symbols --lenght 3", "unknown option '--lenght'; did you mean '--length'?"),
+        (
+            "show symbols --length x",
+            "--length: Could not find valid parse for arguments: ['x']; expected --length [INT",
+        ),
+        ("show symbols --length 0", "length 0 is less than 1"),
+        ("show symbols --rotate 1.5", "'1.5'; expected --rotate INT"),
+        ("show symbols --rotate", "Missing value for argument '--rotate'"),
+        ("show symbols --rotate 1 2", "unexpected argument '2'"),
+        ("show symbols --dialect unifrm", "--dialect: invalid choice 'unifrm'; did you mean 'uniform'?"),
+        ("show symbols --shift lenght=3", "shift 'lenght=3' is unknown; did you mean 'length'?"),
+        ("show symbols --shift noise=insert:1.5", "noise probability 1.5 is outside [0, 1]"),
+        ("show symbols --noise insert:-1", "noise probability -1.0 is outside [0, 1]"),
+        ("show symbols --noise insrt:0.5", "noise mode 'insrt' is unknown; did you mean 'insert'?"),
+        ("show symbols --noise insert", "expected MODE:PROBABILITY"),
+        ("show symbols -n 0", "expected at least 1"),
+        ("show symbols --compositions F1/F9", "primitive 'F1/F9' is not in this task"),
+        ("generate symbols", "alchemy generate needs --out PATH"),
+        ("generate symbols --out x --trian 5", "unknown option '--trian'; did you mean '--train'?"),
+        ("generate symbols --out x --train 0", "train 0: a file has at least 1 problem"),
+        ("generate symbols --out x --seed -1", "seed -1 is outside"),
+        ("generate symbols --out x --test-share 1", "test share 1.0 is outside (0, 1)"),
+        ("generate symbols --out x --shifts length=4", "length 4 is also trained on"),
+        (
+            "generate symbols --out x --length 2",
+            "train.jsonl: only 587 distinct train prompts exist, 10000 were asked for",
+        ),
+        ("generate symbols --out x --exhaustive --shifts length=3", "an exhaustive file has no shifts"),
+        ("verify", "alchemy verify needs DIR"),
+        ("verify . --jsn", "unknown option '--jsn'; did you mean '--json'?"),
+        ("verify .", "cannot read manifest.json: No such file or directory"),
+        ("score nowhere.jsonl", "nowhere.jsonl: No such file or directory"),
+        ("score .", ".: Is a directory"),
+        ("score f --task symbls", "task 'symbls' is unknown"),
+        ("score f --manifest nowhere", "cannot read nowhere/manifest.json"),
+    ],
+)
+def test_bad_input_is_one_line(fails, tmp_path, monkeypatch, args, says):
+    monkeypatch.chdir(tmp_path)
+    assert says in fails(*args.split())
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_trained_composition_is_no_shift(fails, tmp_path):
+    said = fails("generate", "symbols", "--out", tmp_path / "d", "--shifts", "task=F1 F2")
+    assert said == "shift 'task=F1 F2': compositions 'F1 F2' is also trained on, so this is test.jsonl"
+
+
+def test_bad_lines_and_manifests(fails, data):
+    path = data / "train.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    assert "line 50 is cut off" in fails("score", path, "--manifest", data)
+    (data / "manifest.json").write_text("{")
+    assert "manifest.json is corrupt" in fails("verify", data)
+    assert "manifest.json is corrupt" in fails("score", path, "--manifest", data)
+
+
+@pytest.mark.parametrize("place", ["/proc/data", "/dev/full/data", "/dev/null/data"])
+def test_unwritable_directories(fails, place):
+    if not Path(place).parent.exists():
+        pytest.skip(f"no {Path(place).parent} here")
+    assert f"cannot write {place}" in fails("generate", "symbols", "--out", place, "--train", 5, "--test", 5)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk(fails):
+    said = fails("generate", "symbols", "--out", "/dev/full", "--exhaustive", "--length", 2)
+    assert said == "cannot write /dev/full: No space left on device"
+    with open("/dev/full", "w") as full:
+        run = subprocess.run([sys.executable, "-m", "alchemy", "list"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE)
+    assert run.returncode == 2 and run.stderr == b"alchemy: error: No space left on device\n"
+
+
+def test_interrupt(alchemy, monkeypatch, tmp_path):
+    def interrupt(*args, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alchemy.commands.generate.generate", interrupt)
+    code, _, err = alchemy("generate", "symbols", "--out", tmp_path / "d")
+    assert code == 130 and err == "interrupted; run the same command again to resume\n"
+
+
+def test_a_closed_pipe_is_quiet():
+    command = f"{sys.executable} -m alchemy show symbols -n 3000 | head -n 1"
+    run = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True)
+    assert run.stderr == b"" and run.stdout.count(b"\n") == 1
+
+
+def test_light_commands_do_not_import_jax(data):
+    program = f"""
+import sys
+from alchemy.cli import main
+for args in (["list"], ["show", "symbols"], ["verify", {str(data)!r}], ["score", {str(data / "test.jsonl")!r}]):
+    main(args)
+sys.exit("jax" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True).returncode == 0
+
+
+def test_reproduce_selects(alchemy, claims):
+    assert alchemy("reproduce")[0] == 0
+    assert alchemy("reproduce", "--all", "--preset", "smoke", "--seeds", 3, "--train.steps=7", "--json")[0] == 0
+    assert alchemy("reproduce", "--preset", "full", "second", "--out", "there", "--width", 6)[0] == 0
+    headline, every, named = claims
+    assert list(headline[0]) == ["first"] and headline[1]["first"].seeds == 5
+    assert headline[2:4] == ("small", Path("runs"))
+    assert list(every[0]) == ["first", "second"] and {one.seeds for one in every[1].values()} == {3}
+    assert {one.train.steps for one in every[1].values()} == {7} and every[4] is True
+    assert named[1]["second"].seeds == 9 and named[1]["second"].width == 6 and named[3] == Path("there")
+
+
+def test_reproduce_reads_noise(alchemy, claims):
+    assert alchemy("reproduce", "first", "--noise", "delete:0.5:element")[0] == 0
+    noise = claims[0][1]["first"].noise
+    assert (noise.mode, noise.p, noise.field) == ("delete", 0.5, "element")
+
+
+def test_reproduce_help_shows_the_presets_defaults(alchemy, claims):
+    code, out, _ = alchemy("reproduce", "first", "--preset", "full", "--help")
+    assert code == 0 and "--train.steps INT" in out and "(default: 9)" in out and "--length INT" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ("frist", "claim 'frist' is unknown; did you mean 'first'?"),
+        ("settings", "claim 'settings' is unknown"),
+        ("first --preset smal", "--preset: invalid choice 'smal'; did you mean 'small'?"),
+        ("first --sedes 3", "unknown option '--sedes'; did you mean '--seeds'?"),
+        ("first --train.stesp 3", "unknown option '--train.stesp'; did you mean '--train.steps'?"),
+        ("first --seeds many", "--seeds: invalid literal for int() with base 10: 'many'; expected --seeds INT"),
+        ("first second --length 3", "second: unknown option '--length'"),
+        ("first --seeds 2 second", "unexpected argument 'second'"),
+    ],
+)
+def test_reproduce_refuses(fails, claims, args, says):
+    assert says in fails("reproduce", *args.split())
+    assert claims == []

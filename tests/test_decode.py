@@ -1,0 +1,135 @@
+"""Decoding with a scripted model: known logits in, known tokens out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from alchemy.decode import generate
+from alchemy.errors import UserError
+from alchemy.model import Cache
+from alchemy.task import EOS, PAD
+
+V = 8
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """The logits after a token are the row of a table (v, v) that the sum of its ids names; it remembers nothing."""
+
+    context: int = 32
+
+    def apply(self, params: Any, tokens: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        return params["table"][tokens.sum(axis=2) % V].astype(jnp.float32)
+
+    def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
+        return Cache((), jnp.zeros(n, jnp.int32))
+
+    def extend(self, params: Any, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
+        read = (tokens[..., 0] != PAD).sum(axis=1, dtype=jnp.int32)
+        return self.apply(params, tokens), Cache((), cache.length + read)
+
+
+def follow(*successors):
+    """A model for each list of successors: after token i comes successors[i]."""
+    return {"table": np.stack([10 * np.eye(V, dtype=np.float32)[list(one)] for one in successors])}
+
+
+def prompts(*rows):
+    width = max(map(len, rows))
+    return np.array([[*row, *[PAD] * (width - len(row))] for row in rows], np.int32)[..., None]
+
+
+COUNT = (2, 0, 3, 4, 5, 6, 7, EOS)  # 2 3 4 5 6 7 EOS; an empty prompt is followed by 2
+
+
+def test_says_what_is_likeliest_until_the_end():
+    """Prompts of any length, an empty one too; whatever follows EOS is PAD."""
+    written = generate(Scripted(), follow(COUNT), prompts([2, 2, 5], [6], [], [7, 3]), max_new=9)
+    assert written.dtype == np.int32
+    assert written.tolist() == [
+        [
+            [6, 7, EOS, 0, 0, 0, 0, 0, 0],
+            [7, EOS, 0, 0, 0, 0, 0, 0, 0],
+            [2, 3, 4, 5, 6, 7, EOS, 0, 0],
+            [4, 5, 6, 7, EOS, 0, 0, 0, 0],
+        ]
+    ]
+
+
+def test_stops_at_the_budget():
+    assert generate(Scripted(), follow(COUNT), prompts([2]), max_new=3).tolist() == [[[3, 4, 5]]]
+    full = generate(Scripted(context=5), follow(COUNT), prompts([2, 2]), max_new=3)
+    assert full.tolist() == [[[3, 4, 5]]]
+
+
+def test_seeds_keep_their_order():
+    back = (7, 0, EOS, 2, 3, 4, 5, 6)
+    written = generate(Scripted(), follow(COUNT, back, COUNT), prompts([4], [6]), max_new=2)
+    assert written.tolist() == [[[5, 6], [7, EOS]], [[3, 2], [5, 4]], [[5, 6], [7, EOS]]]
+
+
+@pytest.mark.parametrize("rows", [1, 16, 40, 4096])
+def test_how_many_rows_at_once_does_not_matter(rows):
+    rng = np.random.default_rng(0)
+    asked = prompts(*(rng.integers(2, V, size=rng.integers(4)).tolist() for _ in range(50)))
+    written = generate(Scripted(), follow(COUNT), asked, max_new=8, rows=rows)
+    np.testing.assert_array_equal(written, generate(Scripted(), follow(COUNT), asked, max_new=8))
+    for row, said in zip(asked[..., 0], written[0], strict=True):
+        token, expected = ([0, *row[row > 0].tolist()])[-1], []
+        while token != EOS and len(expected) < 8:
+            token = COUNT[token]
+            expected.append(token)
+        assert said.tolist() == (expected + [PAD] * 8)[:8]
+
+
+def test_a_written_token_has_one_id():
+    """Prompt positions may carry two ids; what is written has further ids PAD, which add nothing."""
+    asked = np.array([[[2, 3]], [[4, 0]]], np.int32)
+    assert generate(Scripted(), follow(COUNT), asked, max_new=3).tolist() == [[[6, 7, EOS], [5, 6, 7]]]
+
+
+LOGITS = np.array([-9, -9, 0.0, 1.0, 2.0, 0.5, -9, -9], np.float32)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_temperature_draws_with_the_right_frequencies(temperature):
+    """Pearson's statistic over 7 degrees of freedom: beyond 40 once in a million."""
+    params = {"table": np.tile(LOGITS, (1, V, 1))}
+    n, m = 500, 8
+    written = generate(Scripted(), params, prompts(*[[2]] * n), max_new=m, temperature=temperature, seed=1)[0]
+    first = written[:, 0]
+    share = np.exp(LOGITS / temperature) / np.exp(LOGITS / temperature).sum()
+    found = np.bincount(first, minlength=V)
+    likely = share * n > 1
+    assert (((found - n * share) ** 2 / (n * share))[likely]).sum() < 40
+    assert len({tuple(row) for row in written.tolist()}) > n / 3, "rows and steps draw independently"
+    over = np.cumsum(written == EOS, axis=1) - (written == EOS) > 0
+    assert not written[over].any()
+
+
+def test_sampling_follows_the_seed_and_differs_between_models():
+    params = {"table": np.tile(LOGITS, (2, V, 1))}
+    asked = prompts(*[[2]] * 64)
+    one, two, other = (
+        generate(Scripted(), params, asked, max_new=8, temperature=1.0, seed=seed) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, two)
+    assert (one != other).any() and (one[0] != one[1]).any()
+
+
+def test_a_cold_temperature_is_greedy():
+    warm = generate(Scripted(), follow(COUNT), prompts([2], [5]), max_new=6, temperature=1e-3)
+    np.testing.assert_array_equal(warm, generate(Scripted(), follow(COUNT), prompts([2], [5]), max_new=6))
+
+
+def test_what_cannot_be_is_the_users_error():
+    with pytest.raises(UserError, match="2 prompt and 4 new tokens do not fit a context of 5"):
+        generate(Scripted(context=5), follow(COUNT), prompts([2, 2]), max_new=4)
+    with pytest.raises(UserError, match="temperature -1"):
+        generate(Scripted(), follow(COUNT), prompts([2]), max_new=4, temperature=-1.0)

@@ -1,0 +1,144 @@
+"""The bench never does the same twice, and never trusts what it cannot read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from alchemy import lab as bench
+from alchemy.errors import UserError
+from alchemy.lab import Lab
+from alchemy.progress import Progress, Stage
+from alchemy.train import TrainConfig
+
+CONFIG = TrainConfig(steps=16, batch=8, chunk=4)
+
+
+def new_lab(root):
+    return Lab(root, Progress(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def stored(model, task, tmp_path_factory):
+    """A root with two trained models and their answers, and what they were."""
+    root = tmp_path_factory.mktemp("lab")
+    lab = new_lab(root)
+    runs = lab.train(model, task, CONFIG, seeds=2)
+    return root, lab, runs, lab.answer(runs, task, 6)
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """Nothing may be trained or decoded."""
+
+    def refuse(*_, **__):
+        raise AssertionError("this was done before")
+
+    monkeypatch.setattr(bench, "train", refuse)
+    monkeypatch.setattr(bench, "generate", refuse)
+
+
+def same(one, two):
+    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_second_lab_takes_everything_from_the_store(stored, model, task, idle):
+    root, first, runs, answers = stored
+    lab = new_lab(root)
+    again = lab.train(model, task, CONFIG, seeds=range(2), label="by another name")
+    same(again.trained, runs.trained)
+    same(lab.answer(again, task, 6).completions, answers.completions)
+    assert (lab.tokens, lab.flops) == (first.tokens, first.flops) and lab.seconds == pytest.approx(first.seconds)
+    assert lab.tokens > 0 and lab.flops > 0 and lab.seconds > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seeds": 3},
+        {"seeds": (1, 0)},
+        {"config": replace(CONFIG, learning_rate=1e-4)},
+        {"loss": "sequence"},
+        {"limit": 8},
+    ],
+    ids=str,
+)
+def test_whatever_changes_the_result_is_trained_anew(stored, model, task, idle, change):
+    root, *_ = stored
+    how = {"config": CONFIG, "seeds": 2, **change}
+    with pytest.raises(AssertionError, match="done before"):
+        new_lab(root).train(model, task, how.pop("config"), **how)
+
+
+def test_answers_are_judged_by_the_oracle(stored):
+    *_, answers = stored
+    assert answers.seeds == 2 and answers.completions.shape[:2] == (2, 6)
+    perfect = replace(answers, completions=np.stack([answers.batch.completions()] * 2))
+    for metric in ("answer", "trace", "exact_match", "bleu"):
+        assert perfect.interval(metric).mean == pytest.approx(1)
+    for metric in ("unfaithful", "edit_distance"):
+        assert perfect.interval(metric).mean == 0
+    assert perfect.corpus_bleu().mean == pytest.approx(1)
+
+
+def test_ctrl_c_resumes_to_the_same_bits(stored, model, task, tmp_path, monkeypatch):
+    _, _, runs, _ = stored
+    update = Stage.update
+
+    def interrupted(stage, done, loss):
+        update(stage, done, loss)
+        if done == 8:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Stage, "update", interrupted)
+        new_lab(tmp_path).train(model, task, CONFIG, seeds=2)
+    assert [path.name for path in tmp_path.rglob("state/*")] == ["8"]
+    same(new_lab(tmp_path).train(model, task, CONFIG, seeds=2).trained, runs.trained)
+    assert not list(tmp_path.rglob("state"))
+
+
+def test_training_goes_on_from_what_was_trained(stored, model, task, tmp_path):
+    _, _, runs, _ = stored
+    on = new_lab(tmp_path).train(model, task, CONFIG, seeds=2, limit=8, start=runs)
+    assert on.trained.losses[:, 0].mean() < runs.trained.losses[:, 0].mean()
+    assert on.key["start"] == runs.key
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # numpy leaves a broken archive open
+def test_a_damaged_store_is_named(model, task, tmp_path, stored):
+    _, _, runs, _ = stored
+    lab = new_lab(tmp_path)
+    lab.answer(runs, task, 6)
+    (answers,) = tmp_path.glob("answers/*.npz")
+    damage(answers)
+    with pytest.raises(UserError, match=str(answers)):
+        lab.answer(runs, task, 6)
+    lab.train(model, task, CONFIG, seeds=2)
+    for path in tmp_path.glob("models/*/final/**/*"):
+        if path.is_file():
+            damage(path)
+    with pytest.raises(UserError, match="final"):
+        lab.train(model, task, CONFIG, seeds=2)
+
+
+def test_models_that_cannot_be_written_are_named(model, task, tmp_path):
+    (tmp_path / "file").write_text("no directory")
+    with pytest.raises(UserError, match=f"cannot write {tmp_path / 'file'}"):
+        new_lab(tmp_path / "file").train(model, task, CONFIG, seeds=2)
+
+
+@pytest.mark.xfail(raises=NotADirectoryError, reason="record.write_whole removes its scratch file where it cannot be")
+def test_answers_that_cannot_be_written_are_named(task, tmp_path, stored):
+    _, _, runs, _ = stored
+    (tmp_path / "file").write_text("no directory")
+    with pytest.raises(UserError, match=f"cannot write {tmp_path / 'file'}"):
+        new_lab(tmp_path / "file").answer(runs, task, 6)

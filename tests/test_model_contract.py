@@ -1,0 +1,162 @@
+"""What every file in models/ must keep."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from functools import cache, partial
+from itertools import product
+
+import jax
+import numpy as np
+import pytest
+
+from alchemy import discover
+from alchemy.data import Examples, Finite
+from alchemy.decode import generate
+from alchemy.errors import UserError
+from alchemy.task import EOS, PAD
+from alchemy.train import TrainConfig, train
+from models.transformer import BLOCKS, POSITIONS, SIZES, Transformer
+
+V, T = 11, 8
+SMALL = {"vocabulary": V, "context": 16, "width": 16, "layers": 2, "heads": 2}
+
+
+def small(kind):
+    return kind(**{name: value for name, value in SMALL.items() if name in {one.name for one in fields(kind)}})
+
+
+VARIANTS = {name: small(discover.find("model", name)) for name in discover.entries("model") if name != "transformer"}
+for i, (block, positions) in enumerate(product(BLOCKS, POSITIONS)):  # tied and untied with each of both
+    tied = (i + i // len(POSITIONS)) % 2 == 0
+    name = f"transformer-{block}-{positions}-{'tied' if tied else 'untied'}"
+    VARIANTS[name] = Transformer(**SMALL, block=block, positions=positions, tied=tied)
+LEARNERS = {name: model for name, model in VARIANTS.items() if name.endswith(("gpt-learned-tied", "llama-none-untied"))}
+LEARNERS |= {name: model for name, model in VARIANTS.items() if not name.startswith("transformer")}
+every_model = pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)
+
+LENGTHS = np.array([5, 3, 6, 1, 2, 6, 4, 5])
+rng = np.random.default_rng(0)
+TEXT = rng.integers(2, V, size=(len(LENGTHS), T, 1)).astype(np.int32)
+PROMPTS = np.where((np.arange(T) < LENGTHS[:, None])[..., None], TEXT, PAD)
+INSIDE = np.arange(T) < LENGTHS[:, None]
+close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
+apply = jax.jit(lambda model, params, tokens: model.apply(params, tokens), static_argnums=0)
+extend = jax.jit(lambda model, params, cache, tokens: model.extend(params, cache, tokens), static_argnums=0)
+
+
+@cache
+def started(model):
+    """Parameters twice as large as initial ones, so that every part of the model shows in the logits."""
+    return jax.tree.map(lambda x: 2 * np.asarray(x), jax.jit(model.init)(jax.random.key(1)))
+
+
+@every_model
+def test_reads_only_what_came_before(model):
+    """For each place: changing a token changes its own logits, most later ones, and no earlier ones."""
+    changed = np.repeat(TEXT[:1], T, axis=0)
+    before = np.asarray(apply(model, started(model), changed))
+    changed[np.arange(T), np.arange(T), 0] = 2 + (changed[np.arange(T), np.arange(T), 0] - 1) % (V - 2)
+    after = np.asarray(apply(model, started(model), changed))
+    assert before.shape == (T, T, V) and before.dtype == np.float32
+    moved = np.abs(before - after).max(axis=2)  # (changed place, read place)
+    assert not np.tril(moved, -1).any()
+    assert np.diag(moved).min() > 1e-3 and (moved > 1e-6)[np.triu_indices(T, 1)].mean() > 0.5
+
+
+@every_model
+def test_cached_decoding_is_the_full_forward(model):
+    """Ragged right-padded prompts are read at once, the rest token by token; padding moves nothing."""
+    full = np.asarray(apply(model, started(model), TEXT))
+    logits, cache = extend(model, started(model), model.init_cache(len(TEXT), T + 2), PROMPTS)
+    np.testing.assert_array_equal(cache.length, LENGTHS)
+    close(np.asarray(logits)[INSIDE], full[INSIDE])
+    for step in range(2):
+        place = LENGTHS + step
+        token = np.take_along_axis(TEXT, place[:, None, None], axis=1)
+        token[1] = PAD if step else token[1]  # a row that has ended reads nothing more
+        logits, cache = extend(model, started(model), cache, token)
+        rows = np.flatnonzero(token[:, 0, 0] != PAD)
+        close(np.asarray(logits)[rows, 0], full[rows, place[rows]])
+    np.testing.assert_array_equal(cache.length, LENGTHS + 2 - (np.arange(len(LENGTHS)) == 1))
+
+
+@every_model
+def test_padding_does_not_matter(model):
+    padded, full = (np.asarray(apply(model, started(model), tokens)) for tokens in (PROMPTS, TEXT))
+    close(padded[INSIDE], full[INSIDE])
+    assert np.isfinite(padded).all()
+
+
+@every_model
+def test_positions_of_several_ids(model):
+    """A further id that is PAD adds nothing, one that is not does, and their order says nothing."""
+    params, one = started(model), apply(model, started(model), TEXT)
+    two = np.concatenate([TEXT, np.roll(TEXT, 1, axis=1)], axis=2)
+    close(apply(model, params, np.concatenate([TEXT, np.full_like(TEXT, PAD)], axis=2)), one)
+    assert np.abs(apply(model, params, two) - one).max() > 1e-4
+    close(apply(model, params, two), apply(model, params, two[..., ::-1]))
+
+
+@every_model
+def test_many_seeds_are_one_init_each(model):
+    keys = jax.random.split(jax.random.key(3), 2).at[1].set(jax.random.key(1))
+    stacked = jax.jit(jax.vmap(model.init))(keys)
+    for one, many in zip(jax.tree.leaves(started(model)), jax.tree.leaves(stacked), strict=True):
+        assert many.dtype == one.dtype == np.float32
+        close(2 * many[1], one)
+    assert any((leaf[0] != leaf[1]).any() for leaf in jax.tree.leaves(stacked))
+
+
+@every_model
+def test_an_equal_model_does_not_compile_again(model):
+    apply(model, started(model), TEXT)
+    known = apply._cache_size()
+    apply(replace(model), jax.tree.map(np.copy, started(model)), TEXT[::-1])
+    assert apply._cache_size() == known
+
+
+@pytest.mark.parametrize("model", LEARNERS.values(), ids=LEARNERS)
+def test_fits_sixteen_strings(model):
+    """Random strings after distinct prompts, learned by heart and said word for word."""
+    model = replace(model, width=32)
+    prompts = np.stack([2 + np.arange(16) // 8, 3 + np.arange(16) % 8], axis=1)
+    text = np.concatenate([prompts, rng.integers(2, V, size=(16, 3)), np.full((16, 1), EOS)], axis=1)
+    rows = Examples(text[..., None].astype(np.int32), np.broadcast_to(np.arange(6) >= 2, (16, 6)))
+    config = TrainConfig(steps=300, batch=16, chunk=100, learning_rate=1e-2)
+    trained = train(model, Finite(rows, (0,)), config, seeds=(0,))
+    written = generate(model, trained.params, rows.tokens[:, :2], max_new=6)
+    np.testing.assert_array_equal(written[0], np.pad(text[:, 2:], ((0, 0), (0, 2))))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_named_sizes_hold_the_parameters_they_are_named_after(size):
+    """Table 8's names; the vocabulary and context that give the paper's 68.61K."""
+    model = Transformer.sized(size, vocabulary=298, context=256)
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes))
+    number, unit = float(size.split("-")[1][:-1]), {"k": 1e3, "m": 1e6, "b": 1e9}[size[-1]]
+    assert count == 68_608 if size == "gpt-68k" else count == pytest.approx(number * unit, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"width": 10, "heads": 4},
+        {"width": 6, "heads": 2, "positions": "rotary"},
+        {"heads": 0},
+        {"layers": 0},
+        {"context": 0},
+        {"spread": 0},
+        {"positions": "alibi"},
+        {"block": "mamba"},
+    ],
+)
+def test_an_impossible_model_is_the_users_error(bad):
+    with pytest.raises(UserError, match=next(iter(bad))):
+        Transformer(**bad)
+
+
+def test_an_unknown_size_is_the_users_error():
+    with pytest.raises(UserError, match="did you mean 'gpt-68k'"):
+        Transformer.sized("gpt-68")

@@ -1,0 +1,137 @@
+"""What every file in tasks/ must keep."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import is_dataclass
+from itertools import chain
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from alchemy import discover
+from alchemy.errors import UserError
+from alchemy.split import Split, prompt_hash
+from alchemy.task import EOS, PAD, Field
+
+TASKS = {name: kind() for name, kind in discover.tasks().items()}
+SHIFTED = [(name, shift) for name, task in TASKS.items() for shift in task.shifts]
+every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+every_shift = pytest.mark.parametrize(("name", "shift"), SHIFTED, ids=[f"{name}-{shift}" for name, shift in SHIFTED])
+
+
+def sample(task, n=64, seed=0):
+    return task.sample(np.random.default_rng(seed), n)
+
+
+def check_batch(task, batch):
+    """Right shapes and types, in vocabulary and length, and field codes that agree with the tokens."""
+    n, t = batch.text.shape
+    assert batch.tokens.dtype == batch.prompt_len.dtype == np.int32 and batch.field.dtype == np.int8
+    assert batch.tokens.shape[:2] == batch.field.shape == (n, t) and batch.prompt_len.shape == (n,)
+    assert all(len(values) == n for values in batch.problem.values())
+    assert t <= task.max_len and batch.tokens.min() >= 0 and batch.tokens.max() < len(task.vocabulary)
+    assert ((batch.text != PAD) == (batch.field != Field.PADDING)).all()
+    assert ((batch.text == EOS) == (batch.field == Field.END)).all() and ((batch.text == EOS).sum(axis=1) == 1).all()
+    inside = np.arange(t) < batch.prompt_len[:, None]
+    prompt, completion = batch.field[inside], batch.field[~inside]
+    assert (prompt >= 0).all() and (prompt < len(task.prompt_fields)).all()
+    assert set(np.unique(completion)) - {Field.PADDING, Field.ANSWER, Field.END} <= set(range(Field.STEP, 128))
+
+
+def check_gold(task, batch):
+    judged = task.verify(batch, batch.completions())
+    assert judged.answer.all() and judged.trace.all() and judged.well_formed.all()
+
+
+@every_task
+def test_is_data(task):
+    assert is_dataclass(task) and type(task).__dataclass_params__.frozen
+    assert task == type(task)() and hash(task) == hash(type(task)())
+
+
+@every_task
+def test_same_seed_same_batch(task):
+    one, two, other = sample(task), sample(task), sample(task, seed=1)
+    for left, right in zip(chain(one[:3], one.problem.values()), chain(two[:3], two.problem.values()), strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert not np.array_equal(one.tokens, other.tokens)
+
+
+@every_task
+def test_batches_are_sound_and_the_oracle_accepts_them(task):
+    for n in (1, 300):
+        check_batch(task, sample(task, n))
+        check_gold(task, sample(task, n))
+
+
+@every_task
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_the_oracle_rejects_any_corrupted_answer_token(task, data):
+    batch = sample(task)
+    row = data.draw(st.integers(0, len(batch.tokens) - 1))
+    place = data.draw(st.sampled_from(np.flatnonzero(batch.field[row] == Field.ANSWER).tolist()))
+    wrong = data.draw(st.integers(0, len(task.vocabulary) - 1))
+    assume(wrong != batch.text[row, place])
+    completion = batch.completions()
+    completion[row, place - batch.prompt_len[row]] = wrong
+    answer = task.verify(batch, completion).answer
+    assert not answer[row] and answer.sum() == len(answer) - 1
+
+
+@every_task
+def test_the_oracle_ignores_what_follows_the_end_and_rejects_rubbish(task):
+    batch = sample(task)
+    gold = batch.completions()
+    ended = np.cumsum(gold == EOS, axis=1) > 0
+    tail = np.where(ended & (gold != EOS), 3, gold)
+    assert task.verify(batch, tail).answer.all()
+    for rubbish in (np.zeros((len(gold), 0), np.int32), np.full_like(gold, EOS), np.full((len(gold), 40), 3, np.int32)):
+        assert not task.verify(batch, rubbish).answer.any()
+
+
+@every_task
+@pytest.mark.parametrize("seed", [0, 1])
+def test_parts_do_not_meet(task, seed):
+    train, test = (Split().sample(task, np.random.default_rng(seed), 400, part) for part in ("train", "test"))
+    assert not np.isin(task.identity(test.problem), task.identity(train.problem)).any()
+    assert not np.isin(prompt_hash(test), prompt_hash(train)).any()
+
+
+@every_task
+def test_a_clean_prompt_reads_as_the_problem_it_is(task):
+    batch = sample(task)
+    np.testing.assert_array_equal(task.surface(batch), task.identity(batch.problem))
+
+
+@every_task
+def test_show_and_jsonl_say_the_same(task):
+    batch = sample(task, 20)
+    records = [json.loads(line) for line in task.jsonl(batch).splitlines()]
+    assert len(records) == 20
+    for record, tokens, text in zip(records, batch.tokens, batch.text, strict=True):
+        assert task.show(tokens) == task.show(text) == f"{record['input']} {record['output']}"
+
+
+@every_task
+def test_an_unknown_shift_is_the_users_error(task):
+    with pytest.raises(UserError, match="sideways"):
+        task.shift("sideways=2")
+
+
+@every_shift
+def test_standard_shifts(name, shift):
+    task = TASKS[name]
+    found = task.shift(shift)
+    shifted = found(task)
+    assert found.name == shift and found.axis and found.changes and found.size >= 0
+    assert shifted != task and shifted.vocabulary == task.vocabulary
+    batch = sample(shifted, 200)
+    check_batch(shifted, batch)
+    check_gold(shifted, batch)
+    train = Split().sample(task, np.random.default_rng(0), 400, "train")
+    test = Split().sample(shifted, np.random.default_rng(0), 100, "test")
+    assert not np.isin(prompt_hash(test), prompt_hash(train)).any()

@@ -1,0 +1,237 @@
+"""Training is a pure function of (model, data, config, seed), however often it is interrupted."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alchemy.data import Examples, Finite, Stream, examples
+from alchemy.errors import UserError
+from alchemy.split import Split, join, train_chunk
+from alchemy.task import EOS, PAD
+from alchemy.train import TrainConfig, train
+from tasks.symbols import Symbols
+
+CONFIG = TrainConfig(steps=16, batch=8, chunk=4)
+SEEDS = (3, 5)
+
+
+@pytest.fixture(scope="module")
+def stream(task):
+    return Stream(lambda seed, step, n: examples(train_chunk(task, Split(), seed, step, n)))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(model, stream):
+    return train(model, stream, CONFIG, seeds=SEEDS)
+
+
+def same(one, two):
+    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def stop_at(step):
+    def progress(done, loss):
+        if done >= step:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def finite(task, seeds, n=12):
+    split = Split()
+    batch = join([split.distinct(task, np.random.default_rng([seed, 1]), n, "train") for seed in seeds])
+    return Finite(examples(batch), seeds)
+
+
+def test_a_seed_does_not_see_its_neighbours(model, stream, undisturbed):
+    """Bit for bit as long as each seed has a device of its own."""
+    many = train(model, stream, CONFIG, seeds=(5, 8, 3, 0))
+    same(jax.tree.map(lambda leaf: leaf[[2, 0]], many), undisturbed)
+    assert (many.losses[0] != many.losses[1]).any()
+
+
+def test_devices_that_share_a_batch_get_the_same_result(model, stream, undisturbed):
+    """One seed on two devices sums a batch in two halves: equal but for rounding, which Adam's first steps magnify."""
+    alone = train(model, stream, CONFIG, seeds=SEEDS[:1])
+    np.testing.assert_allclose(alone.losses[0], undisturbed.losses[0], rtol=1e-4)
+    for one, many in zip(jax.tree.leaves(alone.params), jax.tree.leaves(undisturbed.params), strict=True):
+        np.testing.assert_allclose(one[0], many[0], atol=2e-3)
+
+
+def test_losses_fall_and_the_config_matters(undisturbed):
+    assert undisturbed.losses.shape == (len(SEEDS), CONFIG.steps) and undisturbed.losses.dtype == np.float32
+    assert (undisturbed.losses[:, -4:].mean(axis=1) < undisturbed.losses[:, :4].mean(axis=1)).all()
+
+
+@pytest.mark.parametrize("steps", [(4,), (8,), (16,), (4, 8, 12)])
+def test_resumes_bit_for_bit_where_ctrl_c_came(model, stream, undisturbed, tmp_path, steps):
+    for step in steps:
+        with pytest.raises(KeyboardInterrupt):
+            train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path, progress=stop_at(step))
+        assert [path.name for path in tmp_path.iterdir()] == [str(step)]
+    seen = []
+    resumed = train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path, progress=lambda done, _: seen.append(done))
+    assert seen == list(range(steps[-1] + 4, 17, 4))
+    same(resumed, undisturbed)
+
+
+@dataclass(frozen=True)
+class Signalled:
+    """A stream during whose chunk at step 8 Ctrl-C comes once."""
+
+    stream: Stream
+
+    def table(self):
+        return None
+
+    def chunk(self, seed, start, steps, batch):
+        if start == 8 and seed == SEEDS[0]:
+            signal.raise_signal(signal.SIGINT)
+        return self.stream.chunk(seed, start, steps, batch)
+
+
+def test_resumes_bit_for_bit_where_the_signal_came(model, stream, undisturbed, tmp_path):
+    """The next chunk is made while the device works: the signal comes amid a chunk and waits for its end."""
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, Signalled(stream), CONFIG, seeds=SEEDS, directory=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["8"]
+    assert signal.getsignal(signal.SIGINT) is before
+    same(train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path), undisturbed)
+
+
+def test_resumes_bit_for_bit_after_a_kill(model, stream, undisturbed, tmp_path):
+    """A kill leaves an older save, perhaps with half of a newer one beside it."""
+    with pytest.raises(KeyboardInterrupt):
+        train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path, progress=stop_at(4))
+    half = tmp_path / "12.orbax-checkpoint-tmp-0"
+    shutil.copytree(tmp_path / "4", half)
+    next(path for path in half.rglob("*") if path.is_file()).unlink()
+    same(train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path, save_every=0), undisturbed)
+    same(train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path), undisturbed)
+
+
+def test_a_damaged_or_foreign_checkpoint_is_named(model, stream, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path, progress=stop_at(4))
+    for other, seeds, config in (
+        (replace(model, width=32), SEEDS, CONFIG),
+        (replace(model, tied=False), SEEDS, CONFIG),
+        (model, SEEDS, replace(CONFIG, steps=20)),
+    ):
+        with pytest.raises(UserError, match=str(tmp_path / "4")):
+            train(other, stream, config, seeds=seeds, directory=tmp_path)
+    for path in (tmp_path / "4").rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=str(tmp_path / "4")):
+        train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path)
+
+
+def test_fine_tuning_starts_where_it_is_told(model, stream, undisturbed):
+    """With a rate of nothing the models stay what they were, and what was given is not touched."""
+    given = jax.tree.map(np.copy, undisturbed.params)
+    still = replace(CONFIG, learning_rate=0.0)
+    same(train(model, stream, still, seeds=SEEDS, init=given).params, undisturbed.params)
+    same(given, undisturbed.params)
+    with pytest.raises(UserError, match="2 models were given to train on, for 3 seeds"):
+        train(model, stream, CONFIG, seeds=(1, 2, 3), init=given)
+
+
+def test_bfloat16_keeps_parameters_in_float32(model, stream, undisturbed):
+    half = train(model, stream, replace(CONFIG, precision="bfloat16"), seeds=SEEDS)
+    assert {leaf.dtype for leaf in jax.tree.leaves(half.params)} == {np.dtype(np.float32)}
+    assert (half.losses != undisturbed.losses).any()
+    np.testing.assert_allclose(half.losses, undisturbed.losses, rtol=0.05)
+
+
+def test_a_finite_set_is_held_on_the_device_and_resumes(model, task, tmp_path):
+    data = finite(task, SEEDS)
+    whole = train(model, data, CONFIG, seeds=SEEDS)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, data, CONFIG, seeds=SEEDS, directory=tmp_path, progress=stop_at(8))
+    same(train(model, data, CONFIG, seeds=SEEDS, directory=tmp_path), whole)
+
+
+@given(n=st.integers(1, 20), batch=st.integers(1, 12), chunk=st.integers(1, 7), seed=st.sampled_from([4, 9]))
+def test_every_epoch_visits_each_row_once(n, batch, chunk, seed):
+    rows = Examples(np.zeros((2 * n, 1, 1), np.int32), np.ones((2 * n, 1), bool))
+    data, steps = Finite(rows, (4, 9)), 3 * chunk
+    drawn = np.concatenate([data.chunk(seed, start, chunk, batch).ravel() for start in range(0, steps, chunk)])
+    np.testing.assert_array_equal(drawn, data.chunk(seed, 0, steps, batch).ravel())
+    first = (4, 9).index(seed) * n
+    for epoch in range(len(drawn) // n):
+        assert sorted(drawn[epoch * n : (epoch + 1) * n]) == list(range(first, first + n))
+
+
+def test_finite_sets_and_orders_differ_by_seed(task):
+    data = finite(task, SEEDS)
+    one, other = np.split(data.rows.tokens, 2)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(data.chunk(3, 0, 1, 12), data.chunk(5, 0, 1, 12) - 12)
+    assert not np.array_equal(data.chunk(3, 0, 2, 12)[0], data.chunk(3, 0, 2, 12)[1])
+
+
+def test_a_stream_is_pure(stream):
+    one, two = stream.chunk(3, 8, 2, 4), stream.chunk(3, 8, 2, 4)
+    same(one, two)
+    assert one.tokens.shape[:2] == (2, 4) and one.weight.shape == one.tokens.shape[:3]
+    assert not np.array_equal(one.tokens, stream.chunk(3, 9, 2, 4).tokens)
+    assert not np.array_equal(one.tokens, stream.chunk(4, 8, 2, 4).tokens)
+
+
+MIXED = Symbols(length=(2, 3, 5), compositions=("F1 F2", "F3"))
+
+
+def test_weights_score_the_completion_or_the_sequence():
+    batch = MIXED.sample(np.random.default_rng(0), 50)
+    for row, (of_completion, of_sequence) in enumerate(
+        zip(examples(batch).weight, examples(batch, "sequence").weight, strict=True)
+    ):
+        end = batch.text[row].tolist().index(EOS) + 1
+        assert of_sequence.tolist() == [place < end for place in range(len(of_sequence))]
+        assert of_completion.tolist() == [batch.prompt_len[row] <= place < end for place in range(len(of_sequence))]
+
+
+@pytest.mark.parametrize("loss", ["completion", "sequence"])
+def test_padding_fills_and_grouping_packs(loss):
+    batch = MIXED.sample(np.random.default_rng(0), 50)
+    plain, context = examples(batch, loss), 40
+    pad, group = (examples(batch, loss, padding, context) for padding in ("pad", "group"))
+    width = plain.tokens.shape[1]
+    assert pad.tokens.shape == (50, context, 1) and not pad.tokens[:, width:].any() and not pad.weight[:, width:].any()
+    same((pad.tokens[:, :width], pad.weight[:, :width]), tuple(plain))
+    real = plain.tokens[..., 0] != PAD
+    used = group.weight.size
+    assert group.tokens.shape == (real.sum() // context, context, 1)
+    np.testing.assert_array_equal(group.tokens.ravel(), plain.tokens[real].ravel()[:used])
+    np.testing.assert_array_equal(group.weight.ravel(), plain.weight[real][:used])
+
+
+@pytest.mark.parametrize("padding", ["pad", "group"])
+def test_lines_that_do_not_fit_are_the_users_error(padding):
+    batch = MIXED.sample(np.random.default_rng(0), 2)
+    with pytest.raises(UserError, match="do not fit a context of 8"):
+        examples(batch, "sequence", padding, 8)
+    with pytest.raises(UserError, match="do not fill one block of 999"):
+        examples(batch, "sequence", "group", 999)
+
+
+@pytest.mark.parametrize("bad", [{"steps": 0}, {"batch": 0}, {"chunk": -1}, {"warmup": 1.5}])
+def test_an_impossible_config_is_the_users_error(bad):
+    with pytest.raises(UserError, match=next(iter(bad))):
+        TrainConfig(**bad)
+
+
+def test_no_seed_is_the_users_error(model, stream):
+    with pytest.raises(UserError, match="no seed"):
+        train(model, stream, CONFIG, seeds=())
