@@ -36,12 +36,12 @@ def reproduce(
     the README.
     """
     device.prepare()
-    progress = Progress(quiet)
+    progress, tree = Progress(quiet), commit()
     progress.say(f"{len(selected)} claims, preset {preset}, on {device.describe()}{_expected(selected, preset)}")
     records = []
     for number, (name, module) in enumerate(selected.items(), 1):
         progress.prefix = f"[{number}/{len(selected)}] {name}: "
-        records.append((name, run_one(name, module, configs[name], preset, out, progress)))
+        records.append((name, run_one(name, module, configs[name], preset, out, progress, tree)))
         if publish:
             _publish(name, preset, records[-1][1], out)
     progress.prefix = ""
@@ -54,8 +54,8 @@ def reproduce(
     return 0
 
 
-def run_one(name: str, module: ModuleType, config: Any, preset: str, out: Path, progress: Progress) -> dict[str, Any]:
-    """One claim: run, check, draw, record. The record is the JSON that was written."""
+def run_one(name: str, module: ModuleType, config: Any, preset: str, out: Path, progress: Progress, tree: str) -> dict[str, Any]:
+    """One claim: run, check, draw, record. The record is the JSON that was written; `tree` is the commit it names."""
     home, began = out / "claims" / name / preset, monotonic()
     lab = Lab(out, progress)
     measured = module.run(config, lab)
@@ -79,7 +79,7 @@ def run_one(name: str, module: ModuleType, config: Any, preset: str, out: Path, 
         "flops": lab.flops,
         "device": device.describe(),
         "versions": device.versions(),
-        "commit": commit(),
+        "commit": tree,
     }
     write_json(home / "record.json", record)
     record = read_json(home / "record.json")

@@ -57,7 +57,7 @@ class Config(Setting):
     """Pairs never trained on, the same in every model."""
     pairs: tuple[int, ...] = (4, 12, 36, 108)
     """How many other pairs are trained on, drawn anew for every seed."""
-    answer_only: tuple[int, ...] = (4, 108)
+    answer_only: tuple[int, ...] = (36, 108)
     """For which of these to train without chain of thought too."""
     alone: float = 0.3
     """Share of training problems with one primitive alone."""
@@ -65,7 +65,7 @@ class Config(Setting):
 
 PRESETS = {
     "smoke": Config(**SMOKE, pairs=(4, 108), answer_only=(108,)),
-    "small": Config(**{**SMALL, "train": TrainConfig(steps=700, batch=64, learning_rate=6e-3)}),
+    "small": Config(**{**SMALL, "train": TrainConfig(steps=500, batch=64, learning_rate=6e-3)}),
     "full": Config(
         **{**FULL, "loss": "completion", "train": TrainConfig(steps=4000, batch=1024, chunk=500)},
         pairs=(4, 8, 12, 18, 24, 36, 54, 72, 108),

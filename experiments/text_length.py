@@ -6,6 +6,8 @@ Prediction   Exact match is 100 % at l = 4 and 0 % elsewhere. The answer has the
              them: edit distance .5, .25, .2, .3333 at l = 2, 3, 5, 6, the floor of any answer of four letters (paper:
              .5000, .2540, .2000, .3337). No position scheme changes this. Training on lines that are grouped into blocks
              raises BLEU at l = 3 (.55 to about .70 in the paper's figure); padding changes nothing.
+             Only arms that solve the trained length to 99 % say something about others; the rest is measured, drawn
+             and not judged.
 Refuted if   Some length but 4 is solved by more than 1 %; an answer's distance is not within .02 of the floor; grouping
              adds less than .05 BLEU at l = 3, or padding moves the distance there by more than .02.
 Run          alchemy reproduce text_length --preset small      # 2-3 minutes on 2 CPU cores
@@ -35,13 +37,15 @@ CLAIM = Claim(
     headline=True,
 )
 TRAINED = 4
-SLOW: tuple[Positions, ...] = ("sinusoidal", "none", "random")
-"""Schemes that need more steps before they solve what they are trained on."""
+LONGEST = 28
+"""Context of the models: the longest line, l = 6, has 24 tokens."""
+SLOW = ("sinusoidal", "none", "random", "group")
+"""Schemes and strategies that need more steps before they solve what they are trained on."""
 
 
 @dataclass(frozen=True)
 class Config(Setting):
-    more: int = 6
+    more: int = 4
     positions: tuple[Positions, ...] = POSITIONS
     """Position schemes, all trained without padding; the first is the paper's."""
     paddings: tuple[Padding, ...] = ("pad", "group")
@@ -51,8 +55,8 @@ class Config(Setting):
 
 PRESETS = {
     "smoke": Config(**{**SMOKE, "more": 1}, positions=("learned", "rotary"), lengths=(3, 4)),
-    "small": Config(**SMALL),
-    "full": Config(**FULL),
+    "small": Config(**{**SMALL, "model": replace(SMALL["model"], context=LONGEST)}),
+    "full": Config(**{**FULL, "model": replace(FULL["model"], context=LONGEST)}),
 }
 
 
@@ -66,7 +70,7 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
         model = replace(config.model, positions=scheme)
         how = {} if padding == "none" else {"padding": padding, "context": model.context}
         name = scheme if padding == "none" else f"{scheme}, {padding}"
-        runs = config.fit(lab, task, model=model, slow=scheme in SLOW, label=f"train {name}", **how)
+        runs = config.fit(lab, task, model=model, slow=scheme in SLOW or padding in SLOW, label=f"train {name}", **how)
         row = {}
         for length in config.lengths:
             test = replace(task, length=(length,))
@@ -87,13 +91,14 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
 def check(measured: Mapping[str, Any]) -> list[Check]:
     rows = _rows(measured)
     paper = rows["learned"]
-    checks = []
+    solved = paper[str(TRAINED)]["exact full"]
+    checks = [at_least("learned, l = 4: exact", solved, 0.99, "solved", precondition=True)]
     for name, row in rows.items():
+        if row[str(TRAINED)]["exact full"].mean < 0.99:
+            continue
         for length, scores in row.items():
             exact = scores["exact full"]
-            if length == str(TRAINED):
-                checks.append(at_least(f"{name}, l = 4: exact", exact, 0.99, "solved", precondition=True))
-            else:
+            if length != str(TRAINED):
                 few = exact.n < 400
                 reason = "no success among the few held-out elements" if few else "the paper reports 0 %"
                 checks.append(at_most(f"{name}, l = {length}: exact", exact, 0.06 if few else 0.01, reason))

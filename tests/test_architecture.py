@@ -74,7 +74,9 @@ def test_a_file_is_small_finished_and_named_for_a_thing(path):
     assert not [word for word in ("TODO", "FIXME", "XXX") if word in text]
 
 
-@pytest.mark.parametrize("module", ["alchemy", "alchemy.discover", "alchemy.export", "alchemy.scoring", "tasks.symbols"])
+@pytest.mark.parametrize(
+    "module", ["alchemy", "alchemy.discover", "alchemy.export", "alchemy.scoring", "tasks.symbols"]
+)
 def test_starts_without_jax(module):
     code = f"import sys, {module}; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

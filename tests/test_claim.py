@@ -69,5 +69,7 @@ def test_a_claim_is_judged_by_all_its_checks(checks, verdict):
 def test_a_narrower_interval_never_turns_a_verdict_over(ends, upper):
     """What a wide interval decides, every interval inside it decides alike."""
     outer, inner = measured(ends[0], ends[3]), measured(ends[1], ends[2])
-    wide, narrow = (Check("score", each, 0.0 if upper else -inf, inf if upper else 0.0, "sign") for each in (outer, inner))
+    wide, narrow = (
+        Check("score", each, 0.0 if upper else -inf, inf if upper else 0.0, "sign") for each in (outer, inner)
+    )
     assert wide.verdict in (UNDECIDED, narrow.verdict)

@@ -116,9 +116,7 @@ def test_temperature_draws_with_the_right_frequencies(temperature):
 def test_sampling_follows_the_seed_and_differs_between_models():
     params = {"table": np.tile(LOGITS, (2, V, 1))}
     asked = prompts(*[[2]] * 64)
-    one, two, other = (
-        generate(Scripted(), params, asked, max_new=8, temperature=1.0, seed=seed) for seed in (1, 1, 2)
-    )
+    one, two, other = (generate(Scripted(), params, asked, max_new=8, temperature=1.0, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, two)
     assert (one != other).any() and (one[0] != one[1]).any()
 
