@@ -54,9 +54,7 @@ def examples(batch: Batch, loss: Loss = "completion", padding: Padding = "none",
     if not blocks:
         raise UserError(f"{int(real.sum())} tokens do not fill one block of {context}")
     tokens = batch.tokens[real][: blocks * context]
-    return Examples(
-        tokens.reshape(blocks, context, -1), weight[real][: blocks * context].reshape(blocks, context)
-    )
+    return Examples(tokens.reshape(blocks, context, -1), weight[real][: blocks * context].reshape(blocks, context))
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,9 @@ class Lab:
         began = monotonic()
         init = start.trained.params if start else None
         try:
-            trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
+            trained = train(
+                model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update
+            )
             seconds = monotonic() - began
             write_json(home / "key.json", {**key, "seconds": seconds})
             checkpoint.save(home / "final", config.steps, trained)

@@ -23,8 +23,10 @@ def decisive(record: Record) -> Record:
     checks = [check for check in record["checks"] if not check["precondition"]] or list(record["checks"])
     for verdict in ("FAILS", "UNDECIDED"):
         for check in [*record["checks"], *checks] if record["verdict"] == "UNDECIDED" else checks:
-            if record["verdict"] == verdict and check["verdict"] != "HOLDS" and (
-                check["verdict"] == verdict or check["precondition"]
+            if (
+                record["verdict"] == verdict
+                and check["verdict"] != "HOLDS"
+                and (check["verdict"] == verdict or check["precondition"])
             ):
                 return check
     return checks[0]
@@ -34,7 +36,9 @@ def effect(check: Record) -> str:
     """A check as `name = mean [low, high], expected ...`."""
     measured = check["measured"]
     low, high = check["low"], check["high"]
-    wanted = f"at most {high:.4g}" if low is None else f"at least {low:.4g}" if high is None else f"{low:.4g} to {high:.4g}"
+    wanted = (
+        f"at most {high:.4g}" if low is None else f"at least {low:.4g}" if high is None else f"{low:.4g} to {high:.4g}"
+    )
     return f"{check['name']} = {shown(measured)}, expected {wanted}"
 
 
@@ -84,7 +88,9 @@ def show(records: Sequence[tuple[str, Record]]) -> None:
     for name, record in records:
         held = f"{sum(check['verdict'] == 'HOLDS' for check in record['checks'])}/{len(record['checks'])}"
         verdict = f"[{colours[record['verdict']]}]{record['verdict']}[/]"
-        table.add_row(name, verdict, held, effect(decisive(record)).replace("[", "\\["), f"{record['seconds'] / 60:.1f}")
+        table.add_row(
+            name, verdict, held, effect(decisive(record)).replace("[", "\\["), f"{record['seconds'] / 60:.1f}"
+        )
     console.print(table)
     for name, record in records:
         for check in record["checks"]:

@@ -54,7 +54,9 @@ def reproduce(
     return 0
 
 
-def run_one(name: str, module: ModuleType, config: Any, preset: str, out: Path, progress: Progress, tree: str) -> dict[str, Any]:
+def run_one(
+    name: str, module: ModuleType, config: Any, preset: str, out: Path, progress: Progress, tree: str
+) -> dict[str, Any]:
     """One claim: run, check, draw, record. The record is the JSON that was written; `tree` is the commit it names."""
     home, began = out / "claims" / name / preset, monotonic()
     lab = Lab(out, progress)

@@ -92,7 +92,6 @@ class Tally:
         self.outcomes: Counter[tuple[bool, bool]] = Counter()
         self.first_wrong: Counter[str] = Counter()
         self.sums = {part: np.zeros(3) for part in PARTS}  # exact matches, edit distances, BLEUs
-        self.present = dict.fromkeys(PARTS, 0)  # lines that have the part at all: BLEU is of those
         self.counts = {part: (np.zeros(4), np.zeros(4), np.zeros(2)) for part in PARTS}
         self.floors: dict[str, np.ndarray] = {}
 
@@ -106,8 +105,6 @@ class Tally:
         for part, scores in score_text(predicted, gold.texts).items():
             rows = (scores.exact_match, scores.edit_distance, scores.bleu)
             self.sums[part] += [row.sum() for row in rows]
-            texts = zip(scores.predicted, scores.gold, strict=True)
-            self.present[part] += sum(bool(left.strip() or right.strip()) for left, right in texts)
             for total, rows in zip(self.counts[part], scores.counts, strict=True):
                 total += rows.sum(axis=0)
         for name, texts in gold.floors.items():
@@ -123,15 +120,15 @@ class Tally:
             **{name: count / self.n for name, count in zip(OUTCOMES, outcomes, strict=True)},
             "exact_match": {part: value / self.n for part, value in exact.items()},
             "edit_distance": {part: value / self.n for part, value in edits.items()},
-            "bleu": {part: value / self.present[part] if self.present[part] else None for part, value in bleu.items()},
+            "bleu": {part: value / self.n for part, value in bleu.items()},
             "corpus_bleu": {part: self._corpus_bleu(part) for part in PARTS},
             "first_wrong_step": {step: self.first_wrong[step] for step in sorted(self.first_wrong, key=_step_order)},
             "floors": {name: _floor(sums / self.n) for name, sums in self.floors.items()} or None,
         }
 
-    def _corpus_bleu(self, part: str) -> float | None:
+    def _corpus_bleu(self, part: str) -> float:
         counts = BleuCounts(*(total[None] for total in self.counts[part]))
-        return float(corpus_bleu_from_counts(counts)) if self.present[part] else None
+        return float(corpus_bleu_from_counts(counts))
 
 
 def _step_order(step: str) -> tuple:

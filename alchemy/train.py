@@ -191,9 +191,7 @@ def _chunk(data: Data, seeds: Sequence[int], start: int, config: TrainConfig) ->
 def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
     rising = max(1, round(config.warmup * config.steps))
     rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, rising, max(config.steps, rising + 1))
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip), optax.adamw(rate, weight_decay=config.weight_decay)
-    )
+    return optax.chain(optax.clip_by_global_norm(config.clip), optax.adamw(rate, weight_decay=config.weight_decay))
 
 
 @lru_cache(maxsize=64)

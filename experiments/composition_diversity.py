@@ -94,7 +94,9 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
 def _answers(config: Config, lab: Lab, count: int, cot: bool) -> dict[str, list[Answers]]:
     """The answers of all seeds, each of which was trained on pairs of its own."""
     most = max(config.pairs)
-    alone = Symbols(compositions=PRIMITIVES, primitives=PRIMITIVES, alphabet=config.alphabet, dialect="uniform", cot=cot)
+    alone = Symbols(
+        compositions=PRIMITIVES, primitives=PRIMITIVES, alphabet=config.alphabet, dialect="uniform", cot=cot
+    )
     by_test: dict[str, list[Answers]] = {}
     for seed in range(config.seeds):
         held_out, trained = _pairs(config.held_out, count, seed)
@@ -102,7 +104,10 @@ def _answers(config: Config, lab: Lab, count: int, cot: bool) -> dict[str, list[
         task = replace(alone, compositions=PRIMITIVES + trained, weights=weights)
         label = f"train on {count} pairs{'' if cot else ', answer only'}, seed {seed}"
         runs = lab.train(config.model, task, config.train, seeds=(seed,), loss=config.loss, label=label)
-        tests = {"trained pairs": replace(alone, compositions=trained), "unseen pairs": replace(alone, compositions=held_out)}
+        tests = {
+            "trained pairs": replace(alone, compositions=trained),
+            "unseen pairs": replace(alone, compositions=held_out),
+        }
         if cot and count == most:
             base = replace(alone, compositions=trained)
             tests |= {name: base.shift(shift)(base) for name, shift in SURVIVORS.items()}
@@ -129,7 +134,10 @@ def _scores(each: list[Answers]) -> dict[str, Interval]:
 def check(measured: Mapping[str, Any]) -> list[Check]:
     few, most = min(measured["pairs"]), max(measured["pairs"])
     best = measured[f"{most} pairs"]
-    chain, alone = best["unseen pairs"]["exact answer"], measured[f"{most} pairs, answer only"]["unseen pairs"]["exact answer"]
+    chain, alone = (
+        best["unseen pairs"]["exact answer"],
+        measured[f"{most} pairs, answer only"]["unseen pairs"]["exact answer"],
+    )
     checks = [
         at_least(f"{most} pairs, trained pairs: exact", best["trained pairs"]["exact full"], 0.95, "learned at all",
                  precondition=True),
@@ -178,9 +186,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             x=range(2 + len(SURVIVORS)),
             ticks=["trained", "unseen", *SURVIVORS],
             measured={
-                "chain of thought": [
-                    best[name]["exact full"] for name in ("trained pairs", "unseen pairs", *SURVIVORS)
-                ]
+                "chain of thought": [best[name]["exact full"] for name in ("trained pairs", "unseen pairs", *SURVIVORS)]
             },
             theory={},
         ),

@@ -22,7 +22,6 @@ from alchemy.lab import Lab
 from alchemy.measure import paired_difference
 from alchemy.train import TrainConfig
 from experiments.settings import ELEMENTS, FULL, SMALL, SMOKE, Setting, profile
-from models.transformer import Transformer
 from tasks.symbols import Symbols
 
 CLAIM = Claim(
@@ -72,7 +71,9 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
             trained, tested = SCENARIOS[name]
             task, test = Symbols(compositions=trained), Symbols(compositions=(tested,))
             runs = config.fit(lab, task, model=model)
-            row[f"{name}, trained on"] = profile(lab.answer(runs, task, config.test, label=f"width {width}, trained on"))
+            row[f"{name}, trained on"] = profile(
+                lab.answer(runs, task, config.test, label=f"width {width}, trained on")
+            )
             row[name] = profile(lab.answer(runs, test, config.test, label=f"width {width}, {name}"))
         tuned = lab.train(runs.model, test, config.tune, seeds=config.seeds, loss=config.loss, limit=EXAMPLES, start=runs,
                           label=f"width {width}, fine-tune")  # fmt: skip

@@ -13,6 +13,7 @@ from tasks.primitives import check_name
 if TYPE_CHECKING:
     from tasks.symbols import Symbols
 
+MOST_LETTERS = 4096
 MOST_STEPS = 127 - Field.STEP  # field codes are int8
 
 
@@ -59,6 +60,7 @@ def _check_compositions(task: Symbols) -> None:
 def _check_elements(task: Symbols) -> None:
     _require(bool(task.length), "length is empty")
     _require(min(task.length) >= 1, f"length {min(task.length)} is less than 1")
+    _require(max(task.length) <= MOST_LETTERS, f"length {max(task.length)} is more than {MOST_LETTERS}")
     size = len(task.alphabet)
     _require(0 <= task.banned < size, f"banned {task.banned} must be at least 0 and less than the {size} letters")
     _require(task.unseen >= 0, f"unseen {task.unseen} is negative")

@@ -28,32 +28,34 @@ def small(kind):
 
 VARIANTS = {name: small(discover.find("model", name)) for name in discover.entries("model") if name != "transformer"}
 for i, (block, positions) in enumerate(product(BLOCKS, POSITIONS)):  # tied and untied with each of both
-    tied = (i + i // len(POSITIONS)) % 2 == 0
-    name = f"transformer-{block}-{positions}-{'tied' if tied else 'untied'}"
-    VARIANTS[name] = Transformer(**SMALL, block=block, positions=positions, tied=tied)
-LEARNERS = {name: model for name, model in VARIANTS.items() if name.endswith(("gpt-learned-tied", "llama-none-untied"))}
-LEARNERS |= {name: model for name, model in VARIANTS.items() if not name.startswith("transformer")}
+    name = f"transformer-{block}-{positions}-{'untied' if i % 2 else 'tied'}"
+    VARIANTS[name] = Transformer(**SMALL, block=block, positions=positions, tied=not i % 2)
+FEW = [
+    name
+    for name in VARIANTS
+    if not name.startswith("transformer") or name.endswith(("gpt-learned-tied", "llama-rotary-untied"))
+]
 every_model = pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)
+few_models = pytest.mark.parametrize("model", [VARIANTS[name] for name in FEW], ids=FEW)  # what is slow to compile
 
 LENGTHS = np.array([5, 3, 6, 1, 2, 6, 4, 5])
 rng = np.random.default_rng(0)
 TEXT = rng.integers(2, V, size=(len(LENGTHS), T, 1)).astype(np.int32)
 PROMPTS = np.where((np.arange(T) < LENGTHS[:, None])[..., None], TEXT, PAD)
 INSIDE = np.arange(T) < LENGTHS[:, None]
-close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
+close = partial(np.testing.assert_allclose, rtol=0, atol=1e-5, equal_nan=False)
 apply = jax.jit(lambda model, params, tokens: model.apply(params, tokens), static_argnums=0)
 extend = jax.jit(lambda model, params, cache, tokens: model.extend(params, cache, tokens), static_argnums=0)
 
 
 @cache
 def started(model):
-    """Parameters twice as large as initial ones, so that every part of the model shows in the logits."""
-    return jax.tree.map(lambda x: 2 * np.asarray(x), jax.jit(model.init)(jax.random.key(1)))
+    return jax.tree.map(np.asarray, jax.jit(model.init)(jax.random.key(1)))
 
 
 @every_model
 def test_reads_only_what_came_before(model):
-    """For each place: changing a token changes its own logits, most later ones, and no earlier ones."""
+    """For each place: changing a token changes its own logits and all later ones, and no earlier ones."""
     changed = np.repeat(TEXT[:1], T, axis=0)
     before = np.asarray(apply(model, started(model), changed))
     changed[np.arange(T), np.arange(T), 0] = 2 + (changed[np.arange(T), np.arange(T), 0] - 1) % (V - 2)
@@ -61,7 +63,7 @@ def test_reads_only_what_came_before(model):
     assert before.shape == (T, T, V) and before.dtype == np.float32
     moved = np.abs(before - after).max(axis=2)  # (changed place, read place)
     assert not np.tril(moved, -1).any()
-    assert np.diag(moved).min() > 1e-3 and (moved > 1e-6)[np.triu_indices(T, 1)].mean() > 0.5
+    assert np.diag(moved).min() > 1e-3 and moved[np.triu_indices(T, 1)].min() > 1e-6
 
 
 @every_model
@@ -98,13 +100,13 @@ def test_positions_of_several_ids(model):
     close(apply(model, params, two), apply(model, params, two[..., ::-1]))
 
 
-@every_model
+@few_models
 def test_many_seeds_are_one_init_each(model):
     keys = jax.random.split(jax.random.key(3), 2).at[1].set(jax.random.key(1))
     stacked = jax.jit(jax.vmap(model.init))(keys)
     for one, many in zip(jax.tree.leaves(started(model)), jax.tree.leaves(stacked), strict=True):
         assert many.dtype == one.dtype == np.float32
-        close(2 * many[1], one)
+        close(many[1], one)
     assert any((leaf[0] != leaf[1]).any() for leaf in jax.tree.leaves(stacked))
 
 
@@ -116,7 +118,7 @@ def test_an_equal_model_does_not_compile_again(model):
     assert apply._cache_size() == known
 
 
-@pytest.mark.parametrize("model", LEARNERS.values(), ids=LEARNERS)
+@few_models
 def test_fits_sixteen_strings(model):
     """Random strings after distinct prompts, learned by heart and said word for word."""
     model = replace(model, width=32)

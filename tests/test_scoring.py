@@ -38,12 +38,13 @@ def predictions(n=200):
     [TASK, Symbols(), Symbols(cot=False, length=(5,)), Symbols(dialect="uniform", cot=False), Symbols(("F1", "F3 F1"))],
 )
 def test_gold_scores_itself(task):
-    result = score(io.BytesIO(task.jsonl(task.sample(np.random.default_rng(0), 300))), task)
+    batch = task.sample(np.random.default_rng(0), 300)
+    result = score(io.BytesIO(task.jsonl(batch)), task)
+    reasoned = float(np.mean([bool(record["reasoning"]) for record in task.record(batch)]))
     assert result["n"] == 300 and result["answer_accuracy"] == result["trace_accuracy"] == result["both"] == 1
     assert set(result["exact_match"].values()) == {1.0} and set(result["edit_distance"].values()) == {0.0}
-    for metric in ("bleu", "corpus_bleu"):
-        assert all(value is None or value == pytest.approx(1) for value in result[metric].values())
-        assert (result[metric]["reasoning"] is None) == (not task.cot)
+    assert result["bleu"] == pytest.approx({"full": 1, "reasoning": reasoned, "answer": 1})  # an empty text scores 0
+    assert result["corpus_bleu"] == pytest.approx({"full": 1, "reasoning": float(reasoned > 0), "answer": 1})
     assert result["first_wrong_step"] == {"none": 300}
     low, high = result["answer_accuracy_interval"]
     assert 0.98 < low < high == 1

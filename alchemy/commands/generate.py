@@ -20,6 +20,8 @@ from alchemy.export import Progress, generate, generate_exhaustive
 from alchemy.flags import Switch
 from alchemy.split import Split
 
+STANDARD = ("standard",)
+
 
 @dataclass(frozen=True)
 class Generate:
@@ -38,8 +40,8 @@ class Generate:
     """Training problems, no two alike."""
     test: int = 1_000
     """Problems of each test file, no two alike."""
-    shifts: tuple[str, ...] = ()
-    """Shifts to write test files for, or `standard` for those that `alchemy show` lists."""
+    shifts: tuple[str, ...] = STANDARD
+    """Shifts to write test files for; `standard` are those that `alchemy show` lists, `none` is none."""
     seed: int = 0
     """Seed of every file's random stream."""
     test_share: float = Split.test_share
@@ -65,7 +67,7 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
             options.out,
             train=options.train,
             test=options.test,
-            shifts=task.shifts if options.shifts == ("standard",) else options.shifts,
+            shifts={STANDARD: task.shifts, ("none",): ()}.get(options.shifts, options.shifts),
             seed=options.seed,
             split=Split(options.test_share, options.salt),
             force=options.force,
@@ -80,7 +82,7 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
 
 def _all(options: Generate, task: Any, progress: Progress) -> int:
     """Write every element to one file."""
-    if options.shifts:
+    if options.shifts != STANDARD:
         raise UserError("an exhaustive file has no shifts: give it their compositions and lengths instead")
     count = generate_exhaustive(task, options.out, force=options.force, progress=progress)
     summary = (
