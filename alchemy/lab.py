@@ -17,8 +17,8 @@ from alchemy import checkpoint, floor
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
 from alchemy.decode import generate
 from alchemy.errors import UserError
-from alchemy.measure import Interval, two_level
-from alchemy.metrics import TextScores, corpus_bleu_from_counts, score_text
+from alchemy.measure import Interval, resampled, two_level
+from alchemy.metrics import BleuCounts, TextScores, corpus_bleu_from_counts, score_text
 from alchemy.model import Model, Params
 from alchemy.progress import Progress
 from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
@@ -108,11 +108,10 @@ class Answers:
 
     def corpus_bleu(self, part: str = "full") -> Interval:
         """The paper's corpus BLEU, resampled over seeds, then over problems that the seeds share."""
-        counts = self.scores[part].counts
-        n, rng = len(self.batch.tokens), np.random.default_rng(0)
-        seeds = rng.integers(self.seeds, size=(300, self.seeds, 1))
-        rows = (seeds * n + rng.integers(n, size=(300, 1, n))).reshape(300, -1)
-        drawn = corpus_bleu_from_counts(counts.rows(rows))
+        counts, n = self.scores[part].counts, len(self.batch.tokens)
+        problems, seeds = resampled(0, self.seeds, n)
+        by_seed = BleuCounts(*(np.einsum("rn,snk->rsk", problems, one.reshape(self.seeds, n, -1)) for one in counts))
+        drawn = corpus_bleu_from_counts(BleuCounts(*(one * seeds[..., None] for one in by_seed)))
         mean = float(corpus_bleu_from_counts(counts))
         low, high = np.quantile(drawn, [0.025, 0.975])
         return Interval(mean, min(mean, float(low)), max(mean, float(high)), n, self.seeds)

@@ -197,6 +197,15 @@ def _seed_weights(rng: np.random.Generator, seeds: int, resamples: int, level: f
     return 1 / seeds + (drawn - 1 / seeds) * stretch
 
 
+def resampled(
+    rng: np.random.Generator | int, seeds: int, n: int, resamples: int = 300
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bootstrap weights for scores that are no means: problem counts (resamples, n), seed weights (resamples, s)."""
+    rng = np.random.default_rng(rng)
+    weights = _seed_weights(rng, seeds, resamples, 0.95)
+    return _index_counts(n)(rng, resamples), weights.clip(0)
+
+
 def _crossed(values: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Means (resamples,) of scores (s, n) under seed weights (resamples, s) and problems that all seeds share."""
     drawn = np.einsum("rs,rs->r", _problem_means(values, len(weights), rng), weights)
