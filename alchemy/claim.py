@@ -66,7 +66,7 @@ def near(name: str, measured: Interval, target: float, margin: float, reason: st
 
 def judge(checks: Sequence[Check]) -> Verdict:
     """One failed check refutes the claim; an undecided one, or a precondition that does not hold, leaves it open."""
-    if not checks:
+    if all(check.precondition for check in checks):
         return Verdict.UNDECIDED
     if any(check.precondition and check.verdict is not Verdict.HOLDS for check in checks):
         return Verdict.UNDECIDED

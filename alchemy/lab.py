@@ -249,7 +249,7 @@ def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float
     if not path.exists():
         return None
     try:
-        with np.load(path) as file:
+        with path.open("rb") as raw, np.load(raw) as file:
             completions, seconds = file["completions"].astype(np.int32), float(file["seconds"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
         raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -56,7 +57,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     except OSError as fault:
         raise UserError(f"cannot write {path}: {fault.strerror or fault}") from fault
     finally:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

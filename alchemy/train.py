@@ -67,6 +67,8 @@ class _State(NamedTuple):
     step: jax.Array  # int32 (s,)
 
 
+LEAST = 32
+"""Sequences of a batch that are worth a device of their own."""
 Progress = Callable[[int, float], None]
 """Called with the number of steps done and the mean loss of the last chunk."""
 
@@ -95,7 +97,7 @@ def train(
     keys = jax.device_put(jax.vmap(jax.random.key)(np.asarray(seeds)), rows)
     state = jax.device_put(_start(model, config, keys, init), rows)
     table = data.table()
-    table = jax.device_put(table, NamedSharding(mesh, P())) if table is not None else None
+    table = jax.device_put(_padded(table), NamedSharding(mesh, P())) if table is not None else None
     run = _runner(model, config, mesh, table is None)
 
     losses = np.zeros((len(seeds), config.steps), np.float32)
@@ -130,7 +132,7 @@ def train(
                 saved_at, saved_steps = monotonic(), done
     if not np.isfinite(losses[:, -1]).all():
         bad = np.asarray(seeds)[~np.isfinite(losses[:, -1])]
-        raise FloatingPointError(f"the loss of seeds {bad.tolist()} is not finite")
+        raise UserError(f"the loss of seeds {bad.tolist()} is not finite; lower learning_rate {config.learning_rate:g}")
     return Trained(jax.tree.map(np.asarray, state.params), losses)
 
 
@@ -161,11 +163,16 @@ def _interrupts_held() -> Iterator[Callable[[], None]]:
 
 
 def _mesh(seeds: int, batch: int) -> Mesh:
-    """All local devices as (seed, data): as many as divide the seeds side by side, the rest share a batch."""
+    """Local devices as (seed, data): seeds side by side first, then a batch shared by what devices are left."""
     devices = jax.local_devices()
-    across = int(np.gcd(seeds, len(devices)))
-    shared = int(np.gcd(batch, len(devices) // across))
+    across = _divisor(seeds, len(devices))
+    shared = _divisor(batch, min(len(devices) // across, max(1, batch // LEAST)))
     return Mesh(np.array(devices[: across * shared]).reshape(across, shared), ("seed", "data"))
+
+
+def _divisor(number: int, most: int) -> int:
+    """The largest divisor of `number` that is at most `most`."""
+    return max(part for part in range(1, most + 1) if number % part == 0)
 
 
 def _start(model: Model, config: TrainConfig, keys: jax.Array, init: Params | None) -> _State:
@@ -186,6 +193,12 @@ def _chunk(data: Data, seeds: Sequence[int], start: int, config: TrainConfig) ->
         return None
     drawn = [data.chunk(seed, start, steps, config.batch) for seed in seeds]
     return jax.tree.map(lambda *rows: np.stack(rows), *drawn)
+
+
+def _padded(table: Any) -> Any:
+    """A finite set with rows nobody names, up to a multiple of 1,024, so that sets of many sizes share a program."""
+    extra = -len(table.tokens) % 1024
+    return jax.tree.map(lambda rows: np.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1)), table)
 
 
 def _optimizer(config: TrainConfig) -> optax.GradientTransformation:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from alchemy.claim import Check, Claim, at_least, at_most
-from alchemy.figures import Curves, Figure
+from alchemy.figures import Bars, Curves, Figure
 from alchemy.lab import Answers, Lab
 from alchemy.measure import Interval, difference, threshold_crossing, two_level
 from alchemy.train import TrainConfig
@@ -178,13 +178,11 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             },
             **shared,
         ),
-        Curves(
+        Bars(
             name="composition_diversity_survivors",
-            title="What diversity of compositions does not cure",
-            x_label="test, after training on the most pairs",
+            title=f"After training on {max(pairs)} pairs: what diversity of compositions does not cure",
             y_label="exact match, full chain",
-            x=range(2 + len(SURVIVORS)),
-            ticks=["trained", "unseen", *SURVIVORS],
+            groups=["trained pairs", "unseen pairs", *SURVIVORS],
             measured={
                 "chain of thought": [best[name]["exact full"] for name in ("trained pairs", "unseen pairs", *SURVIVORS)]
             },
