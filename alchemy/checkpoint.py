@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,22 @@ from alchemy.errors import UserError
 
 
 def save(directory: Path, step: int, tree: Any) -> None:
-    """Write `tree` as step `step` under `directory`, then drop the older steps; a reader never sees half of one."""
+    """Write `tree` as step `step` under `directory`, then drop the older steps; a reader never sees half of one.
+
+    Raises `UserError` that names the directory, and leaves nothing of this step, if it cannot be written.
+    """
     import orbax.checkpoint as ocp
 
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     target = directory.absolute() / str(step)
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(target, jax.tree.map(np.asarray, tree), force=True)
-        checkpointer.wait_until_finished()
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(target, jax.tree.map(np.asarray, tree), force=True)
+            checkpointer.wait_until_finished()
+    except Exception as fault:  # a full disk is a ValueError of the storage library, with the error number in its text
+        for half in directory.glob(f"{step}.*tmp*"):
+            shutil.rmtree(half, ignore_errors=True)
+        raise UserError(f"cannot write checkpoint {target}: {_reason(fault)}") from fault
     for older in _steps(directory):
         if older != step:
             shutil.rmtree(directory / str(older))
@@ -37,7 +47,7 @@ def load(directory: Path, like: Any) -> Any | None:
     steps = _steps(directory)
     if not steps:
         return None
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     target = directory.absolute() / str(max(steps))
     shapes = jax.tree.map(lambda x: np.empty(np.shape(x), x.dtype), like)
     try:
@@ -49,6 +59,13 @@ def load(directory: Path, like: Any) -> Any | None:
         if np.shape(found) != np.shape(wanted):
             raise UserError(f"checkpoint {target} holds {path} of shape {np.shape(found)}, not {np.shape(wanted)}")
     return jax.tree.map(np.asarray, tree)
+
+
+def _reason(fault: Exception) -> str:
+    number = re.search(r"os_error_code='(\d+)'", str(fault))
+    if number:
+        return os.strerror(int(number[1]))
+    return getattr(fault, "strerror", None) or next(iter(str(fault).splitlines()), type(fault).__name__)
 
 
 def _pairs(tree: Any, like: Any) -> list[tuple[str, tuple[Any, Any]]]:

@@ -40,6 +40,25 @@ def generate(
     params leaves (s, ...); prompts int32 (n, t, c), padded on the right. Temperature 0 takes the likeliest token.
     About `rows` problems are on the device at once. Raises `UserError` if the text cannot fit the model's context.
     """
+    one = dict(max_new=max_new, temperature=temperature, seed=seed, rows=rows, precision=precision)
+    return generate_many(model, params, prompts, samples=1, **one)[:, :, 0]
+
+
+def generate_many(
+    model: Model,
+    params: Params,
+    prompts: np.ndarray,
+    *,
+    samples: int,
+    max_new: int,
+    temperature: float = 1.0,
+    seed: int = 0,
+    rows: int = 4096,
+    precision: str = "auto",
+) -> np.ndarray:
+    """Complete each prompt `samples` times, reading it once: int32 (s, n, samples, max_new), else as `generate`."""
+    if samples < 1:
+        raise UserError(f"samples must be at least 1, not {samples}")
     if temperature < 0:
         raise UserError(f"temperature {temperature} is negative")
     n, t, _ = prompts.shape
@@ -48,8 +67,8 @@ def generate(
         raise UserError(f"{t} prompt and {max_new} new tokens do not fit a context of {model.context}")
     devices = jax.local_devices()
     unit = BUCKET * len(devices)
-    size = min(-(-rows // unit), -(-n // unit)) * unit
-    run = _runner(model, room, temperature > 0, Mesh(np.array(devices), ("data",)), precision)
+    size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
+    run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision)
     padded = np.zeros((-(-n // size) * size, width, prompts.shape[2]), np.int32)
     padded[:n, :t] = prompts
     padded[n:] = padded[:1]  # what only fills up ends no later than the rest
@@ -58,7 +77,7 @@ def generate(
         np.asarray(run(params, padded[start : start + size], jnp.float32(temperature), jax.random.fold_in(key, start)))
         for start in range(0, len(padded), size)
     ]
-    return np.concatenate(done, axis=1)[:, :n, :max_new]
+    return np.concatenate(done, axis=1)[:, :n, :, :max_new]
 
 
 def _rounded(width: int) -> int:
@@ -66,7 +85,9 @@ def _rounded(width: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _runner(model: Model, max_new: int, sampled: bool, mesh: Mesh, precision: str) -> Callable[..., jax.Array]:
+def _runner(
+    model: Model, max_new: int, samples: int, sampled: bool, mesh: Mesh, precision: str
+) -> Callable[..., jax.Array]:
     """One compiled program: all seeds, problems spread over the devices."""
     dtype = device.dtype(precision)
 
@@ -82,7 +103,11 @@ def _runner(model: Model, max_new: int, sampled: bool, mesh: Mesh, precision: st
         logits, cache = model.extend(params, model.init_cache(n, t + max_new, dtype), prompts)
         last = jnp.maximum(cache.length - 1, 0)  # an empty prompt reads its padding
         logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
-        written = jnp.full((max_new, n), PAD, jnp.int32)
+        if samples > 1:
+            each = jnp.repeat(jnp.arange(n), samples)
+            logits, cache = logits[each], model.rows(cache, each)
+        m = n * samples
+        written = jnp.full((max_new, m), PAD, jnp.int32)
 
         def going(carry: tuple[Any, ...]) -> jax.Array:
             step, _, _, _, ended = carry
@@ -91,12 +116,12 @@ def _runner(model: Model, max_new: int, sampled: bool, mesh: Mesh, precision: st
         def write(carry: tuple[jax.Array, jax.Array, jax.Array, Cache, jax.Array]) -> tuple[Any, ...]:
             step, written, logits, cache, ended = carry
             token = jnp.where(ended, PAD, pick(logits, temperature, jax.random.fold_in(key, step)))
-            ids = jnp.zeros((n, 1, c), jnp.int32).at[:, 0, 0].set(token)
+            ids = jnp.zeros((m, 1, c), jnp.int32).at[:, 0, 0].set(token)
             logits, cache = model.extend(params, cache, ids)
             return step + 1, written.at[step].set(token), logits[:, 0], cache, ended | (token == EOS)
 
-        start = (jnp.int32(0), written, logits, cache, jnp.zeros(n, bool))
-        return jax.lax.while_loop(going, write, start)[1].T
+        start = (jnp.int32(0), written, logits, cache, jnp.zeros(m, bool))
+        return jax.lax.while_loop(going, write, start)[1].T.reshape(n, samples, max_new)
 
     @jax.jit
     @partial(

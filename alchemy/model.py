@@ -41,3 +41,6 @@ class Model(Protocol):
 
         Padding, at the end of a row only, is not read: that row's length does not move.
         """
+
+    def rows(self, cache: Cache, index: jax.Array) -> Cache:
+        """The cache of the rows at `index` int (m,), where a row may be named more than once."""

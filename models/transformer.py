@@ -1,5 +1,8 @@
 """The decoder-only transformer, GPT- or LLaMA-style, with five position schemes.
 
+A position that carries several ids is a member of a set, as an edge of a graph is: it has no place of its own, and the
+tokens of the text around it are counted without it. Rotary positions rotate all members of a set alike, by no angle.
+
 Dimension letters: `n` sequences, `t` tokens, `c` ids a position carries, `v` vocabulary, `d` width, `l` layers.
 """
 
@@ -56,6 +59,8 @@ class Transformer:
     positions: Positions = "learned"
     spread: int = 4
     """For random positions: places are drawn from spread x context of them (arXiv:2305.16843)."""
+    scale: float = 0.02
+    """Standard deviation of the embeddings at the start."""
     tied: bool = True
     """The output layer is the transposed embedding."""
     activation: Literal["gelu", "relu"] = "gelu"
@@ -88,7 +93,8 @@ class Transformer:
 
     def apply(self, params: Params, tokens: jax.Array, key: jax.Array | None = None) -> jax.Array:
         n, t, _ = tokens.shape
-        places = self._drawn_places(key, n, t) if key is not None else self._places(jnp.arange(t)[None])
+        order = _order(tokens)
+        places = self._drawn_places(key, order, n) if key is not None else self._places(order)
         visible = causal(t)
 
         def layer(x: jax.Array, block: Params) -> tuple[jax.Array, None]:
@@ -104,13 +110,15 @@ class Transformer:
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
         shape = (self.layers, n, length, self.heads, self.width // self.heads)
-        return Cache((jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)), jnp.zeros(n, jnp.int32))
+        none = jnp.zeros(n, jnp.int32)
+        return Cache(((jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)), none), none)
 
     def extend(self, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
         t, real = tokens.shape[1], tokens[..., 0] != PAD
+        memory, ordered = cache.memory  # ordered (n,): tokens read that have a place
         index = jnp.add.outer(cache.length, jnp.arange(t))  # (n, t): where each token is kept
-        places = self._places(index)
-        room = cache.memory[0].shape[2]
+        places = self._places(_order(tokens, ordered[:, None]))
+        room = memory[0].shape[2]
         visible = jnp.arange(room)[None, None] <= index[..., None]
         kept = jnp.where(real, index, room)  # padding is written past the end, that is, nowhere
 
@@ -126,22 +134,28 @@ class Transformer:
             return nnx.merge(_graphs(self)[0], block)(x, attend), tuple(written)
 
         shell = _shell(self, params)
-        x, memory = jax.lax.scan(layer, shell.embed(tokens, places), (params["blocks"], cache.memory))
-        return shell.logits(x), Cache(memory, cache.length + real.sum(axis=1, dtype=jnp.int32))
+        x, memory = jax.lax.scan(layer, shell.embed(tokens, places), (params["blocks"], memory))
+        ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
+        return shell.logits(x), Cache((memory, ordered), cache.length + real.sum(axis=1, dtype=jnp.int32))
+
+    def rows(self, cache: Cache, index: jax.Array) -> Cache:
+        (keys, values), ordered = cache.memory
+        return Cache(((keys[:, index], values[:, index]), ordered[index]), cache.length[index])
 
     def _rotated(self, x: jax.Array, places: jax.Array) -> jax.Array:
         return rotate(x, places) if self.positions == "rotary" else x
 
-    def _places(self, index: jax.Array) -> jax.Array:
-        """The place of the token at each index; random positions are spread evenly outside training."""
-        return index * self.spread if self.positions == "random" else index
+    def _places(self, order: jax.Array) -> jax.Array:
+        """The place of the token of each number; random positions are spread evenly outside training."""
+        return order * self.spread if self.positions == "random" else order
 
-    def _drawn_places(self, key: jax.Array, n: int, t: int) -> jax.Array:
+    def _drawn_places(self, key: jax.Array, order: jax.Array, n: int) -> jax.Array:
         """Places in training: for random positions, sorted and drawn without replacement; int (n | 1, t)."""
         if self.positions != "random":
-            return jnp.arange(t)[None]
+            return order
         noise = jax.random.uniform(key, (n, self.spread * self.context))
-        return jnp.sort(jax.lax.top_k(noise, t)[1], axis=-1)
+        drawn = jnp.sort(jax.lax.top_k(noise, order.shape[1])[1], axis=-1)
+        return jnp.take_along_axis(drawn, jnp.broadcast_to(order, (n, order.shape[1])), axis=1)
 
 
 class _Shell(nnx.Module):
@@ -149,7 +163,7 @@ class _Shell(nnx.Module):
 
     def __init__(self, model: Transformer, rngs: nnx.Rngs):
         norm = nnx.LayerNorm if model.block == "gpt" else nnx.RMSNorm
-        small = nnx.initializers.normal(0.02)
+        small = nnx.initializers.normal(model.scale)
         self.model = model
         self.token = nnx.Embed(model.vocabulary, model.width, embedding_init=small, rngs=rngs)
         if model.positions in ("learned", "random"):
@@ -163,17 +177,33 @@ class _Shell(nnx.Module):
         """Tokens int (n, t, c) and their places int (n | 1, t) to (n, t, d); absent further ids add nothing."""
         first, further = tokens[..., 0], tokens[..., 1:]
         x = self.token(first)
-        if further.shape[-1]:
-            x = x + jnp.where((further != PAD)[..., None], self.token(further), 0).sum(axis=2)
         if self.model.positions in ("learned", "random"):
-            x = x + self.place(places)
+            place = self.place(places)
         elif self.model.positions == "sinusoidal":
-            x = x + 0.02 * sinusoids(places, self.model.width).astype(x.dtype)
-        return x
+            place = self.model.scale * sinusoids(places, self.model.width).astype(x.dtype)
+        else:
+            place = jnp.zeros((), x.dtype)
+        if not further.shape[-1]:
+            return x + place
+        x = x + jnp.where((further != PAD)[..., None], self.token(further), 0).sum(axis=2)
+        return x + jnp.where(_in_set(tokens)[..., None], 0, place)
 
     def logits(self, x: jax.Array) -> jax.Array:
         x = self.norm(x)
         return (self.token.attend(x) if self.model.tied else self.output(x)).astype(jnp.float32)
+
+
+def _in_set(tokens: jax.Array) -> jax.Array:
+    """Which of `tokens` int (n, t, c) are members of a set, as every position with more than one id is: bool (n, t)."""
+    return (tokens[..., 1:] != PAD).any(axis=-1)
+
+
+def _order(tokens: jax.Array, before: jax.Array | int = 0) -> jax.Array:
+    """The number of each token among those in no set, `before` of which came earlier; 0 in a set. int (n | 1, t)."""
+    if tokens.shape[-1] == 1:
+        return before + jnp.arange(tokens.shape[1])[None]
+    inside = _in_set(tokens)
+    return jnp.where(inside, 0, before + jnp.cumsum(~inside, axis=1) - 1)
 
 
 def _new_block(model: Transformer, rngs: nnx.Rngs) -> Block:

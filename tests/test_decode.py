@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy.decode import generate
+from alchemy.decode import generate, generate_many
 from alchemy.errors import UserError
 from alchemy.model import Cache
 from alchemy.task import EOS, PAD
@@ -33,6 +33,9 @@ class Scripted:
     def extend(self, params: Any, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
         read = (tokens[..., 0] != PAD).sum(axis=1, dtype=jnp.int32)
         return self.apply(params, tokens), Cache((), cache.length + read)
+
+    def rows(self, cache: Cache, index: jax.Array) -> Cache:
+        return Cache((), cache.length[index])
 
 
 def follow(*successors):
@@ -131,3 +134,19 @@ def test_what_cannot_be_is_the_users_error():
         generate(Scripted(context=5), follow(COUNT), prompts([2, 2]), max_new=4)
     with pytest.raises(UserError, match="temperature -1"):
         generate(Scripted(), follow(COUNT), prompts([2]), max_new=4, temperature=-1.0)
+
+
+def test_many_samples_of_one_prompt_are_independent():
+    """Two equally likely successors: each row of samples has both, and rows do not repeat one another."""
+    table = np.zeros((1, V, V), np.float32)
+    table[:, 2, [3, 4]], table[:, [3, 4], EOS] = 20.0, 40.0
+    written = generate_many(Scripted(), {"table": table}, prompts(*[[2]] * 40), samples=64, max_new=2)
+    assert written.shape == (1, 40, 64, 2) and set(np.unique(written[..., 0])) == {3, 4}
+    share = (written[0, :, :, 0] == 3).mean(axis=1)
+    assert abs(share.mean() - 0.5) < 0.05 and 0.03 < share.std() < 0.12  # binomial: 0.0625
+    assert len(np.unique(written[0, :, :, 0], axis=0)) == 40
+
+
+def test_no_samples_are_the_users_error():
+    with pytest.raises(UserError, match="samples"):
+        generate_many(Scripted(), follow(COUNT), prompts([2]), samples=0, max_new=2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 
+from alchemy import checkpoint
 from alchemy import lab as bench
 from alchemy.errors import UserError
 from alchemy.lab import Lab
@@ -140,3 +142,18 @@ def test_answers_that_cannot_be_written_are_named(task, tmp_path, stored):
     (tmp_path / "file").write_text("no directory")
     with pytest.raises(UserError, match=f"cannot write {tmp_path / 'file'}"):
         new_lab(tmp_path / "file").answer(runs, task, 6)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    """A limit on the size of files fails the write as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    tree = {"weights": np.random.default_rng(0).random(100_000)}
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+        with pytest.raises(UserError, match=f"cannot write checkpoint {tmp_path / '3'}: File too large"):
+            checkpoint.save(tmp_path, 3, tree)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
+    checkpoint.save(tmp_path, 3, tree)
+    np.testing.assert_array_equal(checkpoint.load(tmp_path, tree)["weights"], tree["weights"])

@@ -100,6 +100,34 @@ def test_positions_of_several_ids(model):
     close(apply(model, params, two), apply(model, params, two[..., ::-1]))
 
 
+@every_model
+def test_members_of_a_set_have_no_place(model):
+    """One layer cannot tell the order of positions with several ids, wherever the text around them puts them."""
+    model = replace(model, layers=1)
+    params, members = started(model), np.stack([TEXT[:, :4, 0], np.roll(TEXT[:, :4, 0], 1, axis=1)], axis=2)
+    text = np.concatenate([TEXT, np.full_like(TEXT, PAD)], axis=2)
+    logits = apply(model, params, np.concatenate([members, text], axis=1))
+    other = apply(model, params, np.concatenate([members[:, ::-1], text], axis=1))
+    close(logits[:, 4:], other[:, 4:])
+    assert np.abs(logits[:, 4:] - apply(model, params, text)).max() > 1e-4
+    first, cache = extend(model, params, model.init_cache(len(TEXT), T + 4), np.concatenate([members, text[:, :3]], axis=1))
+    second, cache = extend(model, params, cache, text[:, 3:4])
+    third, _ = extend(model, params, cache, text[:, 4:])
+    close(np.concatenate([first, second, third], axis=1), logits)
+
+
+@every_model
+def test_rows_of_a_cache_go_on_as_they_would(model):
+    """Taking rows, one of them twice, is reading those prompts."""
+    index = np.array([4, 0, 0, 7])
+    _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS[:, :6])
+    _, direct = extend(model, started(model), model.init_cache(len(index), T), PROMPTS[index, :6])
+    taken = model.rows(cache, index)
+    np.testing.assert_array_equal(taken.length, LENGTHS[index])
+    token = TEXT[index, :1]
+    close(extend(model, started(model), taken, token)[0], extend(model, started(model), direct, token)[0])
+
+
 @few_models
 def test_many_seeds_are_one_init_each(model):
     keys = jax.random.split(jax.random.key(3), 2).at[1].set(jax.random.key(1))
