@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -14,6 +15,9 @@ import numpy as np
 
 from alchemy.errors import UserError
 
+SLACK = 1 << 18
+"""Bytes a checkpoint may take beyond its arrays."""
+
 
 def save(directory: Path, step: int, tree: Any) -> None:
     """Write `tree` as step `step` under `directory`, then drop the older steps; a reader never sees half of one.
@@ -24,9 +28,11 @@ def save(directory: Path, step: int, tree: Any) -> None:
 
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     target = directory.absolute() / str(step)
+    tree = jax.tree.map(np.asarray, tree)
     try:
+        _check_room(directory, sum(leaf.nbytes for leaf in jax.tree.leaves(tree)))
         with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(target, jax.tree.map(np.asarray, tree), force=True)
+            checkpointer.save(target, tree, force=True)
             checkpointer.wait_until_finished()
     except Exception as fault:  # a full disk is a ValueError of the storage library, with the error number in its text
         for half in directory.glob(f"{step}.*tmp*"):
@@ -59,6 +65,13 @@ def load(directory: Path, like: Any) -> Any | None:
         if np.shape(found) != np.shape(wanted):
             raise UserError(f"checkpoint {target} holds {path} of shape {np.shape(found)}, not {np.shape(wanted)}")
     return jax.tree.map(np.asarray, tree)
+
+
+def _check_room(directory: Path, size: int) -> None:
+    """Raises `OSError` on a full disk, before threads of the storage library run into it and report it at length."""
+    directory.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(directory).free < size + SLACK:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _reason(fault: Exception) -> str:
