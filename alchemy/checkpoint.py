@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def save(directory: Path, step: int, tree: Any) -> None:
             checkpointer.save(target, tree, force=True)
             checkpointer.wait_until_finished()
     except Exception as fault:  # a full disk is a ValueError of the storage library, with the error number in its text
+        _ignore_late_reports()
         for half in directory.glob(f"{step}.*tmp*"):
             shutil.rmtree(half, ignore_errors=True)
         raise UserError(f"cannot write checkpoint {target}: {_reason(fault)}") from fault
@@ -60,6 +62,7 @@ def load(directory: Path, like: Any) -> Any | None:
         with ocp.StandardCheckpointer() as checkpointer:
             tree = checkpointer.restore(target, shapes)
     except Exception as fault:  # orbax and what it stands on raise many kinds
+        _ignore_late_reports()
         raise UserError(f"checkpoint {target} is damaged ({type(fault).__name__}); remove that directory") from fault
     for path, (found, wanted) in _pairs(tree, shapes):
         if np.shape(found) != np.shape(wanted):
@@ -72,6 +75,17 @@ def _check_room(directory: Path, size: int) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(directory).free < size + SLACK:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _ignore_late_reports() -> None:
+    """What the storage library still had under way when one part failed reports to an event loop that is gone."""
+    usual = sys.unraisablehook
+
+    def hook(event: Any) -> None:
+        if str(event.exc_value) != "Event loop is closed":
+            usual(event)
+
+    sys.unraisablehook = hook
 
 
 def _reason(fault: Exception) -> str:
