@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from alchemy import checkpoint, floor
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
-from alchemy.decode import generate
+from alchemy.decode import generate_many
 from alchemy.errors import UserError
 from alchemy.measure import Interval, resampled, two_level
 from alchemy.metrics import BleuCounts, TextScores, corpus_bleu_from_counts, score_text
@@ -117,6 +117,14 @@ class Answers:
         return Interval(mean, min(mean, float(low)), max(mean, float(high)), n, self.seeds)
 
 
+class Samples(NamedTuple):
+    """What `s` models said to the same `n` problems, `k` times each."""
+
+    task: Task
+    batch: Batch
+    completions: np.ndarray  # int32 (s, n, k, m)
+
+
 @dataclass
 class Lab:
     """Trains and decodes for experiments; what was done before is taken from `root`."""
@@ -205,30 +213,44 @@ class Lab:
         text = task.sample(np.random.default_rng(0), 512).text
         return max(1, int((text != 0).sum(axis=1).min()))
 
-    def answer(self, runs: Runs, task: Task, n: int, *, temperature: float = 0.0, label: str = "") -> Answers:
-        """Let the models answer `n` different problems of the held-out part of `task`."""
+    def answer(
+        self, runs: Runs, task: Task, n: int, *, temperature: float = 0.0, max_new: int = 0, label: str = ""
+    ) -> Answers:
+        """Let the models answer `n` different problems of the held-out part of `task`.
+
+        They write at most `max_new` tokens; by default a few more than the longest gold completion has.
+        """
+        drawn = self.sample(runs, task, n, 1, temperature=temperature, max_new=max_new, label=label or "answer")
+        return Answers(task, drawn.batch, drawn.completions[:, :, 0])
+
+    def sample(
+        self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
+    ) -> Samples:
+        """As `answer`, but every problem is answered `samples` times: the pool that parallel strategies draw from."""
         batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
         prompts = batch.prompts()
-        gold = batch.completions()
-        longest = int((gold != 0).sum(axis=1).max(initial=1))
-        max_new = min(longest + 4, runs.model.context - prompts.shape[1])
+        longest = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
+        longest = min(longest, runs.model.context - prompts.shape[1])
         key = {"runs": runs.key, "task": plain(task), "n": n, "temperature": temperature, "split": plain(self.split)}
+        key |= {"max_new": max_new} if max_new else {}
+        key |= {"samples": samples} if samples > 1 else {}
         path = self.root / "answers" / f"{fingerprint(key)}.npz"
-        self._count(runs.model, n * len(runs.trained.losses) * (prompts.shape[1] + longest))
-        with self.progress.stage(label or "answer", 1) as stage:
-            stored = _load_answers(path, (len(runs.trained.losses), n, max_new))
+        shape = (len(runs.trained.losses), n, samples, longest)
+        self._count(runs.model, n * shape[0] * (prompts.shape[1] + samples * longest))
+        with self.progress.stage(label or "sample", 1) as stage:
+            stored = _load_answers(path, shape)
             if stored is not None:
                 stage.skip()
                 completions, seconds = stored
             else:
                 began = monotonic()
-                completions = generate(
-                    runs.model, runs.trained.params, prompts, max_new=max_new, temperature=temperature
+                completions = generate_many(
+                    runs.model, runs.trained.params, prompts, samples=samples, max_new=longest, temperature=temperature
                 )
                 seconds = monotonic() - began
                 write_whole(path, lambda scratch: _save_answers(scratch, completions, seconds))
             self.seconds += seconds
-        return Answers(task, batch, completions)
+        return Samples(task, batch, completions)
 
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
         size = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model)))

@@ -40,7 +40,7 @@ def idle(monkeypatch):
         raise AssertionError("this was done before")
 
     monkeypatch.setattr(bench, "train", refuse)
-    monkeypatch.setattr(bench, "generate", refuse)
+    monkeypatch.setattr(bench, "generate_many", refuse)
 
 
 def same(one, two):
@@ -85,6 +85,15 @@ def test_answers_are_judged_by_the_oracle(stored):
     for metric in ("unfaithful", "edit_distance"):
         assert perfect.interval(metric).mean == 0
     assert perfect.corpus_bleu().mean == pytest.approx(1)
+
+
+def test_every_problem_of_a_pool_is_answered_many_times(stored, task, tmp_path):
+    *_, runs, answers = stored
+    lab = new_lab(tmp_path)
+    pool = lab.sample(runs, task, 6, 3, temperature=1.0, max_new=5)
+    assert pool.completions.shape == (2, 6, 3, 5)
+    np.testing.assert_array_equal(pool.batch.tokens, answers.batch.tokens)
+    np.testing.assert_array_equal(lab.sample(runs, task, 6, 3, max_new=5).completions, pool.completions)
 
 
 def test_ctrl_c_resumes_to_the_same_bits(stored, model, task, tmp_path, monkeypatch):
