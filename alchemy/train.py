@@ -24,8 +24,12 @@ from jax.sharding import PartitionSpec as P
 
 from alchemy import checkpoint, device
 from alchemy.data import Data
-from alchemy.errors import UserError
+from alchemy.errors import UserError, nearest
 from alchemy.model import Model, Params
+
+
+Optimizer = Literal["adamw", "muon"]
+OPTIMIZERS: tuple[Optimizer, ...] = ("adamw", "muon")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,12 @@ class TrainConfig:
     steps: int = 1000
     batch: int = 256
     """Sequences a step, for each seed."""
+    optimizer: Optimizer = "adamw"
+    """muon orthogonalises the steps of the blocks' matrices (Jordan et al. 2024); all else is AdamW's."""
     learning_rate: float = 3e-3
+    """Of AdamW."""
+    matrix_rate: float = 0.02
+    """Of Muon."""
     warmup: float = 0.1
     """Share of the steps in which the rate rises; it then falls along a cosine to zero."""
     weight_decay: float = 0.01
@@ -50,6 +59,8 @@ class TrainConfig:
         for name in ("steps", "batch", "chunk"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.optimizer not in OPTIMIZERS:
+            raise UserError(f"optimizer {self.optimizer!r} is unknown{nearest(self.optimizer, OPTIMIZERS)}")
         if not 0 <= self.warmup <= 1:
             raise UserError(f"warmup {self.warmup} is outside [0, 1]")
 
@@ -203,8 +214,29 @@ def _padded(table: Any) -> Any:
 
 def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
     rising = max(1, round(config.warmup * config.steps))
-    rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, rising, max(config.steps, rising + 1))
-    return optax.chain(optax.clip_by_global_norm(config.clip), optax.adamw(rate, weight_decay=config.weight_decay))
+
+    def rate(peak: float) -> optax.Schedule:
+        return optax.warmup_cosine_decay_schedule(0.0, peak, rising, max(config.steps, rising + 1))
+
+    adamw, decay = rate(config.learning_rate), config.weight_decay
+    if config.optimizer == "adamw":
+        return optax.chain(optax.clip_by_global_norm(config.clip), optax.adamw(adamw, weight_decay=decay))
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip),
+        optax.contrib.muon(
+            rate(config.matrix_rate),
+            weight_decay=decay,
+            adam_weight_decay=decay,
+            adam_learning_rate=adamw,
+            muon_weight_dimension_numbers=_matrices,
+        ),
+    )
+
+
+def _matrices(params: Params) -> Any:
+    """Which leaves are matrices of blocks: those of equal blocks are stacked, so that they have three axes."""
+    inner = optax.contrib.MuonDimensionNumbers(reduction_axis=1, output_axis=2)
+    return jax.tree.map(lambda leaf: inner if leaf.ndim == 3 else None, params)
 
 
 @lru_cache(maxsize=64)

@@ -99,6 +99,16 @@ class Signalled:
         return self.stream.chunk(seed, start, steps, batch)
 
 
+def test_muon_trains_and_resumes_bit_for_bit(model, stream, undisturbed, tmp_path):
+    config = replace(CONFIG, optimizer="muon")
+    whole = train(model, stream, config, seeds=SEEDS)
+    assert (whole.losses[:, -4:].mean(axis=1) < whole.losses[:, :4].mean(axis=1)).all()
+    assert not np.array_equal(whole.losses, undisturbed.losses)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, stream, config, seeds=SEEDS, directory=tmp_path, progress=stop_at(8))
+    same(train(model, stream, config, seeds=SEEDS, directory=tmp_path), whole)
+
+
 def test_resumes_bit_for_bit_where_the_signal_came(model, stream, undisturbed, tmp_path):
     """The next chunk is made while the device works: the signal comes amid a chunk and waits for its end."""
     before = signal.getsignal(signal.SIGINT)
