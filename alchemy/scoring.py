@@ -2,16 +2,17 @@
 
 A line is {input, output} or {prompt, completion}, the model's text after a prompt that the task reads and solves, or
 {predict, label}, the model's text and the gold one. Two verdicts a line, never partial credit for containing the
-answer: is the answer right, and is every step before it right.
+answer: is the answer right, and is every step before it right. A task that accepts many texts judges them itself
+(`TextOracle`), and none is compared with a gold one.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from alchemy import floor
 from alchemy.errors import UserError
 from alchemy.measure import wilson
 from alchemy.metrics import ANSWER, PARTS, BleuCounts, corpus_bleu_from_counts, score_text, split_answer
-from alchemy.task import Problem
+from alchemy.task import Judgement, Problem
 
 KINDS = (("predict", "label"), ("input", "output"), ("prompt", "completion"))
 """The keys of each kind of line; where a line has several, the first kind counts."""
@@ -36,6 +37,18 @@ class Solvable(floor.Guessable, Protocol):
         """The problem (n = 1) of a prompt; raises `UserError`."""
 
 
+@runtime_checkable
+class TextOracle(Protocol):
+    """A task that accepts more than one text for a prompt, so that only its own rules can judge what is written."""
+
+    def parse(self, text: str) -> Problem:
+        """The problem (n = 1) of a prompt; raises `UserError`."""
+
+    def judge_texts(self, problem: Problem, texts: list[str]) -> tuple[Judgement, Mapping[str, np.ndarray]]:
+        """Verdicts on what was written after prompts, and more by name: bool (n,), or float (n,) with nan where
+        there is no number."""
+
+
 class Gold(NamedTuple):
     """The right texts of some lines, and what zero understanding would have written."""
 
@@ -43,21 +56,28 @@ class Gold(NamedTuple):
     floors: dict[str, list[str]]
 
 
-def score(lines: Iterable[bytes], task: Solvable, progress: Callable[[int], None] = lambda n: None) -> dict[str, Any]:
+def score(
+    lines: Iterable[bytes], task: Solvable | TextOracle, progress: Callable[[int], None] = lambda n: None
+) -> dict[str, Any]:
     """Every metric over all lines; raises `UserError` that names the first bad line by its number.
 
     Lines that have a prompt are scored next to the floors of the task: random letters, and the question repeated.
+    A `TextOracle` needs prompts, and gives its own numbers in place of floors and of likeness to a gold text.
     """
     numbered = enumerate(lines, 1)
     first = next(numbered, None)
     if first is None:
         raise UserError("there are no lines to score")
-    keys = _kind(_record(*first), 1)
+    keys = _kind(_record(*first), 1, isinstance(task, TextOracle))
     rows = (_texts(number, line, keys) for number, line in chain([first], numbered))
-    tally, rng = Tally(), np.random.default_rng(0)
+    tally = OracleTally() if isinstance(task, TextOracle) else TextTally()
+    rng = np.random.default_rng(0)
     while block := list(islice(rows, ROWS)):
         left, predicted = map(list, zip(*block, strict=True))
-        if keys == KINDS[0]:
+        if isinstance(tally, OracleTally):
+            for alike, problem in _problems(task, left, tally.n):
+                tally.add(task, problem, [predicted[row] for row in alike])
+        elif keys == KINDS[0]:
             tally.add(left, Gold(predicted, {}))
         else:
             tally.add(predicted, _solve(task, left, tally.n, rng))
@@ -85,23 +105,43 @@ def judge(predicted: str, gold: str) -> tuple[bool, bool, str]:
 
 
 class Tally:
-    """Sums over the lines seen so far, from which every number follows."""
+    """Verdicts on the lines seen so far."""
 
     def __init__(self) -> None:
         self.n = 0
         self.outcomes: Counter[tuple[bool, bool]] = Counter()
         self.first_wrong: Counter[str] = Counter()
+
+    def count(self, verdicts: Iterable[tuple[bool, bool, str]]) -> None:
+        """Count lines by what `judge` says of them."""
+        for answer, trace, step in verdicts:
+            self.n += 1
+            self.outcomes[answer, trace] += 1
+            self.first_wrong[step] += 1
+
+    def result(self) -> dict[str, Any]:
+        """The numbers, as JSON has them."""
+        outcomes = [self.outcomes[key] for key in ((True, True), (True, False), (False, True), (False, False))]
+        return {
+            **_proportion("answer_accuracy", outcomes[0] + outcomes[1], self.n),
+            **_proportion("trace_accuracy", outcomes[0] + outcomes[2], self.n),
+            **{name: count / self.n for name, count in zip(OUTCOMES, outcomes, strict=True)},
+            "first_wrong_step": {step: self.first_wrong[step] for step in sorted(self.first_wrong, key=_step_order)},
+        }
+
+
+class TextTally(Tally):
+    """Sums over lines whose right text is known, from which every number follows."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.sums = {part: np.zeros(3) for part in PARTS}  # exact matches, edit distances, BLEUs
         self.counts = {part: (np.zeros(4), np.zeros(4), np.zeros(2)) for part in PARTS}
         self.floors: dict[str, np.ndarray] = {}
 
     def add(self, predicted: list[str], gold: Gold) -> None:
         """Count lines: the predicted texts and the right ones."""
-        self.n += len(predicted)
-        for text, right in zip(predicted, gold.texts, strict=True):
-            answer, trace, step = judge(text, right)
-            self.outcomes[answer, trace] += 1
-            self.first_wrong[step] += 1
+        self.count(judge(text, right) for text, right in zip(predicted, gold.texts, strict=True))
         for part, scores in score_text(predicted, gold.texts).items():
             rows = (scores.exact_match, scores.edit_distance, scores.bleu)
             self.sums[part] += [row.sum() for row in rows]
@@ -111,24 +151,45 @@ class Tally:
             self.floors[name] = self.floors.get(name, 0) + _floor_sums(texts, gold.texts)
 
     def result(self) -> dict[str, Any]:
-        """The numbers, as JSON has them."""
-        outcomes = [self.outcomes[key] for key in ((True, True), (True, False), (False, True), (False, False))]
         exact, edits, bleu = ({part: float(self.sums[part][i]) for part in PARTS} for i in range(3))
         return {
-            **_proportion("answer_accuracy", outcomes[0] + outcomes[1], self.n),
-            **_proportion("trace_accuracy", outcomes[0] + outcomes[2], self.n),
-            **{name: count / self.n for name, count in zip(OUTCOMES, outcomes, strict=True)},
+            **super().result(),
             "exact_match": {part: value / self.n for part, value in exact.items()},
             "edit_distance": {part: value / self.n for part, value in edits.items()},
             "bleu": {part: value / self.n for part, value in bleu.items()},
             "corpus_bleu": {part: self._corpus_bleu(part) for part in PARTS},
-            "first_wrong_step": {step: self.first_wrong[step] for step in sorted(self.first_wrong, key=_step_order)},
             "floors": {name: _floor(sums / self.n) for name, sums in self.floors.items()} or None,
         }
 
     def _corpus_bleu(self, part: str) -> float:
         counts = BleuCounts(*(total[None] for total in self.counts[part]))
         return float(corpus_bleu_from_counts(counts))
+
+
+class OracleTally(Tally):
+    """Sums over lines that the task judges."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shares: dict[str, tuple[int, int]] = {}  # how many lines it is true of, of how many
+        self.means: dict[str, tuple[float, int]] = {}  # sum over the lines that have the number, and how many have
+
+    def add(self, task: TextOracle, problem: Problem, texts: list[str]) -> None:
+        """Count lines: the problems and what was written."""
+        judged, extra = task.judge_texts(problem, texts)
+        steps = np.where(judged.trace, np.where(judged.answer, "none", "answer"), judged.first_wrong_step.astype(str))
+        self.count(zip(judged.answer.tolist(), judged.trace.tolist(), steps.tolist(), strict=True))
+        for name, values in extra.items():
+            sums = self.shares if values.dtype == bool else self.means
+            total, lines = sums.get(name, (0, 0))
+            known = values[~np.isnan(values)]
+            sums[name] = total + known.sum().item(), lines + known.size
+
+    def result(self) -> dict[str, Any]:
+        numbers = super().result()
+        for name, (true, lines) in self.shares.items():
+            numbers |= _proportion(name, true, lines)
+        return numbers | {name: total / lines if lines else None for name, (total, lines) in self.means.items()}
 
 
 def _step_order(step: str) -> tuple:
@@ -155,25 +216,35 @@ def _floor(means: np.ndarray) -> dict[str, float]:
 
 def _solve(task: Solvable, prompts: list[str], done: int, rng: np.random.Generator) -> Gold:
     """The right text for each prompt, and what the floors would write; `done` lines came before."""
-    groups: dict[tuple, list[int]] = {}
-    problems = []
-    for number, prompt in enumerate(prompts, done + 1):
-        try:
-            problems.append(task.parse(prompt))
-        except UserError as error:
-            raise UserError(f"line {number}: {error}; lines of predict and label need no prompt") from None
-        shape = tuple(values.shape for values in problems[-1].values())
-        groups.setdefault(shape, []).append(len(problems) - 1)
     gold = [""] * len(prompts)
     floors = {"chance": gold.copy(), "copy": gold.copy()}
-    for rows in groups.values():
-        problem = {name: np.concatenate([problems[row][name] for row in rows]) for name in problems[rows[0]]}
+    for rows, problem in _problems(task, prompts, done, "; lines of predict and label need no prompt"):
         batch = task.render(problem, rng)
         written = (task.solve(problem), floor.chance(task, batch, rng), floor.copy(task, batch))
         for texts, tokens in zip((gold, floors["chance"], floors["copy"]), written, strict=True):
             for row, text in zip(rows, task.vocabulary.decode_all(tokens), strict=True):
                 texts[row] = text
     return Gold(gold, floors)
+
+
+def _problems(
+    task: Solvable | TextOracle, prompts: list[str], done: int, advice: str = ""
+) -> Iterator[tuple[list[int], Problem]]:
+    """Which prompts have problems of equal shapes, and these problems; `done` lines came before.
+
+    Raises `UserError` for the first prompt that the task cannot read, by its line and with `advice`.
+    """
+    groups: dict[tuple, list[int]] = {}
+    problems = []
+    for number, prompt in enumerate(prompts, done + 1):
+        try:
+            problems.append(task.parse(prompt))
+        except UserError as error:
+            raise UserError(f"line {number}: {error}{advice}") from None
+        shape = tuple(values.shape for values in problems[-1].values())
+        groups.setdefault(shape, []).append(len(problems) - 1)
+    for rows in groups.values():
+        yield rows, {name: np.concatenate([problems[row][name] for row in rows]) for name in problems[rows[0]]}
 
 
 def _record(number: int, line: bytes) -> dict[str, Any]:
@@ -192,13 +263,15 @@ def _record(number: int, line: bytes) -> dict[str, Any]:
     return record
 
 
-def _kind(record: dict[str, Any], number: int) -> tuple[str, str]:
+def _kind(record: dict[str, Any], number: int, needs_prompt: bool) -> tuple[str, str]:
     """The keys to read from every line."""
-    for keys in KINDS:
+    kinds = KINDS[1:] if needs_prompt else KINDS
+    for keys in kinds:
         if all(key in record for key in keys):
             return keys
-    choices = " or ".join("{" + ", ".join(keys) + "}" for keys in KINDS)
-    raise UserError(f"line {number} has the keys {', '.join(record) or '(none)'}, expected {choices}")
+    choices = " or ".join("{" + ", ".join(keys) + "}" for keys in kinds)
+    why = "; a label cannot say which traces are valid" if all(key in record for key in KINDS[0]) else ""
+    raise UserError(f"line {number} has the keys {', '.join(record) or '(none)'}, expected {choices}{why}")
 
 
 def _texts(number: int, line: bytes, keys: tuple[str, str]) -> tuple[str, str]:

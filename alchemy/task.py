@@ -58,7 +58,7 @@ class Batch(NamedTuple):
 
     def completions(self) -> np.ndarray:
         """The gold completions, left-aligned: int32 (n, t - min(prompt_len))."""
-        width = self.tokens.shape[1] - int(self.prompt_len.min(initial=0))
+        width = self.tokens.shape[1] - int(self.prompt_len.min() if len(self.prompt_len) else 0)
         index = self.prompt_len[:, None] + np.arange(width)
         inside = index < self.tokens.shape[1]
         return np.where(inside, np.take_along_axis(self.text, np.where(inside, index, 0), axis=1), PAD)

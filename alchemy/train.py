@@ -27,7 +27,6 @@ from alchemy.data import Data
 from alchemy.errors import UserError, nearest
 from alchemy.model import Model, Params
 
-
 Optimizer = Literal["adamw", "muon"]
 OPTIMIZERS: tuple[Optimizer, ...] = ("adamw", "muon")
 

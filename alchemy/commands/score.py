@@ -58,15 +58,15 @@ def run(options: Score, configs: dict[str, Any]) -> int:
 def _rows(result: dict[str, Any]) -> Iterator[str]:
     """The numbers as aligned lines."""
     yield f"{result['n']} lines of {result['lines']}"
-    for name in ("answer_accuracy", "trace_accuracy"):
-        low, high = result[f"{name}_interval"]
-        yield f"{_words(name):<26} {result[name]:.4f}  [{low:.4f}, {high:.4f}]"
-    for name in ("both", "answer_right_trace_wrong", "answer_wrong_trace_right", "both_wrong"):
-        yield f"{_words(name):<26} {result[name]:.4f}"
-    yield f"{'':<26} {'full':<10} {'reasoning':<10} answer"
-    for name in ("exact_match", "edit_distance", "bleu", "corpus_bleu"):
-        yield f"{_words(name):<26} " + " ".join(f"{_number(value):<10}" for value in result[name].values()).rstrip()
-    for name, floor in (result["floors"] or {}).items():
+    for name, value in result.items():
+        if isinstance(value, float) or (value is None and name != "floors"):
+            interval = "  [{:.4f}, {:.4f}]".format(*result[f"{name}_interval"]) if f"{name}_interval" in result else ""
+            yield f"{_words(name):<26} {_number(value)}{interval}"
+    if "exact_match" in result:
+        yield f"{'':<26} {'full':<10} {'reasoning':<10} answer"
+        for name in ("exact_match", "edit_distance", "bleu", "corpus_bleu"):
+            yield f"{_words(name):<26} " + " ".join(f"{_number(value):<10}" for value in result[name].values()).rstrip()
+    for name, floor in (result.get("floors") or {}).items():
         yield f"floor: {name:<19} " + ", ".join(f"{_words(metric)} {value:.4f}" for metric, value in floor.items())
     yield f"{'first wrong step':<26} " + ", ".join(f"{step}: {n}" for step, n in result["first_wrong_step"].items())
 
