@@ -40,6 +40,11 @@ class Interval:
         return f"{self.mean:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
+def exact(value: float) -> Interval:
+    """A number that was computed, not sampled."""
+    return Interval(value, value, value, 0, 0)
+
+
 def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
     """Wilson's score interval of a proportion; `successes` may be fractional, as a mean over seeds is.
 
