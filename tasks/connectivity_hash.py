@@ -26,7 +26,7 @@ def fingerprint(edges: np.ndarray, inside: np.ndarray, question: np.ndarray) -> 
         code = splitmix64((np.minimum(one, two).astype(np.uint64) << np.uint64(16)) | np.maximum(one, two))
         code *= inside[rows]
         asked = question[rows].astype(np.uint64)
-        state = splitmix64(code.sum(axis=1) ^ splitmix64(asked[:, 0] * 0 + START))
+        state = splitmix64(code.sum(axis=1) ^ splitmix64(asked[:, 0] + START))
         candidates = splitmix64(asked[:, 1:] + CANDIDATE) * (asked[:, 1:] != 0)
         hashes[rows] = splitmix64(state ^ candidates.sum(axis=1, dtype=np.uint64))
     return hashes

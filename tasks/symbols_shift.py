@@ -14,14 +14,15 @@ A name is parts joined by `+`:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alchemy.errors import UserError, nearest
-from alchemy.shift import MODES, Axis, Noise, Shift
+from alchemy import grammar
+from alchemy.errors import UserError
+from alchemy.shift import MODES, Axis, Shift
 from alchemy.split import hash_rows
 from alchemy.task import Problem
 
@@ -48,15 +49,7 @@ def scenario(train: tuple[str, ...], test: tuple[str, ...]) -> str:
 
 def parse(task: Symbols, name: str) -> Shift:
     """The shift called `name`, checked against the task; raises `UserError`."""
-    shift: Shift | None = None
-    for part in name.split("+"):
-        key, _, value = part.strip().partition("=")
-        if key not in PARTS:
-            raise UserError(f"shift {part.strip()!r} is unknown{nearest(key, PARTS)}")
-        one = PARTS[key](task, value.strip(), f"{key}={value.strip()}")
-        shift = one if shift is None else shift + one
-    shift(task)
-    return shift
+    return grammar.parse(task, name, PARTS)
 
 
 def _task(task: Symbols, value: str, name: str) -> Shift:
@@ -66,7 +59,7 @@ def _task(task: Symbols, value: str, name: str) -> Shift:
 
 
 def _positions(task: Symbols, value: str, name: str) -> Shift:
-    count = _number(value, name, "a number of positions")
+    count = grammar.number(value, name, "a number of positions")
     return Shift(name, (Axis.TASK,), count, {"unseen": count})
 
 
@@ -80,54 +73,31 @@ def _atoms(task: Symbols, value: str, name: str) -> Shift:
 
 
 def _length(task: Symbols, value: str, name: str) -> Shift:
-    length = _number(value, name, "a number of letters")
+    length = grammar.number(value, name, "a number of letters")
     return Shift(name, (Axis.LENGTH,), min(abs(length - one) for one in task.length), {"length": (length,)})
 
 
 def _steps(task: Symbols, value: str, name: str) -> Shift:
-    steps = _number(value, name, "a number of steps")
+    steps = grammar.number(value, name, "a number of steps")
     trained = [composition.split() for composition in task.compositions]
     cycled = dict.fromkeys(" ".join((names * steps)[:steps]) for names in trained)
     size = min(abs(steps - len(names)) for names in trained)
     return Shift(name, (Axis.LENGTH,), size, {"compositions": tuple(cycled), "weights": ()})
 
 
-def _noise(task: Symbols, value: str, name: str) -> Shift:
-    mode, _, rest = value.partition(":")
-    p, _, field = rest.partition(":")
-    try:
-        noise = Noise(mode, float(p), field or "all")
-    except ValueError:
-        raise UserError(f"shift {name!r}: expected noise=MODE:PROBABILITY or noise=MODE:PROBABILITY:FIELD") from None
-    return Shift(name, (Axis.FORMAT,), noise.p, {"noise": noise})
-
-
-def _number(value: str, name: str, what: str) -> int:
-    if not (value.isascii() and value.isdigit() and int(value) > 0):
-        raise UserError(f"shift {name!r}: {value!r} is not {what}")
-    return int(value)
-
-
-PARTS: Mapping[str, Callable[[Symbols, str, str], Shift]] = {
+PARTS: Mapping[str, grammar.Part] = {
     "task": _task,
     "positions": _positions,
     "atoms": _atoms,
     "length": _length,
     "steps": _steps,
-    "noise": _noise,
+    "noise": grammar.noise,
 }
 
 
 def standard(task: Symbols) -> tuple[str, ...]:
     """Names of the shifts worth looking at first, those the task cannot do left out."""
-    return tuple(name for name in _candidates(task) if _possible(task, name))
-
-
-def _possible(task: Symbols, name: str) -> bool:
-    try:
-        return bool(parse(task, name))
-    except UserError:
-        return False
+    return tuple(name for name in _candidates(task) if grammar.possible(task, name))
 
 
 def _candidates(task: Symbols) -> Iterator[str]:
