@@ -55,7 +55,7 @@ def _check_names(task: Connectivity) -> None:
     _require(0 <= task.strange <= most, f"strange {task.strange}: expected 0 to {most}, the reserved names and nodes")
     usual = task.ids - task.reserved
     without = f" without the {task.reserved} reserved" if task.reserved else ""
-    message = f"a graph of {nodes} nodes needs as many names, ids {task.ids} has {usual}{without}"
+    message = f"a graph of {nodes} nodes needs as many names, ids {task.ids} has {usual}{without}; raise ids"
     _require(nodes - task.strange <= usual, message)
 
 
