@@ -97,8 +97,8 @@ def any_of(p: float | np.ndarray, n: int | np.ndarray) -> np.ndarray:
     p = np.asarray(p, float)
     if not ((p >= 0) & (p <= 1)).all():
         raise UserError(f"p must be a probability, from 0 to 1, got {p}")
-    with np.errstate(divide="ignore"):
-        return -np.expm1(n * np.log1p(-p))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.asarray(n) == 0, 0.0, -np.expm1(n * np.log1p(-p)))
 
 
 def best_of(p: float | np.ndarray, n: int | np.ndarray) -> np.ndarray:

@@ -217,3 +217,8 @@ def test_bad_input_is_one_line(bad):
     with pytest.raises(UserError) as error:
         bad()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_no_chain_proves_nothing(p):
+    assert any_of(p, 0) == 0 and best_of(p, 0) == 0.5
