@@ -35,7 +35,7 @@ def save(directory: Path, step: int, tree: Any) -> None:
         with ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(target, tree, force=True)
             checkpointer.wait_until_finished()
-    except Exception as fault:  # a full disk is a ValueError of the storage library, with the error number in its text
+    except (OSError, ValueError) as fault:  # the storage library's ValueError has the error number in its text
         _ignore_late_reports()
         for half in directory.glob(f"{step}.*tmp*"):
             shutil.rmtree(half, ignore_errors=True)

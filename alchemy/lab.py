@@ -182,15 +182,10 @@ class Lab:
             return Trained(*done)
         began = monotonic()
         init = start.trained.params if start else None
-        try:
-            trained = train(
-                model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update
-            )
-            seconds = monotonic() - began
-            write_json(home / "key.json", {**key, "seconds": seconds})
-            checkpoint.save(home / "final", config.steps, trained)
-        except OSError as fault:
-            raise UserError(f"cannot write {home}: {fault.strerror or fault}") from fault
+        trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
+        seconds = monotonic() - began
+        write_json(home / "key.json", {**key, "seconds": seconds})
+        checkpoint.save(home / "final", config.steps, trained)
         checkpoint.drop(home / "state")
         self.seconds += seconds
         return trained
@@ -231,9 +226,10 @@ class Lab:
         prompts = batch.prompts()
         longest = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
         longest = min(longest, runs.model.context - prompts.shape[1])
-        key = {"runs": runs.key, "task": plain(task), "n": n, "temperature": temperature, "split": plain(self.split)}
-        key |= {"max_new": max_new} if max_new else {}
-        key |= {"samples": samples} if samples > 1 else {}
+        key = {
+            "runs": runs.key, "task": plain(task), "n": n, "samples": samples, "temperature": temperature,
+            "max_new": max_new, "split": plain(self.split),
+        }  # fmt: skip
         path = self.root / "answers" / f"{fingerprint(key)}.npz"
         shape = (len(runs.trained.losses), n, samples, longest)
         self._count(runs.model, n * shape[0] * (prompts.shape[1] + samples * longest))
