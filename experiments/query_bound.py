@@ -7,10 +7,11 @@ Prediction   Two disjoint paths of L nodes with names dealt at random, a start a
              programming over what it can know, and the proof's exchange is tried on every set of nodes.
              Ours: the bound is tight, floor(L / 2) queries already beat the coin, if an explorer may ask for names
              that nothing has shown it. One that asks only for nodes it has been given or shown, as a chain that walks
-             the graph does, stays at exactly 1/2 for twice as long, to L - 2, and is certain with one query more. (Both
-             were found by enumerating L up to 10, and written down before 11 and 12 were.) And for a vote of short runs
-             the coin is safe only if they walk: each run is a coin on average over graphs, and runs that ask for any
-             name and vote by the names they see can win the vote on most graphs (tests/test_queries.py has such runs).
+             the graph does, stays at exactly 1/2 for twice as long, to L - 2, and is certain with one query more. Both
+             were found by enumeration before they were written down: for them the run confirms, it predicts nothing.
+             And for a vote of short runs the coin is safe only if they walk: each run is a coin on average over graphs,
+             and runs that ask for any name and vote by the names they see can win the vote on more than half of them
+             (tests/test_queries.py has such runs).
 Refuted if   For some L the best success is not 1/2 below the bound or not 1 at L - 1; the exchange fails below it; the
              first queries that help are not floor(L / 2), or L - 1 for explorers that ask for shown nodes only.
 Run          alchemy reproduce query_bound --preset small      # half a minute, nothing is trained
