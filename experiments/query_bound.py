@@ -10,7 +10,7 @@ Prediction   Two disjoint paths of L nodes with names dealt at random, a start a
              the graph does, stays at exactly 1/2 for twice as long, to L - 2, and is certain with one query more. Both
              were found by enumeration before they were written down: for them the run confirms, it predicts nothing.
              And for a vote of short runs the coin is safe only if they walk: each run is a coin on average over graphs,
-             and runs that ask for any name and vote by the names they see can win the vote on more than half of them
+             and runs that ask for any name and vote by the names they see can win the vote more often than a coin
              (tests/test_queries.py has such runs).
 Refuted if   For some L the best success is not 1/2 below the bound or not 1 at L - 1; the exchange fails below it; the
              first queries that help are not floor(L / 2), or L - 1 for explorers that ask for shown nodes only.
