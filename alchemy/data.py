@@ -76,18 +76,22 @@ class Stream:
 
 @dataclass(frozen=True, eq=False)
 class Finite:
-    """Fixed sets of equal size, end to end in `rows`, one for each of `seeds`; every epoch in a fresh order."""
+    """Fixed sets, end to end in `rows`, one for each of `seeds`; every epoch in a fresh order."""
 
     rows: Examples
     seeds: tuple[int, ...]
+    sizes: tuple[int, ...] = ()
+    """Rows of each seed's set; by default they are of equal size."""
 
     def table(self) -> Examples:
         return self.rows
 
     def chunk(self, seed: int, start: int, steps: int, batch: int) -> np.ndarray:
-        n = len(self.rows.tokens) // len(self.seeds)
+        sizes = self.sizes or (len(self.rows.tokens) // len(self.seeds),) * len(self.seeds)
+        place = self.seeds.index(seed)
+        n = sizes[place]
         first, last = start * batch, (start + steps) * batch
         epochs = range(first // n, -(-last // n))
         order = np.concatenate([np.random.default_rng([seed, epoch]).permutation(n) for epoch in epochs])
         order = order[first - first // n * n :][: last - first]
-        return (order + self.seeds.index(seed) * n).astype(np.int32).reshape(steps, batch)
+        return (order + sum(sizes[:place])).astype(np.int32).reshape(steps, batch)

@@ -86,7 +86,50 @@ class Bars:
         axes.legend(frameon=False, fontsize=8)
 
 
-Figure = Curves | Bars
+@dataclass(frozen=True)
+class Map:
+    """A measured surface over two dials on log scales as filled contours, theory's contours and straight lines on it."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    measured: Sequence[Sequence[float]]
+    """One row for each of `y`."""
+    theory: Sequence[Sequence[float]]
+    levels: Sequence[float]
+    scale: str
+    """What the surface is."""
+    lines: Mapping[str, Sequence[Sequence[tuple[float, float]]]]
+    """By name: lines through points (x, y), such as those of equal cost."""
+
+    def draw(self, axes: Axes) -> None:
+        x, y = np.asarray(self.x, float), np.asarray(self.y, float)
+        filled = axes.contourf(x, y, self.measured, levels=self.levels, cmap="viridis", extend="both")
+        axes.figure.colorbar(filled, ax=axes, label=self.scale, ticks=self.levels)
+        drawn = axes.contour(x, y, self.measured, levels=self.levels, colors="white", linewidths=0.8)
+        axes.clabel(drawn, fontsize=7)
+        axes.contour(x, y, self.theory, levels=self.levels, colors="black", linestyles="--", linewidths=1.1)
+        axes.plot([], [], color="black", ls="--", lw=1.1, label="law")
+        for number, (label, lines) in enumerate(self.lines.items()):
+            style = {"color": ("#D55E00", "#CC79A7")[number % 2], "ls": (":", "-.")[number % 2], "lw": 1.3}
+            for count, line in enumerate(lines):
+                axes.plot(*zip(*line, strict=True), label=None if count else label, **style)
+        axes.set_xscale("log")
+        axes.set_yscale("log", base=2)
+        axes.set_xticks(x[:: max(1, len(x) // 8)], [f"{value:g}" for value in x[:: max(1, len(x) // 8)]])
+        axes.set_yticks(y, [f"{value:g}" for value in y])
+        axes.minorticks_off()
+        axes.set_xlim(x[0], x[-1])
+        axes.set_ylim(y[0], y[-1])
+        axes.grid(False)
+        axes.set_xlabel(self.x_label)
+        axes.legend(loc="upper right", fontsize=8, framealpha=0.85)
+
+
+Figure = Curves | Bars | Map
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -9,7 +9,7 @@ where they dominate the spread, a 95 % interval over 3, 5, 10 or 20 covers 72, 8
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -115,6 +115,21 @@ def difference(a: Interval, b: Interval) -> Interval:
     low = mean - float(np.hypot(a.mean - a.low, b.high - b.mean))
     high = mean + float(np.hypot(a.high - a.mean, b.mean - b.low))
     return Interval(mean, low, high, min(a.n, b.n), min(a.seeds, b.seeds), a.level)
+
+
+def ratio(a: Interval, b: Interval) -> Interval:
+    """The quotient a / b of two positive numbers on different problems: `difference` of their logarithms.
+
+    Infinite limits, as censored crossings have them, stay infinite; raises `UserError` for a limit that is not positive.
+    """
+    if not (a.low > 0 and b.low > 0):
+        raise UserError(f"expected positive numbers, got {a} and {b}")
+    if not np.isfinite([a.mean, b.mean]).all():
+        low = a.low / b.high if np.isfinite(a.low) else 0.0
+        return Interval(np.inf if np.isfinite(b.mean) else np.nan, low, np.inf, min(a.n, b.n), min(a.seeds, b.seeds))
+    logs = (replace(one, **{k: float(np.log(getattr(one, k))) for k in ("mean", "low", "high")}) for one in (a, b))
+    gap = difference(*logs)
+    return replace(gap, **{name: float(np.exp(getattr(gap, name))) for name in ("mean", "low", "high")})
 
 
 def threshold_crossing(

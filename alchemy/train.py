@@ -77,7 +77,7 @@ class _State(NamedTuple):
     step: jax.Array  # int32 (s,)
 
 
-LEAST = 32
+LEAST = 16
 """Sequences of a batch that are worth a device of their own."""
 Progress = Callable[[int, float], None]
 """Called with the number of steps done and the mean loss of the last chunk."""
@@ -206,8 +206,8 @@ def _chunk(data: Data, seeds: Sequence[int], start: int, config: TrainConfig) ->
 
 
 def _padded(table: Any) -> Any:
-    """A finite set with rows nobody names, up to a multiple of 1,024, so that sets of many sizes share a program."""
-    extra = -len(table.tokens) % 1024
+    """A finite set with rows nobody names, up to a power of two from 1,024 on: sets of many sizes share a program."""
+    extra = max(1024, 1 << (len(table.tokens) - 1).bit_length()) - len(table.tokens)
     return jax.tree.map(lambda rows: np.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1)), table)
 
 

@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from alchemy.answers import Answers
 from alchemy.claim import Check, Claim, at_least, at_most
 from alchemy.figures import Bars, Curves, Figure
-from alchemy.lab import Answers, Lab
+from alchemy.lab import Lab
 from alchemy.measure import Interval, difference, threshold_crossing, two_level
 from alchemy.train import TrainConfig
 from experiments.settings import FULL, SMALL, SMOKE, Setting

@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from alchemy.answers import Answers
 from alchemy.data import Loss
-from alchemy.lab import Answers, Lab, Runs
+from alchemy.lab import Lab, Runs
 from alchemy.measure import Interval
 from alchemy.train import TrainConfig
 from models.transformer import Transformer

@@ -53,6 +53,8 @@ class Transformer:
     heads: int = 4
     hidden: int = 0
     """Feed-forward width; 0 means 4 x width."""
+    loops: int = 1
+    """Times the text passes through the layers, whose weights are the same each time: a looped transformer."""
     context: int = 32
     """The longest sequence it may read, in tokens."""
     block: Literal["gpt", "llama"] = "gpt"
@@ -61,13 +63,15 @@ class Transformer:
     """For random positions: places are drawn from spread x context of them (arXiv:2305.16843)."""
     scale: float = 0.02
     """Standard deviation of the embeddings at the start."""
+    matching: bool = False
+    """Keys start as queries do, so that attention begins by looking for like symbols (after arXiv:2305.09828)."""
     tied: bool = True
     """The output layer is the transposed embedding."""
     activation: Literal["gelu", "relu"] = "gelu"
     """Of the GPT block; the LLaMA block is gated."""
 
     def __post_init__(self) -> None:
-        for name in ("vocabulary", "width", "layers", "heads", "context", "spread"):
+        for name in ("vocabulary", "width", "layers", "heads", "loops", "context", "spread"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.width % self.heads:
@@ -89,6 +93,9 @@ class Transformer:
     def init(self, key: jax.Array) -> Params:
         outer, inner = jax.random.split(key)
         blocks = jax.vmap(lambda k: _pure(_new_block(self, nnx.Rngs(k))))(jax.random.split(inner, self.layers))
+        if self.matching:
+            query, _, value = jnp.split(blocks["qkv"]["kernel"], 3, axis=-1)
+            blocks["qkv"]["kernel"] = jnp.concatenate([query, query, value], axis=-1)
         return {"blocks": blocks, **_pure(_Shell(self, nnx.Rngs(outer)))}
 
     def apply(self, params: Params, tokens: jax.Array, key: jax.Array | None = None) -> jax.Array:
@@ -105,11 +112,11 @@ class Transformer:
             return nnx.merge(_graphs(self)[0], block)(x, attend), None
 
         shell = _shell(self, params)
-        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), params["blocks"])
+        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), self._passes(params))
         return shell.logits(x)
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
-        shape = (self.layers, n, length, self.heads, self.width // self.heads)
+        shape = (self.layers * self.loops, n, length, self.heads, self.width // self.heads)
         none = jnp.zeros(n, jnp.int32)
         return Cache(((jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)), none), none)
 
@@ -134,13 +141,19 @@ class Transformer:
             return nnx.merge(_graphs(self)[0], block)(x, attend), tuple(written)
 
         shell = _shell(self, params)
-        x, memory = jax.lax.scan(layer, shell.embed(tokens, places), (params["blocks"], memory))
+        x, memory = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), memory))
         ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
         return shell.logits(x), Cache((memory, ordered), cache.length + real.sum(axis=1, dtype=jnp.int32))
 
     def rows(self, cache: Cache, index: jax.Array) -> Cache:
         (keys, values), ordered = cache.memory
         return Cache(((keys[:, index], values[:, index]), ordered[index]), cache.length[index])
+
+    def _passes(self, params: Params) -> Params:
+        """The blocks in the order in which the text passes them, leaves (l x loops, ...)."""
+        if self.loops == 1:
+            return params["blocks"]
+        return jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
 
     def _rotated(self, x: jax.Array, places: jax.Array) -> jax.Array:
         return rotate(x, places) if self.positions == "rotary" else x

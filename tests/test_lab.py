@@ -166,3 +166,32 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
     checkpoint.save(tmp_path, 3, tree)
     np.testing.assert_array_equal(checkpoint.load(tmp_path, tree)["weights"], tree["weights"])
+
+
+def test_sets_of_their_own_are_what_each_seed_trains_on(stored, model, task):
+    """One line for a seed, several for another: the loss of the first falls to that of the line it knows by heart."""
+    root, _, runs, _ = stored
+    lab = new_lab(root)
+    batch = task.sample(np.random.default_rng(0), 9)
+    sets = [batch.rows(slice(0, 1)), batch.rows(slice(1, 9))]
+    config = replace(CONFIG, steps=64, learning_rate=1e-2)
+    tuned = lab.train(model, task, config, seeds=2, sets=sets, start=runs)
+    assert tuned.trained.losses[0, -1] < tuned.trained.losses[1, -8:].mean()
+    other = lab.train(model, task, config, seeds=2, sets=sets[::-1], start=runs)
+    assert other.key != tuned.key and other.trained.losses[0, -1] > tuned.trained.losses[0, -1]
+    for wrong in (sets[:1], [batch.rows(slice(0, 0)), batch]):
+        with pytest.raises(UserError, match="each seed needs one of its own"):
+            lab.train(model, task, config, seeds=2, sets=wrong)
+
+
+def test_practice_is_on_training_problems_and_is_kept(stored, task):
+    root, _, runs, _ = stored
+    lab = new_lab(root)
+    first = lab.practise(runs, task, 12, 1)
+    assert [one.completions.shape[:3] for one in first] == [(1, 12, 1)] * 2
+    for one in first:
+        assert not lab.split.part(task.identity(one.batch.problem)).any(), "none is held out"
+    assert not np.array_equal(first[0].batch.tokens, first[1].batch.tokens)
+    again, later = new_lab(root).practise(runs, task, 12, 1), lab.practise(runs, task, 12, 2)
+    same([one.completions for one in again], [one.completions for one in first])
+    assert not np.array_equal(later[0].batch.tokens, first[0].batch.tokens)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from alchemy.errors import UserError
-from alchemy.measure import Interval, equivalent, paired_difference, threshold_crossing, two_level, wilson
+from alchemy.measure import Interval, equivalent, paired_difference, ratio, threshold_crossing, two_level, wilson
 
 
 def hierarchical(rng, s, n, seed_sd, problem_sd, noise_sd=0.3):
@@ -208,3 +208,17 @@ def test_two_thousand_resamples_take_milliseconds(kind):
     started = time.process_time()
     two_level(values, 0)
     assert time.process_time() - started < 0.25  # 10 to 25 ms on an idle core
+
+
+def test_a_ratio_is_the_difference_of_logarithms():
+    """Against resampling two log-normal estimates."""
+    rng = np.random.default_rng(0)
+    a, b = (Interval(mean, mean / 1.2, mean * 1.2, 10, 3) for mean in (12.0, 3.0))
+    found = ratio(a, b)
+    spread = np.log(1.2) / stats.norm.ppf(0.975)
+    drawn = np.exp(rng.normal(np.log(4.0), spread * np.sqrt(2), 200_000))
+    np.testing.assert_allclose([found.mean, found.low, found.high], [4.0, *np.quantile(drawn, [0.025, 0.975])], rtol=0.01)
+    censored = ratio(Interval(np.inf, 40.0, np.inf, 10, 3), b)
+    assert (censored.mean, censored.high) == (np.inf, np.inf) and censored.low == pytest.approx(40 / 3.6)
+    with pytest.raises(UserError, match="positive"):
+        ratio(a, Interval(1.0, 0.0, 2.0, 10, 3))

@@ -182,6 +182,13 @@ def test_every_epoch_visits_each_row_once(n, batch, chunk, seed):
         assert sorted(drawn[epoch * n : (epoch + 1) * n]) == list(range(first, first + n))
 
 
+def test_sets_of_unequal_sizes_stay_apart():
+    rows = Examples(np.zeros((7, 1, 1), np.int32), np.ones((7, 1), bool))
+    data = Finite(rows, (4, 9, 2), (1, 4, 2))
+    for seed, own in ((4, {0}), (9, {1, 2, 3, 4}), (2, {5, 6})):
+        assert set(data.chunk(seed, 0, 3, 4).ravel()) == own
+
+
 def test_finite_sets_and_orders_differ_by_seed(task):
     data = finite(task, SEEDS)
     one, other = np.split(data.rows.tokens, 2)
