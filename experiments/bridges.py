@@ -1,0 +1,157 @@
+"""What the claims of arXiv:2505.21825 on trained models have in common, so that they share models and pools of chains.
+
+smoke  seconds: whether the code runs, never whether a claim holds
+small  two CPU cores: the paper's petals at depths 1 and 2, one position an edge, decoders of 130K parameters with rotary
+       positions and keys that start as queries do, fresh graphs at every step; the models of depth 2 go on from those of
+       depth 1. Where to stop was chosen on the training loss of searches, whose way back from a dead end is learned last
+full   one GPU: depths 1 to 5 at the paper's width, one position an edge
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from alchemy.answers import Samples
+from alchemy.lab import Lab, Runs
+from alchemy.measure import Interval, two_level
+from alchemy.train import TrainConfig
+from alchemy.voting import Vote, any_at, majority_at
+from models.transformer import Transformer
+from tasks.connectivity import Connectivity
+from tasks.connectivity_rules import validities
+from tasks.connectivity_text import read_edges
+
+STYLES = {"DFS": "dfs", "path": "path", "shortest": "shortest"}
+"""The paper's chains of thought by the names of its figures."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is trained, how, and how it is asked."""
+
+    seeds: int = 3
+    """Models trained from different initial weights on different graphs."""
+    test: int = 1000
+    """Held-out graphs in each test."""
+    samples: int = 64
+    """Chains drawn for each of them at temperature 1."""
+    depths: tuple[int, ...] = (1, 2)
+    ids: int = 44
+    """Names of nodes, as many as the paper has at depth 1."""
+    reserved: int = 2
+    """The last of these names, never trained on."""
+    model: Transformer = field(default_factory=Transformer)
+    first: TrainConfig = field(default_factory=TrainConfig)
+    """At depth 1."""
+    further: TrainConfig = field(default_factory=TrainConfig)
+    """At each further depth, from the models of the depth before."""
+    longer: tuple[int, int] = (2, 4)
+    """Chains that come back from dead ends, which is learned last, get so many times the first and the further steps."""
+
+    def task(self, trace: str, depth: int, **changes: Any) -> Connectivity:
+        """Bridges of that depth with that chain of thought."""
+        return Connectivity(depth=depth, trace=trace, ids=self.ids, reserved=self.reserved, **changes)
+
+    def fit(self, lab: Lab, trace: str, depth: int) -> Runs:
+        """Models that write such chains on bridges of that depth."""
+        earlier = [other for other in self.depths if other < depth]
+        start = self.fit(lab, trace, max(earlier)) if earlier else None
+        train = self.further if earlier else self.first
+        if trace.startswith("dfs"):
+            train = replace(train, steps=train.steps * self.longer[bool(earlier)])
+        how = {"seeds": self.seeds, "start": start, "label": f"train {trace} at depth {depth}"}
+        return lab.train(self.model, self.task(trace, depth), train, **how)
+
+    def ask(self, lab: Lab, runs: Runs, task: Connectivity | None = None, *, greedy: bool = False) -> Chains:
+        """One greedy chain for each test graph of `task`, by default what they were trained on, or a pool of samples."""
+        task = task or runs.task
+        label = f"{'greedy' if greedy else 'sampled'} {runs.task.trace} of depth {runs.task.depth}"
+        samples, temperature = (1, 0.0) if greedy else (self.samples, 1.0)
+        how = {"temperature": temperature, "max_new": self.room(task), "label": label}
+        return judge(lab.sample(runs, task, self.test, samples, **how))
+
+    def room(self, task: Connectivity) -> int:
+        """Tokens that any chain may have, whatever its style: a search that lists every step back fits."""
+        return 3 * task.component.most_edges // 2
+
+
+class Chains(NamedTuple):
+    """What `k` chains of thought of each of `s` models about the same `n` graphs are worth; arrays (s, n, k)."""
+
+    valid: np.ndarray  # bool: evidence that leads from the start to the target
+    length: np.ndarray  # int32: nodes listed
+    votes: np.ndarray  # int8: `Vote`
+    edges: np.ndarray  # float: share of consecutive nodes that an edge joins, nan where there are none
+
+    def within(self, budget: int) -> np.ndarray:
+        """Which chains are valid and list at most `budget` nodes."""
+        return self.valid & (self.length <= budget)
+
+    def decided(self, budget: int) -> np.ndarray:
+        """The votes where a longer chain has none."""
+        return np.where(self.length <= budget, self.votes, Vote.NONE)
+
+
+def judge(samples: Samples) -> Chains:
+    """The paper's verdicts on sampled completions."""
+    shape = samples.completions.shape[1:3]
+    rows = np.repeat(np.arange(shape[0]), shape[1])
+    problem = {name: values[rows] for name, values in samples.batch.problem.items()}
+    right = np.take_along_axis(problem["targets"], problem["right"][:, None].astype(np.intp), axis=1)[:, 0]
+    wrong = problem["targets"].sum(axis=1) - right
+    each = []
+    for written in samples.completions:
+        listed = read_edges(written.reshape(len(rows), -1), samples.task.vocabulary)
+        found = validities(problem, listed.work, listed.decision)
+        vote = np.select(
+            [listed.decided != 1, listed.decision == right, listed.decision == wrong],
+            [Vote.NONE, Vote.RIGHT, Vote.WRONG],
+            Vote.OTHER,
+        )
+        each.append((found["evidence"], listed.work_len, vote, found["edge_validity"]))
+    return Chains(*(np.stack(arrays).reshape(len(each), *shape) for arrays in zip(*each, strict=True)))
+
+
+def share(hits: np.ndarray) -> Interval:
+    """The mean of verdicts (s, n, k), a problem's own mean being one score."""
+    return two_level(hits.mean(axis=2), 0)
+
+
+def any_of(valid: np.ndarray, size: int) -> np.ndarray:
+    """Whether a random `size` of each pool contain a valid chain, in the mean: float (s, n) of bool (s, n, k)."""
+    return any_at(valid.sum(axis=2), valid.shape[2], size)
+
+
+def majority_of(votes: np.ndarray, size: int) -> np.ndarray:
+    """How often a random `size` of each pool vote for the target: float (s, n) of `Vote` (s, n, k)."""
+    return np.stack([majority_at(one, size) for one in votes])
+
+
+RECIPE = TrainConfig(steps=2000, batch=32, optimizer="muon", matrix_rate=0.02, learning_rate=7e-3, chunk=50)
+LLAMA: dict[str, Any] = dict(layers=4, block="llama", positions="rotary", tied=False, scale=1.0, matching=True)
+SMOKE: dict[str, Any] = {
+    "seeds": 2,
+    "test": 32,
+    "samples": 4,
+    "model": Transformer(width=16, layers=1, heads=2, context=192, block="llama", positions="rotary", tied=False),
+    "first": TrainConfig(steps=8, batch=16, chunk=8),
+    "further": TrainConfig(steps=8, batch=16, chunk=8),
+    "longer": (1, 1),
+}
+SMALL: dict[str, Any] = {
+    "model": Transformer(**LLAMA, width=64, heads=2, hidden=64, context=192),
+    "first": RECIPE,
+    "further": replace(RECIPE, steps=2500),
+}
+FULL: dict[str, Any] = {
+    "test": 5000,
+    "samples": 128,
+    "depths": (1, 2, 3, 4, 5),
+    "ids": 104,
+    "model": Transformer(**LLAMA, width=128, heads=4, hidden=128, context=512),
+    "first": replace(RECIPE, steps=5000, batch=256),
+    "further": replace(RECIPE, steps=15000, batch=256),
+}

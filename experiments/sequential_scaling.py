@@ -1,0 +1,111 @@
+"""A model trained on depth-first searches is one: its accuracy at a budget of L nodes is F_d(L), the exact law.
+
+Source       Mirtaheri, Edelman, Jelassi, Malach, Boix-Adsera, arXiv:2505.21825, the figure on sequential scaling
+Prediction   The share of graphs for which a model trained on depth-first searches gives evidence within L nodes follows
+             F_d(L), the probability that a randomised search arrives within L nodes, for which the lab has a closed
+             recursion. The paper's model at depth 5, greedy, is at most .012 from it at any L. Sampled chains sit lower
+             by the errors of sampling alone: given that they arrive, their lengths follow the same law.
+Refuted if   At some depth and some L the greedy model is more than .05 from F_d(L), or the lengths of sampled chains
+             that arrive are.
+Run          alchemy reproduce sequential_scaling --preset small      # models are those of depth_law
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alchemy.claim import Check, Claim, at_least, at_most
+from alchemy.figures import Curves, Figure
+from alchemy.lab import Lab
+from alchemy.measure import Interval, resampled
+from experiments.bridges import FULL, SMALL, SMOKE, Chains, Setting, share
+from tasks.connectivity_laws import dfs_length_cdf
+
+CLAIM = Claim(
+    sentence="A model trained on depth-first searches is one: its accuracy at a budget of L nodes is F_d(L).",
+    source="arXiv:2505.21825, sequential scaling",
+    prediction="greedy evidence within L nodes is within .05 of the exact law at every L; the paper has .012",
+    refuted_if="a gap of more than .05 at some budget, or in the lengths of sampled chains that arrive",
+)
+
+
+@dataclass(frozen=True)
+class Config(Setting):
+    pass
+
+
+PRESETS = {"smoke": Config(**SMOKE), "small": Config(**SMALL), "full": Config(**FULL)}
+
+
+def run(config: Config, lab: Lab) -> dict[str, Any]:
+    measured: dict[str, Any] = {"depths": list(config.depths)}
+    for depth in config.depths:
+        runs = config.fit(lab, "dfs", depth)
+        greedy, sampled = (config.ask(lab, runs, greedy=one) for one in (True, False))
+        law = dfs_length_cdf(depth)
+        budgets = range(3 * depth, len(law))
+        measured[f"depth {depth}"] = {
+            "budgets": list(budgets),
+            "law": [law[budget] for budget in budgets],
+            "greedy": [share(greedy.within(budget)) for budget in budgets],
+            "sampled": [share(sampled.within(budget)) for budget in budgets],
+            "evidence": share(greedy.valid),
+            "gap": sup_gap(greedy, law),
+            "gap, sampled": sup_gap(sampled, law),
+            "gap, sampled, of those that arrive": sup_gap(sampled, law, arrived=True),
+        }
+    return measured
+
+
+def sup_gap(chains: Chains, law: np.ndarray, arrived: bool = False) -> Interval:
+    """The largest distance between the share of chains valid within L nodes and the law, over all L.
+
+    With `arrived`, shares of the valid chains. The interval resamples seeds and graphs; noise can only add to a largest
+    distance, so it is never too good.
+    """
+    seeds, n, _ = chains.valid.shape
+    curves = np.stack([chains.within(budget).mean(axis=2) for budget in range(len(law))])  # (L, s, n)
+    graphs, weights = resampled(0, seeds, n)
+
+    def gap(means: np.ndarray) -> np.ndarray:
+        """Of means (L, ...) over graphs and seeds."""
+        whole = np.maximum(means[-1], 1e-12) if arrived else 1.0
+        return np.abs(means / whole - law.reshape(-1, *[1] * (means.ndim - 1))).max(axis=0)
+
+    by_seed = np.einsum("lsn,rn->lrs", curves, graphs) / n
+    drawn = gap(np.einsum("lrs,rs->lr", by_seed, weights / weights.sum(axis=1, keepdims=True)))
+    mean = float(gap(curves.mean(axis=(1, 2))))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(mean, min(mean, float(low)), max(mean, float(high)), n, seeds)
+
+
+def check(measured: Mapping[str, Any]) -> list[Check]:
+    checks = []
+    for depth in measured["depths"]:
+        row = measured[f"depth {depth}"]
+        checks += [
+            at_least(f"depth {depth}: evidence without budget", row["evidence"], 0.5, "it searches at all", True),
+            at_most(f"depth {depth}: largest gap, greedy", row["gap"], 0.05, "the paper has .012 at depth 5"),
+            at_most(f"depth {depth}: largest gap, sampled, of those that arrive",
+                    row["gap, sampled, of those that arrive"], 0.05, "sampling errors are no other search"),
+        ]  # fmt: skip
+    return checks
+
+
+def figures(measured: Mapping[str, Any]) -> list[Figure]:
+    return [
+        Curves(
+            name=f"sequential_scaling_{depth}",
+            title=f"Evidence within L nodes of models trained on searches, depth {depth}",
+            x_label="L, nodes",
+            y_label="evidence",
+            x=measured[f"depth {depth}"]["budgets"],
+            measured={how: measured[f"depth {depth}"][how] for how in ("greedy", "sampled")},
+            theory={"F(L), exact": measured[f"depth {depth}"]["law"]},
+        )
+        for depth in measured["depths"]
+    ]
