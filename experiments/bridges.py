@@ -9,6 +9,7 @@ full   one GPU: depths 1 to 5 at the paper's width, one position an edge
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -21,11 +22,14 @@ from alchemy.train import TrainConfig
 from alchemy.voting import Vote, any_at, majority_at
 from models.transformer import Transformer
 from tasks.connectivity import Connectivity
+from tasks.connectivity_laws import dfs_bt_length_pmf, dfs_length_pmf
 from tasks.connectivity_rules import validities
 from tasks.connectivity_text import read_edges
 
-STYLES = {"DFS": "dfs", "path": "path", "shortest": "shortest"}
-"""The paper's chains of thought by the names of its figures."""
+STYLES = {"DFS": "dfs", "DFS-BT": "dfs-bt", "path": "path", "shortest": "shortest"}
+"""The paper's chains of thought by the names of its figures; DFS-BT lists every step back."""
+SEARCHES = {"DFS": dfs_length_pmf, "DFS-BT": dfs_bt_length_pmf}
+"""Those that come back from dead ends, with the law of their lengths."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,10 @@ class Setting:
     """At depth 1."""
     further: TrainConfig = field(default_factory=TrainConfig)
     """At each further depth, from the models of the depth before."""
-    longer: tuple[int, int] = (2, 4)
-    """Chains that come back from dead ends, which is learned last, get so many times the first and the further steps."""
+    longer: Mapping[str, tuple[float, float]] = field(
+        default_factory=lambda: {"dfs": (2, 2), "dfs-bt": (1, 1.4)}, hash=False
+    )
+    """How often the first and the further steps are taken for a chain of thought that is slower to learn."""
 
     def task(self, trace: str, depth: int, **changes: Any) -> Connectivity:
         """Bridges of that depth with that chain of thought."""
@@ -60,8 +66,7 @@ class Setting:
         earlier = [other for other in self.depths if other < depth]
         start = self.fit(lab, trace, max(earlier)) if earlier else None
         train = self.further if earlier else self.first
-        if trace.startswith("dfs"):
-            train = replace(train, steps=train.steps * self.longer[bool(earlier)])
+        train = replace(train, steps=round(train.steps * self.longer.get(trace, (1, 1))[bool(earlier)]))
         how = {"seeds": self.seeds, "start": start, "label": f"train {trace} at depth {depth}"}
         return lab.train(self.model, self.task(trace, depth), train, **how)
 
@@ -115,6 +120,11 @@ def judge(samples: Samples) -> Chains:
     return Chains(*(np.stack(arrays).reshape(len(each), *shape) for arrays in zip(*each, strict=True)))
 
 
+def length_law(search: str, depth: int) -> np.ndarray:
+    """Probability that such a search arrives within L nodes, indexed by L."""
+    return np.minimum(SEARCHES[search](depth).cumsum(), 1.0)
+
+
 def share(hits: np.ndarray) -> Interval:
     """The mean of verdicts (s, n, k), a problem's own mean being one score."""
     return two_level(hits.mean(axis=2), 0)
@@ -139,7 +149,7 @@ SMOKE: dict[str, Any] = {
     "model": Transformer(width=16, layers=1, heads=2, context=192, block="llama", positions="rotary", tied=False),
     "first": TrainConfig(steps=8, batch=16, chunk=8),
     "further": TrainConfig(steps=8, batch=16, chunk=8),
-    "longer": (1, 1),
+    "longer": {},
 }
 SMALL: dict[str, Any] = {
     "model": Transformer(**LLAMA, width=64, heads=2, hidden=64, context=192),

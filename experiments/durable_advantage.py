@@ -57,6 +57,8 @@ class Config(Setting):
     """Depth trained on, and what changes in the test; the small petals leave room for depth among the names."""
     searches: tuple[int, ...] = (1, 8)
     """Budgets, in the nodes that so many searches list."""
+    search: str = "dfs-bt"
+    """The long chain's style; see `trade_off`."""
     silent: TrainConfig = RECIPE
     """Of the models without a chain."""
 
@@ -73,6 +75,7 @@ PRESETS = {
             ),
             *((1, shift) for shift in ("depth=2", "depth=3", "names=2")),
         ),
+        search="dfs",
         silent=replace(RECIPE, steps=20_000, batch=256),
     ),
 }
@@ -87,7 +90,7 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
         "searches": list(config.searches),
     }
     for depth, name in tests:
-        runs = {style: config.fit(lab, style, depth) for style in ("dfs", "path")}
+        runs = {style: config.fit(lab, trace, depth) for style, trace in (("search", config.search), ("path", "path"))}
         chains = {}
         for style, one in runs.items():
             task = one.task if name == HOME else one.task.shift(name)(one.task)
@@ -108,10 +111,10 @@ def _label(depth: int, name: str) -> str:
     return f"trained at {depth}, {name}"
 
 
-def _advantage(dfs: Chains, path: Chains, searches: int) -> dict[str, Any]:
+def _advantage(search: Chains, path: Chains, searches: int) -> dict[str, Any]:
     """Of that many searches over as many paths as list the same nodes, by selector."""
     pool = path.valid.shape[2]
-    count = searches * dfs.length.mean() / max(path.length.mean(), 1e-9)
+    count = searches * search.length.mean() / max(path.length.mean(), 1e-9)
     count = float(np.clip(count, 1, pool))
 
     def of_paths(score: Any) -> np.ndarray:
@@ -119,7 +122,7 @@ def _advantage(dfs: Chains, path: Chains, searches: int) -> dict[str, Any]:
         fewer, part = int(count), count % 1
         return score(fewer) * (1 - part) + score(min(fewer + 1, pool)) * part
 
-    long = {"majority": majority_of(dfs.votes, searches), "pass@k": any_of(dfs.valid, searches)}
+    long = {"majority": majority_of(search.votes, searches), "pass@k": any_of(search.valid, searches)}
     many = {
         "majority": of_paths(lambda size: majority_of(path.votes, size)),
         "pass@k": of_paths(lambda size: any_of(path.valid, size)),
@@ -146,7 +149,7 @@ def _silent(config: Config, lab: Lab) -> dict[str, Interval]:
             model, task, config.silent, seeds=config.seeds, label=f"train without a chain, {loops} x layers"
         )
         found[name] = share(_coin(config.ask(lab, runs, greedy=True)))
-    found["search"] = share(_coin(config.ask(lab, config.fit(lab, "dfs", 1), greedy=True)))
+    found["search"] = share(_coin(config.ask(lab, config.fit(lab, config.search, 1), greedy=True)))
     return found | {"search - no chain, layers twice": difference(found["search"], found["no chain, layers twice"])}
 
 
@@ -209,7 +212,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             groups=groups,
             measured={
                 f"{style}, {how}": [row[which][style] for row in rows]
-                for style in ("dfs", "path")
+                for style in ("search", "path")
                 for how, which in (("one", "evidence"), ("any", "any of the pool"))
             },
             theory={},

@@ -25,7 +25,7 @@ from alchemy.figures import Curves, Figure
 from alchemy.lab import Lab
 from alchemy.measure import Interval, ratio, threshold_crossing, two_level
 from alchemy.voting import reach
-from experiments.bridges import FULL, SMALL, SMOKE, STYLES, Chains, Setting, any_of, majority_of, share
+from experiments.bridges import FULL, SEARCHES, SMALL, SMOKE, STYLES, Chains, Setting, any_of, majority_of, share
 from tasks import connectivity_laws as laws
 
 CLAIM = Claim(
@@ -94,7 +94,7 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
             ),
             at_least(f"path, {name}", growth["path"], 2.0, "the paper has 3.0 and 2.1, the law 2.7 and 2.3"),
             at_least(f"shortest, {name}", growth["shortest"], 4.0, "the paper has 6.2 and 5.7, the law 4.7 and 4.1"),
-            at_most(f"DFS, {name}", growth["DFS"], 1.5, "flat"),
+            *(at_most(f"{search}, {name}", growth[search], 1.5, "flat") for search in SEARCHES),
         ]
     return checks
 

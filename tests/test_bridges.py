@@ -87,10 +87,10 @@ def test_the_exchange_rate_of_ideal_searches_is_the_laws():
 
 def test_equal_tokens_are_never_better_spent_on_several_ideal_searches():
     chains = searches(2)
-    tokens = trade_off._equal_tokens(chains, chains, 2)
+    tokens = trade_off._equal_tokens(chains, chains, laws.dfs_length_cdf(2))
     assert tokens["its gain"].mean < 0.01
     assert tokens["2 over 1, most tokens"].mean == 0
-    assert trade_off._equal_tokens(searches(2, fails=0.2), chains, 2)["2 over 1, most tokens"].low > 0.05
+    assert trade_off._equal_tokens(searches(2, fails=0.2), chains, laws.dfs_length_cdf(2))["2 over 1, most tokens"].low > 0.05
 
 
 def test_samples_needed_grow_as_the_law_says():
@@ -146,7 +146,7 @@ def test_deeper_models_go_on_from_shallower_ones():
         asked.append((task.depth, how["start"], config.steps))
         return SimpleNamespace(task=task)
 
-    setting = Setting(**{**SMOKE, "longer": (2, 3)})
+    setting = Setting(**{**SMOKE, "longer": {"dfs": (2, 3)}})
     setting.fit(SimpleNamespace(train=train), "dfs", 2)
     (first, none, short), (second, start, long) = asked
     assert (first, none, second, start.task.depth, long) == (1, None, 2, 1, 24) and short == 16
