@@ -70,11 +70,13 @@ class Setting:
         how = {"seeds": self.seeds, "start": start, "label": f"train {trace} at depth {depth}"}
         return lab.train(self.model, self.task(trace, depth), train, **how)
 
-    def ask(self, lab: Lab, runs: Runs, task: Connectivity | None = None, *, greedy: bool = False) -> Chains:
+    def ask(
+        self, lab: Lab, runs: Runs, task: Connectivity | None = None, *, greedy: bool = False, samples: int = 0
+    ) -> Chains:
         """One greedy chain for each test graph of `task`, by default what they were trained on, or a pool of samples."""
         task = task or runs.task
         label = f"{'greedy' if greedy else 'sampled'} {runs.task.trace} of depth {runs.task.depth}"
-        samples, temperature = (1, 0.0) if greedy else (self.samples, 1.0)
+        samples, temperature = (1, 0.0) if greedy else (samples or self.samples, 1.0)
         how = {"temperature": temperature, "max_new": self.room(task), "label": label}
         return judge(lab.sample(runs, task, self.test, samples, **how))
 

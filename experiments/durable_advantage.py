@@ -57,6 +57,8 @@ class Config(Setting):
     """Depth trained on, and what changes in the test; the small petals leave room for depth among the names."""
     searches: tuple[int, ...] = (1, 8)
     """Budgets, in the nodes that so many searches list."""
+    few: int = 16
+    """Chains of each graph in these tests: as many paths as cost eight searches."""
     search: str = "dfs-bt"
     """The long chain's style; see `trade_off`."""
     silent: TrainConfig = RECIPE
@@ -64,7 +66,7 @@ class Config(Setting):
 
 
 PRESETS = {
-    "smoke": Config(**SMOKE, shifts=((1, "depth=2"), (2, "names=2")), searches=(1, 2), silent=SMOKE["first"]),
+    "smoke": Config(**SMOKE, shifts=((1, "depth=2"), (2, "names=2")), searches=(1, 2), few=4, silent=SMOKE["first"]),
     "small": Config(**SMALL),
     "full": Config(
         **FULL,
@@ -94,11 +96,11 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
         chains = {}
         for style, one in runs.items():
             task = one.task if name == HOME else one.task.shift(name)(one.task)
-            chains[style] = config.ask(lab, one, task)
+            chains[style] = config.ask(lab, one, task, samples=config.few)
         measured[_label(depth, name)] = {
             "evidence": {style: share(one.valid) for style, one in chains.items()},
             "any of the pool": {
-                style: two_level(any_of(one.valid, config.samples), 0) for style, one in chains.items()
+                style: two_level(any_of(one.valid, one.valid.shape[2]), 0) for style, one in chains.items()
             },
             "valid edges": {style: float(np.nanmean(one.edges)) for style, one in chains.items()},
             "nodes": {style: float(one.length.mean()) for style, one in chains.items()},

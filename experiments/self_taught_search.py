@@ -45,11 +45,13 @@ class Config(Setting):
     rounds: int = 3
     graphs: int = 24_000
     """Training graphs a round, fresh ones each time."""
+    few: int = 8
+    """Chains of each test graph at temperature 1."""
     tune: TrainConfig = replace(RECIPE, steps=1000, matrix_rate=0.01, learning_rate=3.5e-3)
 
 
 PRESETS = {
-    "smoke": Config(**SMOKE, depth=1, rounds=2, graphs=200, tune=TrainConfig(steps=4, batch=16, chunk=4)),
+    "smoke": Config(**SMOKE, depth=1, rounds=2, graphs=200, few=2, tune=TrainConfig(steps=4, batch=16, chunk=4)),
     "small": Config(**SMALL),
     "full": Config(**FULL, depth=3, rounds=4, graphs=500_000, tune=replace(RECIPE, steps=20_000, batch=256)),
 }
@@ -59,7 +61,7 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
     runs = config.fit(lab, "path", config.depth)
     longest = 5 * config.depth + 1
     rounds, kept = [config.ask(lab, runs, greedy=True)], []
-    sampled = [config.ask(lab, runs)]
+    sampled = [config.ask(lab, runs, samples=config.few)]
     for number in range(1, config.rounds + 1):
         room = config.room(runs.task)
         drawn = lab.practise(runs, runs.task, config.graphs, number, max_new=room)
@@ -71,7 +73,7 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
         runs = lab.train(runs.model, runs.task, config.tune, seeds=config.seeds, sets=sets, padding="pad", context=width,
                          start=runs, label=f"train on what round {number} verified")  # fmt: skip
         rounds.append(config.ask(lab, runs, greedy=True))
-        sampled.append(config.ask(lab, runs))
+        sampled.append(config.ask(lab, runs, samples=config.few))
     return {
         "depth": config.depth,
         "rounds": list(range(len(rounds))),
