@@ -42,5 +42,8 @@ class Model(Protocol):
         Padding, at the end of a row only, is not read: that row's length does not move.
         """
 
-    def rows(self, cache: Cache, index: jax.Array) -> Cache:
-        """The cache of the rows at `index` int (m,), where a row may be named more than once."""
+    def branch(self, cache: Cache, samples: int, length: int) -> Cache:
+        """Each row of a cache `samples` times, one after the other, to be continued by at most `length` tokens each.
+
+        What was read so far is shared, not copied. A cache is branched once.
+        """

@@ -23,6 +23,33 @@ def attention(query: jax.Array, key: jax.Array, value: jax.Array, visible: jax.A
     return jnp.einsum("nhtm,nmhk->nthk", weights, value)
 
 
+def branched_attention(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    visible: jax.Array,
+    shared_key: jax.Array,
+    shared_value: jax.Array,
+    known: jax.Array,
+) -> jax.Array:
+    """`attention` of rows that have what they read first in common, groups of rows one after the other.
+
+    query, key, value and visible as there, of n rows; shared_key and shared_value (g, p, h, k), one for each group of
+    n / g rows; known bool (g, p), which of these are there. Each group's are read once for all of its rows.
+    """
+    (n, t, h, k), (g, p) = query.shape, known.shape
+    scale, group = k**-0.5, (g, n // g, h, t, p)
+    far = jnp.einsum("gqhk,gphk->ghqp", query.reshape(g, -1, h, k), shared_key) * scale
+    far = jnp.where(known[:, None, None], far.astype(jnp.float32), -1e30)
+    far = far.reshape(g, h, n // g, t, p).swapaxes(1, 2).reshape(n, h, t, p)
+    near = jnp.einsum("nthk,nmhk->nhtm", query, key) * scale
+    near = jnp.where(visible[:, None], near.astype(jnp.float32), -1e30)
+    weights = jax.nn.softmax(jnp.concatenate([far, near], axis=-1), axis=-1).astype(value.dtype)
+    far = weights[..., :p].reshape(group).swapaxes(1, 2).reshape(g, h, -1, p)
+    read = jnp.einsum("ghqp,gphk->gqhk", far, shared_value).reshape(n, t, h, k)
+    return read + jnp.einsum("nhtm,nmhk->nthk", weights[..., p:], value)
+
+
 def causal(t: int) -> jax.Array:
     """Each token sees itself and what came before: bool (1, t, t)."""
     return jnp.tril(jnp.ones((t, t), bool))[None]

@@ -19,7 +19,7 @@ from flax import nnx
 from alchemy.errors import UserError, nearest
 from alchemy.model import Cache, Params
 from alchemy.task import PAD
-from models.layers import Block, attention, causal, rotate, sinusoids
+from models.layers import Block, attention, branched_attention, causal, rotate, sinusoids
 
 Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
 POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
@@ -116,38 +116,51 @@ class Transformer:
         return shell.logits(x)
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
-        shape = (self.layers * self.loops, n, length, self.heads, self.width // self.heads)
         none = jnp.zeros(n, jnp.int32)
-        return Cache(((jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)), none), none)
+        return Cache((self._room(n, length, dtype), none, None), none)
+
+    def _room(self, n: int, length: int, dtype: Any) -> tuple[jax.Array, jax.Array]:
+        """Keys and values of no token yet."""
+        shape = (self.layers * self.loops, n, length, self.heads, self.width // self.heads)
+        return jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)
 
     def extend(self, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
         t, real = tokens.shape[1], tokens[..., 0] != PAD
-        memory, ordered = cache.memory  # ordered (n,): tokens read that have a place
-        index = jnp.add.outer(cache.length, jnp.arange(t))  # (n, t): where each token is kept
+        memory, ordered, shared = cache.memory  # ordered (n,): tokens read that have a place
+        before, own = None, cache.length
+        if shared is not None:  # what groups of rows read before they parted, and how much of it
+            *before, read = shared
+            known = jnp.arange(before[0].shape[2])[None] < read[:, None]
+            own = own - jnp.repeat(read, len(own) // len(read))
+        index = jnp.add.outer(own, jnp.arange(t))  # (n, t): where each token is kept
         places = self._places(_order(tokens, ordered[:, None]))
         room = memory[0].shape[2]
         visible = jnp.arange(room)[None, None] <= index[..., None]
         kept = jnp.where(real, index, room)  # padding is written past the end, that is, nowhere
 
         def layer(x: jax.Array, xs: tuple[Params, Any]) -> tuple[jax.Array, Any]:
-            block, (keys, values) = xs
+            block, (keys, values), before = xs
             written = []
 
             def attend(query, key, value):
                 query, key = self._rotated(query, places), self._rotated(key, places)
                 written.extend([_write(keys, key, kept), _write(values, value, kept)])
-                return attention(query, *written, visible)
+                if before is None:
+                    return attention(query, *written, visible)
+                return branched_attention(query, *written, visible, *before, known)
 
             return nnx.merge(_graphs(self)[0], block)(x, attend), tuple(written)
 
         shell = _shell(self, params)
-        x, memory = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), memory))
+        x, memory = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), memory, before))
         ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
-        return shell.logits(x), Cache((memory, ordered), cache.length + real.sum(axis=1, dtype=jnp.int32))
+        return shell.logits(x), Cache((memory, ordered, shared), cache.length + real.sum(axis=1, dtype=jnp.int32))
 
-    def rows(self, cache: Cache, index: jax.Array) -> Cache:
-        (keys, values), ordered = cache.memory
-        return Cache(((keys[:, index], values[:, index]), ordered[index]), cache.length[index])
+    def branch(self, cache: Cache, samples: int, length: int) -> Cache:
+        (keys, values), ordered, _ = cache.memory
+        room = self._room(len(ordered) * samples, length, keys.dtype)
+        each = (jnp.repeat(one, samples) for one in (ordered, cache.length))
+        return Cache((room, next(each), (keys, values, cache.length)), next(each))
 
     def _passes(self, params: Params) -> Params:
         """The blocks in the order in which the text passes them, leaves (l x loops, ...)."""

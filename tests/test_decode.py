@@ -34,8 +34,8 @@ class Scripted:
         read = (tokens[..., 0] != PAD).sum(axis=1, dtype=jnp.int32)
         return self.apply(params, tokens), Cache((), cache.length + read)
 
-    def rows(self, cache: Cache, index: jax.Array) -> Cache:
-        return Cache((), cache.length[index])
+    def branch(self, cache: Cache, samples: int, length: int) -> Cache:
+        return Cache((), jnp.repeat(cache.length, samples))
 
 
 def follow(*successors):

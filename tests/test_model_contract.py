@@ -118,15 +118,22 @@ def test_members_of_a_set_have_no_place(model):
 
 
 @every_model
-def test_rows_of_a_cache_go_on_as_they_would(model):
-    """Taking rows, one of them twice, is reading those prompts."""
-    index = np.array([4, 0, 0, 7])
-    _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS[:, :6])
-    _, direct = extend(model, started(model), model.init_cache(len(index), T), PROMPTS[index, :6])
-    taken = model.rows(cache, index)
-    np.testing.assert_array_equal(taken.length, LENGTHS[index])
-    token = TEXT[index, :1]
-    close(extend(model, started(model), taken, token)[0], extend(model, started(model), direct, token)[0])
+def test_branches_of_a_cache_go_on_as_they_would(model):
+    """Each row thrice, every branch with tokens of its own, is reading each of these texts alone."""
+    _, cache = extend(model, started(model), model.init_cache(len(TEXT), 6), PROMPTS[:, :6])
+    branched = model.branch(cache, 3, 4)
+    rows = np.repeat(np.arange(len(TEXT)), 3)
+    _, direct = extend(model, started(model), model.init_cache(len(rows), T + 2), PROMPTS[rows, :6])
+    np.testing.assert_array_equal(branched.length, LENGTHS[rows])
+    for step in range(3):
+        token = TEXT[(rows + np.arange(len(rows))) % len(TEXT), step : step + 1]
+        if step == 2:
+            token = np.where(np.arange(len(rows))[:, None, None] % 5 == 0, PAD, token)
+        said, branched = extend(model, started(model), branched, token)
+        expected, direct = extend(model, started(model), direct, token)
+        np.testing.assert_array_equal(branched.length, direct.length)
+        real = token[:, 0, 0] != PAD
+        close(said[real], expected[real])
 
 
 @few_models
