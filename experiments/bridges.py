@@ -53,7 +53,7 @@ class Setting:
     further: TrainConfig = field(default_factory=TrainConfig)
     """At each further depth, from the models of the depth before."""
     longer: Mapping[str, tuple[float, float]] = field(
-        default_factory=lambda: {"dfs": (2, 2), "dfs-bt": (1, 1.4)}, hash=False
+        default_factory=lambda: {"dfs": (2, 1), "dfs-bt": (2, 1.4)}, hash=False
     )
     """How often the first and the further steps are taken for a chain of thought that is slower to learn."""
 
