@@ -9,7 +9,7 @@ full   one GPU: depths 1 to 5 at the paper's width, one position an edge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -43,6 +43,8 @@ class Setting:
     samples: int = 64
     """Chains drawn for each of them at temperature 1."""
     depths: tuple[int, ...] = (1, 2)
+    pruned: tuple[int, ...] = (1,)
+    """Depths at which searches without their steps back are trained too: where to jump back to is learned last."""
     ids: int = 44
     """Names of nodes, as many as the paper has at depth 1."""
     reserved: int = 2
@@ -53,9 +55,13 @@ class Setting:
     further: TrainConfig = field(default_factory=TrainConfig)
     """At each further depth, from the models of the depth before."""
     longer: Mapping[str, tuple[float, float]] = field(
-        default_factory=lambda: {"dfs": (2, 1), "dfs-bt": (2, 1.4)}, hash=False
+        default_factory=lambda: {"dfs": (2.0, 2.0), "dfs-bt": (2.0, 1.4)}, hash=False
     )
     """How often the first and the further steps are taken for a chain of thought that is slower to learn."""
+
+    def arms(self, styles: Iterable[str]) -> list[tuple[str, int]]:
+        """Which of these styles are trained at which depth."""
+        return [(name, depth) for name in styles for depth in (self.pruned if name == "DFS" else self.depths)]
 
     def task(self, trace: str, depth: int, **changes: Any) -> Connectivity:
         """Bridges of that depth with that chain of thought."""
@@ -152,6 +158,7 @@ SMOKE: dict[str, Any] = {
     "first": TrainConfig(steps=8, batch=16, chunk=8),
     "further": TrainConfig(steps=8, batch=16, chunk=8),
     "longer": {},
+    "pruned": (1,),
 }
 SMALL: dict[str, Any] = {
     "model": Transformer(**LLAMA, width=64, heads=2, hidden=64, context=192),
@@ -162,6 +169,7 @@ FULL: dict[str, Any] = {
     "test": 5000,
     "samples": 128,
     "depths": (1, 2, 3, 4, 5),
+    "pruned": (1, 2, 3, 4, 5),
     "ids": 104,
     "model": Transformer(**LLAMA, width=128, heads=4, hidden=128, context=512),
     "first": replace(RECIPE, steps=5000, batch=256),

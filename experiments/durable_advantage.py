@@ -29,6 +29,7 @@ from alchemy.lab import Lab
 from alchemy.measure import Interval, difference, paired_difference, two_level
 from alchemy.train import TrainConfig
 from experiments.bridges import FULL, RECIPE, SMALL, SMOKE, Chains, Setting, any_of, majority_of, share
+from tasks.connectivity import Connectivity
 
 CLAIM = Claim(
     sentence="The advantage of one long chain is a skill on its own graphs: shifts halve it, and a verifier buys it back.",
@@ -64,6 +65,14 @@ class Config(Setting):
     silent: TrainConfig = RECIPE
     """Of the models without a chain."""
 
+    def __post_init__(self) -> None:
+        for depth, name in self.shifts:  # not after the training
+            self.shifted(self.task("path", depth), name)
+
+    def shifted(self, task: Connectivity, name: str) -> Connectivity:
+        """The task under the shift of that name; raises `UserError` if there is none."""
+        return task if name == HOME else task.shift(name)(task)
+
 
 PRESETS = {
     "smoke": Config(**SMOKE, shifts=((1, "depth=2"), (2, "names=2")), searches=(1, 2), few=4, silent=SMOKE["first"]),
@@ -95,8 +104,7 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
         runs = {style: config.fit(lab, trace, depth) for style, trace in (("search", config.search), ("path", "path"))}
         chains = {}
         for style, one in runs.items():
-            task = one.task if name == HOME else one.task.shift(name)(one.task)
-            chains[style] = config.ask(lab, one, task, samples=config.few)
+            chains[style] = config.ask(lab, one, config.shifted(one.task, name), samples=config.few)
         measured[_label(depth, name)] = {
             "evidence": {style: share(one.valid) for style, one in chains.items()},
             "any of the pool": {

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -42,8 +41,8 @@ PRESETS = {"smoke": Config(**SMOKE), "small": Config(**SMALL), "full": Config(**
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
-    measured: dict[str, Any] = {"depths": list(config.depths)}
-    for search, depth in product(SEARCHES, config.depths):
+    measured: dict[str, Any] = {"searches": config.arms(SEARCHES)}
+    for search, depth in config.arms(SEARCHES):
         runs = config.fit(lab, STYLES[search], depth)
         greedy, sampled = (config.ask(lab, runs, greedy=one) for one in (True, False))
         law = length_law(search, depth)
@@ -85,7 +84,7 @@ def sup_gap(chains: Chains, law: np.ndarray, arrived: bool = False) -> Interval:
 
 def check(measured: Mapping[str, Any]) -> list[Check]:
     checks = []
-    for search, depth in product(SEARCHES, measured["depths"]):
+    for search, depth in measured["searches"]:
         label = f"{search}, depth {depth}"
         row = measured[label]
         checks += [
@@ -97,9 +96,7 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
 
 
 def figures(measured: Mapping[str, Any]) -> list[Figure]:
-    rows = {
-        (search, depth): measured[f"{search}, depth {depth}"] for search, depth in product(SEARCHES, measured["depths"])
-    }
+    rows = {(search, depth): measured[f"{search}, depth {depth}"] for search, depth in measured["searches"]}
     return [
         Curves(
             name=f"sequential_scaling_{search.lower()}_{depth}",
