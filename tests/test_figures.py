@@ -1,0 +1,43 @@
+"""Pictures: the same figure gives the same bytes, and a map shows what it was given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alchemy.figures import Bars, Curves, Map, save
+from alchemy.measure import Interval, exact
+
+NOTHING = Interval(np.nan, np.nan, np.nan, 0, 0)
+SHARED = {"name": "one", "title": "One", "x_label": "x", "y_label": "y"}
+CURVES = Curves(**SHARED, x=[1, 2], measured={"a": [exact(0.5), NOTHING]}, theory={"law": [0.4, 0.6]})
+BARS = Bars(name="two", title="Two", y_label="y", groups=["g"], measured={"a": [exact(0.5)]}, theory={"a": [0.4]})
+SURFACE = [[0.5, 0.7, 0.95], [0.6, 0.8, 0.99]]
+MAP = Map(
+    **SHARED, x=[1, 2, 4], y=[1, 2], measured=SURFACE, theory=SURFACE, levels=[0.6, 0.9], scale="accuracy",
+    lines={"equal": [[(1, 2), (2, 1)], [(2, 2), (4, 1)]]},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("figure", [CURVES, BARS, MAP], ids=["curves", "bars", "map"])
+def test_the_same_figure_gives_the_same_bytes(figure, tmp_path):
+    """A value that was not measured leaves a gap."""
+    for name in ("a.svg", "b.svg"):
+        save(figure, tmp_path / name)
+    one, other = ((tmp_path / name).read_bytes() for name in ("a.svg", "b.svg"))
+    assert one == other and one.startswith(b"<?xml")
+
+
+def test_a_map_draws_every_line_and_names_each_kind_once():
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    canvas, axes = pyplot.subplots()
+    MAP.draw(axes)
+    assert sorted(text.get_text() for text in axes.get_legend().get_texts()) == ["equal", "law"]
+    drawn = [line.get_xydata().tolist() for line in axes.lines if len(line.get_xdata()) == 2]
+    assert [[1.0, 2.0], [2.0, 1.0]] in drawn and len(drawn) == 2
+    assert axes.get_xscale() == axes.get_yscale() == "log" and axes.get_xlim() == (1.0, 4.0)
+    pyplot.close(canvas)
