@@ -40,8 +40,10 @@ class Setting:
     """Models trained from different initial weights on different graphs."""
     test: int = 1000
     """Held-out graphs in each test."""
+    pools: int = 400
+    """Held-out graphs for which pools of chains are drawn."""
     samples: int = 64
-    """Chains drawn for each of them at temperature 1."""
+    """Chains drawn for each of these at temperature 1."""
     depths: tuple[int, ...] = (1, 2)
     pruned: tuple[int, ...] = (1,)
     """Depths at which searches without their steps back are trained too: where to jump back to is learned last."""
@@ -82,9 +84,9 @@ class Setting:
         """One greedy chain for each test graph of `task`, by default what they were trained on, or a pool of samples."""
         task = task or runs.task
         label = f"{'greedy' if greedy else 'sampled'} {runs.task.trace} of depth {runs.task.depth}"
-        samples, temperature = (1, 0.0) if greedy else (samples or self.samples, 1.0)
+        test, samples, temperature = (self.test, 1, 0.0) if greedy else (self.pools, samples or self.samples, 1.0)
         how = {"temperature": temperature, "max_new": self.room(task), "label": label}
-        return judge(lab.sample(runs, task, self.test, samples, **how))
+        return judge(lab.sample(runs, task, test, samples, **how))
 
     def room(self, task: Connectivity) -> int:
         """Tokens that any chain may have, whatever its style: a search that lists every step back fits."""
@@ -153,6 +155,7 @@ LLAMA: dict[str, Any] = dict(layers=4, block="llama", positions="rotary", tied=F
 SMOKE: dict[str, Any] = {
     "seeds": 2,
     "test": 32,
+    "pools": 32,
     "samples": 4,
     "model": Transformer(width=16, layers=1, heads=2, context=192, block="llama", positions="rotary", tied=False),
     "first": TrainConfig(steps=8, batch=16, chunk=8),
@@ -167,6 +170,7 @@ SMALL: dict[str, Any] = {
 }
 FULL: dict[str, Any] = {
     "test": 5000,
+    "pools": 2000,
     "samples": 128,
     "depths": (1, 2, 3, 4, 5),
     "pruned": (1, 2, 3, 4, 5),

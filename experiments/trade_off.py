@@ -25,7 +25,7 @@ import numpy as np
 from alchemy.claim import Check, Claim, at_least, at_most, near
 from alchemy.figures import Curves, Figure, Map
 from alchemy.lab import Lab
-from alchemy.measure import Interval, paired_difference, resampled, two_level
+from alchemy.measure import Interval, difference, paired_difference, resampled, two_level
 from experiments.bridges import FULL, SMALL, SMOKE, STYLES, Chains, Setting, any_of, length_law, majority_of, share
 from tasks import connectivity_laws as laws
 
@@ -161,8 +161,8 @@ def _equal_tokens(chains: Chains, greedy: Chains, law: np.ndarray) -> dict[str, 
         "best division": f"{best[0]} chains of {best[1] // best[0]} nodes",
         "its gain": paired_difference((1 + parts[best[0]][best[1]]) / 2, (1 + one[best[1]]) / 2, 0),
         "2 over 1, most tokens": paired_difference((1 + parts[2][most]) / 2, (1 + one[most]) / 2, 0),
-        "2 over greedy, most tokens": paired_difference(
-            (1 + parts[2][most]) / 2, (1 + greedy.within(most)[:, :, 0]) / 2, 0
+        "2 over greedy, most tokens": difference(
+            two_level((1 + parts[2][most]) / 2, 0), share((1 + greedy.within(most)) / 2)
         ),
     }
 
