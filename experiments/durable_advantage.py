@@ -55,6 +55,8 @@ class Config(Setting):
     """Depth trained on, and what changes in the test; the small petals leave room for depth among the names."""
     searches: tuple[int, ...] = (1, 8)
     """Budgets, in the nodes that so many searches list."""
+    graphs: int = 200
+    """Held-out graphs in each of these tests."""
     few: int = 16
     """Chains of each graph in these tests: as many paths as cost eight searches."""
     search: str = "dfs-bt"
@@ -72,7 +74,9 @@ class Config(Setting):
 
 
 PRESETS = {
-    "smoke": Config(**SMOKE, shifts=((1, "depth=2"), (2, "names=2")), searches=(1, 2), few=4, silent=SMOKE["first"]),
+    "smoke": Config(
+        **SMOKE, shifts=((1, "depth=2"), (2, "names=2")), searches=(1, 2), graphs=32, few=4, silent=SMOKE["first"]
+    ),
     "small": Config(**SMALL),
     "full": Config(
         **FULL,
@@ -83,6 +87,7 @@ PRESETS = {
             ),
             *((1, shift) for shift in ("depth=2", "depth=3", "names=2")),
         ),
+        graphs=2000,
         search="dfs",
         silent=replace(RECIPE, steps=20_000, batch=256),
     ),
@@ -101,7 +106,9 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
         runs = {style: config.fit(lab, trace, depth) for style, trace in (("search", config.search), ("path", "path"))}
         chains = {}
         for style, one in runs.items():
-            chains[style] = config.ask(lab, one, config.shifted(one.task, name), samples=config.few)
+            chains[style] = replace(config, pools=config.graphs).ask(
+                lab, one, config.shifted(one.task, name), samples=config.few
+            )
         measured[_label(depth, name)] = {
             "evidence": {style: share(one.valid) for style, one in chains.items()},
             "any of the pool": {
