@@ -89,14 +89,14 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
     checks = []
     for step, (depth, deeper) in enumerate(pairwise(measured["depths"])):
         name = f"samples for .9, depth {deeper} / {depth}"
+        search = "DFS-BT"
         growth = {style: measured[f"{style}, growth"][step] for style in ARMS}
         checks += [
-            at_least(
-                f"DFS, depth {depth}: evidence", measured[f"DFS, depth {depth}"]["evidence"], 0.5, "it learned", True
-            ),
+            at_least(f"{search}, depth {depth}: evidence", measured[f"{search}, depth {depth}"]["evidence"], 0.5,
+                     "it learned", precondition=True),
             at_least(f"path, {name}", growth["path"], 2.0, "the paper has 3.0 and 2.1, the law 2.7 and 2.3"),
             at_least(f"shortest, {name}", growth["shortest"], 4.0, "the paper has 6.2 and 5.7, the law 4.7 and 4.1"),
-            at_most(f"DFS-BT, {name}", growth["DFS-BT"], 1.5, "flat"),
+            at_most(f"{search}, {name}", growth[search], 1.5, "flat"),
         ]
     return checks
 
