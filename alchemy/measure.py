@@ -281,6 +281,6 @@ def _first_crossing(log_x: np.ndarray, curves: np.ndarray, level_value: float, *
     right = np.maximum(there.argmax(axis=1), 1)
     row = np.arange(len(curves))
     before, after = gap[row, right - 1], gap[row, right]
-    part = before / np.where(before == after, 1.0, before - after)
+    part = (before / np.where(before == after, 1.0, before - after)).clip(0, 1)  # what never gets there has no place
     place = np.exp(log_x[right - 1] + part * (log_x[right] - log_x[right - 1]))
     return np.where(there[:, 0], 0.0, np.where(there.any(axis=1), place, np.inf))
