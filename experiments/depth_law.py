@@ -36,7 +36,6 @@ CLAIM = Claim(
     refuted_if="search under .95, or paths or shortest paths off their law by .05 within the longest trained chain",
 )
 NONE: dict[str, Any] = {name: Interval(np.nan, np.nan, np.nan, 0, 0) for name in ("evidence", "law")}
-NONE["sampled"] = NONE
 """Of a model that was not trained: nothing to draw."""
 LAWS = {"DFS": lambda depth: 1.0, "DFS-BT": lambda depth: 1.0, "path": path_success, "shortest": shortest_success}
 
@@ -120,8 +119,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             x_label="depth, petals",
             y_label="evidence",
             x=depths,
-            measured={name: [row["evidence"] for row in rows[name]] for name in STYLES}
-            | {f"{name}, sampled": [row["sampled"]["evidence"] for row in rows[name]] for name in STYLES},
+            measured={name: [row["evidence"] for row in rows[name]] for name in STYLES},
             theory={f"law, {name}": [row["law"] for row in rows[name]] for name in ("path", "shortest")},
         ),
         Bars(
