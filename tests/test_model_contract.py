@@ -104,7 +104,7 @@ def test_positions_of_several_ids(model):
 @every_model
 def test_members_of_a_set_have_no_place(model):
     """One layer cannot tell the order of positions with several ids, wherever the text around them puts them."""
-    model = replace(model, layers=1)
+    model = replace(model, layers=1, loops=1)
     params, members = started(model), np.stack([TEXT[:, :4, 0], np.roll(TEXT[:, :4, 0], 1, axis=1)], axis=2)
     text = np.concatenate([TEXT, np.full_like(TEXT, PAD)], axis=2)
     logits = apply(model, params, np.concatenate([members, text], axis=1))
