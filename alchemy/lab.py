@@ -50,7 +50,9 @@ class Lab:
     """Tokens trained on and decoded so far, for everything asked for, stored or not."""
     flops: float = 0.0
     seconds: float = 0.0
-    """Device and host time the results cost when they were made."""
+    """Device and host time the results cost when they were made; each result counts once."""
+    known: set[Path] = field(default_factory=set, repr=False)
+    """Where the results asked for so far are kept."""
 
     def train(
         self,
@@ -81,20 +83,21 @@ class Lab:
         } | ({"sets": [_digest(one) for one in sets]} if sets else {})  # fmt: skip
         home = self.root / "models" / fingerprint(key)
         data = self._data(task, seeds, loss, padding, context, limit, sets)
-        self._count(model, config.steps * config.batch * len(seeds) * (context or task.max_len), backward=True)
+        if fresh := self._fresh(home):
+            self._count(model, config.steps * config.batch * len(seeds) * (context or task.max_len), backward=True)
         name = label or f"train {type(model).__name__.lower()}"
         with self.progress.stage(name, config.steps) as stage:
-            trained = self._stored(home, model, data, config, seeds, start, stage, key)
+            trained, seconds = self._stored(home, model, data, config, seeds, start, stage, key)
+        self.seconds += seconds * fresh
         return Runs(model, task, key, trained)
 
     def _stored(self, home: Path, model: Model, data: Data, config: TrainConfig, seeds: Sequence[int],
-                start: Runs | None, stage: Stage, key: Mapping[str, Any]) -> Trained:  # fmt: skip
+                start: Runs | None, stage: Stage, key: Mapping[str, Any]) -> tuple[Trained, float]:  # fmt: skip
         shapes = jax.eval_shape(jax.vmap(lambda seed: model.init(jax.random.key(seed))), np.arange(len(seeds)))
         like = Trained(shapes, np.zeros((len(seeds), config.steps), np.float32))
         if done := checkpoint.load(home / "final", like):
             stage.skip()
-            self.seconds += read_json(home / "key.json")["seconds"]
-            return Trained(*done)
+            return Trained(*done), read_json(home / "key.json")["seconds"]
         began = monotonic()
         init = start.trained.params if start else None
         trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
@@ -102,8 +105,7 @@ class Lab:
         write_json(home / "key.json", {**key, "seconds": seconds})
         checkpoint.save(home / "final", config.steps, trained)
         checkpoint.drop(home / "state")
-        self.seconds += seconds
-        return trained
+        return trained, seconds
 
     def _data(self, task: Task, seeds: Sequence[int], loss: Loss, padding: Padding, context: int, limit: int,
               sets: Sequence[Batch]) -> Data:  # fmt: skip
@@ -176,10 +178,11 @@ class Lab:
         }  # fmt: skip
         path = self.root / "answers" / f"{fingerprint(key)}.npz"
         shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
-        self._count(runs.model, len(prompts) * shape[0] * (prompts.shape[1] + samples * longest))
+        if fresh := self._fresh(path):
+            self._count(runs.model, len(prompts) * shape[0] * (prompts.shape[1] + samples * longest))
         if (stored := _load_answers(path, shape)) is not None:
             stage.skip()
-            self.seconds += stored[1]
+            self.seconds += stored[1] * fresh
             return stored[0]
         began = monotonic()
         completions = generate_many(
@@ -189,6 +192,12 @@ class Lab:
         write_whole(path, lambda scratch: _save_answers(scratch, completions, seconds))
         self.seconds += seconds
         return completions
+
+    def _fresh(self, place: Path) -> bool:
+        """Whether a result is asked for the first time."""
+        fresh = place not in self.known
+        self.known.add(place)
+        return fresh
 
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
         size = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)

@@ -56,6 +56,9 @@ def test_a_second_lab_takes_everything_from_the_store(stored, model, task, idle)
     same(lab.answer(again, task, 6).completions, answers.completions)
     assert (lab.tokens, lab.flops) == (first.tokens, first.flops) and lab.seconds == pytest.approx(first.seconds)
     assert lab.tokens > 0 and lab.flops > 0 and lab.seconds > 0
+    spent = lab.tokens, lab.flops, lab.seconds
+    lab.answer(lab.train(model, task, CONFIG, seeds=2), task, 6)
+    assert (lab.tokens, lab.flops, lab.seconds) == spent, "asked for twice, it cost once"
 
 
 @pytest.mark.parametrize(
