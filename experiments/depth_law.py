@@ -74,11 +74,12 @@ def _longest(name: str, depth: int) -> int:
     return {"path": 5 * depth + 1, "shortest": 3 * depth + 1}[name]
 
 
-def _row(chains: Chains, longest: int, law: float) -> dict[str, Interval]:
+def _row(chains: Chains, longest: int, law: float) -> dict[str, Any]:
     within = share(chains.within(longest))
     edges = np.nan_to_num(chains.edges).mean(axis=2)
     return {
         "evidence": share(chains.valid),
+        "evidence by seed": chains.valid.mean(axis=(1, 2)),
         "decision": share(chains.votes == 1),
         "within": within,
         "look-ahead": difference(within, exact(law)),
