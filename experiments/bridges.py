@@ -1,7 +1,7 @@
 """What the claims of arXiv:2505.21825 on trained models have in common, so that they share models and pools of chains.
 
 smoke  seconds: whether the code runs, never whether a claim holds
-small  two CPU cores: the paper's petals at depths 1 and 2, one position an edge, decoders of 130K parameters with rotary
+small  two CPU cores: the paper's petals at depths 1 and 2, one position an edge, decoders of 120K parameters with rotary
        positions and keys that start as queries do, fresh graphs at every step; the models of depth 2 go on from those of
        depth 1. Where to stop was chosen on the training loss of searches, whose way back from a dead end is learned last
 full   one GPU: depths 1 to 5 at the paper's width, one position an edge
