@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -196,8 +197,9 @@ def _half(interval: Interval) -> Interval:
 
 def figures(measured: Mapping[str, Any]) -> list[Figure]:
     rows = [measured[_label(depth, name)] for depth, name in measured["tests"]]
+    short = {HOME: "home", "family=": "", "+petals=": "\n"}
     groups = [
-        f"{name.replace('+', ' ')}\n(trained at {depth})".replace(" petals", "\npetals")
+        reduce(lambda text, part: text.replace(part, short[part]), short, name) + f"\n(at {depth})"
         for depth, name in measured["tests"]
     ]
     most = max(measured["searches"])
@@ -205,7 +207,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
     return [
         Bars(
             name="durable_advantage",
-            title="Accuracy of one search less that of paths of as many nodes",
+            title="Accuracy of searches less that of paths of as many nodes, by shift (and depth trained at)",
             y_label="advantage",
             groups=groups,
             measured={
