@@ -207,7 +207,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
     return [
         Bars(
             name="durable_advantage",
-            title="Accuracy of searches less that of paths of as many nodes, by shift (and depth trained at)",
+            title="Accuracy of searches less that of paths of as many nodes, by shift",
             y_label="advantage",
             groups=groups,
             measured={
