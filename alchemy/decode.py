@@ -100,12 +100,10 @@ def _runner(
         params, key = args
         params = jax.tree.map(lambda x: x.astype(dtype), params)
         n, t, c = prompts.shape
-        room = t + max_new if samples == 1 else t
-        logits, cache = model.extend(params, model.init_cache(n, room, dtype), prompts)
+        logits, cache = model.extend(params, model.init_cache(n, t, dtype), prompts)
         last = jnp.maximum(cache.length - 1, 0)  # an empty prompt reads its padding
         logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
-        if samples > 1:
-            logits, cache = jnp.repeat(logits, samples, axis=0), model.branch(cache, samples, max_new)
+        logits, cache = jnp.repeat(logits, samples, axis=0), model.branch(cache, samples, max_new)
         m = n * samples
         written = jnp.full((max_new, m), PAD, jnp.int32)
 

@@ -34,7 +34,7 @@ class Model(Protocol):
         """
 
     def init_cache(self, n: int, length: int, dtype: Any = ...) -> Cache:
-        """An empty cache for `n` rows of at most `length` tokens."""
+        """An empty cache for `n` rows of at most `length` tokens, padding included."""
 
     def extend(self, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
         """Read `tokens` int32 (n, t, c) after what `cache` holds: logits (n, t, v) and the new cache.
@@ -43,7 +43,8 @@ class Model(Protocol):
         """
 
     def branch(self, cache: Cache, samples: int, length: int) -> Cache:
-        """Each row of a cache `samples` times, one after the other, to be continued by at most `length` tokens each.
+        """Each row of a cache `samples` times, one after the other, to be continued by at most `length` tokens each, padding
+        included.
 
         What was read so far is shared, not copied. A cache is branched once.
         """

@@ -1,9 +1,10 @@
 """What the claims of arXiv:2505.21825 on trained models have in common, so that they share models and pools of chains.
 
 smoke  seconds: whether the code runs, never whether a claim holds
-small  two CPU cores: the paper's petals at depths 1 and 2, one position an edge, decoders of 120K parameters with rotary
-       positions and keys that start as queries do, fresh graphs at every step; the models of depth 2 go on from those of
-       depth 1. Where to stop was chosen on the training loss of searches, whose way back from a dead end is learned last
+small  two CPU cores: the paper's petals at depths 1 and 2, one position an edge, decoders eight layers deep and 64 wide
+       (235K parameters) with rotary positions, fresh graphs at every step. Where to jump back to from a dead end is learned
+       last, and sooner by deep models than by wide ones: what follows must find what a node's neighbours are in the
+       layers before
 full   one GPU: depths 1 to 5 at the paper's width, one position an edge
 """
 
@@ -45,25 +46,23 @@ class Setting:
     samples: int = 64
     """Chains drawn for each of these at temperature 1."""
     depths: tuple[int, ...] = (1, 2)
-    pruned: tuple[int, ...] = (1,)
-    """Depths at which searches without their steps back are trained too: where to jump back to is learned last."""
+    listed: tuple[int, ...] = (1,)
+    """Depths at which there are searches that list their steps back, too."""
     ids: int = 44
     """Names of nodes, as many as the paper has at depth 1."""
     reserved: int = 2
     """The last of these names, never trained on."""
     model: Transformer = field(default_factory=Transformer)
-    first: TrainConfig = field(default_factory=TrainConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
     """At depth 1."""
-    further: TrainConfig = field(default_factory=TrainConfig)
-    """At each further depth, from the models of the depth before."""
-    longer: Mapping[str, tuple[float, float]] = field(
-        default_factory=lambda: {"dfs": (2.0, 2.0), "dfs-bt": (2.0, 1.4)}, hash=False
-    )
-    """How often the first and the further steps are taken for a chain of thought that is slower to learn."""
+    deeper: float = 1.7
+    """How many times as many steps are taken at each further depth."""
+    longer: Mapping[str, float] = field(default_factory=lambda: {"dfs": 2.0}, hash=False)
+    """How many times as many are taken for a chain of thought that is slower to learn."""
 
     def arms(self, styles: Iterable[str]) -> list[tuple[str, int]]:
         """Which of these styles are trained at which depth."""
-        return [(name, depth) for name in styles for depth in (self.pruned if name == "DFS" else self.depths)]
+        return [(name, depth) for name in styles for depth in (self.listed if name == "DFS-BT" else self.depths)]
 
     def task(self, trace: str, depth: int, **changes: Any) -> Connectivity:
         """Bridges of that depth with that chain of thought."""
@@ -71,12 +70,10 @@ class Setting:
 
     def fit(self, lab: Lab, trace: str, depth: int) -> Runs:
         """Models that write such chains on bridges of that depth."""
-        earlier = [other for other in self.depths if other < depth]
-        start = self.fit(lab, trace, max(earlier)) if earlier else None
-        train = self.further if earlier else self.first
-        train = replace(train, steps=round(train.steps * self.longer.get(trace, (1, 1))[bool(earlier)]))
-        how = {"seeds": self.seeds, "start": start, "label": f"train {trace} at depth {depth}"}
-        return lab.train(self.model, self.task(trace, depth), train, **how)
+        steps = self.train.steps * self.deeper ** (depth - 1) * self.longer.get(trace, 1)
+        train = replace(self.train, steps=round(steps))
+        label = f"train {trace} at depth {depth}"
+        return lab.train(self.model, self.task(trace, depth), train, seeds=self.seeds, label=label)
 
     def ask(
         self, lab: Lab, runs: Runs, task: Connectivity | None = None, *, greedy: bool = False, samples: int = 0
@@ -150,32 +147,30 @@ def majority_of(votes: np.ndarray, size: int) -> np.ndarray:
     return np.stack([majority_at(one, size) for one in votes])
 
 
-RECIPE = TrainConfig(steps=2000, batch=32, optimizer="muon", matrix_rate=0.02, learning_rate=7e-3, chunk=50)
-LLAMA: dict[str, Any] = dict(layers=4, block="llama", positions="rotary", tied=False, scale=1.0, matching=True)
+RECIPE = TrainConfig(steps=1500, batch=32, optimizer="muon", matrix_rate=0.02, learning_rate=7e-3, chunk=50)
+LLAMA: dict[str, Any] = dict(layers=8, block="llama", positions="rotary", tied=False, scale=1.0)
 SMOKE: dict[str, Any] = {
     "seeds": 2,
     "test": 32,
     "pools": 32,
     "samples": 4,
     "model": Transformer(width=16, layers=1, heads=2, context=192, block="llama", positions="rotary", tied=False),
-    "first": TrainConfig(steps=8, batch=16, chunk=8),
-    "further": TrainConfig(steps=8, batch=16, chunk=8),
+    "train": TrainConfig(steps=8, batch=16, chunk=8),
+    "deeper": 1,
     "longer": {},
-    "pruned": (1,),
 }
 SMALL: dict[str, Any] = {
     "model": Transformer(**LLAMA, width=64, heads=2, hidden=64, context=192),
-    "first": RECIPE,
-    "further": replace(RECIPE, steps=2500),
+    "train": RECIPE,
 }
 FULL: dict[str, Any] = {
     "test": 5000,
     "pools": 2000,
     "samples": 128,
     "depths": (1, 2, 3, 4, 5),
-    "pruned": (1, 2, 3, 4, 5),
+    "listed": (1, 2, 3, 4, 5),
     "ids": 104,
     "model": Transformer(**LLAMA, width=128, heads=4, hidden=128, context=512),
-    "first": replace(RECIPE, steps=5000, batch=256),
-    "further": replace(RECIPE, steps=15000, batch=256),
+    "train": replace(RECIPE, steps=5000, batch=256),
+    "deeper": 1.5,
 }

@@ -60,8 +60,6 @@ class Config(Setting):
     """Held-out graphs in each of these tests."""
     few: int = 16
     """Chains of each graph in these tests: as many paths as cost eight searches."""
-    search: str = "dfs-bt"
-    """The long chain's style; see `trade_off`."""
     silent: TrainConfig = replace(RECIPE, steps=1000)
     """Of the looped model without a chain."""
 
@@ -76,7 +74,7 @@ class Config(Setting):
 
 PRESETS = {
     "smoke": Config(
-        **SMOKE, shifts=((1, "depth=2"), (2, "names=2")), searches=(1, 2), graphs=32, few=4, silent=SMOKE["first"]
+        **SMOKE, shifts=((1, "depth=2"), (2, "names=2")), searches=(1, 2), graphs=32, few=4, silent=SMOKE["train"]
     ),
     "small": Config(**SMALL),
     "full": Config(
@@ -89,7 +87,6 @@ PRESETS = {
             *((1, shift) for shift in ("depth=2", "depth=3", "names=2")),
         ),
         graphs=2000,
-        search="dfs",
         silent=replace(RECIPE, steps=20_000, batch=256),
     ),
 }
@@ -104,7 +101,7 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
         "searches": list(config.searches),
     }
     for depth, name in tests:
-        runs = {style: config.fit(lab, trace, depth) for style, trace in (("search", config.search), ("path", "path"))}
+        runs = {style: config.fit(lab, trace, depth) for style, trace in (("search", "dfs"), ("path", "path"))}
         chains = {}
         for style, one in runs.items():
             chains[style] = replace(config, pools=config.graphs).ask(
@@ -160,7 +157,7 @@ def _silent(config: Config, lab: Lab) -> dict[str, Interval]:
     model = replace(config.model, loops=2)
     runs = lab.train(model, task, config.silent, seeds=config.seeds, label="train without a chain, layers twice")
     found = {"no chain, layers twice": share(_coin(config.ask(lab, runs, greedy=True)))}
-    found["search"] = share(_coin(config.ask(lab, config.fit(lab, config.search, 1), greedy=True)))
+    found["search"] = share(_coin(config.ask(lab, config.fit(lab, "dfs", 1), greedy=True)))
     return found | {"search - no chain, layers twice": difference(found["search"], found["no chain, layers twice"])}
 
 

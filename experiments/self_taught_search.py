@@ -42,8 +42,8 @@ CLAIM = Claim(
 @dataclass(frozen=True)
 class Config(Setting):
     depth: int = 2
-    rounds: int = 2
-    graphs: int = 12_000
+    rounds: int = 3
+    graphs: int = 40_000
     """Training graphs a round, fresh ones each time."""
     few: int = 8
     """Chains of each test graph at temperature 1."""

@@ -44,22 +44,20 @@ PARTS = (2, 3, 4)
 class Config(Setting):
     depth: int = 2
     """Of the models, the deepest by default."""
-    search: str = "DFS-BT"
-    """What they were trained on; searches that list their steps back are learned sooner (`depth_law`)."""
 
 
 PRESETS = {
     "smoke": Config(**SMOKE),
     "small": Config(**SMALL),
-    "full": Config(**FULL, depth=5, search="DFS"),
+    "full": Config(**FULL, depth=5),
 }
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
     depth = config.depth
-    runs = config.fit(lab, STYLES[config.search], depth)
+    runs = config.fit(lab, STYLES["DFS"], depth)
     chains, greedy = config.ask(lab, runs), config.ask(lab, runs, greedy=True)
-    law = length_law(config.search, depth)
+    law = length_law("DFS", depth)
     budgets = list(range(3 * depth + 1, len(law)))
     sizes = [1 << power for power in range(config.samples.bit_length())]
     cells = [[any_of(chains.within(budget), size) for budget in budgets] for size in sizes]

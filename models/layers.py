@@ -1,6 +1,7 @@
 """The parts a decoder is made of.
 
-Dimension letters: `n` sequences, `t` tokens, `m` remembered tokens, `d` width, `h` heads, `k` width of a head.
+Dimension letters: `n` sequences, `g` of which something is read, `t` tokens, `m` remembered tokens, `d` width, `h` heads,
+`k` width of a head.
 """
 
 from __future__ import annotations
@@ -9,45 +10,46 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 Attend = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 """(query, key, value), each (n, t, h, k), to what was read, (n, t, h, k)."""
 
 
-def attention(query: jax.Array, key: jax.Array, value: jax.Array, visible: jax.Array) -> jax.Array:
-    """Scaled dot-product attention; query (n, t, h, k), key and value (n, m, h, k), visible bool (n | 1, t, m)."""
-    scores = jnp.einsum("nthk,nmhk->nhtm", query, key) * query.shape[-1] ** -0.5
+Part = tuple[jax.Array, jax.Array, jax.Array]
+"""Keys and values (g, h, m, k), each of the g rows for n / g rows of queries in turn, and which of them may be read:
+bool (g | 1, t | 1, m), one for all queries where rows are shared. Heads come before tokens, so that each head's keys
+are one matrix in memory."""
+
+
+def attention(query: jax.Array, *parts: Part) -> jax.Array:
+    """Scaled dot-product attention of query (n, t, h, k) over all that its row finds in any of the parts."""
+    scores = jnp.concatenate([_scores(query, key, visible) for key, _, visible in parts], axis=-1)
+    weights = jax.nn.softmax(scores, axis=-1).astype(query.dtype)
+    ends = np.cumsum([key.shape[2] for key, _, _ in parts])[:-1].tolist()
+    shares = jnp.split(weights, ends, axis=-1)
+    return sum(_read(share, value) for share, (_, value, _) in zip(shares, parts, strict=True))
+
+
+def _scores(query: jax.Array, key: jax.Array, visible: jax.Array) -> jax.Array:
+    """float32 (n, h, t, m) of one part."""
+    (n, t, h, k), (g, _, m, _) = query.shape, key.shape
+    scores = jnp.einsum("gqhk,ghmk->ghqm", query.reshape(g, -1, h, k), key) * k**-0.5
     scores = jnp.where(visible[:, None], scores.astype(jnp.float32), -1e30)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-    return jnp.einsum("nhtm,nmhk->nthk", weights, value)
+    return scores.reshape(g, h, n // g, t, m).swapaxes(1, 2).reshape(n, h, t, m)
 
 
-def branched_attention(
-    query: jax.Array,
-    key: jax.Array,
-    value: jax.Array,
-    visible: jax.Array,
-    shared_key: jax.Array,
-    shared_value: jax.Array,
-    known: jax.Array,
-) -> jax.Array:
-    """`attention` of rows that have what they read first in common, groups of rows one after the other.
+def _read(weights: jax.Array, value: jax.Array) -> jax.Array:
+    """(n, t, h, k) of weights (n, h, t, m) on one part."""
+    (n, h, t, m), (g, _, _, k) = weights.shape, value.shape
+    weights = weights.reshape(g, n // g, h, t, m).swapaxes(1, 2).reshape(g, h, -1, m)
+    return jnp.einsum("ghqm,ghmk->gqhk", weights, value).reshape(n, t, h, k)
 
-    query, key, value and visible as there, of n rows; shared_key and shared_value (g, p, h, k), one for each group of
-    n / g rows; known bool (g, p), which of these are there. Each group's are read once for all of its rows.
-    """
-    (n, t, h, k), (g, p) = query.shape, known.shape
-    scale, group = k**-0.5, (g, n // g, h, t, p)
-    far = jnp.einsum("gqhk,gphk->ghqp", query.reshape(g, -1, h, k), shared_key) * scale
-    far = jnp.where(known[:, None, None], far.astype(jnp.float32), -1e30)
-    far = far.reshape(g, h, n // g, t, p).swapaxes(1, 2).reshape(n, h, t, p)
-    near = jnp.einsum("nthk,nmhk->nhtm", query, key) * scale
-    near = jnp.where(visible[:, None], near.astype(jnp.float32), -1e30)
-    weights = jax.nn.softmax(jnp.concatenate([far, near], axis=-1), axis=-1).astype(value.dtype)
-    far = weights[..., :p].reshape(group).swapaxes(1, 2).reshape(g, h, -1, p)
-    read = jnp.einsum("ghqp,gphk->gqhk", far, shared_value).reshape(n, t, h, k)
-    return read + jnp.einsum("nhtm,nmhk->nthk", weights[..., p:], value)
+
+def by_head(x: jax.Array) -> jax.Array:
+    """Keys or values (n, t, h, k) as a part has them, (n, h, t, k)."""
+    return x.swapaxes(1, 2)
 
 
 def causal(t: int) -> jax.Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from flax import nnx
 from alchemy.errors import UserError, nearest
 from alchemy.model import Cache, Params
 from alchemy.task import PAD
-from models.layers import Block, attention, branched_attention, causal, rotate, sinusoids
+from models.layers import Block, attention, by_head, causal, rotate, sinusoids
 
 Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
 POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
@@ -40,6 +40,21 @@ SIZES: dict[str, dict[str, Any]] = {
     "llama-3b": dict(block="llama", positions="rotary", width=3072, hidden=8192, layers=26, heads=24),
 }
 """The sizes of arXiv:2508.01191 v6, table 8, by name."""
+
+
+class _Kept(NamedTuple):
+    """What was read of some rows' tokens, padding included: all rows are written at the same places."""
+
+    keys: jax.Array  # (l, n, h, m, k)
+    values: jax.Array
+    real: jax.Array  # bool (n, m): a token, not padding, nor yet to come
+
+
+class _Memory(NamedTuple):
+    own: _Kept
+    used: jax.Array  # int32: places of `own` that are written
+    ordered: jax.Array  # int32 (n,): tokens read that have a place
+    shared: _Kept | None  # what groups of rows read before they parted
 
 
 @dataclass(frozen=True)
@@ -63,8 +78,6 @@ class Transformer:
     """For random positions: places are drawn from spread x context of them (arXiv:2305.16843)."""
     scale: float = 0.02
     """Standard deviation of the embeddings at the start."""
-    matching: bool = False
-    """Keys start as queries do, so that attention begins by looking for like symbols (after arXiv:2305.09828)."""
     tied: bool = True
     """The output layer is the transposed embedding."""
     activation: Literal["gelu", "relu"] = "gelu"
@@ -93,9 +106,6 @@ class Transformer:
     def init(self, key: jax.Array) -> Params:
         outer, inner = jax.random.split(key)
         blocks = jax.vmap(lambda k: _pure(_new_block(self, nnx.Rngs(k))))(jax.random.split(inner, self.layers))
-        if self.matching:
-            query, _, value = jnp.split(blocks["qkv"]["kernel"], 3, axis=-1)
-            blocks["qkv"]["kernel"] = jnp.concatenate([query, query, value], axis=-1)
         return {"blocks": blocks, **_pure(_Shell(self, nnx.Rngs(outer)))}
 
     def apply(self, params: Params, tokens: jax.Array, key: jax.Array | None = None) -> jax.Array:
@@ -107,7 +117,7 @@ class Transformer:
         def layer(x: jax.Array, block: Params) -> tuple[jax.Array, None]:
             def attend(query, key, value):
                 query, key = self._rotated(query, places), self._rotated(key, places)
-                return attention(query, key, value, visible)
+                return attention(query, (by_head(key), by_head(value), visible))
 
             return nnx.merge(_graphs(self)[0], block)(x, attend), None
 
@@ -117,50 +127,50 @@ class Transformer:
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
         none = jnp.zeros(n, jnp.int32)
-        return Cache((self._room(n, length, dtype), none, None), none)
+        return Cache(_Memory(self._room(n, length, dtype), jnp.int32(0), none, None), none)
 
-    def _room(self, n: int, length: int, dtype: Any) -> tuple[jax.Array, jax.Array]:
+    def _room(self, n: int, length: int, dtype: Any) -> _Kept:
         """Keys and values of no token yet."""
-        shape = (self.layers * self.loops, n, length, self.heads, self.width // self.heads)
-        return jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)
+        shape = (self.layers * self.loops, n, self.heads, length, self.width // self.heads)
+        return _Kept(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), jnp.zeros((n, length), bool))
 
     def extend(self, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
-        t, real = tokens.shape[1], tokens[..., 0] != PAD
-        memory, ordered, shared = cache.memory  # ordered (n,): tokens read that have a place
-        before, own = None, cache.length
-        if shared is not None:  # what groups of rows read before they parted, and how much of it
-            *before, read = shared
-            known = jnp.arange(before[0].shape[2])[None] < read[:, None]
-            own = own - jnp.repeat(read, len(own) // len(read))
-        index = jnp.add.outer(own, jnp.arange(t))  # (n, t): where each token is kept
+        own, used, ordered, shared = cache.memory
+        real = tokens[..., 0] != PAD
         places = self._places(_order(tokens, ordered[:, None]))
-        room = memory[0].shape[2]
-        visible = jnp.arange(room)[None, None] <= index[..., None]
-        kept = jnp.where(real, index, room)  # padding is written past the end, that is, nowhere
+        visible = causal(tokens.shape[1]) & real[:, None]
+        earlier = [one for one in (shared, own) if one is not None]
 
         def layer(x: jax.Array, xs: tuple[Params, Any]) -> tuple[jax.Array, Any]:
-            block, (keys, values), before = xs
-            written = []
+            block, before = xs
+            new = []
 
             def attend(query, key, value):
                 query, key = self._rotated(query, places), self._rotated(key, places)
-                written.extend([_write(keys, key, kept), _write(values, value, kept)])
-                if before is None:
-                    return attention(query, *written, visible)
-                return branched_attention(query, *written, visible, *before, known)
+                new.extend([by_head(key), by_head(value)])
+                read = [(*pair, one.real[:, None]) for pair, one in zip(before, earlier, strict=True)]
+                return attention(query, *read, (*new, visible))
 
-            return nnx.merge(_graphs(self)[0], block)(x, attend), tuple(written)
+            return nnx.merge(_graphs(self)[0], block)(x, attend), tuple(new)
 
         shell = _shell(self, params)
-        x, memory = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), memory, before))
+        before = [(one.keys, one.values) for one in earlier]
+        x, new = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), before))
+        own = _Kept(
+            *(
+                jax.lax.dynamic_update_slice_in_dim(there, more.astype(there.dtype), used, axis)
+                for there, more, axis in zip(own, (*new, real), (3, 3, 1), strict=True)
+            )
+        )
         ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
-        return shell.logits(x), Cache((memory, ordered, shared), cache.length + real.sum(axis=1, dtype=jnp.int32))
+        memory = _Memory(own, used + tokens.shape[1], ordered, shared)
+        return shell.logits(x), Cache(memory, cache.length + real.sum(axis=1, dtype=jnp.int32))
 
     def branch(self, cache: Cache, samples: int, length: int) -> Cache:
-        (keys, values), ordered, _ = cache.memory
-        room = self._room(len(ordered) * samples, length, keys.dtype)
-        each = (jnp.repeat(one, samples) for one in (ordered, cache.length))
-        return Cache((room, next(each), (keys, values, cache.length)), next(each))
+        own, _, ordered, _ = cache.memory
+        room = self._room(len(ordered) * samples, length, own.keys.dtype)
+        ordered, read = (jnp.repeat(one, samples) for one in (ordered, cache.length))
+        return Cache(_Memory(room, jnp.int32(0), ordered, own), read)
 
     def _passes(self, params: Params) -> Params:
         """The blocks in the order in which the text passes them, leaves (l x loops, ...)."""
@@ -250,12 +260,3 @@ def _graphs(model: Transformer) -> tuple[Any, Any]:
 
 def _shell(model: Transformer, params: Params) -> _Shell:
     return nnx.merge(_graphs(model)[1], {name: value for name, value in params.items() if name != "blocks"})
-
-
-def _write(memory: jax.Array, new: jax.Array, index: jax.Array) -> jax.Array:
-    """`new` (n, t, h, k) written into `memory` (n, m, h, k) at `index` int (n, t); past the end is dropped."""
-    if index.shape[1] == 1:  # one masked pass over a short memory, where a scatter is a loop on CPU
-        here = jnp.arange(memory.shape[1])[None] == index
-        return jnp.where(here[..., None, None], new.astype(memory.dtype), memory)
-    rows = jnp.arange(memory.shape[0])[:, None]
-    return memory.at[rows, index].set(new.astype(memory.dtype), mode="drop")

@@ -11,7 +11,7 @@ from alchemy.answers import Samples
 from alchemy.split import Split
 from alchemy.voting import Vote
 from experiments import durable_advantage, parallel_scaling, self_taught_search, trade_off
-from experiments.bridges import SMOKE, Chains, Setting, any_of, judge, majority_of, share
+from experiments.bridges import SMOKE, STYLES, Chains, Setting, any_of, judge, majority_of, share
 from experiments.sequential_scaling import sup_gap
 from tasks import connectivity_laws as laws
 from tasks.connectivity import Connectivity
@@ -139,15 +139,14 @@ def test_no_advantage_over_oneself():
     assert row["paths"] == 2 and row["pass@k"]["advantage"].high < 0, "two chains for the nodes of one"
 
 
-def test_deeper_models_go_on_from_shallower_ones():
-    asked = []
-
+def test_deeper_models_and_searches_are_trained_for_longer():
     def train(model, task, config, **how):
-        asked.append((task.depth, how["start"], config.steps))
-        return SimpleNamespace(task=task)
+        assert "start" not in how, "models of one depth never saw another"
+        return task.depth, task.trace, config.steps
 
-    setting = Setting(**{**SMOKE, "longer": {"dfs": (2, 3)}})
-    setting.fit(SimpleNamespace(train=train), "dfs", 2)
-    (first, none, short), (second, start, long) = asked
-    assert (first, none, second, start.task.depth, long) == (1, None, 2, 1, 24) and short == 16
+    setting = Setting(**{**SMOKE, "deeper": 1.5, "longer": {"dfs": 2}})
+    lab = SimpleNamespace(train=train)
+    assert setting.fit(lab, "dfs", 1) == (1, "dfs", 16) and setting.fit(lab, "dfs", 2) == (2, "dfs", 24)
+    assert setting.fit(lab, "path", 2) == (2, "path", 12)
+    assert setting.arms(STYLES) == [("DFS", 1), ("DFS", 2), ("DFS-BT", 1), ("path", 1), ("path", 2), ("shortest", 1), ("shortest", 2)]
     assert setting.room(setting.task("dfs-bt", 2)) >= setting.task("dfs-bt", 2).longest_trace + 3

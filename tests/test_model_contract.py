@@ -30,7 +30,7 @@ VARIANTS = {name: small(discover.find("model", name)) for name in discover.entri
 for i, (block, positions) in enumerate(product(BLOCKS, POSITIONS)):  # tied and untied with each of both
     name = f"transformer-{block}-{positions}-{'untied' if i % 2 else 'tied'}"
     VARIANTS[name] = Transformer(**SMALL, block=block, positions=positions, tied=not i % 2)
-VARIANTS["transformer-looped"] = Transformer(**SMALL, block="llama", positions="rotary", loops=2, matching=True)
+VARIANTS["transformer-looped"] = Transformer(**SMALL, block="llama", positions="rotary", loops=2)
 FEW = [
     name
     for name in VARIANTS
@@ -200,12 +200,8 @@ def test_an_unknown_size_is_the_users_error():
         Transformer.sized("gpt-68")
 
 
-def test_keys_that_match_start_as_queries_do():
-    """The score of a symbol with itself is then a square, and every later pass is through the same weights."""
+def test_every_pass_is_through_the_same_weights():
     model = VARIANTS["transformer-looped"]
-    query, key, value = np.split(started(model)["blocks"]["qkv"]["kernel"], 3, axis=-1)
-    np.testing.assert_array_equal(query, key)
-    assert np.abs(query - value).max() > 0.1
     once = replace(model, loops=1)
     assert np.abs(apply(model, started(model), TEXT) - apply(once, started(model), TEXT)).max() > 1e-3
     assert jax.tree.map(np.shape, started(model)) == jax.tree.map(np.shape, started(once))
