@@ -57,7 +57,7 @@ class Setting:
     """At depth 1."""
     deeper: float = 1.7
     """How many times as many steps are taken at each further depth."""
-    longer: Mapping[str, float] = field(default_factory=lambda: {"dfs": 2.0}, hash=False)
+    longer: Mapping[str, float] = field(default_factory=lambda: {"dfs": 2.4}, hash=False)
     """How many times as many are taken for a chain of thought that is slower to learn."""
 
     def arms(self, styles: Iterable[str]) -> list[tuple[str, int]]:
@@ -147,7 +147,7 @@ def majority_of(votes: np.ndarray, size: int) -> np.ndarray:
     return np.stack([majority_at(one, size) for one in votes])
 
 
-RECIPE = TrainConfig(steps=1500, batch=32, optimizer="muon", matrix_rate=0.02, learning_rate=7e-3, chunk=50)
+RECIPE = TrainConfig(steps=1400, batch=32, optimizer="muon", matrix_rate=0.02, learning_rate=7e-3, chunk=50)
 LLAMA: dict[str, Any] = dict(layers=8, block="llama", positions="rotary", tied=False, scale=1.0)
 SMOKE: dict[str, Any] = {
     "seeds": 2,

@@ -43,7 +43,7 @@ CLAIM = Claim(
 class Config(Setting):
     depth: int = 2
     rounds: int = 3
-    graphs: int = 40_000
+    graphs: int = 24_000
     """Training graphs a round, fresh ones each time."""
     few: int = 8
     """Chains of each test graph at temperature 1."""
