@@ -35,6 +35,7 @@ class Curves:
     trained: tuple[float, float] | None = None
     """The part of the dial that training covered, shaded."""
     log_x: bool = False
+    log_y: bool = False
     ticks: Sequence[str] = ()
     """Names for the values of `x`, where it has no scale of its own."""
 
@@ -55,6 +56,8 @@ class Curves:
         if self.ticks or len(x) <= 8:
             axes.set_xticks(x, self.ticks or [f"{value:g}" for value in x])
             axes.minorticks_off()
+        if self.log_y:
+            axes.set_yscale("log")
         axes.set_xlabel(self.x_label)
         axes.legend(frameon=False, fontsize=8)
 

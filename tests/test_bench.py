@@ -1,0 +1,73 @@
+"""The bench measures what it says; how fast it is, no test can know."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from alchemy import bench, cli
+from alchemy.bench import Ceilings, Load, Row
+from tasks.connectivity import Connectivity
+
+LIMITS = Ceilings(1e12, 1e10)
+LOAD = Load(problems=400, lines=40, batch=16, samples=32, seeds=(1,), rows=(4,), matrix=64)
+
+
+def test_ceilings_count_operations_and_bytes_of_all_devices(monkeypatch):
+    monkeypatch.setattr(bench, "seconds", lambda work: work() is None or 0.5)
+    limits = bench.ceilings(64)
+    devices = jax.local_device_count()
+    assert limits == (2 * 64**3 * devices / 0.5, 2 * 4 * 2**26 * devices / 0.5)
+
+
+def test_operations_of_training_are_three_times_those_of_the_forward_pass(task, model):
+    model = replace(model, width=64, layers=3, tied=False)
+    params = model.init(jax.random.key(0))
+    tokens = np.ones((4, 24, 1), np.int32)
+    one = dict(params=jax.tree.map(lambda leaf: leaf[:1], params["blocks"]))["params"]
+    program = jax.jit(replace(model, layers=1).apply).lower({**params, "blocks": one}, tokens).compile()
+    counted = program.cost_analysis()["flops"] / tokens.size
+    mine = bench.training_flops(replace(model, layers=1), {"blocks": one}, 24) / 3
+    assert 0.8 < mine / counted < 1.1, "XLA counts softmax, norms and the masked half, too"
+
+
+def test_every_work_has_a_rate(task, model):
+    bridge = Connectivity(depth=1)
+    rows = list(bench._generation(task, bridge, LOAD))
+    rows += list(bench._training("tiny", model, task, 1, LOAD, LIMITS, lambda _: None))
+    rows.append(bench._decoding("tiny", model, task, 4, LIMITS, lambda _: None))
+    assert all(row.rate > 0 for row in rows) and bench._scoring(task, 40) > 0
+    samples, tokens = rows[-3:-1]
+    assert tokens.rate == pytest.approx(samples.rate * task.max_len)
+    assert samples.share == tokens.share > 0 and rows[-1].ceiling == "bytes"
+
+
+def test_the_median_leaves_the_first_run_out(monkeypatch):
+    clock = iter([0.0, 1.0, 10.0, 15.0, 20.0, 22.0])
+    runs = []
+    monkeypatch.setattr(bench, "perf_counter", lambda: next(clock))
+    assert bench.seconds(lambda: runs.append(1)) == 2.0 and len(runs) == 4
+
+
+def test_the_table_is_short():
+    rows = [Row("work", 1234567.0, "samples/s", 0.1234, "flops"), Row("other", 0.5, "s")]
+    assert bench.table(rows) == [("work", "1.23 M samples/s", "12.3% of flops"), ("other", "0.5 s", "")]
+
+
+def test_the_command_prints_and_writes(monkeypatch, capsys, tmp_path):
+    rows = [Row("work", 10.0, "samples/s", 0.5, "flops")]
+    monkeypatch.setattr("alchemy.commands.bench.measure", lambda load, say: say("work") or rows)
+    assert cli.main(["bench", "--out", str(tmp_path / "bench.json"), "--json"]) == 0
+    out, err = capsys.readouterr()
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert json.loads(out) == written and written["rows"] == [rows[0]._asdict()] and err == ""
+    assert written["device"] and written["versions"]["jax"] == jax.__version__
+    assert cli.main(["bench"]) == 0
+    out, err = capsys.readouterr()
+    assert "10 samples/s" in out and "50.0% of flops" in out and "work" in err
+    assert cli.main(["bench", "--out", str(tmp_path / "bench.json" / "no")]) == 2
+    assert "cannot write" in capsys.readouterr().err
