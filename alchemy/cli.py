@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from alchemy import flags
-from alchemy.commands import bench, catalogue, check, generate, reproduce, score, show
+from alchemy.commands import bench, catalogue, check, generate, report, reproduce, score, show
 from alchemy.errors import UserError, nearest
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
@@ -31,6 +31,7 @@ COMMANDS = {
     "verify": Command(check.Verify, check.run),
     "score": Command(score.Score, score.run, score.configs),
     "reproduce": Command(reproduce.Reproduce, reproduce.run, reproduce.configs),
+    "report": Command(report.Report, report.run),
     "bench": Command(bench.Bench, bench.run),
 }
 

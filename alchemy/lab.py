@@ -18,6 +18,7 @@ from alchemy.answers import Answers, Samples
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
 from alchemy.decode import generate_many
 from alchemy.errors import UserError
+from alchemy.journal import Journal, described
 from alchemy.model import Model, Params
 from alchemy.progress import Progress, Stage
 from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
@@ -53,6 +54,8 @@ class Lab:
     """Device and host time the results cost when they were made; each result counts once."""
     known: set[Path] = field(default_factory=set, repr=False)
     """Where the results asked for so far are kept."""
+    journal: Journal = field(default_factory=Journal)
+    """What a reader may want to look into."""
 
     def train(
         self,
@@ -89,6 +92,7 @@ class Lab:
         with self.progress.stage(name, config.steps) as stage:
             trained, seconds = self._stored(home, model, data, config, seeds, start, stage, key)
         self.seconds += seconds * fresh
+        self.journal.trained(f"{name}: {described(task)}", trained.losses)
         return Runs(model, task, key, trained)
 
     def _stored(self, home: Path, model: Model, data: Data, config: TrainConfig, seeds: Sequence[int],
@@ -150,6 +154,7 @@ class Lab:
         with self.progress.stage(label or "sample", 1) as stage:
             key = {"task": plain(task), "n": n, "max_new": max_new}
             drawn = self._write(runs, runs.trained.params, key, batch.prompts(), samples, temperature, room, stage)
+        self.journal.told(runs.task, task, batch, drawn[:, :, 0], temperature)
         return Samples(task, batch, drawn)
 
     def practise(

@@ -85,6 +85,7 @@ def run_one(
         "versions": device.versions(),
         "commit": tree,
     }
+    write_json(home / "journal.json", lab.journal.plain())
     write_json(home / "record.json", record)
     record = read_json(home / "record.json")
     progress.say(f"{record['verdict']} after {record['seconds_now']} s; {report.effect(report.decisive(record))}")
@@ -109,8 +110,10 @@ def _publish(name: str, preset: str, record: Mapping[str, Any], out: Path) -> No
     order = {"small": 0, "full": 1}
     presets[preset] = {key: value for key, value in record.items() if key != "seconds_now"}
     write_json(path, dict(sorted(presets.items(), key=lambda item: order.get(item[0], 2))))
+    home = out / "claims" / name / preset
+    write_json(VERDICTS / "journals" / f"{preset}-{name}.json", read_json(home / "journal.json"))
     for figure in record["figures"]:
-        text = (out / "claims" / name / preset / figure).read_bytes()
+        text = (home / figure).read_bytes()
         write_whole(VERDICTS / "figures" / f"{preset}-{figure}", lambda scratch, text=text: scratch.write_bytes(text))
     readme = report.update_readme(ROOT / "README.md", report.verdicts(VERDICTS))
     write_whole(ROOT / "README.md", lambda scratch: scratch.write_text(readme))

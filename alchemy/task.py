@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from alchemy.errors import UserError, nearest
+from alchemy.steps import Step
 
 PAD, EOS, NOISE = 0, 1, 2
 """Ids every vocabulary shares: padding, end of sequence, and the symbol that format noise writes."""
@@ -138,6 +139,9 @@ class Task(Protocol):
 
     def verify(self, batch: Batch, completion: np.ndarray) -> Judgement:
         """Judge completions int32 (n, m), each ended by EOS; any valid solution counts."""
+
+    def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
+        """A completion int32 (1, m) of one problem (n = 1), step by step, each with its mark."""
 
     def show(self, tokens: np.ndarray) -> str:
         """One rendered line; tokens int32 (t,) or (t, c)."""

@@ -125,7 +125,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
         ),
         Bars(
             name="depth_law_excess",
-            title="What is above the law: look-ahead within the longest trained chain, recovery beyond",
+            title="Above the law: look-ahead within the longest trained chain, recovery beyond",
             y_label="evidence above the law",
             groups=[*groups, "shortest, 1, 22 names"],
             measured={

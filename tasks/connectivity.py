@@ -17,8 +17,9 @@ import numpy as np
 
 from alchemy.noise import growth, perturb
 from alchemy.shift import Noise, Shift
+from alchemy.steps import Step
 from alchemy.task import Batch, Judgement, Problem, Vocabulary
-from tasks import connectivity_draw, connectivity_shift, connectivity_text, connectivity_write
+from tasks import connectivity_draw, connectivity_shift, connectivity_steps, connectivity_text, connectivity_write
 from tasks.connectivity_check import check
 from tasks.connectivity_hash import fingerprint, read
 from tasks.connectivity_json import jsonl
@@ -161,8 +162,16 @@ class Connectivity:
     def verify(self, batch: Batch, completion: np.ndarray) -> Judgement:
         """Judge completions int32 (n, m): any evidence counts that leads to the target, and without a chain of thought
         none is asked for."""
+        return self.judge(batch.problem, self._listed(completion))
+
+    def _listed(self, completion: np.ndarray) -> connectivity_text.Listed:
         reader = connectivity_text.read_edges if self.encoding == "edges" else connectivity_text.read_flat
-        return self.judge(batch.problem, reader(completion, self.vocabulary))
+        return reader(completion, self.vocabulary)
+
+    def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
+        """The nodes listed, and the decision."""
+        text = self.vocabulary.decode(completion[0])
+        return connectivity_steps.steps(one.problem, self._listed(completion), text)
 
     def judge(self, problem: Problem, listed: connectivity_text.Listed) -> Judgement:
         """Verdicts on what completions list."""

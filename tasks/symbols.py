@@ -20,8 +20,9 @@ from alchemy.jsonl import jsonl
 from alchemy.noise import growth, perturb
 from alchemy.shift import Noise, Shift
 from alchemy.split import hash_rows
+from alchemy.steps import Step
 from alchemy.task import NOISE, PAD, Batch, Field, Judgement, Problem, Vocabulary
-from tasks import symbols_shift
+from tasks import symbols_shift, symbols_steps
 from tasks.layout import Dialect, Gold, groups, judge, layout
 from tasks.primitives import Primitives
 from tasks.symbols_check import check
@@ -88,7 +89,8 @@ class Symbols:
         return layout(max(self.length), self._composition_ops.shape[1], self.cot, self.dialect).cells.size
 
     @cached_property
-    def _machine(self) -> Primitives:
+    def machine(self) -> Primitives:
+        """The transformations, as they are here."""
         return Primitives(self.primitives, len(self.alphabet), self.rotate, self.shift_by)
 
     @cached_property
@@ -196,7 +198,7 @@ class Symbols:
         marks = np.array([first - 2, first - 1, 1])  # <think>, <answer>, EOS
         for (rows, length, steps), one, start, size in zip(parts, layouts, starts, sizes, strict=True):
             element, ops = problem["element"][rows, :length].astype(np.uint8), problem["ops"][rows, :steps]
-            states = self._machine.intermediates(ops, element) if apply else np.repeat(element[:, None], steps + 1, 1)
+            states = self.machine.intermediates(ops, element) if apply else np.repeat(element[:, None], steps + 1, 1)
             small = np.min_scalar_type(len(self.vocabulary))
             cells = np.concatenate([
                 states.reshape(len(element), -1).astype(small) + small.type(first),
@@ -226,6 +228,10 @@ class Symbols:
         kinds = np.arange(len(self.vocabulary))
         kinds[3 : self.letters[0] - 2], kinds[self.letters] = 3, self.letters[0]
         return judge(Gold(tokens, field, steps, direct), completion, kinds, int(self.letters[0]) - 1)
+
+    def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
+        """Elements with what remains to be done, and the answer."""
+        return symbols_steps.steps(self, one, completion)
 
     def show(self, tokens: np.ndarray) -> str:
         return self.vocabulary.decode(tokens if tokens.ndim == 1 else tokens[:, 0])

@@ -118,6 +118,30 @@ def test_show_and_jsonl_say_the_same(task):
 
 
 @every_task
+def test_steps_agree_with_the_oracle(task):
+    """Every step of a gold line is right; of corrupted ones the first wrong step is marked once, where the oracle has it."""
+    batch = sample(task, 24)
+    gold = batch.completions()
+    rng = np.random.default_rng(0)
+    written = gold.copy()
+    length = (gold != PAD).sum(axis=1)
+    place = (rng.random(len(gold)) * (length - 1)).astype(int)
+    written[np.arange(len(gold)), place] = rng.integers(3, len(task.vocabulary), len(gold))
+    judged = task.verify(batch, written)
+    for row in range(len(gold)):
+        one = batch.rows(slice(row, row + 1))
+        right = task.steps(one, gold[row : row + 1])
+        assert len(right) > 1 and {step.mark for step in right} == {"ok"}
+        marks = [step.mark for step in task.steps(one, written[row : row + 1])]
+        wrong = [at for at, mark in enumerate(marks) if mark == "wrong"]
+        assert len(wrong) <= 1 and set(marks[: wrong[0] if wrong else None]) <= {"ok"}
+        assert not set(marks[wrong[0] + 1 if wrong else len(marks) :]) & {"ok", "wrong"}
+        assert bool(wrong) or (judged.answer[row] and judged.trace[row]) or not judged.well_formed[row]
+        if judged.well_formed[row] and not judged.trace[row] and wrong:
+            assert wrong[0] == min(judged.first_wrong_step[row], len(marks) - 1)
+
+
+@every_task
 def test_an_unknown_shift_is_the_users_error(task):
     with pytest.raises(UserError, match="sideways"):
         task.shift("sideways=2")

@@ -1,0 +1,63 @@
+"use strict";
+// Trace explorers: a test, an outcome, one answer at a time, by click or by key.
+const GLYPHS = { ok: "✓", wrong: "✗", follows: "↳", "wrong after": "·" };
+
+function explorer(box) {
+  const tests = JSON.parse(document.getElementById(box.dataset.journal).textContent).tests;
+  const [test, outcome] = box.querySelectorAll("select");
+  const [before, after] = box.querySelectorAll("button");
+  let at = 0;
+
+  function fill(select, names) {
+    select.replaceChildren(...names.map((name) => new Option(name, name)));
+  }
+  function rows() {
+    return tests[test.selectedIndex].outcomes[outcome.value];
+  }
+  function list(name, steps) {
+    const found = box.querySelector(name);
+    found.replaceChildren(...steps.map(([text, mark]) => {
+      const item = document.createElement("li");
+      item.className = "step " + (mark === "wrong after" ? "after" : mark);
+      item.dataset.glyph = GLYPHS[mark] || "";
+      item.textContent = text;
+      return item;
+    }));
+  }
+  function draw() {
+    const all = rows(), one = all[at];
+    box.querySelector(".prompt").textContent = one.prompt;
+    box.querySelector(".count").textContent = `${at + 1} of ${all.length}, seed ${one.seed}`;
+    list(".gold", one.gold.map((text) => [text, ""]));
+    list(".written", one.steps);
+  }
+  function move(by) {
+    at = (at + by + rows().length) % rows().length;
+    draw();
+  }
+  function chosen() {
+    const kept = outcome.value, names = Object.keys(tests[test.selectedIndex].outcomes);
+    fill(outcome, names);
+    if (names.includes(kept)) outcome.value = kept;
+    at = 0;
+    draw();
+  }
+  function turn(select) {
+    select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
+    select.dispatchEvent(new Event("change"));
+  }
+  fill(test, tests.map((one) => one.label));
+  test.addEventListener("change", chosen);
+  outcome.addEventListener("change", () => { at = 0; draw(); });
+  before.addEventListener("click", () => move(-1));
+  after.addEventListener("click", () => move(1));
+  box.addEventListener("keydown", (event) => {
+    if (event.target.tagName === "SELECT" || event.ctrlKey || event.metaKey || event.altKey) return;
+    const keys = { ArrowLeft: () => move(-1), ArrowRight: () => move(1), t: () => turn(test), o: () => turn(outcome) };
+    if (!(event.key in keys)) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+  chosen();
+}
+document.querySelectorAll(".explorer").forEach(explorer);

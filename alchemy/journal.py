@@ -1,0 +1,88 @@
+"""What a reader may want to look into after a run: how the loss fell, and what the models wrote, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from alchemy.task import Batch, Task
+
+POINTS = 60
+"""Of a learning curve."""
+LOOKED_AT, KEPT, ASKED = 200, 2, 12
+"""Answers of a test that are looked through, kept of each outcome, and tests that are kept at most."""
+OUTCOMES = ("right answer, valid chain", "right answer, broken chain", "wrong answer")
+
+
+@dataclass
+class Journal:
+    """Filled while an experiment runs; `plain` is what the page shows."""
+
+    curves: list[dict[str, Any]] = field(default_factory=list)
+    tests: list[dict[str, Any]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def trained(self, label: str, losses: np.ndarray) -> None:
+        """losses float (s, steps), thinned to means of equal stretches."""
+        if label in self.seen:
+            return
+        self.seen.add(label)
+        edges = np.unique(np.linspace(0, losses.shape[1], min(POINTS, losses.shape[1]) + 1).astype(int))
+        means = np.stack([losses[:, low:high].mean(axis=1) for low, high in pairwise(edges)], axis=1)
+        self.curves.append({"label": label, "steps": edges[1:].tolist(), "losses": np.round(means, 4).tolist()})
+
+    def told(self, trained: Task, asked: Task, batch: Batch, completions: np.ndarray, temperature: float) -> None:
+        """Some answers int32 (s, n, m) of each outcome, the first seeds and problems first."""
+        label = f"{described(trained)} > {difference(asked, trained)}, T = {temperature:g}"
+        if label in self.seen or len(self.tests) >= ASKED:
+            return
+        self.seen.add(label)
+        found: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
+        shown = batch.rows(slice(0, LOOKED_AT))
+        for seed, written in enumerate(completions[:, :LOOKED_AT]):
+            judged = asked.verify(shown, written)
+            for row, outcome in enumerate(np.where(judged.answer, ~judged.trace, 2)):
+                kept = found[OUTCOMES[outcome]]
+                if len([one for one in kept if one["seed"] == seed]) * len(completions) < KEPT and len(kept) < KEPT:
+                    kept.append(
+                        {"seed": seed, **example(asked, shown.rows(slice(row, row + 1)), written[row : row + 1])}
+                    )
+        self.tests.append({"label": label, "outcomes": {name: rows for name, rows in found.items() if rows}})
+
+    def plain(self) -> dict[str, Any]:
+        return {"curves": self.curves, "tests": self.tests}
+
+
+def example(task: Task, one: Batch, written: np.ndarray) -> dict[str, Any]:
+    """One problem and one answer to it, step by step beside the gold one; one of n = 1, written int32 (1, m)."""
+    return {
+        "prompt": task.show(one.tokens[0, : int(one.prompt_len[0])]),
+        "gold": [step.text for step in task.steps(one, one.completions())],
+        "steps": [[step.text, step.mark] for step in task.steps(one, written)],
+    }
+
+
+def described(task: Task) -> str:
+    """The fields of a task that differ from its defaults."""
+    return _fields(task, type(task)()) or "the task by default"
+
+
+def difference(asked: Task, trained: Task) -> str:
+    """The fields of `asked` that differ from those of `trained`."""
+    return _fields(asked, trained) or "the same"
+
+
+def _fields(task: Any, base: Any) -> str:
+    if not is_dataclass(task):
+        return ""
+    changed = [one.name for one in fields(task) if getattr(task, one.name) != getattr(base, one.name)]
+    return ", ".join(f"{name} {_value(getattr(task, name))}" for name in changed)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value[:3])) + (", ..." if len(value) > 3 else "")
+    return str(value)

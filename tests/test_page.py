@@ -1,0 +1,153 @@
+"""The page: it holds what it shows, asks nobody for anything, and its explorers work by key and by click."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from alchemy import cli
+from alchemy.journal import KEPT, OUTCOMES, POINTS, Journal
+from alchemy.page import Judged, page
+from alchemy.steps import marked
+from tasks.symbols import Symbols
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+TASK = Symbols(compositions=("F1 F2 F3",))
+SVG = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><!-- note --><path d="M 1.23456 2"/></svg>'
+
+
+def interval(mean, low, high):
+    return {"mean": mean, "low": low, "high": high, "n": 10, "seeds": 2}
+
+
+def record(name="law <b>", verdict="FAILS"):
+    check = {"name": "a & b", "measured": interval(0.2, 0.1, 0.3), "low": 0.5, "high": None, "reason": "<i>",
+             "precondition": False, "verdict": verdict}  # fmt: skip
+    open_end = {**check, "measured": interval(None, 1.0, None), "low": None, "high": 2.0, "verdict": "UNDECIDED"}
+    return {
+        "name": name, "preset": "small", "verdict": verdict, "checks": [check, open_end], "figures": ["one.svg"],
+        "claim": {"sentence": "x < y", "source": "nobody", "prediction": "p", "refuted_if": "r", "headline": False},
+        "measured": {"test": {"floors": {"copy": {"exact full": 0.0, "distance full": 0.5}}}}, "config": {"seeds": 2},
+        "seeds": 2, "seconds": 60.0, "tokens": 1000, "flops": 1e9, "device": "none", "versions": {"jax": "1"}, "commit": "abc",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def journal():
+    """Right, broken and wrong answers under two tests, one with text that would end a script."""
+    kept, batch = Journal(), TASK.sample(np.random.default_rng(0), 30)
+    gold = batch.completions()
+    broken, wrong = gold.copy(), gold.copy()
+    broken[:, 0] = np.where(gold[:, 0] == 10, 11, 10)
+    last = (gold > 1).sum(axis=1) - 1
+    wrong[np.arange(30), last] = np.where(gold[np.arange(30), last] == 10, 11, 10)
+    mixed = np.stack([np.concatenate([gold[:10], broken[10:20], wrong[20:]])] * 2)
+    kept.told(TASK, TASK, batch, mixed, 0.0)
+    longer = TASK.shift("length=6")(TASK)
+    kept.told(TASK, longer, longer.sample(np.random.default_rng(0), 5), mixed[:, :5], 1.0)
+    kept.told(TASK, TASK, batch, mixed, 0.0)
+    kept.trained("one", np.linspace(4, 1, 500, dtype=np.float32)[None].repeat(2, 0))
+    return kept.plain()
+
+
+def test_a_journal_is_small_and_has_each_outcome(journal):
+    first, second = journal["tests"]
+    assert set(first["outcomes"]) == set(OUTCOMES) and "length 6, T = 1" in second["label"]
+    assert all(len(rows) == KEPT for rows in first["outcomes"].values())
+    assert {one["seed"] for one in first["outcomes"]["wrong answer"]} == {0, 1}
+    steps = first["outcomes"]["right answer, broken chain"][0]["steps"]
+    assert steps[0][1] == "wrong" and steps[1][1] == "wrong after" and steps[-1][0].startswith("<answer>")
+    [curve] = journal["curves"]
+    assert len(curve["steps"]) == POINTS == len(curve["losses"][1]) and curve["steps"][-1] == 500
+
+
+def test_marks():
+    steps = [("a", True, True), ("b", False, False), ("c", True, True), ("d", True, False)]
+    assert [step.mark for step in marked(steps)] == ["ok", "wrong", "follows", "wrong after"]
+
+
+@pytest.fixture(scope="module")
+def text(journal):
+    odd = {
+        "tests": [{"label": "</script>", "outcomes": journal["tests"][0]["outcomes"]}, *journal["tests"]],
+        "curves": journal["curves"],
+    }
+    return page([Judged("law", record(), {"one.svg": SVG}, odd), Judged("bare", record("bare", "HOLDS"), {}, None)])
+
+
+def test_the_page_is_whole_and_asks_for_nothing(text):
+    stack = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            if tag not in ("meta", "link", "br", "img", "path", "circle", "rect", "polyline"):
+                stack.append(tag)
+            for name, value in attrs:
+                assert name not in ("src", "href") or value.startswith(("data:", "#")), (name, value)
+
+        def handle_endtag(self, tag):
+            if tag not in ("path", "circle", "rect", "polyline"):
+                assert stack.pop() == tag
+
+    Reader().feed(text)
+    assert not stack and "a &amp; b" in text and "x &lt; y" in text and "<i>" not in text
+    assert "1.23 2" in text and "1.23456" not in text, "outlines are shortened"
+    assert text.count("default-src 'none'") == 1 and '</script>"' not in text
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+def test_in_a_browser(text, tmp_path):
+    """No error and no refused request; keys and clicks move through the answers."""
+    probe = """
+    <script>
+    const box = document.querySelector(".explorer"), said = [];
+    const look = () => said.push([box.querySelector(".count").textContent, box.querySelectorAll("select")[1].value,
+      box.querySelectorAll("select")[0].value, box.querySelector(".written .wrong")?.textContent || ""]);
+    const press = (key) => { box.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })); look(); };
+    box.focus(); look(); press("ArrowRight"); press("ArrowRight"); press("o"); press("t");
+    box.querySelectorAll("button")[0].click(); look();
+    document.title = JSON.stringify({ said, faults: window.faults, focused: document.activeElement === box });
+    </script>"""
+    listen = """<script>window.faults = [];
+    addEventListener("error", (event) => faults.push(event.message));
+    addEventListener("securitypolicyviolation", (event) => faults.push(event.blockedURI));</script>"""
+    file = tmp_path / "page.html"
+    file.write_text(text.replace("<body>", "<body>" + listen).replace("</body>", probe + "</body>"), "utf-8")
+    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+             "--disable-component-update", "--no-first-run", f"--user-data-dir={tmp_path}/profile", "--dump-dom")  # fmt: skip
+    done = subprocess.run([CHROMIUM, *flags, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    found = json.loads(re.search("<title>(.*?)</title>", done.stdout)[1].replace("&lt;", "<").replace("&gt;", ">"))
+    assert found["faults"] == [] and found["focused"]
+    counts, outcomes, tests, wrong = zip(*found["said"], strict=True)
+    assert counts[:3] == ("1 of 2, seed 0", "2 of 2, seed 1", "1 of 2, seed 0")
+    assert outcomes[2:4] == OUTCOMES[:2] and wrong[0] == "" and wrong[3]
+    assert tests[3] == "</script>" != tests[4] and counts[5].startswith("2 of 2")
+
+
+def test_the_command(tmp_path, capsys):
+    home = tmp_path / "runs" / "claims" / "law" / "small"
+    home.mkdir(parents=True)
+    (home / "record.json").write_text(json.dumps(record("law")))
+    (home / "one.svg").write_text(SVG)
+    out = tmp_path / "page.html"
+    assert cli.main(["report", str(tmp_path / "runs"), "--out", str(out)]) == 0
+    assert "1 claims" in capsys.readouterr().out and out.read_text().startswith("<!doctype html>")
+    (home / "one.svg").unlink()
+    assert cli.main(["report", str(tmp_path / "runs"), "--out", str(out)]) == 2
+    assert "one.svg" in capsys.readouterr().err
+    assert cli.main(["report", str(tmp_path / "nothing")]) == 2
+    assert "holds no claims" in capsys.readouterr().err
+
+
+def test_the_committed_verdicts_fit_on_a_small_page(tmp_path, capsys):
+    out = tmp_path / "page.html"
+    assert cli.main(["report", "--out", str(out)]) == 0
+    assert out.stat().st_size < 3e6
