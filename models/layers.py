@@ -7,10 +7,10 @@ Dimension letters: `n` sequences, `g` of which something is read, `t` tokens, `m
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 Attend = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
@@ -27,7 +27,7 @@ def attention(query: jax.Array, *parts: Part) -> jax.Array:
     """Scaled dot-product attention of query (n, t, h, k) over all that its row finds in any of the parts."""
     scores = jnp.concatenate([_scores(query, key, visible) for key, _, visible in parts], axis=-1)
     weights = jax.nn.softmax(scores, axis=-1).astype(query.dtype)
-    ends = np.cumsum([key.shape[2] for key, _, _ in parts])[:-1].tolist()
+    ends = list(accumulate(key.shape[2] for key, _, _ in parts))[:-1]
     shares = jnp.split(weights, ends, axis=-1)
     return sum(_read(share, value) for share, (_, value, _) in zip(shares, parts, strict=True))
 

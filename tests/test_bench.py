@@ -60,7 +60,7 @@ def test_the_table_is_short():
 
 def test_the_command_prints_and_writes(monkeypatch, capsys, tmp_path):
     rows = [Row("work", 10.0, "samples/s", 0.5, "flops")]
-    monkeypatch.setattr("alchemy.commands.bench.measure", lambda load, say: say("work") or rows)
+    monkeypatch.setattr("alchemy.bench.measure", lambda load, say: say("work") or rows)
     assert cli.main(["bench", "--out", str(tmp_path / "bench.json"), "--json"]) == 0
     out, err = capsys.readouterr()
     written = json.loads((tmp_path / "bench.json").read_text())

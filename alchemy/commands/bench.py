@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
-from alchemy import device, growth
-from alchemy.bench import Load, Row, measure, table
-from alchemy.figures import save
 from alchemy.flags import Switch
 from alchemy.progress import Progress
 from alchemy.record import commit, write_json
+
+if TYPE_CHECKING:
+    from alchemy.bench import Row
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,26 @@ class Bench:
     """Print one JSON object."""
 
 
-QUICK = Load(problems=512, lines=64, batch=16, samples=32, seeds=(1, 2), rows=(1, 8), matrix=256, larger=False)
+QUICK = dict(problems=512, lines=64, batch=16, samples=32, seeds=(1, 2), rows=(1, 8), matrix=256, larger=False)
 
 
 def run(options: Bench) -> int:
     """Measure, print, and write if asked."""
+    from alchemy import device, growth
+    from alchemy.bench import Load, measure, table
+    from alchemy.figures import save
+
     device.prepare()
     progress = Progress(options.quiet or options.json)
-    rows = list(_measured(options, lambda what: progress.say(f"{what} ...")))
-    record = _record(rows, options.quick)
+
+    def say(what: str) -> None:
+        progress.say(f"{what} ...")
+
+    if options.growth:
+        rows = list(growth.measure(say, *([growth.TIMES[:2], 1] if options.quick else [])))
+    else:
+        rows = list(measure(Load(**QUICK) if options.quick else Load(), say))
+    record = {"device": device.describe(), "versions": device.versions(), **_record(rows, options.quick)}
     if options.out:
         write_json(options.out, record)
         if options.growth:
@@ -65,16 +76,8 @@ def run(options: Bench) -> int:
     return 0
 
 
-def _measured(options: Bench, say: Callable[[str], None]) -> Iterator[Row]:
-    if options.growth:
-        return growth.measure(say, *([growth.TIMES[:2], 1] if options.quick else []))
-    return measure(QUICK if options.quick else Load(), say)
-
-
-def _record(rows: list[Row], quick: bool) -> dict[str, Any]:
+def _record(rows: Sequence[Row], quick: bool) -> dict[str, Any]:
     return {
-        "device": device.describe(),
-        "versions": device.versions(),
         "commit": commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
