@@ -27,7 +27,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "list": Command(catalogue.List, catalogue.run),
     "show": Command(show.Show, show.run, show.configs),
-    "generate": Command(generate.Generate, generate.run, show.configs),
+    "generate": Command(generate.Generate, generate.run, show.named),
     "verify": Command(check.Verify, check.run),
     "score": Command(score.Score, score.run, score.configs),
     "reproduce": Command(reproduce.Reproduce, reproduce.run, reproduce.configs),

@@ -102,11 +102,11 @@ def test_errors_are_condensed_whatever_the_terminal(encoding):
 
 def test_overview(alchemy):
     code, out, _ = alchemy("--help")
-    assert code == 0 and all(name in out for name in ("list", "show", "generate", "verify", "score", "reproduce"))
+    assert code == 0 and all(name in out for name in ("list", "show", "generate", "verify", "score", "reproduce", "report", "bench"))
     assert alchemy()[0] == 2
 
 
-@pytest.mark.parametrize("command", ["list", "show", "generate", "verify", "score"])
+@pytest.mark.parametrize("command", ["list", "show", "generate", "verify", "score", "report", "bench"])
 def test_help_has_an_example(alchemy, command):
     code, out, _ = alchemy(command, "--help")
     assert code == 0 and f"Example: alchemy {command}" in out
@@ -190,7 +190,8 @@ def test_verify_says_what_differs(alchemy, data):
     [
         ("lst", "command 'lst' is unknown; did you mean 'list'?"),
         ("show symbls", "task 'symbls' is unknown; did you mean 'symbols'?"),
-        ("show", "alchemy show needs TASK"),
+        ("show", "name a task, one of connectivity, symbols"),
+        ("show symbols --all", "task 'symbols' and --all: expected one of them"),
         ("show symbols --lenght 3", "unknown option '--lenght'; did you mean '--length'?"),
         (
             "show symbols --length x",
@@ -329,3 +330,8 @@ def test_reproduce_help_shows_the_presets_defaults(alchemy, claims):
 def test_reproduce_refuses(fails, claims, args, says):
     assert says in fails("reproduce", *args.split())
     assert claims == []
+
+
+def test_the_gallery_is_what_the_command_prints(alchemy):
+    code, out, _ = alchemy("show", "--all")
+    assert code == 0 and out == (ROOT / "tasks" / "GALLERY.md").read_text("utf-8"), "alchemy show --all > tasks/GALLERY.md"

@@ -24,9 +24,11 @@ class Show:
     """Problems of a task as text: prompt, every step, answer; and the shifts it knows.
 
     Example: alchemy show symbols -n 1 --shift length=6 --compositions "F1 F2" "F2 F1"
+
+    Example: alchemy show --all > GALLERY.md
     """
 
-    task: Positional[Annotated[str, arg(metavar="TASK")]]
+    task: Positional[Annotated[str, arg(metavar="TASK")]] = ""
     """A task that `alchemy list` names."""
     n: Annotated[int, arg(aliases=["-n"])] = 3
     """Problems to show."""
@@ -34,6 +36,8 @@ class Show:
     """Show the task under this shift."""
     seed: int = 0
     """Another seed shows other problems."""
+    all: Switch = False
+    """Instead, one problem of every task and of every shift of it, as Markdown."""
     rate: Switch = False
     """Measure how many problems are made a second."""
     json: Switch = False
@@ -41,16 +45,30 @@ class Show:
 
 
 def configs(options: Any, positional: Sequence[str]) -> dict[str, Any]:
+    """The task that is named, or all of them."""
+    if options and options.all:
+        if options.task:
+            raise UserError(f"task {options.task!r} and --all: expected one of them")
+        return {name: find("task", name)() for name in entries("task")}
+    return named(options, positional)
+
+
+def named(options: Any, positional: Sequence[str]) -> dict[str, Any]:
     """The task that is named first, as it is by default; without a name the first there is, for its help."""
-    name = options.task if options else next(iter([*positional, *entries("task")]))
+    name = (options and options.task) or next(iter([*positional, *entries("task")]))
     return {name: find("task", name)()}
 
 
 def run(options: Show, configs: dict[str, Any]) -> int:
     """Print problems, and what may be asked for next."""
-    [(name, base)] = configs.items()
     if options.n < 1 or options.seed < 0:
         raise UserError(f"n {options.n} and seed {options.seed}: expected at least 1 and at least 0")
+    if options.all:
+        print("\n".join(line for name, task in configs.items() for line in _gallery(name, task, options.seed)))
+        return 0
+    if not options.task:
+        raise UserError(f"name a task, one of {', '.join(entries('task'))}, or ask for --all")
+    [(name, base)] = configs.items()
     task = base.shift(options.shift)(base) if options.shift else base
     batch = task.sample(np.random.default_rng(options.seed), options.n)
     problems = [dict(_fields(task, batch, row)) for row in range(options.n)]
@@ -67,6 +85,16 @@ def run(options: Show, configs: dict[str, Any]) -> int:
     for what, value in rate.items():
         print(f"{what.replace('_', ' ')}: {value:,.0f}")
     return 0
+
+
+def _gallery(name: str, task: Any, seed: int) -> Iterator[str]:
+    """A problem of a task as it is, then one of each of its standard shifts."""
+    yield f"# {name}\n\n{entries('task')[name].sentence}\n"
+    for shift in ("", *task.shifts):
+        shifted = task.shift(shift)(task) if shift else task
+        batch = shifted.sample(np.random.default_rng(seed), 1)
+        fields = "\n".join(f"  {field:<16} {text}" for field, text in _fields(shifted, batch, 0))
+        yield f"## {name}, {shift or 'as trained'}\n\n```\n{shifted.show(batch.tokens[0])}\n{fields}\n```\n"
 
 
 def _fields(task: Any, batch: Batch, row: int) -> Iterator[tuple[str, str]]:
