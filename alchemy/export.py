@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from alchemy.card import CARD, card
 from alchemy.errors import UserError
 from alchemy.manifest import MANIFEST, Recipe, Writable, dumps, lines, read
 from alchemy.split import Split
@@ -52,6 +53,7 @@ def generate(
             manifest["files"][name] = recipe.entry(file, batch, trained, sha256)
         text = dumps(manifest)
         (place / MANIFEST).write_text(text, "utf-8")
+        (place / CARD).write_text(card(json.loads(text)), "utf-8")
     return json.loads(text)
 
 
@@ -163,7 +165,7 @@ def _occupied(path: Path, force: bool) -> bool:
         return False
     if not force:
         raise UserError(f"{path} is not empty; --force replaces splits that generate wrote")
-    foreign = [name for name in present if name not in (MANIFEST, *read(path)["files"])]
+    foreign = [name for name in present if name not in (MANIFEST, CARD, *read(path)["files"])]
     if foreign:
         raise UserError(f"{path} holds {foreign[0]!r}, which generate did not write; not replaced")
     return True

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from alchemy.card import CARD, card
 from alchemy.errors import UserError
 from alchemy.manifest import GENERATOR_VERSION, MANIFEST, File, Recipe, dumps, lines, read, recipe
 from alchemy.task import Batch
@@ -34,14 +35,17 @@ def verify(directory: Path, progress: Callable[[str], None] = lambda name: None)
     present = set(_listed(directory))
     wanted = {MANIFEST, *made.files}
     found = [f"{name}: missing" for name in sorted(wanted - present)]
-    found += [f"{name}: not in the manifest" for name in sorted(present - wanted)]
+    found += [f"{name}: not in the manifest" for name in sorted(present - wanted - {CARD})]
     if manifest.get("generator_version") != GENERATOR_VERSION:
         found.append(f"manifest: written by generator {manifest.get('generator_version')}, this is {GENERATOR_VERSION}")
     contents = {name: _read_file(directory, made.files[name]) for name in made.files if name in present}
     for name, content in contents.items():
         found += _on_disk(manifest, name, made.files[name].count, content)
     found += _shared_prompts(contents)
-    return found + _regenerated(made, manifest, directory, present, progress)
+    found += _regenerated(made, manifest, directory, present, progress)
+    if CARD in present and not found and (directory / CARD).read_text("utf-8") != card(manifest):
+        found.append(f"{CARD}: is not the card of this manifest")
+    return found
 
 
 class Content(NamedTuple):

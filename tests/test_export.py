@@ -45,7 +45,7 @@ def test_what_is_written(original):
     files = ["train.jsonl", "test.jsonl", "test-task=F2-F2-F1-F1.jsonl", "test-length=5.jsonl"]
     files += ["test-noise=delete-0.2.jsonl", "test-noise=hybrid-0.3-element+length=6.jsonl"]
     assert list(content["files"]) == files
-    assert sorted(os.listdir(original)) == sorted([*files, "manifest.json"])
+    assert sorted(os.listdir(original)) == sorted([*files, "README.md", "manifest.json"])
     for name, entry in content["files"].items():
         records = [json.loads(line) for line in (original / name).read_text().splitlines()]
         assert len(records) == entry["count"] == len({record["input"] for record in records})
@@ -251,7 +251,7 @@ def test_only_splits_of_ours_are_replaced(data):
         generate(TASK, data, force=True, **COUNTS)
     (data / "thesis.tex").unlink()
     generate(TASK, data, force=True, **COUNTS)
-    assert sorted(os.listdir(data)) == ["manifest.json", "test.jsonl", "train.jsonl"] and verify(data) == []
+    assert sorted(os.listdir(data)) == ["README.md", "manifest.json", "test.jsonl", "train.jsonl"] and verify(data) == []
     (data / "manifest.json").unlink()
     with pytest.raises(UserError, match=r"cannot read .*manifest.json"):
         generate(TASK, data, force=True, **COUNTS)

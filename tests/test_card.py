@@ -1,0 +1,46 @@
+"""The data card names every file once, and the library it is for reads it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from alchemy.card import CARD
+from alchemy.export import generate
+from alchemy.verify import verify
+from tasks.symbols import Symbols
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    place = tmp_path_factory.mktemp("splits") / "data"
+    generate(Symbols(), place, train=30, test=10, shifts=("length=6", "noise=insert:0.1", "task=F2 F2"))
+    return place
+
+
+def test_every_file_is_in_one_configuration(directory):
+    text = (directory / CARD).read_text()
+    named = re.findall(r'path: "(.*?)"', text)
+    assert sorted(named) == sorted(path.name for path in directory.glob("*.jsonl"))
+    assert re.findall(r"- config_name: (.*)", text) == ["default", '"length=6"', '"noise=insert-0.1"', '"task=F2-F2"']
+    assert "| test-length=6.jsonl | 10 | length=6 | length |" in text
+
+
+def test_another_card_is_a_difference(directory):
+    text = (directory / CARD).read_text()
+    assert verify(directory) == []
+    (directory / CARD).write_text(text.replace("30 training", "31 training"))
+    assert verify(directory) == [f"{CARD}: is not the card of this manifest"]
+    (directory / CARD).unlink()
+    assert verify(directory) == [], "splits without a card are splits"
+    (directory / CARD).write_text(text)
+
+
+def test_the_datasets_library_reads_it(directory, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    both = datasets.load_dataset(str(directory), cache_dir=str(tmp_path))
+    assert {name: len(part) for name, part in both.items()} == {"train": 30, "test": 10}
+    noisy = datasets.load_dataset(str(directory), "noise=insert-0.1", split="test", cache_dir=str(tmp_path))
+    assert len(noisy) == 10 and {"input", "output"} <= set(noisy.column_names)
