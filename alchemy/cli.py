@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from alchemy import flags
-from alchemy.commands import bench, catalogue, check, generate, report, reproduce, score, show
+from alchemy.commands import bench, catalogue, check, generate, prompts, report, reproduce, score, show
 from alchemy.errors import UserError, nearest
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
@@ -29,6 +29,7 @@ COMMANDS = {
     "show": Command(show.Show, show.run, show.configs),
     "generate": Command(generate.Generate, generate.run, show.named),
     "verify": Command(check.Verify, check.run),
+    "prompts": Command(prompts.Prompts, prompts.run),
     "score": Command(score.Score, score.run, score.configs),
     "reproduce": Command(reproduce.Reproduce, reproduce.run, reproduce.configs),
     "report": Command(report.Report, report.run),

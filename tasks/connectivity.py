@@ -19,7 +19,14 @@ from alchemy.noise import growth, perturb
 from alchemy.shift import Noise, Shift
 from alchemy.steps import Step
 from alchemy.task import Batch, Judgement, Problem, Vocabulary
-from tasks import connectivity_draw, connectivity_shift, connectivity_steps, connectivity_text, connectivity_write
+from tasks import (
+    connectivity_draw,
+    connectivity_shift,
+    connectivity_steps,
+    connectivity_text,
+    connectivity_words,
+    connectivity_write,
+)
 from tasks.connectivity_check import check
 from tasks.connectivity_hash import fingerprint, read
 from tasks.connectivity_json import jsonl
@@ -167,6 +174,11 @@ class Connectivity:
     def _listed(self, completion: np.ndarray) -> connectivity_text.Listed:
         reader = connectivity_text.read_edges if self.encoding == "edges" else connectivity_text.read_flat
         return reader(completion, self.vocabulary)
+
+    @property
+    def instructions(self) -> str:
+        """The rules and the format, in English."""
+        return connectivity_words.instructions(self.trace != "none")
 
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """The nodes listed, and the decision."""

@@ -22,7 +22,7 @@ from alchemy.shift import Noise, Shift
 from alchemy.split import hash_rows
 from alchemy.steps import Step
 from alchemy.task import NOISE, PAD, Batch, Field, Judgement, Problem, Vocabulary
-from tasks import symbols_shift, symbols_steps
+from tasks import symbols_shift, symbols_steps, symbols_words
 from tasks.layout import Dialect, Gold, groups, judge, layout
 from tasks.primitives import Primitives
 from tasks.symbols_check import check
@@ -228,6 +228,11 @@ class Symbols:
         kinds = np.arange(len(self.vocabulary))
         kinds[3 : self.letters[0] - 2], kinds[self.letters] = 3, self.letters[0]
         return judge(Gold(tokens, field, steps, direct), completion, kinds, int(self.letters[0]) - 1)
+
+    @property
+    def instructions(self) -> str:
+        """The rules and the format, in English."""
+        return symbols_words.instructions(self)
 
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """Elements with what remains to be done, and the answer."""

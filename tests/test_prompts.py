@@ -1,0 +1,108 @@
+"""Problems as language models read them, and in the call shape of reinforcement learning libraries."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from alchemy import cli, discover
+from alchemy.errors import UserError
+from alchemy.gym import create_dataset
+
+TASKS = discover.tasks()
+
+
+def records(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    place = tmp_path_factory.mktemp("splits") / "data"
+    assert (
+        cli.main(
+            ["generate", "connectivity", "--out", str(place), "--train", "20", "--test", "5", "--shifts", "depth=2"]
+        )
+        == 0
+    )
+    return place
+
+
+def test_prompts_have_instructions_examples_and_the_question(data, tmp_path, capsys):
+    out = tmp_path / "prompts"
+    assert cli.main(["prompts", str(data), "--out", str(out), "--shots", "3"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["test-depth=2.jsonl", "test.jsonl"]
+    given = records(data / "test.jsonl")
+    solved = records(data / "train.jsonl")[:3]
+    for record, problem in zip(records(out / "test.jsonl"), given, strict=True):
+        roles = [turn["role"] for turn in record["messages"]]
+        assert roles == ["system", *["user", "assistant"] * 3, "user"]
+        assert record["messages"][-1]["content"] == record["input"] == problem["input"]
+        assert [turn["content"] for turn in record["messages"][2::2]] == [one["output"] for one in solved]
+        assert record["text"].endswith(f"{solved[-1]['output']}\n\n{problem['input']}\n")
+        assert record["text"].startswith(record["messages"][0]["content"])
+    assert "2 files" in capsys.readouterr().out
+
+
+def test_answers_to_prompts_can_be_scored(data, tmp_path, capsys):
+    out = tmp_path / "prompts"
+    cli.main(["prompts", str(data), "--out", str(out), "--shots", "0"])
+    answers = [json.dumps({"prompt": one["input"], "completion": one["output"]}) for one in records(out / "test.jsonl")]
+    (tmp_path / "answers.jsonl").write_text("\n".join(answers) + "\n")
+    capsys.readouterr()
+    assert cli.main(["score", str(tmp_path / "answers.jsonl"), "--manifest", str(data), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answer_accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [("--shots -1", "shots -1 is negative"), ("--shots 30", "shots 30:"), ("--shots 30", "20 training problems")],
+)
+def test_bad_prompts(data, tmp_path, capsys, args, says):
+    assert cli.main(["prompts", str(data), "--out", str(tmp_path / "out"), *args.split()]) == 2
+    assert says in capsys.readouterr().err and not list(tmp_path.glob("out/*"))
+    assert cli.main(["prompts", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_data_set_is_sized_indexable_and_scores(name):
+    some = create_dataset(name, seed=3, size=6)
+    assert len(some) == 6 and len(list(some)) == 6 and some[-1] == some[5] == create_dataset(name, seed=3, size=9)[5]
+    assert some[0] != some[1] and some[0] != create_dataset(name, seed=4, size=6)[0]
+    for entry in some:
+        assert set(entry) == {"question", "answer", "metadata"} and entry["metadata"]["source_dataset"] == name
+        assert some.score_answer(entry["answer"], entry) == 1.0
+        assert (
+            some.score_answer("", entry) == some.score_answer(None, entry) == some.score_answer("nothing", entry) == 0.0
+        )
+    with pytest.raises(IndexError):
+        some[6]
+
+
+def test_half_a_point_is_for_an_answer_without_its_chain():
+    some = create_dataset("symbols", compositions=("F1 F2",), size=3)
+    answer = some[0]["answer"]
+    assert some.score_answer(f"A A A A [F2] {answer[answer.index('<answer>') :]}", some[0]) == 0.5
+    graph = create_dataset("connectivity", size=3, shift="depth=2")
+    decision = graph[0]["answer"].rpartition("decision")[2]
+    assert graph.score_answer(f"work : [ 1 1 ] decision{decision}", graph[0]) == 0.5
+    assert graph.score_answer("I think: " + graph[0]["answer"], graph[0]) == 1.0
+
+
+def test_a_data_set_has_known_fields_only():
+    with pytest.raises(UserError, match="no field 'dept'; did you mean 'depth'"):
+        create_dataset("connectivity", dept=2)
+    with pytest.raises(UserError, match="size 0"):
+        create_dataset("symbols", size=0)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_instructions_name_what_a_problem_has(name):
+    told = TASKS[name]().instructions
+    assert len(told) > 200 and told.endswith("nothing else.")
+    if name == "symbols":
+        odd = TASKS[name](
+            primitives=("mix", "table1", "swap0-2", "rot3", "shift2", "reverse"), compositions=("mix rot3",)
+        )
+        assert all(f"[{one}] " in odd.instructions for one in odd.primitives) and "3 places later" in odd.instructions
