@@ -12,7 +12,7 @@ from alchemy.task import Batch, Task
 
 POINTS = 60
 """Of a learning curve."""
-LOOKED_AT, KEPT, ASKED = 200, 2, 12
+LOOKED_AT, KEPT, ASKED = 200, 3, 12
 """Answers of a test that are looked through, kept of each outcome, and tests that are kept at most."""
 OUTCOMES = ("right answer, valid chain", "right answer, broken chain", "wrong answer")
 
@@ -40,17 +40,15 @@ class Journal:
         if label in self.seen or len(self.tests) >= ASKED:
             return
         self.seen.add(label)
-        found: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
-        shown = batch.rows(slice(0, LOOKED_AT))
+        shown, found = batch.rows(slice(0, LOOKED_AT)), {outcome: [] for outcome in OUTCOMES}
         for seed, written in enumerate(completions[:, :LOOKED_AT]):
             judged = asked.verify(shown, written)
-            for row, outcome in enumerate(np.where(judged.answer, ~judged.trace, 2)):
-                kept = found[OUTCOMES[outcome]]
-                if len([one for one in kept if one["seed"] == seed]) * len(completions) < KEPT and len(kept) < KEPT:
-                    kept.append(
-                        {"seed": seed, **example(asked, shown.rows(slice(row, row + 1)), written[row : row + 1])}
-                    )
-        self.tests.append({"label": label, "outcomes": {name: rows for name, rows in found.items() if rows}})
+            outcomes = np.where(judged.answer, ~judged.trace, 2)
+            for number, outcome in enumerate(OUTCOMES):
+                for row in np.flatnonzero(outcomes == number)[: -(-KEPT // len(completions))]:
+                    one = shown.rows(slice(row, row + 1))
+                    found[outcome].append({"seed": seed, **example(asked, one, written[row : row + 1])})
+        self.tests.append({"label": label, "outcomes": {name: rows[:KEPT] for name, rows in found.items() if rows}})
 
     def plain(self) -> dict[str, Any]:
         return {"curves": self.curves, "tests": self.tests}

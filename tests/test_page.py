@@ -127,9 +127,9 @@ def test_in_a_browser(text, tmp_path):
     found = json.loads(re.search("<title>(.*?)</title>", done.stdout)[1].replace("&lt;", "<").replace("&gt;", ">"))
     assert found["faults"] == [] and found["focused"]
     counts, outcomes, tests, wrong = zip(*found["said"], strict=True)
-    assert counts[:3] == ("1 of 2, seed 0", "2 of 2, seed 1", "1 of 2, seed 0")
+    assert counts[:3] == ("1 of 3, seed 0", "2 of 3, seed 0", "3 of 3, seed 1")
     assert outcomes[2:4] == OUTCOMES[:2] and wrong[0] == "" and wrong[3]
-    assert tests[3] == "</script>" != tests[4] and counts[5].startswith("2 of 2")
+    assert tests[3] == "</script>" != tests[4] and counts[5].startswith("3 of 3")
 
 
 def test_the_command(tmp_path, capsys):
