@@ -54,12 +54,14 @@ def journal():
     longer = TASK.shift("length=6")(TASK)
     kept.told(TASK, longer, longer.sample(np.random.default_rng(0), 5), mixed[:, :5], 1.0)
     kept.told(TASK, TASK, batch, mixed, 0.0)
+    kept.told(TASK, TASK, batch, mixed[:, ::-1], 0.0)
     kept.trained("one", np.linspace(4, 1, 500, dtype=np.float32)[None].repeat(2, 0))
     return kept.plain()
 
 
 def test_a_journal_is_small_and_has_each_outcome(journal):
-    first, second = journal["tests"]
+    first, second, third = journal["tests"]
+    assert third["label"] == f"{first['label']} (2)", "other models"
     assert set(first["outcomes"]) == set(OUTCOMES) and "length 6, T = 1" in second["label"]
     assert all(len(rows) == KEPT for rows in first["outcomes"].values())
     assert {one["seed"] for one in first["outcomes"]["wrong answer"]} == {0, 1}
