@@ -36,6 +36,8 @@ class Reproduce:
     """Every claim there is."""
     publish: Switch = False
     """Commit verdicts and figures to the experiments, and the table to the README."""
+    quiet: Switch = False
+    """No progress on standard error."""
     json: Switch = False
     """Print one JSON object."""
 
@@ -57,4 +59,4 @@ def run(options: Reproduce, configs: dict[str, Any]) -> int:
     from alchemy.reproduce import reproduce
 
     selected = {name: find("claim", name) for name in configs}
-    return reproduce(selected, configs, options.preset, options.out, options.json, options.publish)
+    return reproduce(selected, configs, options.preset, options.out, options.json, options.publish, options.quiet)
