@@ -32,6 +32,9 @@ STYLES = {"DFS": "dfs", "DFS-BT": "dfs-bt", "path": "path", "shortest": "shortes
 SEARCHES = {"DFS": dfs_length_pmf, "DFS-BT": dfs_bt_length_pmf}
 """Those that come back from dead ends, with the law of their lengths."""
 
+SECOND = 1000
+"""What is added to a seed for the graphs of the second stretch of training."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -59,6 +62,8 @@ class Setting:
     """How many times as many steps are taken at each further depth."""
     longer: Mapping[str, float] = field(default_factory=lambda: {"dfs": 2.4}, hash=False)
     """How many times as many are taken for a chain of thought that is slower to learn."""
+    again: Mapping[str, float] = field(default_factory=lambda: {"dfs": 0.6}, hash=False)
+    """The share of these steps that is then taken again, on fresh graphs, the rates rising to half of what they were."""
 
     def arms(self, styles: Iterable[str]) -> list[tuple[str, int]]:
         """Which of these styles are trained at which depth."""
@@ -72,8 +77,14 @@ class Setting:
         """Models that write such chains on bridges of that depth."""
         steps = self.train.steps * self.deeper ** (depth - 1) * self.longer.get(trace, 1)
         train = replace(self.train, steps=round(steps))
-        label = f"train {trace} at depth {depth}"
-        return lab.train(self.model, self.task(trace, depth), train, seeds=self.seeds, label=label)
+        task, label = self.task(trace, depth), f"train {trace} at depth {depth}"
+        runs = lab.train(self.model, task, train, seeds=self.seeds, label=label)
+        if trace not in self.again:
+            return runs
+        half = {"matrix_rate": train.matrix_rate / 2, "learning_rate": train.learning_rate / 2}
+        train = replace(train, steps=round(train.steps * self.again[trace]), **half)
+        seeds = [seed + SECOND for seed in range(self.seeds)]
+        return lab.train(self.model, task, train, seeds=seeds, start=runs, label=f"{label}, again")
 
     def ask(
         self, lab: Lab, runs: Runs, task: Connectivity | None = None, *, greedy: bool = False, samples: int = 0
@@ -158,6 +169,7 @@ SMOKE: dict[str, Any] = {
     "train": TrainConfig(steps=8, batch=16, chunk=8),
     "deeper": 1,
     "longer": {},
+    "again": {"dfs": 0.5},
 }
 SMALL: dict[str, Any] = {
     "model": Transformer(**LLAMA, width=64, heads=2, hidden=64, context=192),

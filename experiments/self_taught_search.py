@@ -43,11 +43,11 @@ CLAIM = Claim(
 class Config(Setting):
     depth: int = 2
     rounds: int = 3
-    graphs: int = 24_000
+    graphs: int = 12_000
     """Training graphs a round, fresh ones each time."""
     few: int = 8
     """Chains of each test graph at temperature 1."""
-    tune: TrainConfig = replace(RECIPE, steps=600, matrix_rate=0.01, learning_rate=3.5e-3)
+    tune: TrainConfig = replace(RECIPE, steps=300, matrix_rate=0.01, learning_rate=3.5e-3)
 
 
 PRESETS = {

@@ -140,13 +140,14 @@ def test_no_advantage_over_oneself():
 
 
 def test_deeper_models_and_searches_are_trained_for_longer():
-    def train(model, task, config, **how):
-        assert "start" not in how, "models of one depth never saw another"
-        return task.depth, task.trace, config.steps
+    def train(model, task, config, *, seeds, label, start=None):
+        return task.depth, task.trace, config.steps, config.learning_rate, seeds, start
 
-    setting = Setting(**{**SMOKE, "deeper": 1.5, "longer": {"dfs": 2}})
-    lab = SimpleNamespace(train=train)
-    assert setting.fit(lab, "dfs", 1) == (1, "dfs", 16) and setting.fit(lab, "dfs", 2) == (2, "dfs", 24)
-    assert setting.fit(lab, "path", 2) == (2, "path", 12)
+    setting = Setting(**{**SMOKE, "deeper": 1.5, "longer": {"dfs": 2}, "again": {"dfs": 0.25}})
+    lab, rate = SimpleNamespace(train=train), setting.train.learning_rate
+    assert setting.fit(lab, "path", 2) == (2, "path", 12, rate, 2, None), "models of one depth never saw another"
+    first = (2, "dfs", 24, rate, 2, None)
+    assert setting.fit(lab, "dfs", 2) == (2, "dfs", 6, rate / 2, [1000, 1001], first)
+    assert setting.fit(lab, "dfs", 1)[2] == 4
     assert setting.arms(STYLES) == [("DFS", 1), ("DFS", 2), ("DFS-BT", 1), ("path", 1), ("path", 2), ("shortest", 1), ("shortest", 2)]
     assert setting.room(setting.task("dfs-bt", 2)) >= setting.task("dfs-bt", 2).longest_trace + 3
