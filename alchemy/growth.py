@@ -60,17 +60,17 @@ def _pool(model: Any, task: Any, samples: int) -> float:
 def generated_memory(n: int) -> float:
     """Bytes that a fresh process holds at most while `alchemy generate` writes that many problems."""
     script = (
-        "import resource, sys, tempfile; from alchemy.cli import main\n"
+        "import tempfile; from alchemy.cli import main; from alchemy.bench import host_memory\n"
         "with tempfile.TemporaryDirectory() as home:\n"
         "    code = main(['generate', 'symbols', '--length', '6', '--shifts', 'none', '--test', '100',"
         f" '--train', '{n}', '--out', home + '/data'])\n"
-        "print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(code, host_memory())"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     code, peak = done.stdout.split()[-2:]
     if code != "0":
         raise RuntimeError(f"generate failed: {done.stderr}")
-    return float(peak) * (1 if sys.platform == "darwin" else 1024)
+    return float(peak)
 
 
 def figure(name: str, rows: Sequence[Row]) -> Curves:
