@@ -15,6 +15,7 @@ import numpy as np
 from alchemy.bench import Row, chunk_seconds, seconds
 from alchemy.decode import generate_many
 from alchemy.discover import find
+from alchemy.errors import UserError
 from alchemy.figures import Curves
 from alchemy.measure import exact
 
@@ -66,10 +67,10 @@ def generated_memory(n: int) -> float:
         f" '--train', '{n}', '--out', home + '/data'])\n"
         "print(code, host_memory())"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    code, peak = done.stdout.split()[-2:]
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    code, peak = done.stdout.split()[-2:] if done.returncode == 0 else ("", "")
     if code != "0":
-        raise RuntimeError(f"generate failed: {done.stderr}")
+        raise UserError(f"alchemy generate of {n} problems failed: {done.stderr[-300:]}")
     return float(peak)
 
 

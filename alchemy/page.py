@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from alchemy.report import Record, decisive, effect, shown
+from alchemy.report import Record, decisive, effect, shown, wanted
 
 ASSETS = Path(__file__).parent / "assets"
 DECIMALS, OUTLINE = re.compile(r"(\d\.\d\d)\d+"), re.compile(r' d="[^"]*"')
@@ -25,6 +25,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 class Judged(NamedTuple):
     """A claim's record under one preset, with what lies beside it."""
 
+    number: int
+    """One claim may be there twice, from two runs."""
     name: str
     record: Record
     figures: Mapping[str, str]  # SVG by file name
@@ -32,7 +34,7 @@ class Judged(NamedTuple):
 
     @property
     def anchor(self) -> str:
-        return f"{self.name}-{self.record['preset']}"
+        return f"{self.name}-{self.record['preset']}-{self.number}"
 
 
 def page(claims: Sequence[Judged]) -> str:
@@ -51,7 +53,7 @@ def page(claims: Sequence[Judged]) -> str:
         "<h1>What chain of thought buys</h1>",
         f'<p class="soft">{len(claims)} claims: {summary}. A check HOLDS if its whole interval is on the right side of the '
         "threshold, FAILS if all of it is on the wrong side, and is UNDECIDED otherwise; intervals are 95 %, over seeds and "
-        "problems. Thresholds were written before the runs they judge.</p>",
+        "problems.</p>",
         _overview(claims),
         *(part for one in claims for part in _section(one)),
         f"<script>{script}</script>", "</body>", "</html>", "",
@@ -100,7 +102,7 @@ def _checks(checks: Sequence[Record]) -> Iterator[str]:
         [
             _verdict(check["verdict"]),
             escape(check["name"]) + (' <span class="soft">(precondition)</span>' if check["precondition"] else ""),
-            _number(shown(check["measured"])), _bar(check), _number(_wanted(check)), escape(check["reason"]),
+            _number(shown(check["measured"])), _bar(check), _number(wanted(check)), escape(check["reason"]),
         ]
         for check in ranked
     ]  # fmt: skip
@@ -108,11 +110,6 @@ def _checks(checks: Sequence[Record]) -> Iterator[str]:
     yield f"<h3>Checks: {held} of {len(checks)} hold</h3>" + _table(head, rows[:SHORTENED])
     if rows[SHORTENED:]:
         yield f"<details><summary>{len(rows) - SHORTENED} more</summary>{_table(head, rows[SHORTENED:])}</details>"
-
-
-def _wanted(check: Record) -> str:
-    low, high = check["low"], check["high"]
-    return f"≤ {high:.4g}" if low is None else f"≥ {low:.4g}" if high is None else f"{low:.4g} to {high:.4g}"
 
 
 def _bar(check: Record) -> str:

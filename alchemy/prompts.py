@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from alchemy.errors import UserError
-from alchemy.manifest import read, task
 from alchemy.task import Task
 
 
@@ -41,31 +41,29 @@ def plain(task: Worded, shots: Sequence[Shot], question: str) -> str:
     return "\n\n".join([task.instructions, *solved, f"{question}\n"])
 
 
-def worded(directory: Path, name: str, shots: int) -> Iterator[dict[str, Any]]:
+def worded(asked: Worded, directory: Path, name: str, shots: int) -> Iterator[dict[str, Any]]:
     """A file of splits as records {input, output, messages, text}; examples are the first training problems.
 
-    Raises `UserError` if there is no such file, or too few training problems.
+    Raises `UserError` for a line that is no record, or if there are too few training problems.
     """
-    manifest = read(directory)
-    if name not in manifest["files"]:
-        raise UserError(f"{directory} has no file {name!r}; it has {', '.join(manifest['files'])}")
-    asked = task(manifest)
-    solved = [
-        Shot(one["input"], one["output"])
-        for _, one in zip(range(shots), _records(directory / "train.jsonl"), strict=False)
-    ]
+    solved = [Shot(*pair) for pair in islice(_records(directory / "train.jsonl"), shots)]
     if len(solved) < shots:
         raise UserError(f"shots {shots}: {directory} has {len(solved)} training problems")
-    for record in _records(directory / name):
+    for question, gold in _records(directory / name):
         yield {
-            "input": record["input"],
-            "output": record["output"],
-            "messages": messages(asked, solved, record["input"]),
-            "text": plain(asked, solved, record["input"]),
+            "input": question,
+            "output": gold,
+            "messages": messages(asked, solved, question),
+            "text": plain(asked, solved, question),
         }
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
+def _records(path: Path) -> Iterator[tuple[str, str]]:
+    """Prompt and gold text of each line."""
     with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+        for number, line in enumerate(lines, 1):
+            try:
+                record = json.loads(line)
+                yield record["input"], record["output"]
+            except (ValueError, TypeError, KeyError):
+                raise UserError(f"{path} line {number} is no object with input and output") from None

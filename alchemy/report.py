@@ -34,12 +34,15 @@ def decisive(record: Record) -> Record:
 
 def effect(check: Record) -> str:
     """A check as `name = mean [low, high], expected ...`."""
-    measured = check["measured"]
+    return f"{check['name']} = {shown(check['measured'])}, expected {wanted(check)}"
+
+
+def wanted(check: Record) -> str:
+    """The inequality of a check."""
     low, high = check["low"], check["high"]
-    wanted = (
+    return (
         f"at most {high:.4g}" if low is None else f"at least {low:.4g}" if high is None else f"{low:.4g} to {high:.4g}"
     )
-    return f"{check['name']} = {shown(measured)}, expected {wanted}"
 
 
 def shown(measured: Record) -> str:

@@ -43,7 +43,7 @@ def verify(directory: Path, progress: Callable[[str], None] = lambda name: None)
         found += _on_disk(manifest, name, made.files[name].count, content)
     found += _shared_prompts(contents)
     found += _regenerated(made, manifest, directory, present, progress)
-    if CARD in present and not found and (directory / CARD).read_text("utf-8") != card(manifest):
+    if CARD in present and not found and (directory / CARD).read_bytes() != card(manifest).encode():  # of a sound manifest
         found.append(f"{CARD}: is not the card of this manifest")
     return found
 

@@ -11,7 +11,7 @@ Prediction   On bridges of depth d models trained on depth-first searches give e
              look-ahead: with 22 of them an earlier version of the paper has .74 for shortest paths at depth 1.
 Refuted if   Search gives evidence less than 95 % of the time; within the longest trained chain paths or shortest paths
              are more than .05 off their law; or 22 names do not add .05 to shortest paths at depth 1.
-Run          alchemy reproduce depth_law --preset small      # an hour on 2 CPU cores, most of it shared with others
+Run          alchemy reproduce depth_law --preset small      # more than an hour on 2 CPU cores, shared with others
 """
 
 from __future__ import annotations

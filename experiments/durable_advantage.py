@@ -9,7 +9,7 @@ Prediction   Chains of models trained on searches against chains of models train
              what was learned is a search of these graphs. In distribution a verifier buys it back at this depth: with
              the nodes of eight searches the gap is under .05. Layers do not replace the chain: without one, a model whose
              layers are passed twice, enough for a path of three edges by doubling, stays .2 behind at depth 1 after
-             32,000 graphs, a quarter of those the search has.
+             32,000 graphs, less than a fifth of those the search has.
 Refuted if   The advantage under some shift is more than half of that in distribution; the verified gap at eight searches
              is over .05; or the looped model without a chain comes within .2.
 Run          alchemy reproduce durable_advantage --preset small      # ten minutes after depth_law

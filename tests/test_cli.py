@@ -103,11 +103,11 @@ def test_errors_are_condensed_whatever_the_terminal(encoding):
 
 def test_overview(alchemy):
     code, out, _ = alchemy("--help")
-    assert code == 0 and all(name in out for name in ("list", "show", "generate", "verify", "score", "reproduce", "report", "bench"))
+    assert code == 0 and all(name in out for name in ("list", "show", "generate", "verify", "score", "reproduce", "report", "bench", "prompts"))
     assert alchemy()[0] == 2
 
 
-@pytest.mark.parametrize("command", ["list", "show", "generate", "verify", "score", "report", "bench"])
+@pytest.mark.parametrize("command", ["list", "show", "generate", "verify", "score", "report", "bench", "prompts"])
 def test_help_has_an_example(alchemy, command):
     code, out, _ = alchemy(command, "--help")
     assert code == 0 and f"Example: alchemy {command}" in out
@@ -194,6 +194,7 @@ def test_verify_says_what_differs(alchemy, data):
         ("show symbls", "task 'symbls' is unknown; did you mean 'symbols'?"),
         ("show", "name a task, one of connectivity, symbols"),
         ("show symbols --all", "task 'symbols' and --all: expected one of them"),
+        ("show --all --shift length=6", "shift 'length=6' and --all: expected one of them"),
         ("show symbols --lenght 3", "unknown option '--lenght'; did you mean '--length'?"),
         (
             "show symbols --length x",

@@ -82,7 +82,9 @@ def text(journal):
         "tests": [{"label": "</script>", "outcomes": journal["tests"][0]["outcomes"]}, *journal["tests"]],
         "curves": journal["curves"],
     }
-    return page([Judged("law", record(), {"one.svg": SVG}, odd), Judged("bare", record("bare", "HOLDS"), {}, None)])
+    return page(
+        [Judged(0, "law", record(), {"one.svg": SVG}, odd), Judged(1, "law", record("law", "HOLDS"), {}, journal)]
+    )
 
 
 def test_the_page_is_whole_and_asks_for_nothing(text):
@@ -100,6 +102,8 @@ def test_the_page_is_whole_and_asks_for_nothing(text):
                 assert stack.pop() == tag
 
     Reader().feed(text)
+    anchors = re.findall(r' id="(.*?)"', text)
+    assert len(anchors) == len(set(anchors)) == 4, "the same claim of two runs is two sections"
     assert not stack and "a &amp; b" in text and "x &lt; y" in text and "<i>" not in text
     assert "1.23 2" in text and "1.23456" not in text, "outlines are shortened"
     assert text.count("default-src 'none'") == 1 and '</script>"' not in text

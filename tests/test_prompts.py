@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -63,6 +64,23 @@ def test_bad_prompts(data, tmp_path, capsys, args, says):
     assert cli.main(["prompts", str(data), "--out", str(tmp_path / "out"), *args.split()]) == 2
     assert says in capsys.readouterr().err and not list(tmp_path.glob("out/*"))
     assert cli.main(["prompts", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+
+
+def test_the_splits_are_never_written_over(data, capsys):
+    before = (data / "test.jsonl").read_bytes()
+    assert cli.main(["prompts", str(data), "--out", str(data)]) == 2
+    assert "holds the splits themselves" in capsys.readouterr().err and (data / "test.jsonl").read_bytes() == before
+
+
+def test_a_damaged_line_is_named(data, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(data, copy)
+    with (copy / "test.jsonl").open("a") as file:
+        file.write("[1]\n")
+    assert cli.main(["prompts", str(copy), "--out", str(tmp_path / "out")]) == 2
+    assert (
+        "test.jsonl line 6 is no object" in capsys.readouterr().err and not (tmp_path / "out" / "test.jsonl").exists()
+    )
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from alchemy.errors import UserError
 from alchemy.flags import Switch
-from alchemy.manifest import read
+from alchemy.manifest import MANIFEST, read, recipe
 from alchemy.prompts import worded
 from alchemy.record import write_whole
 
@@ -40,13 +40,15 @@ def run(options: Prompts) -> int:
     """One file after the other, each whole or not at all."""
     if options.shots < 0:
         raise UserError(f"shots {options.shots} is negative")
-    files = read(options.directory)["files"]
-    names = [name for name, entry in files.items() if options.train or entry["part"] == "test"]
+    if options.out.resolve() == options.directory.resolve():
+        raise UserError(f"{options.out} holds the splits themselves; name another directory")
+    made = recipe(read(options.directory), options.directory / MANIFEST)
+    names = [name for name, file in made.files.items() if options.train or file.part == "test"]
     for name in names:
 
         def write(scratch: Path, name: str = name) -> None:
             with scratch.open("w", encoding="utf-8") as out:
-                for record in worded(options.directory, name, options.shots):
+                for record in worded(made.task, options.directory, name, options.shots):
                     out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
         write_whole(options.out / name, write)

@@ -13,7 +13,10 @@ from alchemy.discover import entries, verdicts
 from alchemy.errors import UserError
 from alchemy.record import read_json, write_whole
 
-NEEDED = {"name", "preset", "claim", "verdict", "checks", "measured", "figures", "config", "commit"}
+NEEDED = {
+    "name", "preset", "claim", "verdict", "checks", "measured", "figures", "config", "seeds", "seconds", "tokens", "flops",
+    "device", "versions", "commit",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def run(options: Report) -> int:
     found = [one for run in options.runs for one in _of_run(run)] if options.runs else list(_committed())
     if not found:
         raise UserError("there is no verdict to report; run `alchemy reproduce` first")
-    claims = [Judged(*one) for one in found]
+    claims = [Judged(number, *one) for number, one in enumerate(found)]
     text = page(claims)
     write_whole(options.out, lambda scratch: scratch.write_text(text, "utf-8"))
     print(f"{options.out}: {len(claims)} claims, {len(text.encode()) / 1e6:.1f} MB")

@@ -47,8 +47,9 @@ class Show:
 def configs(options: Any, positional: Sequence[str]) -> dict[str, Any]:
     """The task that is named, or all of them."""
     if options and options.all:
-        if options.task:
-            raise UserError(f"task {options.task!r} and --all: expected one of them")
+        for what in ("task", "shift", "rate", "json"):
+            if given := getattr(options, what):
+                raise UserError(f"{what} {given!r} and --all: expected one of them")
         return {name: find("task", name)() for name in entries("task")}
     return named(options, positional)
 
