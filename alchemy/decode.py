@@ -5,9 +5,9 @@ Dimension letters: `s` seeds, `n` problems, `t` prompt tokens, `c` ids a positio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,16 @@ from alchemy.task import EOS, PAD
 
 BUCKET = 8
 """Widths are rounded up to a multiple of this, so that few programs are compiled."""
+
+
+class Steer(Protocol):
+    """Has a say in what is written, token by token; hashable, as a program is compiled for each."""
+
+    def start(self, n: int) -> Any:
+        """What it knows of `n` rows before anything is written: arrays (n, ...)."""
+
+    def __call__(self, token: jax.Array, state: Any, dials: jax.Array) -> tuple[jax.Array, Any]:
+        """What is written in place of the model's choice `token` int32 (n,), and what it knows now; dials (d,)."""
 
 
 def generate(
@@ -55,8 +65,13 @@ def generate_many(
     seed: int = 0,
     rows: int = 4096,
     precision: str = "auto",
+    steer: Steer | None = None,
+    dials: Sequence[int] = (),
 ) -> np.ndarray:
-    """Complete each prompt `samples` times, reading it once: int32 (s, n, samples, max_new), else as `generate`."""
+    """Complete each prompt `samples` times, reading it once: int32 (s, n, samples, max_new), else as `generate`.
+
+    `steer` may overrule the model's choices; `dials` are numbers for it that no program is compiled for.
+    """
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
     if temperature < 0:
@@ -68,13 +83,13 @@ def generate_many(
     devices = jax.local_devices()
     unit = BUCKET * len(devices)
     size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
-    run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision)
+    run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision, steer)
     padded = np.zeros((-(-n // size) * size, width, prompts.shape[2]), np.int32)
     padded[:n, :t] = prompts
     padded[n:] = padded[:1]  # what only fills up ends no later than the rest
-    key = jax.random.key(seed)
+    key, dialled = jax.random.key(seed), (jnp.float32(temperature), jnp.asarray(dials, jnp.int32))
     done = [
-        np.asarray(run(params, padded[start : start + size], jnp.float32(temperature), jax.random.fold_in(key, start)))
+        np.asarray(run(params, padded[start : start + size], *dialled, jax.random.fold_in(key, start)))
         for start in range(0, len(padded), size)
     ]
     return np.concatenate(done, axis=1)[:, :n, :, :max_new]
@@ -86,7 +101,7 @@ def _rounded(width: int) -> int:
 
 @lru_cache(maxsize=64)
 def _runner(
-    model: Model, max_new: int, samples: int, sampled: bool, mesh: Mesh, precision: str
+    model: Model, max_new: int, samples: int, sampled: bool, mesh: Mesh, precision: str, steer: Steer | None
 ) -> Callable[..., jax.Array]:
     """One compiled program: all seeds, problems spread over the devices."""
     dtype = device.dtype(precision)
@@ -96,7 +111,9 @@ def _runner(
             return jax.random.categorical(key, logits / temperature).astype(jnp.int32)
         return logits.argmax(axis=-1).astype(jnp.int32)
 
-    def one(args: tuple[Params, jax.Array], prompts: jax.Array, temperature: jax.Array) -> jax.Array:
+    def one(
+        args: tuple[Params, jax.Array], prompts: jax.Array, temperature: jax.Array, dials: jax.Array
+    ) -> jax.Array:
         params, key = args
         params = jax.tree.map(lambda x: x.astype(dtype), params)
         n, t, c = prompts.shape
@@ -108,30 +125,37 @@ def _runner(
         written = jnp.full((max_new, m), PAD, jnp.int32)
 
         def going(carry: tuple[Any, ...]) -> jax.Array:
-            step, _, _, _, ended = carry
+            step, ended = carry[0], carry[4]
             return (step < max_new) & ~ended.all()
 
-        def write(carry: tuple[jax.Array, jax.Array, jax.Array, Cache, jax.Array]) -> tuple[Any, ...]:
-            step, written, logits, cache, ended = carry
-            token = jnp.where(ended, PAD, pick(logits, temperature, jax.random.fold_in(key, step)))
+        def write(carry: tuple[jax.Array, jax.Array, jax.Array, Cache, jax.Array, Any]) -> tuple[Any, ...]:
+            step, written, logits, cache, ended, state = carry
+            token = pick(logits, temperature, jax.random.fold_in(key, step))
+            if steer is not None:
+                token, state = steer(token, state, dials)
+            token = jnp.where(ended, PAD, token)
             ids = jnp.zeros((m, 1, c), jnp.int32).at[:, 0, 0].set(token)
             logits, cache = model.extend(params, cache, ids)
-            return step + 1, written.at[step].set(token), logits[:, 0], cache, ended | (token == EOS)
+            return step + 1, written.at[step].set(token), logits[:, 0], cache, ended | (token == EOS), state
 
-        start = (jnp.int32(0), written, logits, cache, jnp.zeros(m, bool))
+        state = steer.start(m) if steer is not None else ()
+        start = (jnp.int32(0), written, logits, cache, jnp.zeros(m, bool), state)
         return jax.lax.while_loop(going, write, start)[1].T.reshape(n, samples, max_new)
 
     @jax.jit
     @partial(
         jax.shard_map,
         mesh=mesh,
-        in_specs=(P(), P("data"), P(), P()),
+        in_specs=(P(), P("data"), P(), P(), P()),
         out_specs=P(None, "data"),
         check_vma=False,
     )
-    def run(params: Params, prompts: jax.Array, temperature: jax.Array, key: jax.Array) -> jax.Array:
+    def run(
+        params: Params, prompts: jax.Array, temperature: jax.Array, dials: jax.Array, key: jax.Array
+    ) -> jax.Array:
         seeds = len(jax.tree.leaves(params)[0])
         keys = jax.random.split(jax.random.fold_in(key, jax.lax.axis_index("data")), seeds)
-        return device.over_seeds(partial(one, prompts=prompts, temperature=temperature), (params, keys))
+        each = partial(one, prompts=prompts, temperature=temperature, dials=dials)
+        return device.over_seeds(each, (params, keys))
 
     return run

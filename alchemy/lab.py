@@ -18,6 +18,7 @@ from alchemy.answers import Answers, Samples
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
 from alchemy.decode import generate_many
 from alchemy.errors import UserError
+from alchemy.forcing import Forcing
 from alchemy.journal import Journal, described
 from alchemy.model import Model, Params
 from alchemy.progress import Progress, Stage
@@ -38,6 +39,11 @@ class Runs:
     task: Task
     key: Mapping[str, Any] = field(repr=False)
     trained: Trained = field(repr=False)
+
+    @property
+    def parameters(self) -> int:
+        """Of one of the models, each as often as a token passes it."""
+        return _size(self.model)
 
 
 @dataclass
@@ -146,14 +152,18 @@ class Lab:
         return Answers(task, drawn.batch, drawn.completions[:, :, 0])
 
     def sample(
-        self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
-    ) -> Samples:
-        """As `answer`, but every problem is answered `samples` times: the pool that parallel strategies draw from."""
+        self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0,
+        forced: Forcing | None = None, label: str = "",
+    ) -> Samples:  # fmt: skip
+        """As `answer`, but every problem is answered `samples` times: the pool that parallel strategies draw from.
+
+        With `forced`, so much thinking is forced on the models.
+        """
         batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
         with self.progress.stage(label or "sample", 1) as stage:
             key = {"task": plain(task), "n": n, "max_new": max_new}
-            drawn = self._write(runs, runs.trained.params, key, batch.prompts(), samples, temperature, room, stage)
+            drawn = self._write(runs, runs.trained.params, key, batch.prompts(), samples, temperature, room, stage, forced)
         self.journal.told(runs.task, task, batch, drawn[:, :, 0], temperature)
         return Samples(task, batch, drawn)
 
@@ -174,13 +184,13 @@ class Lab:
 
     def _write(
         self, runs: Runs, params: Params, key: Mapping[str, Any], prompts: np.ndarray, samples: int,
-        temperature: float, room: int, stage: Stage,
+        temperature: float, room: int, stage: Stage, forced: Forcing | None = None,
     ) -> np.ndarray:  # fmt: skip
         """Completions int32 (s, n, samples, m) of prompts, from the store if they are there."""
         longest = min(room, runs.model.context - prompts.shape[1])
         key = {
             **key, "runs": runs.key, "samples": samples, "temperature": temperature, "split": plain(self.split),
-        }  # fmt: skip
+        } | ({"forced": plain(forced)} if forced else {})  # fmt: skip
         path = self.root / "answers" / f"{fingerprint(key)}.npz"
         shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
         if fresh := self._fresh(path):
@@ -191,8 +201,9 @@ class Lab:
             return stored[0]
         began = monotonic()
         completions = generate_many(
-            runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature
-        )
+            runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature,
+            steer=forced and forced.marks, dials=forced.dials if forced else (),
+        )  # fmt: skip
         seconds = monotonic() - began
         write_whole(path, lambda scratch: _save_answers(scratch, completions, seconds))
         self.seconds += seconds
@@ -205,13 +216,14 @@ class Lab:
         return fresh
 
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
-        size = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)
         self.tokens += tokens
-        self.flops += (6.0 if backward else 2.0) * size * tokens
+        self.flops += (6.0 if backward else 2.0) * _size(model) * tokens
 
 
-def _shapes(model: Model) -> Params:
-    return jax.eval_shape(lambda: model.init(jax.random.key(0)))
+def _size(model: Model) -> int:
+    """Parameters, each as often as a token passes it."""
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0)))
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes)) * getattr(model, "loops", 1)
 
 
 def _digest(batch: Batch) -> str:
