@@ -58,7 +58,7 @@ class Marks:
         token = jnp.where(reached | late, self.end, jnp.where(early, self.wait, token))
         goes_on = inside & (token != self.end) & (token != EOS)
         known = _Known(
-            state.tokens + goes_on, state.waits + (goes_on & (token == self.wait)),
+            state.tokens + (goes_on & (token != PAD)), state.waits + (goes_on & (token == self.wait)),
             state.put_off + (early & ~reached), ~goes_on,
         )  # fmt: skip
         return token, known
@@ -87,8 +87,8 @@ class Forcing:
 
 def thinking(completions: np.ndarray, marks: Marks) -> np.ndarray:
     """Tokens of thinking, those before the end mark or EOS: int32 (...) of completions int32 (..., m)."""
-    over = np.cumsum(np.isin(completions, (marks.end, EOS, PAD)), axis=-1) > 0
-    return (~over).sum(axis=-1, dtype=np.int32)
+    over = np.cumsum(np.isin(completions, (marks.end, EOS)), axis=-1) > 0
+    return (~over & (completions != PAD)).sum(axis=-1, dtype=np.int32)
 
 
 def bill(completions: np.ndarray, prompt_len: np.ndarray, parameters: int) -> Ledger:

@@ -126,6 +126,12 @@ def test_thinking_is_what_stands_before_the_end():
     assert thinking(rows, MARKS).tolist() == [2, 3, 0, 5]
 
 
+def test_padding_that_a_model_writes_is_no_thinking():
+    silent = (0, 0, PAD, EOS, 3, A, B, END)  # 2: PAD, which is followed by more of it
+    found = force(follow(silent), room=6, budget=2)
+    assert (found == PAD).all() and not thinking(found, MARKS).any()
+
+
 def test_marks_have_names():
     assert Marks.of(Vocabulary.of(("<wait>", "<answer>"))) == Marks(4, 3)
     with pytest.raises(UserError, match="<wait>"):
