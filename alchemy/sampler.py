@@ -95,15 +95,14 @@ class ModelSampler:
         cache, logits, room = branches.memory
         ended = branches.ended.reshape(-1)
         most = min(most, room)
-        longest = int(np.asarray(cache.length)[~ended].max(initial=0)) + most
-        if longest > self.model.context:
-            raise UserError(f"{longest} tokens do not fit a context of {self.model.context}")
         if ended.all() or not most:
             return branches
         self._calls += 1
         run = _writer(self.model, tuple(cuts), most, self.temperature > 0)
         key = jax.random.fold_in(self.key, self._calls)
         cache, logits, new, logprob, ended, used = run(self.params, cache, logits, ended, self.temperature, key)
+        if (longest := int(cache.length.max())) > self.model.context:
+            raise UserError(f"{longest} tokens were written and read, more than a context of {self.model.context} holds")
         new = np.asarray(new)[:, : int(used)].reshape(n, w, -1)
         tokens = _appended(branches.tokens, new)
         logprob = branches.logprob + np.asarray(logprob).reshape(n, w)

@@ -94,7 +94,7 @@ def test_there_is_an_end_to_the_room_and_to_the_context():
     full = writer.write(writer.write(state, (), 3), (), 3)
     assert full.length.max() <= 4
     with pytest.raises(UserError, match="context of 48"):
-        writer.write(writer.read(PROMPTS, 100), (), 60)
+        writer.write(writer.read(PROMPTS, 100), (), 90)
     with pytest.raises(UserError, match="places that are left"):
         writer.resume(state, np.ones((5, 1, 9), np.int32))
 
