@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -13,9 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from alchemy import checkpoint
+from alchemy import checkpoint, verifier
 from alchemy.answers import Answers, Samples
-from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
+from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
 from alchemy.decode import generate_many
 from alchemy.errors import UserError
 from alchemy.journal import Journal, described
@@ -69,25 +69,30 @@ class Lab:
         context: int = 0,
         limit: int = 0,
         sets: Sequence[Batch] = (),
+        labels: Sequence[Examples] = (),
         start: Runs | None = None,
         label: str = "",
     ) -> Runs:
         """Models trained on the training part of `task`.
 
         Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `sets` each
-        seed has the lines of its own set instead, whoever wrote them. With `start` training goes on from those models.
+        seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may be
+        verdicts: verifiers are trained (`alchemy.verifier`). With `start` training goes on from those models.
         """
-        model = replace(model, vocabulary=len(task.vocabulary))
+        model = replace(model, vocabulary=len(task.vocabulary) + (verifier.VERDICTS if labels else 0))
         seeds = range(seeds) if isinstance(seeds, int) else seeds
         key: dict[str, Any] = {
             "seeds": list(seeds), "model": plain(model), "task": plain(task), "train": plain(config), "split": plain(self.split),
             "loss": loss, "padding": padding, "context": context, "limit": limit, "start": start.key if start else None,
             "backend": jax.default_backend(), "jax": jax.__version__,
-        } | ({"sets": [_digest(one) for one in sets]} if sets else {})  # fmt: skip
+        } | ({"sets": [_digest(one.tokens, one.prompt_len) for one in sets]} if sets else {})  # fmt: skip
+        if labels:
+            key["labels"] = [_digest(*one) for one in labels]
         home = self.root / "models" / fingerprint(key)
-        data = self._data(task, seeds, loss, padding, context, limit, sets)
+        data = self._data(task, seeds, loss, padding, context, limit, sets, labels)
         if fresh := self._fresh(home):
-            self._count(model, config.steps * config.batch * len(seeds) * (context or task.max_len), backward=True)
+            width = labels[0].tokens.shape[1] if labels else context or task.max_len
+            self._count(model, config.steps * config.batch * len(seeds) * width, backward=True)
         name = label or f"train {type(model).__name__.lower()}"
         with self.progress.stage(name, config.steps) as stage:
             trained, seconds = self._stored(home, model, data, config, seeds, start, stage, key)
@@ -104,6 +109,8 @@ class Lab:
             return Trained(*done), read_json(home / "key.json")["seconds"]
         began = monotonic()
         init = start.trained.params if start else None
+        if init is not None and model != start.model:
+            init = verifier.widened(init, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.asarray(seeds)))
         trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
         seconds = monotonic() - began
         write_json(home / "key.json", {**key, "seconds": seconds})
@@ -112,12 +119,13 @@ class Lab:
         return trained, seconds
 
     def _data(self, task: Task, seeds: Sequence[int], loss: Loss, padding: Padding, context: int, limit: int,
-              sets: Sequence[Batch]) -> Data:  # fmt: skip
-        if sets:
-            sizes = tuple(len(one.tokens) for one in sets)
-            if len(sets) != len(seeds) or not all(sizes):
+              sets: Sequence[Batch], labels: Sequence[Examples]) -> Data:  # fmt: skip
+        if sets or labels:
+            sizes = tuple(len(one.tokens) for one in (sets or labels))
+            if len(sizes) != len(seeds) or not all(sizes):
                 raise UserError(f"sets of {list(sizes)} lines for {len(seeds)} seeds; each seed needs one of its own")
-            return Finite(examples(join(list(sets)), loss, padding, context), tuple(seeds), sizes)
+            rows = joined(labels) if labels else examples(join(list(sets)), loss, padding, context)
+            return Finite(rows, tuple(seeds), sizes)
         if limit:
             rng = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
             batch = join([self.split.distinct(task, one, limit, "train") for one in rng.values()])
@@ -158,9 +166,10 @@ class Lab:
         return Samples(task, batch, drawn)
 
     def practise(
-        self, runs: Runs, task: Task, n: int, round: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
-    ) -> list[Samples]:
-        """Let each seed's model answer `n` problems of the training part of `task` once, fresh ones in every round."""
+        self, runs: Runs, task: Task, n: int, round: int, *, samples: int = 1, temperature: float = 1.0, max_new: int = 0,
+        label: str = "",
+    ) -> list[Samples]:  # fmt: skip
+        """Let each seed's model answer `n` problems of the training part of `task`, fresh ones in every round."""
         drawn, name = [], label or f"practise, round {round}"
         with self.progress.stage(name, len(runs.key["seeds"])) as stage:
             for row, seed in enumerate(runs.key["seeds"]):
@@ -168,7 +177,7 @@ class Lab:
                 key = {"task": plain(task), "n": n, "max_new": max_new, "practice": [seed, round]}
                 one = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], runs.trained.params)
                 room = max_new or batch.tokens.shape[1]
-                written = self._write(runs, one, key, batch.prompts(), 1, temperature, room, stage)
+                written = self._write(runs, one, key, batch.prompts(), samples, temperature, room, stage)
                 drawn.append(Samples(task, batch, written))
         return drawn
 
@@ -181,22 +190,49 @@ class Lab:
         key = {
             **key, "runs": runs.key, "samples": samples, "temperature": temperature, "split": plain(self.split),
         }  # fmt: skip
-        path = self.root / "answers" / f"{fingerprint(key)}.npz"
         shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
+        tokens = len(prompts) * shape[0] * (prompts.shape[1] + samples * longest)
+        how = {"samples": samples, "max_new": longest, "temperature": temperature}
+        return self._kept(runs.model, key, shape, tokens, stage, lambda: generate_many(runs.model, params, prompts, **how))
+
+    def score(self, runs: Runs, samples: Samples, *, label: str = "score") -> np.ndarray:
+        """Log-odds of good behind every token, by each seed's verifier: float32 (s, n, k, up to m)."""
+        longest = max(1, int(verifier.written(samples.completions).sum(axis=-1).max(initial=0)))
+        completions, prompts = samples.completions[..., :longest], samples.batch.prompts()
+        if len(completions) != len(runs.key["seeds"]):
+            raise UserError(f"{len(runs.key['seeds'])} verifiers for the completions of {len(completions)} models")
+        key = {"runs": runs.key, "scored": _digest(prompts, completions)}
+        tokens = completions.size + len(completions) * prompts[..., 0].size
+        with self.progress.stage(label, 1) as stage:
+            return self._kept(runs.model, key, completions.shape, tokens, stage,
+                              lambda: verifier.log_odds(runs.model, runs.trained.params, prompts, completions))  # fmt: skip
+
+    def roll_out(self, runs: Runs, row: int, samples: Samples, rollouts: int) -> np.ndarray:
+        """Whether the model of that row of `runs` still comes to a right answer behind each step: int32 (n k, m)."""
+        params = jax.tree.map(lambda leaf: leaf[row : row + 1], runs.trained.params)
+        _, n, k, m = samples.completions.shape
+        key = {"runs": runs.key, "row": row, "rollouts": rollouts, "of": _digest(samples.batch.tokens, samples.completions)}
+        tokens = int(verifier.ends(samples.task, samples.completions, "process").sum()) * rollouts * m
+        with self.progress.stage(f"roll out, model {row}", 1) as stage:
+            return self._kept(runs.model, key, (n * k, m), tokens, stage,
+                              lambda: verifier.rolled_out(runs.model, params, samples, rollouts))  # fmt: skip
+
+    def _kept(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, stage: Stage,
+              make: Callable[[], np.ndarray]) -> np.ndarray:  # fmt: skip
+        """An array from the store, or made now by so many tokens of the model, and stored."""
+        path = self.root / "answers" / f"{fingerprint(key)}.npz"
         if fresh := self._fresh(path):
-            self._count(runs.model, len(prompts) * shape[0] * (prompts.shape[1] + samples * longest))
+            self._count(model, tokens)
         if (stored := _load_answers(path, shape)) is not None:
             stage.skip()
             self.seconds += stored[1] * fresh
             return stored[0]
         began = monotonic()
-        completions = generate_many(
-            runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature
-        )
+        made = make()
         seconds = monotonic() - began
-        write_whole(path, lambda scratch: _save_answers(scratch, completions, seconds))
+        write_whole(path, lambda scratch: _save_answers(scratch, made, seconds))
         self.seconds += seconds
-        return completions
+        return made
 
     def _fresh(self, place: Path) -> bool:
         """Whether a result is asked for the first time."""
@@ -214,14 +250,15 @@ def _shapes(model: Model) -> Params:
     return jax.eval_shape(lambda: model.init(jax.random.key(0)))
 
 
-def _digest(batch: Batch) -> str:
-    """A name for the lines of a batch."""
-    return hashlib.sha256(batch.tokens.tobytes() + batch.prompt_len.tobytes()).hexdigest()[:20]
+def _digest(*arrays: np.ndarray) -> str:
+    """A name for what arrays hold."""
+    return hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()[:20]
 
 
-def _save_answers(path: Path, completions: np.ndarray, seconds: float) -> None:
+def _save_answers(path: Path, made: np.ndarray, seconds: float) -> None:
+    small = {"completions": made.astype(np.int16)} if made.dtype.kind == "i" else {"scores": made}
     with path.open("wb") as file:
-        np.savez_compressed(file, completions=completions.astype(np.int16), seconds=seconds)
+        np.savez_compressed(file, **small, seconds=seconds)
 
 
 def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float] | None:
@@ -229,9 +266,10 @@ def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float
         return None
     try:
         with path.open("rb") as raw, np.load(raw) as file:
-            completions, seconds = file["completions"].astype(np.int32), float(file["seconds"])
+            made = file["scores"] if "scores" in file else file["completions"].astype(np.int32)
+            seconds = float(file["seconds"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
         raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault
-    if completions.shape != shape:
-        raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
-    return completions, seconds
+    if made.shape != shape:
+        raise UserError(f"answers {path} have shape {made.shape}, not {shape}; remove that file")
+    return made, seconds
