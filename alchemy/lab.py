@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,10 +12,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from alchemy import checkpoint, verifier
+from alchemy import checkpoint, shelf, verifier
 from alchemy.answers import Answers, Samples
+from alchemy.bank import Bank, fill
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
-from alchemy.decode import generate_many
+from alchemy.decode import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.journal import Journal, described
 from alchemy.model import Model, Params
@@ -85,13 +85,13 @@ class Lab:
             "seeds": list(seeds), "model": plain(model), "task": plain(task), "train": plain(config), "split": plain(self.split),
             "loss": loss, "padding": padding, "context": context, "limit": limit, "start": start.key if start else None,
             "backend": jax.default_backend(), "jax": jax.__version__,
-        } | ({"sets": [_digest(one.tokens, one.prompt_len) for one in sets]} if sets else {})  # fmt: skip
+        } | ({"sets": [shelf.digest(one.tokens, one.prompt_len) for one in sets]} if sets else {})  # fmt: skip
         if labels:
-            key["labels"] = [_digest(*one) for one in labels]
+            key["labels"] = [shelf.digest(*one) for one in labels]
         home = self.root / "models" / fingerprint(key)
         data = self._data(task, seeds, loss, padding, context, limit, sets, labels)
         if fresh := self._fresh(home):
-            width = labels[0].tokens.shape[1] if labels else context or task.max_len
+            width = max(one.tokens.shape[1] for one in labels) if labels else context or task.max_len
             self._count(model, config.steps * config.batch * len(seeds) * width, backward=True)
         name = label or f"train {type(model).__name__.lower()}"
         with self.progress.stage(name, config.steps) as stage:
@@ -157,13 +157,24 @@ class Lab:
         self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
     ) -> Samples:
         """As `answer`, but every problem is answered `samples` times: the pool that parallel strategies draw from."""
+        return self._sample(runs, task, n, samples, temperature, max_new, label or "sample")[0]
+
+    def bank(
+        self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
+    ) -> tuple[Samples, Bank]:
+        """As `sample`, with all that a policy may look at when it chooses among the answers."""
+        drawn, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", likely=True)
+        return drawn, fill(drawn, logprob, self.size(runs.model))
+
+    def _sample(self, runs: Runs, task: Task, n: int, samples: int, temperature: float, max_new: int, label: str,
+                likely: bool = False) -> tuple[Samples, np.ndarray]:  # fmt: skip
         batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
-        with self.progress.stage(label or "sample", 1) as stage:
-            key = {"task": plain(task), "n": n, "max_new": max_new}
+        with self.progress.stage(label, 1) as stage:
+            key = {"task": plain(task), "n": n, "max_new": max_new} | ({"likely": True} if likely else {})
             drawn = self._write(runs, runs.trained.params, key, batch.prompts(), samples, temperature, room, stage)
-        self.journal.told(runs.task, task, batch, drawn[:, :, 0], temperature)
-        return Samples(task, batch, drawn)
+        self.journal.told(runs.task, task, batch, drawn.completions[:, :, 0], temperature)
+        return Samples(task, batch, drawn.completions), drawn.logprob
 
     def practise(
         self, runs: Runs, task: Task, n: int, round: int, *, samples: int = 1, temperature: float = 1.0, max_new: int = 0,
@@ -178,59 +189,50 @@ class Lab:
                 one = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], runs.trained.params)
                 room = max_new or batch.tokens.shape[1]
                 written = self._write(runs, one, key, batch.prompts(), samples, temperature, room, stage)
-                drawn.append(Samples(task, batch, written))
+                drawn.append(Samples(task, batch, written.completions))
         return drawn
 
     def _write(
         self, runs: Runs, params: Params, key: Mapping[str, Any], prompts: np.ndarray, samples: int,
         temperature: float, room: int, stage: Stage,
-    ) -> np.ndarray:  # fmt: skip
-        """Completions int32 (s, n, samples, m) of prompts, from the store if they are there."""
+    ) -> Drawn:  # fmt: skip
+        """Completions of prompts, from the store if they are there; log-probabilities are kept where `key` says likely."""
         longest = min(room, runs.model.context - prompts.shape[1])
         key = {
             **key, "runs": runs.key, "samples": samples, "temperature": temperature, "split": plain(self.split),
         }  # fmt: skip
-        shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
-        tokens = len(prompts) * shape[0] * (prompts.shape[1] + samples * longest)
-        how = {"samples": samples, "max_new": longest, "temperature": temperature}
-        return self._kept(runs.model, key, shape, tokens, stage, lambda: generate_many(runs.model, params, prompts, **how))
-
-    def score(self, runs: Runs, samples: Samples, *, label: str = "score") -> np.ndarray:
-        """Log-odds of good behind every token, by each seed's verifier: float32 (s, n, k, up to m)."""
-        longest = max(1, int(verifier.written(samples.completions).sum(axis=-1).max(initial=0)))
-        completions, prompts = samples.completions[..., :longest], samples.batch.prompts()
-        if len(completions) != len(runs.key["seeds"]):
-            raise UserError(f"{len(runs.key['seeds'])} verifiers for the completions of {len(completions)} models")
-        key = {"runs": runs.key, "scored": _digest(prompts, completions)}
-        tokens = completions.size + len(completions) * prompts[..., 0].size
-        with self.progress.stage(label, 1) as stage:
-            return self._kept(runs.model, key, completions.shape, tokens, stage,
-                              lambda: verifier.log_odds(runs.model, runs.trained.params, prompts, completions))  # fmt: skip
-
-    def roll_out(self, runs: Runs, row: int, samples: Samples, rollouts: int) -> np.ndarray:
-        """Whether the model of that row of `runs` still comes to a right answer behind each step: int32 (n k, m)."""
-        params = jax.tree.map(lambda leaf: leaf[row : row + 1], runs.trained.params)
-        _, n, k, m = samples.completions.shape
-        key = {"runs": runs.key, "row": row, "rollouts": rollouts, "of": _digest(samples.batch.tokens, samples.completions)}
-        tokens = int(verifier.ends(samples.task, samples.completions, "process").sum()) * rollouts * m
-        with self.progress.stage(f"roll out, model {row}", 1) as stage:
-            return self._kept(runs.model, key, (n * k, m), tokens, stage,
-                              lambda: verifier.rolled_out(runs.model, params, samples, rollouts))  # fmt: skip
-
-    def _kept(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, stage: Stage,
-              make: Callable[[], np.ndarray]) -> np.ndarray:  # fmt: skip
-        """An array from the store, or made now by so many tokens of the model, and stored."""
         path = self.root / "answers" / f"{fingerprint(key)}.npz"
+        shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
         if fresh := self._fresh(path):
-            self._count(model, tokens)
+            self._count(runs.model, len(prompts) * shape[0] * (prompts.shape[1] + samples * longest))
         if (stored := _load_answers(path, shape)) is not None:
             stage.skip()
             self.seconds += stored[1] * fresh
             return stored[0]
         began = monotonic()
-        made = make()
+        drawn = draw(runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature)
+        if not key.get("likely"):
+            drawn = drawn._replace(logprob=_unknown(shape))
         seconds = monotonic() - began
-        write_whole(path, lambda scratch: _save_answers(scratch, made, seconds))
+        write_whole(path, lambda scratch: _save_answers(scratch, drawn, seconds))
+        self.seconds += seconds
+        return drawn
+
+    def keep(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, make: Callable[[], np.ndarray],
+             label: str) -> np.ndarray:  # fmt: skip
+        """An array of that shape that so many tokens of the model make, from the store if it is there."""
+        path = self.root / "scores" / f"{fingerprint(key)}.npz"
+        if fresh := self._fresh(path):
+            self._count(model, tokens)
+        with self.progress.stage(label, 1) as stage:
+            if stored := shelf.load(path, shape):
+                stage.skip()
+                self.seconds += stored[1] * fresh
+                return stored[0]
+            began = monotonic()
+            made = make()
+            seconds = monotonic() - began
+        shelf.save(path, made, seconds)
         self.seconds += seconds
         return made
 
@@ -240,36 +242,40 @@ class Lab:
         self.known.add(place)
         return fresh
 
+    @staticmethod
+    def size(model: Model) -> int:
+        """Parameters, those of looped layers as often as they are passed."""
+        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)
+
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
-        size = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)
         self.tokens += tokens
-        self.flops += (6.0 if backward else 2.0) * size * tokens
+        self.flops += (6.0 if backward else 2.0) * self.size(model) * tokens
 
 
 def _shapes(model: Model) -> Params:
     return jax.eval_shape(lambda: model.init(jax.random.key(0)))
 
 
-def _digest(*arrays: np.ndarray) -> str:
-    """A name for what arrays hold."""
-    return hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()[:20]
-
-
-def _save_answers(path: Path, made: np.ndarray, seconds: float) -> None:
-    small = {"completions": made.astype(np.int16)} if made.dtype.kind == "i" else {"scores": made}
+def _save_answers(path: Path, drawn: Drawn, seconds: float) -> None:
+    likely = {} if np.isnan(drawn.logprob).all() else {"logprob": drawn.logprob}
     with path.open("wb") as file:
-        np.savez_compressed(file, **small, seconds=seconds)
+        np.savez_compressed(file, completions=drawn.completions.astype(np.int16), seconds=seconds, **likely)
 
 
-def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float] | None:
+def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[Drawn, float] | None:
     if not path.exists():
         return None
     try:
         with path.open("rb") as raw, np.load(raw) as file:
-            made = file["scores"] if "scores" in file else file["completions"].astype(np.int32)
-            seconds = float(file["seconds"])
+            completions, seconds = file["completions"].astype(np.int32), float(file["seconds"])
+            logprob = file["logprob"] if "logprob" in file else _unknown(shape)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
         raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault
-    if made.shape != shape:
-        raise UserError(f"answers {path} have shape {made.shape}, not {shape}; remove that file")
-    return made, seconds
+    if completions.shape != shape:
+        raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
+    return Drawn(completions, logprob), seconds
+
+
+def _unknown(shape: tuple[int, ...]) -> np.ndarray:
+    """Log-probabilities that were not kept."""
+    return np.full(shape[:-1], np.nan, np.float32)

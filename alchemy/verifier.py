@@ -26,6 +26,7 @@ from alchemy.data import Examples
 from alchemy.decode import generate_many
 from alchemy.errors import UserError, nearest
 from alchemy.model import Model, Params
+from alchemy.shelf import digest
 from alchemy.task import EOS, PAD, Batch, Task
 
 if TYPE_CHECKING:
@@ -48,11 +49,24 @@ class Verifier(NamedTuple):
     def score(self, lab: Lab, samples: Samples) -> np.ndarray:
         """Log-odds of good: float32 (s, n, k) of an outcome verifier, -inf for an empty completion; of a process verifier
         (s, n, k, j), nan behind a completion's last step."""
-        odds = lab.score(self.runs, samples)
+        odds = self._read(lab, samples)
         due = ends(samples.task, samples.completions, self.kind)[..., : odds.shape[-1]]
         if self.kind == "process":
             return by_step(odds, due)
         return np.where(due, odds, 0).sum(axis=-1) + np.where(due.any(axis=-1), 0, -np.inf).astype(np.float32)
+
+
+    def _read(self, lab: Lab, samples: Samples) -> np.ndarray:
+        """Log-odds behind every token: float32 (s, n, k, up to m)."""
+        longest = max(1, int(written(samples.completions).sum(axis=-1).max(initial=0)))
+        model, params = self.runs.model, self.runs.trained.params
+        prompts, completions = samples.batch.prompts(), samples.completions[..., :longest]
+        if len(completions) != len(self.runs.key["seeds"]):
+            raise UserError(f"{len(self.runs.key['seeds'])} verifiers for the completions of {len(completions)} models")
+        key = {"runs": self.runs.key, "prompts": digest(prompts), "completions": digest(completions)}
+        tokens = completions.size + len(completions) * prompts[..., 0].size
+        make = partial(log_odds, model, params, prompts, completions)
+        return lab.keep(model, key, completions.shape, tokens, make, f"score by {self.kind} verifier")
 
 
 def fit(lab: Lab, policy: Runs, config: TrainConfig, *, kind: Kind = "outcome", problems: int, samples: int = 1,
@@ -65,11 +79,22 @@ def fit(lab: Lab, policy: Runs, config: TrainConfig, *, kind: Kind = "outcome", 
     practised = lab.practise(policy, policy.task, problems, round, samples=samples, max_new=max_new)
     verdicts: list[np.ndarray | None] = [None] * len(practised)
     if rollouts:
-        verdicts = [lab.roll_out(policy, seed, one, rollouts) for seed, one in enumerate(practised)]
+        verdicts = [_rolled_out(lab, policy, row, one, rollouts) for row, one in enumerate(practised)]
     labels = [labelled(one, kind, found) for one, found in zip(practised, verdicts, strict=True)]
     runs = lab.train(policy.model, policy.task, config, seeds=policy.key["seeds"], labels=labels,
                      start=None if fresh else policy, label=f"train {kind} verifier")  # fmt: skip
     return Verifier(runs, kind)
+
+
+def _rolled_out(lab: Lab, policy: Runs, row: int, samples: Samples, rollouts: int) -> np.ndarray:
+    """`rolled_out` by the model of that row of `policy`, from the store if it is there."""
+    params = jax.tree.map(lambda leaf: leaf[row : row + 1], policy.trained.params)
+    _, n, k, m = samples.completions.shape
+    drawn = digest(samples.batch.tokens, samples.completions)
+    key = {"runs": policy.key, "row": row, "rollouts": rollouts, "drawn": drawn}
+    tokens = int(ends(samples.task, samples.completions, "process").sum()) * rollouts * m
+    make = partial(rolled_out, policy.model, params, samples, rollouts)
+    return lab.keep(policy.model, key, (n * k, m), tokens, make, f"roll out, model {row + 1}")
 
 
 def ends(task: Task, completions: np.ndarray, kind: Kind) -> np.ndarray:
