@@ -96,6 +96,11 @@ class Connectivity:
         return Vocabulary.of((*KEYWORDS, *map(str, range(self.ids))))
 
     @cached_property
+    def cuts(self) -> tuple[int, ...]:
+        """The nodes: each one listed is a step, and so is the decision."""
+        return tuple(range(len(self.vocabulary) - self.ids, len(self.vocabulary)))
+
+    @cached_property
     def component(self) -> Family:
         """The distribution of a component."""
         return family(self.family, self)
@@ -174,6 +179,10 @@ class Connectivity:
     def _listed(self, completion: np.ndarray) -> connectivity_text.Listed:
         reader = connectivity_text.read_edges if self.encoding == "edges" else connectivity_text.read_flat
         return reader(completion, self.vocabulary)
+
+    def said(self, completion: np.ndarray) -> np.ndarray:
+        """The node decided for."""
+        return self._listed(completion).decision.astype(np.int64)
 
     @property
     def instructions(self) -> str:

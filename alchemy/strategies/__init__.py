@@ -1,8 +1,8 @@
 """Ways to spend inference tokens, one file each; the file's name is the strategy's.
 
-A strategy that searches writes its chains itself: it has the method `answer`, see `alchemy.strategies.beam`. A *replayed*
-strategy chooses among independent answers and so can be replayed on the answers of a bank. It is a frozen
-dataclass whose fields are its dials, and one method.
+A strategy is a frozen dataclass whose fields are its dials, and one method. One that searches writes its chains itself,
+in `answer` (see `alchemy.strategies.tree`). A *replayed* one chooses among independent answers and so can be replayed on
+the answers of a bank.
 """
 
 from __future__ import annotations
