@@ -50,7 +50,9 @@ def deal(bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> Ha
     return Hand(bank, place, np.arange(most) < count[..., None])
 
 
-def bill(hand: Hand, used: np.ndarray, rounds: Sequence[int] = (0,), *, scored: bool = False, checker: int = 0) -> Ledger:
+def bill(
+    hand: Hand, used: np.ndarray, rounds: Sequence[int] = (0,), *, scored: bool = False, checker: int = 0
+) -> Ledger:
     """What the `used` answers, bool (s, n, m), cost.
 
     The prompt is read once by the model, its cache shared by all answers, and not at all where nothing is drawn.

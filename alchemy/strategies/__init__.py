@@ -18,9 +18,7 @@ from alchemy.ledger import Ledger
 class Replayed(Protocol):
     """A way to spend independent answers."""
 
-    def replay(
-        self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None
-    ) -> tuple[np.ndarray, Ledger]:
+    def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         """The probability that the strategy is right, float (s, n), and what it paid.
 
         `n` is how many answers of a problem it may draw, the same for all or int (n,) or (s, n); for strategies that

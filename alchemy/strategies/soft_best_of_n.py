@@ -51,4 +51,4 @@ def _drawn(score: np.ndarray, hand: Hand, temperature: float) -> np.ndarray:
     score = np.where(hand.dealt, score, -np.inf)
     top = np.where(hand.dealt[..., :1], score.max(axis=2, keepdims=True), 0.0)
     weight = np.exp((score - top) / temperature)
-    return (weight * hand.of(hand.bank.right)).sum(axis=2) / np.maximum(weight.sum(axis=2), 1e-300)
+    return (weight * hand.of(hand.bank.right)).sum(axis=2) / np.maximum(weight.sum(axis=2), 1e-30)
