@@ -147,6 +147,9 @@ class Task(Protocol):
     def said(self, completion: np.ndarray) -> np.ndarray:
         """int64 (n,): a number for the final answer of completions int32 (n, m), equal where answers are, -1 for none."""
 
+    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """What can be told of problems before any model sees them, as numbers (n,): what may make them hard."""
+
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """A completion int32 (1, m) of one problem (n = 1), step by step, each with its mark."""
 

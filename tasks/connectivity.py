@@ -184,6 +184,16 @@ class Connectivity:
         """The node decided for."""
         return self._listed(completion).decision.astype(np.int64)
 
+    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """Edges, and how many of them the start and the two candidates have."""
+        edges = problem["edges"]
+
+        def degree(node: np.ndarray) -> np.ndarray:
+            return (edges == node[:, None, None]).sum(axis=(1, 2))
+
+        ends = np.sort(np.stack([degree(target) for target in problem["targets"].T]), axis=0)
+        return {"edges": (edges[..., 0] >= 0).sum(axis=1), "start": degree(problem["start"]), "fewer": ends[0], "more": ends[1]}
+
     @property
     def instructions(self) -> str:
         """The rules and the format, in English."""

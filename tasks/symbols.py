@@ -240,6 +240,12 @@ class Symbols:
         direct = layout(1, int(shortest), self.cot, self.dialect).direct
         return said(completion, direct, int(self.letters[0]) - 1)
 
+    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """Steps, letters, and how often each primitive is applied."""
+        ops = problem["ops"]
+        counts = {name: (ops == op).sum(axis=1) for op, name in enumerate(self.primitives)}
+        return {"steps": (ops >= 0).sum(axis=1), "letters": (problem["element"] >= 0).sum(axis=1), **counts}
+
     @property
     def instructions(self) -> str:
         """The rules and the format, in English."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -93,8 +95,8 @@ def test_there_is_an_end_to_the_room_and_to_the_context():
     state = writer.read(PROMPTS, 4)
     full = writer.write(writer.write(state, (), 3), (), 3)
     assert full.length.max() <= 4
-    with pytest.raises(UserError, match="context of 48"):
-        writer.write(writer.read(PROMPTS, 100), (), 90)
+    with pytest.raises(UserError, match="context of 8"):
+        grown(ModelSampler(replace(MODEL, context=8), PARAMS))
     with pytest.raises(UserError, match="places that are left"):
         writer.resume(state, np.ones((5, 1, 9), np.int32))
 

@@ -188,3 +188,13 @@ def test_standard_shifts(name, shift):
     train = Split().sample(task, np.random.default_rng(0), 400, "train")
     test = Split().sample(shifted, np.random.default_rng(0), 100, "test")
     assert not np.isin(prompt_hash(test), prompt_hash(train)).any()
+
+
+@every_task
+def test_facts_are_numbers_that_do_not_depend_on_the_neighbours(task):
+    problem = sample(task).problem
+    facts, half = task.facts(problem), task.facts({name: values[::2] for name, values in problem.items()})
+    assert facts and facts.keys() == half.keys()
+    for name, values in facts.items():
+        assert values.shape == (64,) and np.issubdtype(values.dtype, np.number)
+        np.testing.assert_array_equal(values[::2], half[name])
