@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from alchemy.errors import UserError
 
 LEVELS = 12
-"""A fact with so many values or fewer also gets an indicator for each."""
+"""A number with so many values or fewer also gets an indicator for each."""
 
 
 class _Column(NamedTuple):
