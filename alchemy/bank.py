@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from alchemy.answers import Samples
+from alchemy.task import PAD
+
 
 class Bank(NamedTuple):
     """`k` sampled answers of each of `s` models to the same `n` problems."""
@@ -30,3 +33,28 @@ class Bank(NamedTuple):
     def shape(self) -> tuple[int, int, int]:
         """Seeds, problems, answers."""
         return self.right.shape
+
+
+def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:
+    """A bank of sampled completions, with the oracle's verdicts; logprob float32 (s, n, k)."""
+    task, batch, completions = samples
+    seeds, n, k, m = completions.shape
+    rows = batch.rows(np.repeat(np.arange(n), k))
+    judged = [task.verify(rows, one.reshape(n * k, m)) for one in completions]
+    answer = np.stack([task.said(one.reshape(n * k, m)) for one in completions])
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        return values.reshape(seeds, n, k)
+
+    return Bank(
+        answer=shaped(answer),
+        right=shaped(np.stack([one.answer for one in judged])),
+        trace=shaped(np.stack([one.trace for one in judged])),
+        first_wrong=shaped(np.stack([one.first_wrong_step for one in judged])),
+        tokens=(completions != PAD).sum(axis=3, dtype=np.int32),
+        logprob=logprob,
+        scores={},
+        prompt=batch.prompt_len,
+        facts=task.facts(batch.problem),
+        parameters=parameters,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,8 @@ class Curves:
     log_y: bool = False
     ticks: Sequence[str] = ()
     """Names for the values of `x`, where it has no scale of its own."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
 
     def draw(self, axes: Axes) -> None:
         x = np.asarray(self.x, float)
@@ -74,6 +77,8 @@ class Bars:
     measured: Mapping[str, Sequence[Interval]]
     theory: Mapping[str, Sequence[float]]
     """For each series of `measured` that has one: the predicted value in each group."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
 
     def draw(self, axes: Axes) -> None:
         x, wide = np.arange(len(self.groups)), 0.8 / len(self.measured)
@@ -108,6 +113,8 @@ class Map:
     """What the surface is."""
     lines: Mapping[str, Sequence[Sequence[tuple[float, float]]]]
     """By name: lines through points (x, y), such as those of equal cost."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
 
     def draw(self, axes: Axes) -> None:
         x, y = np.asarray(self.x, float), np.asarray(self.y, float)
@@ -150,5 +157,7 @@ def save(figure: Figure, path: Path) -> None:
         axes.set_title(figure.title, fontsize=10, loc="left")
         figure.draw(axes)
         axes.set_ylabel(figure.y_label)
+        if figure.note:
+            canvas.supxlabel(fill(figure.note, 110), fontsize=6.5, x=0.01, ha="left")
         write_whole(path, lambda scratch: canvas.savefig(scratch, format="svg", metadata={"Date": None}))
         pyplot.close(canvas)

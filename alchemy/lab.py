@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -13,17 +12,22 @@ from typing import Any
 import jax
 import numpy as np
 
-from alchemy import checkpoint
+from alchemy import checkpoint, shelf, verifier
 from alchemy.answers import Answers, Samples
-from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
-from alchemy.decode import generate_many
+from alchemy.bank import Bank, fill
+from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
+from alchemy.decode import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.forcing import Forcing
 from alchemy.journal import Journal, described
+from alchemy.ledger import Ledger
 from alchemy.model import Model, Params
 from alchemy.progress import Progress, Stage
 from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
+from alchemy.rewards import Reward
+from alchemy.sampler import ModelSampler
 from alchemy.split import Split, join, train_chunk
+from alchemy.strategies.tree import Found, Search, asked, packed, unpacked
 from alchemy.task import Batch, Task
 from alchemy.train import TrainConfig, Trained, train
 
@@ -39,11 +43,6 @@ class Runs:
     task: Task
     key: Mapping[str, Any] = field(repr=False)
     trained: Trained = field(repr=False)
-
-    @property
-    def parameters(self) -> int:
-        """Of one of the models, each as often as a token passes it."""
-        return _size(self.model)
 
 
 @dataclass
@@ -75,25 +74,30 @@ class Lab:
         context: int = 0,
         limit: int = 0,
         sets: Sequence[Batch] = (),
+        labels: Sequence[Examples] = (),
         start: Runs | None = None,
         label: str = "",
     ) -> Runs:
         """Models trained on the training part of `task`.
 
         Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `sets` each
-        seed has the lines of its own set instead, whoever wrote them. With `start` training goes on from those models.
+        seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may be
+        verdicts: verifiers are trained (`alchemy.verifier`). With `start` training goes on from those models.
         """
-        model = replace(model, vocabulary=len(task.vocabulary))
+        model = replace(model, vocabulary=len(task.vocabulary) + (verifier.VERDICTS if labels else 0))
         seeds = range(seeds) if isinstance(seeds, int) else seeds
         key: dict[str, Any] = {
             "seeds": list(seeds), "model": plain(model), "task": plain(task), "train": plain(config), "split": plain(self.split),
             "loss": loss, "padding": padding, "context": context, "limit": limit, "start": start.key if start else None,
             "backend": jax.default_backend(), "jax": jax.__version__,
-        } | ({"sets": [_digest(one) for one in sets]} if sets else {})  # fmt: skip
+        } | ({"sets": [shelf.digest(one.tokens, one.prompt_len) for one in sets]} if sets else {})  # fmt: skip
+        if labels:
+            key["labels"] = [shelf.digest(*one) for one in labels]
         home = self.root / "models" / fingerprint(key)
-        data = self._data(task, seeds, loss, padding, context, limit, sets)
+        data = self._data(task, seeds, loss, padding, context, limit, sets, labels)
         if fresh := self._fresh(home):
-            self._count(model, config.steps * config.batch * len(seeds) * (context or task.max_len), backward=True)
+            width = max(one.tokens.shape[1] for one in labels) if labels else context or task.max_len
+            self._count(model, config.steps * config.batch * len(seeds) * width, backward=True)
         name = label or f"train {type(model).__name__.lower()}"
         with self.progress.stage(name, config.steps) as stage:
             trained, seconds = self._stored(home, model, data, config, seeds, start, stage, key)
@@ -110,6 +114,8 @@ class Lab:
             return Trained(*done), read_json(home / "key.json")["seconds"]
         began = monotonic()
         init = start.trained.params if start else None
+        if init is not None and model != start.model:
+            init = verifier.widened(init, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.asarray(seeds)))
         trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
         seconds = monotonic() - began
         write_json(home / "key.json", {**key, "seconds": seconds})
@@ -118,12 +124,13 @@ class Lab:
         return trained, seconds
 
     def _data(self, task: Task, seeds: Sequence[int], loss: Loss, padding: Padding, context: int, limit: int,
-              sets: Sequence[Batch]) -> Data:  # fmt: skip
-        if sets:
-            sizes = tuple(len(one.tokens) for one in sets)
-            if len(sets) != len(seeds) or not all(sizes):
+              sets: Sequence[Batch], labels: Sequence[Examples]) -> Data:  # fmt: skip
+        if sets or labels:
+            sizes = tuple(len(one.tokens) for one in (sets or labels))
+            if len(sizes) != len(seeds) or not all(sizes):
                 raise UserError(f"sets of {list(sizes)} lines for {len(seeds)} seeds; each seed needs one of its own")
-            return Finite(examples(join(list(sets)), loss, padding, context), tuple(seeds), sizes)
+            rows = joined(labels) if labels else examples(join(list(sets)), loss, padding, context)
+            return Finite(rows, tuple(seeds), sizes)
         if limit:
             rng = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
             batch = join([self.split.distinct(task, one, limit, "train") for one in rng.values()])
@@ -159,18 +166,30 @@ class Lab:
 
         With `forced`, so much thinking is forced on the models.
         """
+        return self._sample(runs, task, n, samples, temperature, max_new, label or "sample", forced=forced)[0]
+
+    def bank(
+        self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
+    ) -> tuple[Samples, Bank]:
+        """As `sample`, with all that a policy may look at when it chooses among the answers."""
+        drawn, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", likely=True)
+        return drawn, fill(drawn, logprob, self.size(runs.model))
+
+    def _sample(self, runs: Runs, task: Task, n: int, samples: int, temperature: float, max_new: int, label: str,
+                likely: bool = False, forced: Forcing | None = None) -> tuple[Samples, np.ndarray]:  # fmt: skip
         batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
-        with self.progress.stage(label or "sample", 1) as stage:
-            key = {"task": plain(task), "n": n, "max_new": max_new}
+        with self.progress.stage(label, 1) as stage:
+            key = {"task": plain(task), "n": n, "max_new": max_new} | ({"likely": True} if likely else {})
             drawn = self._write(runs, runs.trained.params, key, batch.prompts(), samples, temperature, room, stage, forced)
-        self.journal.told(runs.task, task, batch, drawn[:, :, 0], temperature)
-        return Samples(task, batch, drawn)
+        self.journal.told(runs.task, task, batch, drawn.completions[:, :, 0], temperature)
+        return Samples(task, batch, drawn.completions), drawn.logprob
 
     def practise(
-        self, runs: Runs, task: Task, n: int, round: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
-    ) -> list[Samples]:
-        """Let each seed's model answer `n` problems of the training part of `task` once, fresh ones in every round."""
+        self, runs: Runs, task: Task, n: int, round: int, *, samples: int = 1, temperature: float = 1.0, max_new: int = 0,
+        label: str = "",
+    ) -> list[Samples]:  # fmt: skip
+        """Let each seed's model answer `n` problems of the training part of `task`, fresh ones in every round."""
         drawn, name = [], label or f"practise, round {round}"
         with self.progress.stage(name, len(runs.key["seeds"])) as stage:
             for row, seed in enumerate(runs.key["seeds"]):
@@ -178,15 +197,15 @@ class Lab:
                 key = {"task": plain(task), "n": n, "max_new": max_new, "practice": [seed, round]}
                 one = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], runs.trained.params)
                 room = max_new or batch.tokens.shape[1]
-                written = self._write(runs, one, key, batch.prompts(), 1, temperature, room, stage)
-                drawn.append(Samples(task, batch, written))
+                written = self._write(runs, one, key, batch.prompts(), samples, temperature, room, stage)
+                drawn.append(Samples(task, batch, written.completions))
         return drawn
 
     def _write(
         self, runs: Runs, params: Params, key: Mapping[str, Any], prompts: np.ndarray, samples: int,
         temperature: float, room: int, stage: Stage, forced: Forcing | None = None,
-    ) -> np.ndarray:  # fmt: skip
-        """Completions int32 (s, n, samples, m) of prompts, from the store if they are there."""
+    ) -> Drawn:  # fmt: skip
+        """Completions of prompts, from the store if they are there; log-probabilities are kept where `key` says likely."""
         longest = min(room, runs.model.context - prompts.shape[1])
         key = {
             **key, "runs": runs.key, "samples": samples, "temperature": temperature, "split": plain(self.split),
@@ -200,14 +219,55 @@ class Lab:
             self.seconds += stored[1] * fresh
             return stored[0]
         began = monotonic()
-        completions = generate_many(
-            runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature,
-            steer=forced and forced.marks, dials=forced.dials if forced else (),
-        )  # fmt: skip
+        steered = {"steer": forced.marks, "dials": forced.dials} if forced else {}
+        drawn = draw(runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature, **steered)
+        if not key.get("likely"):
+            drawn = drawn._replace(logprob=_unknown(shape))
         seconds = monotonic() - began
-        write_whole(path, lambda scratch: _save_answers(scratch, completions, seconds))
+        write_whole(path, lambda scratch: _save_answers(scratch, drawn, seconds))
         self.seconds += seconds
-        return completions
+        return drawn
+
+    def search(self, runs: Runs, task: Task, batch: Batch, search: Search, reward: Reward, *, temperature: float = 1.0,
+               label: str = "") -> Found:  # fmt: skip
+        """Let a search answer the problems of `batch` with each seed's model."""
+        question = asked(task, batch)
+        seeds, n = len(runs.key["seeds"]), len(batch.tokens)
+        key = {
+            "runs": runs.key, "task": plain(task), "batch": shelf.digest(batch.tokens), "temperature": temperature,
+            "search": [type(search).__name__, plain(search)], "reward": reward.name,
+        }  # fmt: skip
+
+        def make() -> np.ndarray:
+            each = []
+            for seed in range(seeds):
+                params = jax.tree.map(lambda leaf, seed=seed: leaf[seed], runs.trained.params)
+                sampler = ModelSampler(runs.model, params, temperature, jax.random.key(seed))
+                each.append(search.answer(sampler, reward, question))
+            return packed(each, question.room)
+
+        shape = (seeds, n, question.room + len(Ledger._fields))
+        tokens = seeds * n * (question.prompts.shape[1] + question.room)  # of one chain: what is spent is in the ledger
+        made = self.keep(runs.model, key, shape, tokens, make, label or f"search with {type(search).__name__.lower()}")
+        return unpacked(made, question.room)
+
+    def keep(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, make: Callable[[], np.ndarray],
+             label: str) -> np.ndarray:  # fmt: skip
+        """An array of that shape that so many tokens of the model make, from the store if it is there."""
+        path = self.root / "scores" / f"{fingerprint(key)}.npz"
+        if fresh := self._fresh(path):
+            self._count(model, tokens)
+        with self.progress.stage(label, 1) as stage:
+            if stored := shelf.load(path, shape):
+                stage.skip()
+                self.seconds += stored[1] * fresh
+                return stored[0]
+            began = monotonic()
+            made = make()
+            seconds = monotonic() - began
+        shelf.save(path, made, seconds)
+        self.seconds += seconds
+        return made
 
     def _fresh(self, place: Path) -> bool:
         """Whether a result is asked for the first time."""
@@ -215,35 +275,40 @@ class Lab:
         self.known.add(place)
         return fresh
 
+    @staticmethod
+    def size(model: Model) -> int:
+        """Parameters, those of looped layers as often as they are passed."""
+        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)
+
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
         self.tokens += tokens
-        self.flops += (6.0 if backward else 2.0) * _size(model) * tokens
+        self.flops += (6.0 if backward else 2.0) * self.size(model) * tokens
 
 
-def _size(model: Model) -> int:
-    """Parameters, each as often as a token passes it."""
-    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0)))
-    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes)) * getattr(model, "loops", 1)
+def _shapes(model: Model) -> Params:
+    return jax.eval_shape(lambda: model.init(jax.random.key(0)))
 
 
-def _digest(batch: Batch) -> str:
-    """A name for the lines of a batch."""
-    return hashlib.sha256(batch.tokens.tobytes() + batch.prompt_len.tobytes()).hexdigest()[:20]
-
-
-def _save_answers(path: Path, completions: np.ndarray, seconds: float) -> None:
+def _save_answers(path: Path, drawn: Drawn, seconds: float) -> None:
+    likely = {} if np.isnan(drawn.logprob).all() else {"logprob": drawn.logprob}
     with path.open("wb") as file:
-        np.savez_compressed(file, completions=completions.astype(np.int16), seconds=seconds)
+        np.savez_compressed(file, completions=drawn.completions.astype(np.int16), seconds=seconds, **likely)
 
 
-def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float] | None:
+def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[Drawn, float] | None:
     if not path.exists():
         return None
     try:
         with path.open("rb") as raw, np.load(raw) as file:
             completions, seconds = file["completions"].astype(np.int32), float(file["seconds"])
+            logprob = file["logprob"] if "logprob" in file else _unknown(shape)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
         raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault
     if completions.shape != shape:
         raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
-    return completions, seconds
+    return Drawn(completions, logprob), seconds
+
+
+def _unknown(shape: tuple[int, ...]) -> np.ndarray:
+    """Log-probabilities that were not kept."""
+    return np.full(shape[:-1], np.nan, np.float32)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from alchemy.forcing import Marks, thinking
+from alchemy.replay import vote
 
 
 class Flips(NamedTuple):
@@ -40,15 +41,10 @@ def flips(drafted: np.ndarray, right: np.ndarray) -> Flips:
 
 
 def plurality(answers: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Probability that the most frequent of answers int (..., k) is the right one (...), ties drawn fairly; -1 abstains.
-
-    Where all abstain the vote is wrong.
-    """
-    same = answers[..., :, None] == answers[..., None, :]
-    count = np.where(answers < 0, 0, same.sum(axis=-1))
-    best = (count == count.max(axis=-1, keepdims=True)) & (count > 0)
-    share = np.where(best, 1 / np.maximum(count, 1), 0.0)  # each answer that leads adds up to one
-    return (share * (answers == right[..., None])).sum(axis=-1) / np.maximum(share.sum(axis=-1), 1e-9)
+    """Probability that the most frequent of answers int (..., k) is the right one (...), ties drawn fairly; -1 abstains."""
+    hit = answers == right[..., None]
+    flat, correct = (one.reshape(1, -1, answers.shape[-1]) for one in (answers, hit))
+    return vote(flat, correct, flat >= 0).reshape(answers.shape[:-1])
 
 
 def picks(drafted: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:

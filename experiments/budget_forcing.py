@@ -182,7 +182,7 @@ def _against_votes(config: Config, lab: Lab, runs: Runs, name: str) -> dict[str,
         groups = groups.reshape(*groups.shape[:2], -1, count)
         vote, single = plurality(groups, pool.target[:, None]).mean(axis=2), one.right.mean(axis=2)
         written = (one.samples.completions, pool.samples.completions[:, :, :count])
-        bills = [bill(each, pool.samples.batch.prompt_len, runs.parameters) for each in written]
+        bills = [bill(each, pool.samples.batch.prompt_len, lab.size(runs.model)) for each in written]
         rows.append({
             "tokens": tokens, "chains": count, "one": two_level(single, 0), "vote": two_level(vote, 0),
             "one - vote": paired_difference(single, vote, 0), "flops": [float(each.flops.mean()) for each in bills],

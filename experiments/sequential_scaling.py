@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from alchemy.claim import Check, Claim, at_most
 from alchemy.figures import Curves, Figure
@@ -66,9 +65,9 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
 
 def slip_rate(law: np.ndarray, arrived: float) -> float:
     """The e at which a share `arrived` of searches with lengths by `law` list no wrong node, each wrong with chance e."""
-    pmf, nodes = np.diff(law, prepend=0.0), np.arange(len(law))
-    arrived = float(np.clip(arrived, 1e-6, 1 - 1e-6))
-    return float(brentq(lambda e: pmf @ (1 - e) ** nodes - arrived, 0.0, 1.0))
+    slips, nodes = np.linspace(1, 0, 20_001), np.arange(len(law))
+    arriving = (1 - slips[:, None]) ** nodes @ np.diff(law, prepend=0.0)
+    return float(np.interp(arrived, arriving, slips))
 
 
 def weighted(law: np.ndarray, slips: float) -> np.ndarray:

@@ -192,6 +192,10 @@ class Recheck:
         """The id of the one letter behind the last `<answer>`."""
         return recheck_judge.said(completion, int(self.letters[0]) - 2, int(self.letters[0]))
 
+    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """Class, hops, and which half of the alphabet the start is in."""
+        return {"class": problem["class"], "hops": problem["hops"], "half": problem["start"] // (len(self.alphabet) // 2)}
+
     def judge_texts(self, problem: Problem, texts: list[str]) -> tuple[Judgement, Mapping[str, np.ndarray]]:
         """Verdicts on completions as text; words that the vocabulary lacks are noise."""
         rows = [[self.vocabulary.index.get(word, NOISE) for word in text.split()] for text in texts]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,13 @@ def test_the_same_figure_gives_the_same_bytes(figure, tmp_path):
         save(figure, tmp_path / name)
     one, other = ((tmp_path / name).read_bytes() for name in ("a.svg", "b.svg"))
     assert one == other and one.startswith(b"<?xml")
+
+
+def test_a_note_stands_under_the_picture(tmp_path):
+    for note in ("", "budget: tokens, all of them"):
+        save(replace(CURVES, note=note), tmp_path / f"{bool(note)}.svg")
+    with_note, without = ((tmp_path / f"{name}.svg").read_text() for name in ("True", "False"))
+    assert len(with_note) > len(without)
 
 
 def test_a_map_draws_every_line_and_names_each_kind_once():

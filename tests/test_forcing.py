@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy.decode import generate_many
+from alchemy.decode import draw
 from alchemy.errors import UserError
 from alchemy.forcing import Forcing, Marks, bill, thinking
 from alchemy.model import Cache
@@ -54,7 +54,7 @@ prompts = np.full((16, 1, 1), 2, np.int32)
 def force(params, room=16, samples=1, **how):
     forcing = Forcing(MARKS, **how)
     one = dict(samples=samples, max_new=room, temperature=0.0, steer=forcing.marks, dials=forcing.dials)
-    return generate_many(Scripted(), params, prompts, **one)
+    return draw(Scripted(), params, prompts, **one).completions
 
 
 def written(params, room=16, **how):
@@ -65,8 +65,8 @@ def written(params, room=16, **how):
 
 def test_without_force_it_is_plain_decoding():
     assert written(follow(TWO)) == [[A, B, END, 3, EOS]]
-    plain = generate_many(Scripted(), follow(TWO), prompts, samples=1, max_new=16, temperature=0.0)
-    np.testing.assert_array_equal(force(follow(TWO)), plain)
+    plain = draw(Scripted(), follow(TWO), prompts, samples=1, max_new=16, temperature=0.0)
+    np.testing.assert_array_equal(force(follow(TWO)), plain.completions)
 
 
 @pytest.mark.parametrize(("budget", "thought"), [(0, []), (1, [A]), (2, [A, B]), (3, [A, B])])
