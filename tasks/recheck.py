@@ -194,7 +194,8 @@ class Recheck:
 
     def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Class, hops, and which half of the alphabet the start is in."""
-        return {"class": problem["class"], "hops": problem["hops"], "half": problem["start"] // (len(self.alphabet) // 2)}
+        half = (problem["start"] >= len(self.alphabet) // 2).astype(np.int8)
+        return {"class": problem["class"], "hops": problem["hops"], "half": half}
 
     def judge_texts(self, problem: Problem, texts: list[str]) -> tuple[Judgement, Mapping[str, np.ndarray]]:
         """Verdicts on completions as text; words that the vocabulary lacks are noise."""
