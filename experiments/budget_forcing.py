@@ -56,7 +56,7 @@ class Config(Setting):
     """Budgets of one chain whose tokens as many chains share as can have the answer."""
     votes: int = 10
     """Chains from which groups that vote are made."""
-    pool: int = 32
+    pool: int = 16
     """Chains as long as the model likes, from which rejection takes those that fit."""
 
     def budgets(self, name: str) -> tuple[int, ...]:
