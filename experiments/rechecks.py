@@ -81,7 +81,7 @@ class Setting:
         task = Recheck(classes=(name,), hops=(self.hops,), most=self.most, told=0.0, asked=asked)
         room = self.hops + 2 * self.most + 3 + SLACK
         n, label = n or self.test, f"{name}, {label or 'as long as they like'}"
-        return self._read(lab.sample(runs, task, n, samples, max_new=room, forced=forced, label=label))
+        return self.read(lab.sample(runs, task, n, samples, max_new=room, forced=forced, label=label))
 
     def rechecked(self, lab: Lab, runs: Runs, name: str, count: int, **how: Any) -> Chains:
         """Chains with exactly so many re-checks forced on them."""
@@ -93,7 +93,8 @@ class Setting:
         forced = Forcing(self.marks, least=budget + 1, budget=budget)
         return self.ask(lab, runs, name, forced=forced, label=f"{budget} tokens forced", **how)
 
-    def _read(self, samples: Samples) -> Chains:
+    def read(self, samples: Samples) -> Chains:
+        """What sampled completions say."""
         task, problem, written = samples.task, samples.batch.problem, samples.completions
         s, n, k, m = written.shape
         said = task.said(written.reshape(-1, m)).reshape(s, n, k)
