@@ -1,7 +1,7 @@
 """What the claims on thinking too much have in common, so that they share models and chains.
 
 smoke  seconds: whether the code runs, never whether a claim holds
-small  two CPU cores: a decoder of two layers of width 64 (109K parameters), 51,200 problems a seed; enough steps that the
+small  two CPU cores: a decoder of two layers of width 64 (107K parameters), 51,200 problems a seed; enough steps that the
        rates at which drafts are broken and mended were near the dials in one trial with one seed
 full   one GPU: four layers of width 128, more problems, tests four times as large
 """
