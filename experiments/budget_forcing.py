@@ -271,13 +271,13 @@ def _regimes(measured: Mapping[str, Any]) -> Figure:
     x = sorted({tokens for row in rows.values() for tokens in row["tokens"]})
     gap = Interval(float("nan"), float("nan"), float("nan"), 0, 0)
     names = {
-        "help": "walk of several hops, two chains that share (2505.21825)",
-        "hurt": "one draft is enough, re-checks break it (2506.04210)",
-        "mend": "one draft is enough, re-checks mend it",
+        "help": "several hops, two share (2505.21825)",
+        "hurt": "one hop, re-checks break it (2506.04210)",
+        "mend": "one hop, re-checks mend it",
     }
     return Curves(
         name="budget_forcing_regimes",
-        title="One long chain wins while a share of its tokens cannot finish; votes win once a share can",
+        title="One long chain wins while shares of it cannot finish, votes win once they can",
         x_label="tokens written to a problem, in all",
         y_label="accuracy of one forced chain - of the vote",
         x=x,

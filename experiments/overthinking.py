@@ -204,7 +204,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
     return [
         Curves(
             name="overthinking",
-            title="One model, five classes of problems: forced re-checks and what one re-check foretells",
+            title="One model, five classes: forced re-checks and what one re-check foretells",
             measured={name: measured[name]["accuracy"] for name in CLASSES},
             theory={f"law, {name}": measured[name]["law"] for name in natural},
             **shown,
@@ -222,7 +222,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
         ),
         Curves(
             name="overthinking_natural",
-            title="Chains that happen to be longer fare as those that are made to be, unless length tells the kind",
+            title="Chains that happen to be longer fare as those that are made to be",
             measured={f"{name}, forced": row["accuracy"] for name, row in natural.items()},
             theory={f"{name}, natural": row["natural, accuracy"] for name, row in natural.items()},
             **shown,
