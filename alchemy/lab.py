@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -13,10 +12,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from alchemy import checkpoint
+from alchemy import checkpoint, shelf, verifier
 from alchemy.answers import Answers, Samples
 from alchemy.bank import Bank, fill
-from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
+from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
 from alchemy.decode import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.journal import Journal, described
@@ -70,25 +69,30 @@ class Lab:
         context: int = 0,
         limit: int = 0,
         sets: Sequence[Batch] = (),
+        labels: Sequence[Examples] = (),
         start: Runs | None = None,
         label: str = "",
     ) -> Runs:
         """Models trained on the training part of `task`.
 
         Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `sets` each
-        seed has the lines of its own set instead, whoever wrote them. With `start` training goes on from those models.
+        seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may be
+        verdicts: verifiers are trained (`alchemy.verifier`). With `start` training goes on from those models.
         """
-        model = replace(model, vocabulary=len(task.vocabulary))
+        model = replace(model, vocabulary=len(task.vocabulary) + (verifier.VERDICTS if labels else 0))
         seeds = range(seeds) if isinstance(seeds, int) else seeds
         key: dict[str, Any] = {
             "seeds": list(seeds), "model": plain(model), "task": plain(task), "train": plain(config), "split": plain(self.split),
             "loss": loss, "padding": padding, "context": context, "limit": limit, "start": start.key if start else None,
             "backend": jax.default_backend(), "jax": jax.__version__,
-        } | ({"sets": [_digest(one) for one in sets]} if sets else {})  # fmt: skip
+        } | ({"sets": [shelf.digest(one.tokens, one.prompt_len) for one in sets]} if sets else {})  # fmt: skip
+        if labels:
+            key["labels"] = [shelf.digest(*one) for one in labels]
         home = self.root / "models" / fingerprint(key)
-        data = self._data(task, seeds, loss, padding, context, limit, sets)
+        data = self._data(task, seeds, loss, padding, context, limit, sets, labels)
         if fresh := self._fresh(home):
-            self._count(model, config.steps * config.batch * len(seeds) * (context or task.max_len), backward=True)
+            width = max(one.tokens.shape[1] for one in labels) if labels else context or task.max_len
+            self._count(model, config.steps * config.batch * len(seeds) * width, backward=True)
         name = label or f"train {type(model).__name__.lower()}"
         with self.progress.stage(name, config.steps) as stage:
             trained, seconds = self._stored(home, model, data, config, seeds, start, stage, key)
@@ -105,6 +109,8 @@ class Lab:
             return Trained(*done), read_json(home / "key.json")["seconds"]
         began = monotonic()
         init = start.trained.params if start else None
+        if init is not None and model != start.model:
+            init = verifier.widened(init, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.asarray(seeds)))
         trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
         seconds = monotonic() - began
         write_json(home / "key.json", {**key, "seconds": seconds})
@@ -113,12 +119,13 @@ class Lab:
         return trained, seconds
 
     def _data(self, task: Task, seeds: Sequence[int], loss: Loss, padding: Padding, context: int, limit: int,
-              sets: Sequence[Batch]) -> Data:  # fmt: skip
-        if sets:
-            sizes = tuple(len(one.tokens) for one in sets)
-            if len(sets) != len(seeds) or not all(sizes):
+              sets: Sequence[Batch], labels: Sequence[Examples]) -> Data:  # fmt: skip
+        if sets or labels:
+            sizes = tuple(len(one.tokens) for one in (sets or labels))
+            if len(sizes) != len(seeds) or not all(sizes):
                 raise UserError(f"sets of {list(sizes)} lines for {len(seeds)} seeds; each seed needs one of its own")
-            return Finite(examples(join(list(sets)), loss, padding, context), tuple(seeds), sizes)
+            rows = joined(labels) if labels else examples(join(list(sets)), loss, padding, context)
+            return Finite(rows, tuple(seeds), sizes)
         if limit:
             rng = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
             batch = join([self.split.distinct(task, one, limit, "train") for one in rng.values()])
@@ -170,9 +177,10 @@ class Lab:
         return Samples(task, batch, drawn.completions), drawn.logprob
 
     def practise(
-        self, runs: Runs, task: Task, n: int, round: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
-    ) -> list[Samples]:
-        """Let each seed's model answer `n` problems of the training part of `task` once, fresh ones in every round."""
+        self, runs: Runs, task: Task, n: int, round: int, *, samples: int = 1, temperature: float = 1.0, max_new: int = 0,
+        label: str = "",
+    ) -> list[Samples]:  # fmt: skip
+        """Let each seed's model answer `n` problems of the training part of `task`, fresh ones in every round."""
         drawn, name = [], label or f"practise, round {round}"
         with self.progress.stage(name, len(runs.key["seeds"])) as stage:
             for row, seed in enumerate(runs.key["seeds"]):
@@ -180,7 +188,7 @@ class Lab:
                 key = {"task": plain(task), "n": n, "max_new": max_new, "practice": [seed, round]}
                 one = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], runs.trained.params)
                 room = max_new or batch.tokens.shape[1]
-                written = self._write(runs, one, key, batch.prompts(), 1, temperature, room, stage)
+                written = self._write(runs, one, key, batch.prompts(), samples, temperature, room, stage)
                 drawn.append(Samples(task, batch, written.completions))
         return drawn
 
@@ -210,6 +218,24 @@ class Lab:
         self.seconds += seconds
         return drawn
 
+    def keep(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, make: Callable[[], np.ndarray],
+             label: str) -> np.ndarray:  # fmt: skip
+        """An array of that shape that so many tokens of the model make, from the store if it is there."""
+        path = self.root / "scores" / f"{fingerprint(key)}.npz"
+        if fresh := self._fresh(path):
+            self._count(model, tokens)
+        with self.progress.stage(label, 1) as stage:
+            if stored := shelf.load(path, shape):
+                stage.skip()
+                self.seconds += stored[1] * fresh
+                return stored[0]
+            began = monotonic()
+            made = make()
+            seconds = monotonic() - began
+        shelf.save(path, made, seconds)
+        self.seconds += seconds
+        return made
+
     def _fresh(self, place: Path) -> bool:
         """Whether a result is asked for the first time."""
         fresh = place not in self.known
@@ -228,11 +254,6 @@ class Lab:
 
 def _shapes(model: Model) -> Params:
     return jax.eval_shape(lambda: model.init(jax.random.key(0)))
-
-
-def _digest(batch: Batch) -> str:
-    """A name for the lines of a batch."""
-    return hashlib.sha256(batch.tokens.tobytes() + batch.prompt_len.tobytes()).hexdigest()[:20]
 
 
 def _save_answers(path: Path, drawn: Drawn, seconds: float) -> None:
