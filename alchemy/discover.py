@@ -1,4 +1,4 @@
-"""The folder is the registry: a task, a model or a claim is a file, and its name is the file's name.
+"""The folder is the registry: a task, a model, a strategy or a claim is a file, and its name is the file's name.
 
 Files are read as text to see what they hold, so that listing them imports nothing.
 """
@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from alchemy.errors import UserError, nearest
 
-Kind = Literal["task", "model", "claim"]
+Kind = Literal["task", "model", "strategy", "claim"]
 
 
 class Entry(NamedTuple):
@@ -87,6 +87,17 @@ def _model(node: ast.stmt) -> str | None:
     return node.name if isinstance(node, ast.ClassDef) and {"init", "apply"} <= members else None
 
 
+def _strategy(node: ast.stmt) -> str | None:
+    """The name of a class that searches (`answer`) or is replayed, and is no protocol."""
+    members = {one.name for one in getattr(node, "body", ()) if isinstance(one, ast.FunctionDef)}
+    bases = {getattr(base, "id", "") for base in getattr(node, "bases", ())}
+    return (
+        node.name
+        if isinstance(node, ast.ClassDef) and {"answer", "replay"} & members and "Protocol" not in bases
+        else None
+    )
+
+
 def _claim(node: ast.stmt) -> str | None:
     return "CLAIM" if "CLAIM" in _assigned([node]) else None
 
@@ -100,5 +111,9 @@ def _assigned(body: list[ast.stmt]) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
-FOLDERS: dict[Kind, str] = {"task": "tasks", "model": "models", "claim": "experiments"}
-SYMBOLS: dict[Kind, Callable[[ast.stmt], str | None]] = {"task": _task, "model": _model, "claim": _claim}
+FOLDERS: dict[Kind, str] = {
+    "task": "tasks", "model": "models", "strategy": "alchemy.strategies", "claim": "experiments"
+}  # fmt: skip
+SYMBOLS: dict[Kind, Callable[[ast.stmt], str | None]] = {
+    "task": _task, "model": _model, "strategy": _strategy, "claim": _claim
+}  # fmt: skip

@@ -65,7 +65,7 @@ PRESETS = {"smoke": Config(**SMOKE), "small": Config(**SMALL), "full": Config(**
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
-    return replayed(config.bank(lab), config.draws)
+    return replayed(config.bank(lab)[1], config.draws)
 
 
 def replayed(bank: Bank, draws: int) -> dict[str, Any]:
