@@ -170,9 +170,13 @@ class Lab:
         drawn, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", likely=True)
         return drawn, fill(drawn, logprob, self.size(runs.model))
 
+    def held_out(self, task: Task, n: int) -> Batch:
+        """The `n` different problems of the held-out part that models are asked."""
+        return self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+
     def _sample(self, runs: Runs, task: Task, n: int, samples: int, temperature: float, max_new: int, label: str,
                 likely: bool = False) -> tuple[Samples, np.ndarray]:  # fmt: skip
-        batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+        batch = self.held_out(task, n)
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
         with self.progress.stage(label, 1) as stage:
             key = {"task": plain(task), "n": n, "max_new": max_new} | ({"likely": True} if likely else {})
