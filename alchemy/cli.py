@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from alchemy import flags
-from alchemy.commands import bench, catalogue, check, generate, prompts, report, reproduce, score, show
+from alchemy.commands import bank, bench, catalogue, check, generate, prompts, report, reproduce, score, show, solve
 from alchemy.errors import UserError, nearest
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
@@ -32,6 +32,8 @@ COMMANDS = {
     "prompts": Command(prompts.Prompts, prompts.run),
     "score": Command(score.Score, score.run, score.configs),
     "reproduce": Command(reproduce.Reproduce, reproduce.run, reproduce.configs),
+    "bank": Command(bank.BankOptions, bank.run),
+    "solve": Command(solve.Solve, solve.run),
     "report": Command(report.Report, report.run),
     "bench": Command(bench.Bench, bench.run),
 }

@@ -45,7 +45,7 @@ def experiments() -> dict[str, ModuleType]:
 
 
 def find(kind: Kind, name: str) -> type | ModuleType:
-    """The class of a task or model, or the module of a claim; raises `UserError` if there is none of that name."""
+    """The class of a task, model or strategy, or the module of a claim; raises `UserError` if there is none of that name."""
     known = entries(kind)
     if name not in known:
         raise UserError(f"{kind} {name!r} is unknown{nearest(name, known) if known else f'; there is no {kind} yet'}")
@@ -88,14 +88,9 @@ def _model(node: ast.stmt) -> str | None:
 
 
 def _strategy(node: ast.stmt) -> str | None:
-    """The name of a class that searches (`answer`) or is replayed, and is no protocol."""
+    """The name of a dataclass that answers by searching or by replaying."""
     members = {one.name for one in getattr(node, "body", ()) if isinstance(one, ast.FunctionDef)}
-    bases = {getattr(base, "id", "") for base in getattr(node, "bases", ())}
-    return (
-        node.name
-        if isinstance(node, ast.ClassDef) and {"answer", "replay"} & members and "Protocol" not in bases
-        else None
-    )
+    return node.name if isinstance(node, ast.ClassDef) and node.decorator_list and members & {"answer", "replay"} else None
 
 
 def _claim(node: ast.stmt) -> str | None:
@@ -112,8 +107,14 @@ def _assigned(body: list[ast.stmt]) -> set[str]:
 
 
 FOLDERS: dict[Kind, str] = {
-    "task": "tasks", "model": "models", "strategy": "alchemy.strategies", "claim": "experiments"
-}  # fmt: skip
+    "task": "tasks",
+    "model": "models",
+    "strategy": "alchemy.strategies",
+    "claim": "experiments",
+}
 SYMBOLS: dict[Kind, Callable[[ast.stmt], str | None]] = {
-    "task": _task, "model": _model, "strategy": _strategy, "claim": _claim
-}  # fmt: skip
+    "task": _task,
+    "model": _model,
+    "strategy": _strategy,
+    "claim": _claim,
+}

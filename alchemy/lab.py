@@ -19,10 +19,14 @@ from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
 from alchemy.decode import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.journal import Journal, described
+from alchemy.ledger import Ledger
 from alchemy.model import Model, Params
 from alchemy.progress import Progress, Stage
 from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
+from alchemy.rewards import Reward
+from alchemy.sampler import ModelSampler
 from alchemy.split import Split, join, train_chunk
+from alchemy.strategies.tree import Found, Search, asked, packed, unpacked
 from alchemy.task import Batch, Task
 from alchemy.train import TrainConfig, Trained, train
 
@@ -166,9 +170,13 @@ class Lab:
         drawn, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", likely=True)
         return drawn, fill(drawn, logprob, self.size(runs.model))
 
+    def held_out(self, task: Task, n: int) -> Batch:
+        """The `n` different problems of the held-out part that models are asked."""
+        return self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+
     def _sample(self, runs: Runs, task: Task, n: int, samples: int, temperature: float, max_new: int, label: str,
                 likely: bool = False) -> tuple[Samples, np.ndarray]:  # fmt: skip
-        batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+        batch = self.held_out(task, n)
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
         with self.progress.stage(label, 1) as stage:
             key = {"task": plain(task), "n": n, "max_new": max_new} | ({"likely": True} if likely else {})
@@ -217,6 +225,29 @@ class Lab:
         write_whole(path, lambda scratch: _save_answers(scratch, drawn, seconds))
         self.seconds += seconds
         return drawn
+
+    def search(self, runs: Runs, task: Task, batch: Batch, search: Search, reward: Reward, *, temperature: float = 1.0,
+               label: str = "") -> Found:  # fmt: skip
+        """Let a search answer the problems of `batch` with each seed's model."""
+        question = asked(task, batch)
+        seeds, n = len(runs.key["seeds"]), len(batch.tokens)
+        key = {
+            "runs": runs.key, "task": plain(task), "batch": shelf.digest(batch.tokens), "temperature": temperature,
+            "search": [type(search).__name__, plain(search)], "reward": reward.name,
+        }  # fmt: skip
+
+        def make() -> np.ndarray:
+            each = []
+            for seed in range(seeds):
+                params = jax.tree.map(lambda leaf, seed=seed: leaf[seed], runs.trained.params)
+                sampler = ModelSampler(runs.model, params, temperature, jax.random.key(seed))
+                each.append(search.answer(sampler, reward, question))
+            return packed(each, question.room)
+
+        shape = (seeds, n, question.room + len(Ledger._fields))
+        tokens = seeds * n * (question.prompts.shape[1] + question.room)  # of one chain: what is spent is in the ledger
+        made = self.keep(runs.model, key, shape, tokens, make, label or f"search with {type(search).__name__.lower()}")
+        return unpacked(made, question.room)
 
     def keep(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, make: Callable[[], np.ndarray],
              label: str) -> np.ndarray:  # fmt: skip

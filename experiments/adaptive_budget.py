@@ -129,7 +129,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             groups=list(groups.values()),
             measured={name: [cut(row[name]["k"], most) for row in rows] for name in names},
             theory={},
-            note=f"Cut at {most:.2g}, the most that the bank can show. Compared in FLOPs. {BUDGET}",
+            note=f"{BUDGET}; cut at {most:.2g}, the most that the bank can show",
         ),
         Curves(
             name="adaptive_budget_uniform",

@@ -2,7 +2,8 @@
 
 A problem is a row of letters and one to eight transformations of it; the chain of thought writes the row after each. Some
 transformations are rare in training, so that steps differ in how surely they are right, and training ends early, so that
-none is sure: pass@1 spreads from near 0 to near 1, and what makes a problem hard is known before any model sees it.
+none is sure (a prototype with 600 steps had .66 right): pass@1 spreads from near 0 to near 1, and what makes a problem
+hard is known before any model sees it.
 
 smoke  seconds: whether the code runs, never whether a claim holds
 small  two CPU cores: decoders of 100K parameters with rotary positions, 64 samples for each of 2,000 problems
@@ -93,7 +94,7 @@ class Setting:
         return lab.bank(runs, task or self.task, self.test, self.samples, **how)
 
 
-RECIPE = TrainConfig(steps=600, batch=64, optimizer="muon", matrix_rate=0.02, learning_rate=6e-3)
+RECIPE = TrainConfig(steps=450, batch=64, optimizer="muon", matrix_rate=0.02, learning_rate=6e-3)
 LLAMA: dict[str, Any] = dict(block="llama", positions="rotary", tied=False, scale=1.0)
 SMOKE: dict[str, Any] = {
     "seeds": 2,

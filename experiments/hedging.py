@@ -222,7 +222,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
                 "tempered": [row["tempered"] for row in rows],
             },
             theory={},
-            note=f"All four spend the same on writing. {BUDGET}",
+            note=f"{BUDGET}; the same for all four, the verifier is free",
         ),
         Bars(
             name="hedging_regret",

@@ -1,4 +1,4 @@
-"""What there is: tasks, models, claims."""
+"""What there is: tasks, models, strategies, claims."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alchemy.flags import Switch
 
 @dataclass(frozen=True)
 class List:
-    """The tasks, models and claims there are, with the committed verdicts.
+    """The tasks, models, strategies and claims there are, with the committed verdicts.
 
     Example: alchemy list --json
     """
@@ -25,7 +25,7 @@ class List:
 def run(options: List) -> int:
     """Print what the folders hold."""
     found: dict[str, list[dict[str, Any]]] = {}
-    kinds: dict[str, Kind] = {"tasks": "task", "models": "model", "claims": "claim"}
+    kinds: dict[str, Kind] = {"tasks": "task", "models": "model", "strategies": "strategy", "claims": "claim"}
     for title, kind in kinds.items():
         found[title] = [{"name": entry.name, "sentence": entry.sentence} for entry in entries(kind).values()]
     for claim in found["claims"]:
