@@ -54,12 +54,15 @@ def test_a_budget_that_moves_pays_where_prompts_differ(tmp_path):
 
 
 def test_facts_are_worth_what_they_explain(tmp_path):
-    measured = allocation.replayed(pool(within=0.2), pool(within=2.0, up=-2, seed=1), 8)
-    told = measured["explained, checker"]
+    here, there = pool(within=0.2), pool(within=2.0, up=-2, seed=1)
+    probe = tuple([{"state": one.right.mean(axis=2)[seed][:, None]} for seed in range(3)] for one in (here, there))
+    measured = allocation.replayed(here, there, 8, probe)
+    told = measured["explained"]["facts"]
     assert told["in distribution"] > 0.8 > told["shifted"]
     home, away = (measured[f"{place}, checker"] for place in ("in distribution", "shifted"))
     assert home["facts"]["capture"].mean > 0.8 > away["facts"]["capture"].mean
     assert home["oracle"]["capture"].mean == 1
+    assert away["probe"]["capture"].mean > away["facts"]["capture"].mean, "a probe that sees the truth"
     explained = [row["explained"] for row in measured["simulated"]]
     assert explained == sorted(explained)
     first, last = measured["simulated"][0], measured["simulated"][-1]
