@@ -33,8 +33,8 @@ def test_hedging_finds_what_the_dials_were_set_to(tmp_path):
     measured = hedging.replayed(bank._replace(scores={"learned": bank.right + rng.normal(0, 0.5, bank.shape)}), 1)
     verdicts = {check.name: check.verdict for check in hedging.check(measured)}
     assert Verdict.FAILS not in verdicts.values()
-    assert sum(one is Verdict.HOLDS for one in verdicts.values()) >= 8
-    assert measured["noise 0, loved 0.3"]["best n"] <= 4 and measured["noise 0.3, loved 0"]["best n"] == 64
+    assert sum(one is Verdict.HOLDS for one in verdicts.values()) >= 9
+    assert max(measured["noise 0, loved 0.3"]["best n"]) <= 4 and measured["noise 0.3, loved 0"]["best n"] == [64]
     assert measured["verifier learned"]["best of n"][-1].mean > measured["one answer"].mean
     coverage = measured["coverage"]
     assert coverage["Beta law"] == pytest.approx(coverage["measured"], abs=0.02)
