@@ -55,8 +55,12 @@ def generate_many(
     seed: int = 0,
     rows: int = 4096,
     precision: str = "auto",
+    progress: Callable[[int], None] = lambda done: None,
 ) -> np.ndarray:
-    """Complete each prompt `samples` times, reading it once: int32 (s, n, samples, max_new), else as `generate`."""
+    """Complete each prompt `samples` times, reading it once: int32 (s, n, samples, max_new), else as `generate`.
+
+    `progress` is told how many of the problems are done.
+    """
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
     if temperature < 0:
@@ -73,10 +77,11 @@ def generate_many(
     padded[:n, :t] = prompts
     padded[n:] = padded[:1]  # what only fills up ends no later than the rest
     key = jax.random.key(seed)
-    done = [
-        np.asarray(run(params, padded[start : start + size], jnp.float32(temperature), jax.random.fold_in(key, start)))
-        for start in range(0, len(padded), size)
-    ]
+    done = []
+    for start in range(0, len(padded), size):
+        part = padded[start : start + size]
+        done.append(np.asarray(run(params, part, jnp.float32(temperature), jax.random.fold_in(key, start))))
+        progress(min(n, start + size))
     return np.concatenate(done, axis=1)[:, :n, :, :max_new]
 
 

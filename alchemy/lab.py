@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -18,7 +18,7 @@ from alchemy.answers import Answers, Samples
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
 from alchemy.decode import generate_many
 from alchemy.errors import UserError
-from alchemy.journal import Journal, described
+from alchemy.journal import LOOKED_AT, Journal, described
 from alchemy.model import Model, Params
 from alchemy.progress import Progress, Stage
 from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
@@ -89,7 +89,7 @@ class Lab:
         if fresh := self._fresh(home):
             self._count(model, config.steps * config.batch * len(seeds) * (context or task.max_len), backward=True)
         name = label or f"train {type(model).__name__.lower()}"
-        with self.progress.stage(name, config.steps) as stage:
+        with self.progress.stage(name, config.steps, seeds=len(seeds)) as stage:
             trained, seconds = self._stored(home, model, data, config, seeds, start, stage, key)
         self.seconds += seconds * fresh
         self.journal.trained(f"{name}: {described(task)}", trained.losses)
@@ -151,9 +151,12 @@ class Lab:
         """As `answer`, but every problem is answered `samples` times: the pool that parallel strategies draw from."""
         batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
-        with self.progress.stage(label or "sample", 1) as stage:
+        with self.progress.stage(label or "sample", n, "problems", len(runs.key["seeds"])) as stage:
             key = {"task": plain(task), "n": n, "max_new": max_new}
-            drawn = self._write(runs, runs.trained.params, key, batch.prompts(), samples, temperature, room, stage)
+            params, prompts = runs.trained.params, batch.prompts()
+            drawn = self._write(runs, params, key, prompts, samples, temperature, room, stage, stage.update)
+            looked, few = drawn[:, :LOOKED_AT, 0], batch.rows(slice(0, LOOKED_AT))
+            stage.right(float(np.mean([task.verify(few, one).answer for one in looked])), looked[..., 0].size)
         self.journal.told(runs.task, task, batch, drawn[:, :, 0], temperature)
         return Samples(task, batch, drawn)
 
@@ -162,19 +165,24 @@ class Lab:
     ) -> list[Samples]:
         """Let each seed's model answer `n` problems of the training part of `task` once, fresh ones in every round."""
         drawn, name = [], label or f"practise, round {round}"
-        with self.progress.stage(name, len(runs.key["seeds"])) as stage:
+        seeds = len(runs.key["seeds"])
+        with self.progress.stage(name, n * seeds, "problems", seeds) as stage:
             for row, seed in enumerate(runs.key["seeds"]):
                 batch = self.split.sample(task, np.random.default_rng([seed, 2, round]), n, "train")
                 key = {"task": plain(task), "n": n, "max_new": max_new, "practice": [seed, round]}
                 one = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], runs.trained.params)
                 room = max_new or batch.tokens.shape[1]
-                written = self._write(runs, one, key, batch.prompts(), 1, temperature, room, stage)
+                before = row * n
+                written = self._write(
+                    runs, one, key, batch.prompts(), 1, temperature, room, stage,
+                    lambda done, before=before: stage.update(before + done),
+                )  # fmt: skip
                 drawn.append(Samples(task, batch, written))
         return drawn
 
     def _write(
         self, runs: Runs, params: Params, key: Mapping[str, Any], prompts: np.ndarray, samples: int,
-        temperature: float, room: int, stage: Stage,
+        temperature: float, room: int, stage: Stage, told: Callable[[int], None],
     ) -> np.ndarray:  # fmt: skip
         """Completions int32 (s, n, samples, m) of prompts, from the store if they are there."""
         longest = min(room, runs.model.context - prompts.shape[1])
@@ -191,7 +199,7 @@ class Lab:
             return stored[0]
         began = monotonic()
         completions = generate_many(
-            runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature
+            runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature, progress=told
         )
         seconds = monotonic() - began
         write_whole(path, lambda scratch: _save_answers(scratch, completions, seconds))

@@ -185,6 +185,15 @@ class Connectivity:
         text = self.vocabulary.decode(completion[0])
         return connectivity_steps.steps(one.problem, self._listed(completion), text)
 
+    def gold_text(self, problem: Problem) -> str:
+        """A right text to one problem (n = 1), in the paper's words."""
+        work = " ".join(str(node) for node in problem["trace"][0] if node >= 0)
+        return f"work : [ {work} ] decision : [ {problem['targets'][0, problem['right'][0]]} ]"
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text, in the paper's words, to one problem (n = 1)."""
+        return connectivity_steps.steps(problem, connectivity_text.read_text([text]), text)
+
     def judge(self, problem: Problem, listed: connectivity_text.Listed) -> Judgement:
         """Verdicts on what completions list."""
         target = np.take_along_axis(problem["targets"], problem["right"][:, None].astype(np.intp), axis=1)[:, 0]

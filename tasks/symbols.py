@@ -236,7 +236,15 @@ class Symbols:
 
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """Elements with what remains to be done, and the answer."""
-        return symbols_steps.steps(self, one, completion)
+        return self.text_steps(one.problem, self.vocabulary.decode(completion[0]))
+
+    def gold_text(self, problem: Problem) -> str:
+        """The right text to one problem (n = 1)."""
+        return self.vocabulary.decode(self.solve(problem)[0])
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text to one problem (n = 1)."""
+        return symbols_steps.steps(self, problem, text)
 
     def show(self, tokens: np.ndarray) -> str:
         return self.vocabulary.decode(tokens if tokens.ndim == 1 else tokens[:, 0])
