@@ -156,7 +156,7 @@ class Lab:
             params, prompts = runs.trained.params, batch.prompts()
             drawn = self._write(runs, params, key, prompts, samples, temperature, room, stage, stage.update)
             looked, few = drawn[:, :LOOKED_AT, 0], batch.rows(slice(0, LOOKED_AT))
-            stage.right(float(np.mean([task.verify(few, one).answer for one in looked])), looked[..., 0].size)
+            stage.right(float(np.mean([task.verify(few, one).answer for one in looked])))
         self.journal.told(runs.task, task, batch, drawn[:, :, 0], temperature)
         return Samples(task, batch, drawn)
 

@@ -34,9 +34,9 @@ class Stage:
         text += f", {_clock((self.steps - done) / rate)} left" if rate and self.steps else ""
         self._progress.show(text, bool(self.steps) and done >= self.steps)
 
-    def right(self, share: float, n: int) -> None:
-        """`share` of the first `n` answers are right."""
-        self._right = f", {share:.1%} of {n} answers right"
+    def right(self, share: float) -> None:
+        """A share of the answers looked at is right."""
+        self._right = f", {share:.1%} right"
 
     def skip(self) -> None:
         """The result was there already."""
@@ -53,7 +53,7 @@ class Progress:
     """Lines on a terminal that rewrite themselves; elsewhere a plain line every few seconds."""
 
     def __init__(self, quiet: bool = False):
-        self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = Console(file=sys.stderr, quiet=quiet, highlight=False)
         self.quiet = quiet
         self.prefix = ""
         self._status = self.console.status("", spinner="dots") if self.console.is_terminal and not quiet else None
@@ -104,7 +104,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self.console.print(f"{self.prefix}{text}", markup=False)
+        self.console.print(f"{self.prefix}{text}", markup=False, soft_wrap=not self.console.is_terminal)
 
 
 def _short(rate: float) -> str:

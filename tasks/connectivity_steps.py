@@ -9,11 +9,12 @@ from alchemy.task import Problem
 from tasks.connectivity_text import Listed
 
 
-def steps(problem: Problem, listed: Listed, text: str) -> list[Step]:
+def steps(problem: Problem, listed: Listed, text: str, chain: bool = True) -> list[Step]:
     """Nodes and the decision of one completion (n = 1), whose words are `text`.
 
     A node may stand there if it is the start or next to one listed earlier; the first has to be the start. Behind the
-    first that may not, others still follow if they are next to something listed. Without a list the text is one step.
+    first that may not, others still follow if they are next to something listed. Without a list and a decision the
+    text is one step; `chain` says whether a decision needs a list.
     """
     target = int(problem["targets"][0, problem["right"][0]])
     start, near = int(problem["start"][0]), defaultdict(set)
@@ -29,6 +30,8 @@ def steps(problem: Problem, listed: Listed, text: str) -> list[Step]:
     decision = int(listed.decision[0])
     if decision >= 0:
         led_there = not work or work[-1] == decision
+        if chain and not work:
+            found.append(("(no nodes)", False, False))
         found.append((f"decision {decision}", decision == target and led_there, led_there))
     elif work:
         found.append(("(no decision)", False, False))

@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 
 from alchemy.flags import Switch
 from alchemy.progress import Progress
+from alchemy.terminal import wrapped
 from alchemy.verify import verify
 
 
@@ -36,5 +37,6 @@ def run(options: Verify) -> int:
     if options.json:
         print(json.dumps({"identical": not found, "differences": found}, indent=2))
     else:
-        print("\n".join(found) or f"{options.directory}: identical, and no test problem is a training problem")
+        lines = found or [f"{options.directory}: identical, and no test problem is a training problem"]
+        print("\n".join(wrapped(line) for line in lines))
     return 1 if found else 0

@@ -16,6 +16,7 @@ from alchemy.export import generate, generate_exhaustive
 from alchemy.flags import Switch
 from alchemy.progress import Progress
 from alchemy.split import Split
+from alchemy.terminal import wrapped
 
 STANDARD = ("standard",)
 
@@ -75,7 +76,7 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
     if options.json:
         print(json.dumps(manifest, indent=2))
     else:
-        print(f"{options.out}: {len(manifest['files'])} files; check them with `alchemy verify {options.out}`")
+        print(wrapped(f"{options.out}: {len(manifest['files'])} files; check them with `alchemy verify {options.out}`"))
     return 0
 
 

@@ -83,7 +83,7 @@ def run(options: Score, configs: dict[str, Any]) -> int:
     else:
         Console(highlight=False).print(scores.summary({shown(label): result for label, result in results.items()}))
     if options.page and not options.json:
-        print(f"{options.page}: {len(text.encode()) / 1e6:.1f} MB")
+        print(f"{options.page}: {len(text.encode()) / 1e6:.2f} MB")
     return 0
 
 
