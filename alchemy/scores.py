@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from textwrap import wrap
@@ -12,12 +13,13 @@ from rich.table import Table
 
 from alchemy.journal import described
 from alchemy.markup import bar, document, explorer, number, table
-from alchemy.record import commit
+from alchemy.record import commit, plain
 from alchemy.task import Task
 
 Result = Mapping[str, Any]
 """What `alchemy.scoring.score` finds in one file."""
 WIDTH = 80
+VERDICTS = ("answer_accuracy", "trace_accuracy")
 
 
 def lines(result: Result) -> Iterator[str]:
@@ -35,9 +37,9 @@ def lines(result: Result) -> Iterator[str]:
         yield _row("", ("answer", "exact", "distance"))
         for name, floor in floors.items():
             yield _row(f"floor: {name}", [floor[one] for one in ("answer_accuracy", "exact_match", "edit_distance")])
-    steps = ", ".join(f"{step}: {n}" for step, n in result["first_wrong_step"].items())
+    steps = ", ".join(f"{step}:\xa0{n}" for step, n in result["first_wrong_step"].items())
     for place, part in enumerate(wrap(steps, WIDTH - 27)):
-        yield f"{'' if place else 'first wrong step':<26} {part}"
+        yield f"{'' if place else 'first wrong step':<26} " + part.replace("\xa0", " ")
 
 
 def summary(results: Mapping[str, Result]) -> Table:
@@ -49,7 +51,7 @@ def summary(results: Mapping[str, Result]) -> Table:
         best, nearest = _floors(result)
         share = [f"{mean:.3f}\n[{low:.3f}, {high:.3f}]" for mean, low, high in map(_share, [result] * 2, VERDICTS)]
         name = label.replace("[", "\\[") + f"\n{result['n']:,} lines"
-        distance = result["edit_distance"]["full"] if "edit_distance" in result else None
+        distance = _full(result, "edit_distance")
         shown.add_row(name, share[0], _number(best, 3), share[1], _number(distance, 3), _number(nearest, 3))
     return shown
 
@@ -63,8 +65,8 @@ def page(task: Task, name: str, results: Mapping[str, Result], tests: Sequence[M
         [
             "<h1>What the predictions are worth</h1>",
             f'<p class="soft">{total:,} predictions in {many}, task {escape(name)}: {escape(described(task))}. The answer '
-            "and the chain before it are judged apart. Intervals are 95 % (Wilson); upright marks are floors, what no "
-            "understanding scores: random letters in the right format (chance), the question repeated (copy).</p>",
+            "and the chain before it are judged apart; intervals are 95 % (Wilson). Floors are what no understanding "
+            "scores: random letters in the right format (chance), the question repeated (copy).</p>",
             _table(results),
             "<h2>The predictions, one by one</h2>",
             f'<p class="soft">{_kept(tests):,} of them, drawn from each outcome of each file; what is long is cut.</p>',
@@ -75,15 +77,15 @@ def page(task: Task, name: str, results: Mapping[str, Result], tests: Sequence[M
                 f"<pre>{escape(chr(10).join(lines(result)))}</pre></details>"
                 for label, result in results.items()
             ),
-            f'<p class="soft">alchemy {escape(commit() or "outside a repository")}</p>',
+            "<details><summary>Provenance</summary>"
+            f"<pre>alchemy {escape(commit() or 'outside a repository')}\n{escape(json.dumps(plain(task), indent=1))}</pre></details>",
         ],
     )
 
 
-VERDICTS = ("answer_accuracy", "trace_accuracy")
-
-
 def _table(results: Mapping[str, Result]) -> str:
+    """Verdicts with intervals, likeness to the gold text where there is one, and floors, which are marks in the bars."""
+    head = ["predictions", "lines", "right answer", "valid chain", "exact match", "edit distance", "floors"]
     rows = []
     for label, result in results.items():
         floors = result.get("floors") or {}
@@ -92,14 +94,19 @@ def _table(results: Mapping[str, Result]) -> str:
             text = "{:.3f} [{:.3f}, {:.3f}]".format(*_share(result, verdict))
             picture = bar(_share(result, verdict), (None, None), text, (0, 1), marks)
             cells.append(f"<td>{text}<br>{picture}</td>")
-        for metric in ("exact_match", "edit_distance"):
-            known = metric in result
-            cells.append(number(_number(result[metric]["full"], 3) if known else "-"))
-            by_name = (f"{escape(name)}&nbsp;{one[metric]:.3f}" for name, one in floors.items())
-            cells.append("<br>".join(by_name) or "-")
-        rows.append(cells)
-    head = ["predictions", "lines", "right answer", "valid chain", "exact match", "its floors", "edit distance"]
-    return table([*head, "its floors"], rows, "stack")
+        cells += [number(_number(_full(result, metric), 3)) for metric in ("exact_match", "edit_distance")]
+        known = [
+            f"{escape(name)}: answer {one['answer_accuracy']:.3f}, exact {one['exact_match']:.3f}, "
+            f"distance {one['edit_distance']:.3f}"
+            for name, one in floors.items()
+        ]
+        rows.append([*cells, "<br>".join(known) or "none known"])
+    return table(head, rows, "stack")
+
+
+def _full(result: Result, metric: str) -> float | None:
+    """A number of the whole text; None where no gold text is compared with."""
+    return result[metric]["full"] if metric in result else None
 
 
 def _kept(tests: Sequence[Mapping[str, Any]]) -> int:
