@@ -15,8 +15,9 @@ import numpy as np
 
 from alchemy import checkpoint
 from alchemy.answers import Answers, Samples
+from alchemy.bank import Bank, fill
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
-from alchemy.decode import generate_many
+from alchemy.decode import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.journal import LOOKED_AT, Journal, described
 from alchemy.model import Model, Params
@@ -149,16 +150,27 @@ class Lab:
         self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
     ) -> Samples:
         """As `answer`, but every problem is answered `samples` times: the pool that parallel strategies draw from."""
+        return self._sample(runs, task, n, samples, temperature, max_new, label or "sample")[0]
+
+    def bank(
+        self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
+    ) -> tuple[Samples, Bank]:
+        """As `sample`, with all that a policy may look at when it chooses among the answers."""
+        drawn, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", likely=True)
+        return drawn, fill(drawn, logprob, self.size(runs.model))
+
+    def _sample(self, runs: Runs, task: Task, n: int, samples: int, temperature: float, max_new: int, label: str,
+                likely: bool = False) -> tuple[Samples, np.ndarray]:  # fmt: skip
         batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
-        with self.progress.stage(label or "sample", n, "problems", len(runs.key["seeds"])) as stage:
-            key = {"task": plain(task), "n": n, "max_new": max_new}
-            params, prompts = runs.trained.params, batch.prompts()
+        params, prompts = runs.trained.params, batch.prompts()
+        with self.progress.stage(label, n, "problems", len(runs.key["seeds"])) as stage:
+            key = {"task": plain(task), "n": n, "max_new": max_new} | ({"likely": True} if likely else {})
             drawn = self._write(runs, params, key, prompts, samples, temperature, room, stage, stage.update)
-            looked, few = drawn[:, :LOOKED_AT, 0], batch.rows(slice(0, LOOKED_AT))
+            looked, few = drawn.completions[:, :LOOKED_AT, 0], batch.rows(slice(0, LOOKED_AT))
             stage.right(float(np.mean([task.verify(few, one).answer for one in looked])))
-        self.journal.told(runs.task, task, batch, drawn[:, :, 0], temperature)
-        return Samples(task, batch, drawn)
+        self.journal.told(runs.task, task, batch, drawn.completions[:, :, 0], temperature)
+        return Samples(task, batch, drawn.completions), drawn.logprob
 
     def practise(
         self, runs: Runs, task: Task, n: int, round: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
@@ -177,14 +189,14 @@ class Lab:
                     runs, one, key, batch.prompts(), 1, temperature, room, stage,
                     lambda done, before=before: stage.update(before + done),
                 )  # fmt: skip
-                drawn.append(Samples(task, batch, written))
+                drawn.append(Samples(task, batch, written.completions))
         return drawn
 
     def _write(
         self, runs: Runs, params: Params, key: Mapping[str, Any], prompts: np.ndarray, samples: int,
         temperature: float, room: int, stage: Stage, told: Callable[[int], None],
-    ) -> np.ndarray:  # fmt: skip
-        """Completions int32 (s, n, samples, m) of prompts, from the store if they are there."""
+    ) -> Drawn:  # fmt: skip
+        """Completions of prompts, from the store if they are there; log-probabilities are kept where `key` says likely."""
         longest = min(room, runs.model.context - prompts.shape[1])
         key = {
             **key, "runs": runs.key, "samples": samples, "temperature": temperature, "split": plain(self.split),
@@ -198,13 +210,15 @@ class Lab:
             self.seconds += stored[1] * fresh
             return stored[0]
         began = monotonic()
-        completions = generate_many(
+        drawn = draw(
             runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature, progress=told
         )
+        if not key.get("likely"):
+            drawn = drawn._replace(logprob=_unknown(shape))
         seconds = monotonic() - began
-        write_whole(path, lambda scratch: _save_answers(scratch, completions, seconds))
+        write_whole(path, lambda scratch: _save_answers(scratch, drawn, seconds))
         self.seconds += seconds
-        return completions
+        return drawn
 
     def _fresh(self, place: Path) -> bool:
         """Whether a result is asked for the first time."""
@@ -212,10 +226,14 @@ class Lab:
         self.known.add(place)
         return fresh
 
+    @staticmethod
+    def size(model: Model) -> int:
+        """Parameters, those of looped layers as often as they are passed."""
+        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)
+
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
-        size = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)
         self.tokens += tokens
-        self.flops += (6.0 if backward else 2.0) * size * tokens
+        self.flops += (6.0 if backward else 2.0) * self.size(model) * tokens
 
 
 def _shapes(model: Model) -> Params:
@@ -227,19 +245,26 @@ def _digest(batch: Batch) -> str:
     return hashlib.sha256(batch.tokens.tobytes() + batch.prompt_len.tobytes()).hexdigest()[:20]
 
 
-def _save_answers(path: Path, completions: np.ndarray, seconds: float) -> None:
+def _save_answers(path: Path, drawn: Drawn, seconds: float) -> None:
+    likely = {} if np.isnan(drawn.logprob).all() else {"logprob": drawn.logprob}
     with path.open("wb") as file:
-        np.savez_compressed(file, completions=completions.astype(np.int16), seconds=seconds)
+        np.savez_compressed(file, completions=drawn.completions.astype(np.int16), seconds=seconds, **likely)
 
 
-def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float] | None:
+def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[Drawn, float] | None:
     if not path.exists():
         return None
     try:
         with path.open("rb") as raw, np.load(raw) as file:
             completions, seconds = file["completions"].astype(np.int32), float(file["seconds"])
+            logprob = file["logprob"] if "logprob" in file else _unknown(shape)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
         raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault
     if completions.shape != shape:
         raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
-    return completions, seconds
+    return Drawn(completions, logprob), seconds
+
+
+def _unknown(shape: tuple[int, ...]) -> np.ndarray:
+    """Log-probabilities that were not kept."""
+    return np.full(shape[:-1], np.nan, np.float32)

@@ -96,6 +96,11 @@ class Connectivity:
         return Vocabulary.of((*KEYWORDS, *map(str, range(self.ids))))
 
     @cached_property
+    def cuts(self) -> tuple[int, ...]:
+        """The nodes: each one listed is a step, and so is the decision."""
+        return tuple(range(len(self.vocabulary) - self.ids, len(self.vocabulary)))
+
+    @cached_property
     def component(self) -> Family:
         """The distribution of a component."""
         return family(self.family, self)
@@ -174,6 +179,20 @@ class Connectivity:
     def _listed(self, completion: np.ndarray) -> connectivity_text.Listed:
         reader = connectivity_text.read_edges if self.encoding == "edges" else connectivity_text.read_flat
         return reader(completion, self.vocabulary)
+
+    def said(self, completion: np.ndarray) -> np.ndarray:
+        """The node decided for."""
+        return self._listed(completion).decision.astype(np.int64)
+
+    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """Edges, and how many of them the start and the two candidates have."""
+        edges = problem["edges"]
+
+        def degree(node: np.ndarray) -> np.ndarray:
+            return (edges == node[:, None, None]).sum(axis=(1, 2))
+
+        ends = np.sort(np.stack([degree(target) for target in problem["targets"].T]), axis=0)
+        return {"edges": (edges[..., 0] >= 0).sum(axis=1), "start": degree(problem["start"]), "fewer": ends[0], "more": ends[1]}
 
     @property
     def instructions(self) -> str:
