@@ -79,8 +79,9 @@ def draw(
     seed: int = 0,
     rows: int = 4096,
     precision: str = "auto",
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Drawn:
-    """As `generate_many`, with log-probabilities."""
+    """As `generate_many`, with log-probabilities; `progress` is told how many of the problems are done."""
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
     if temperature < 0:
@@ -97,10 +98,11 @@ def draw(
     padded[:n, :t] = prompts
     padded[n:] = padded[:1]  # what only fills up ends no later than the rest
     key, dials = jax.random.key(seed), (jnp.float32(temperature), jnp.int32(max_new))
-    done = [
-        jax.device_get(run(params, padded[start : start + size], *dials, jax.random.fold_in(key, start)))
-        for start in range(0, len(padded), size)
-    ]
+    done = []
+    for start in range(0, len(padded), size):
+        part = padded[start : start + size]
+        done.append(jax.device_get(run(params, part, *dials, jax.random.fold_in(key, start))))
+        progress(min(n, start + size))
     completions, logprob = (np.concatenate(parts, axis=1)[:, :n] for parts in zip(*done, strict=True))
     return Drawn(completions[..., :max_new], logprob)
 

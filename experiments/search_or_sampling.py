@@ -29,6 +29,7 @@ from alchemy.lab import Lab, Runs
 from alchemy.measure import Interval, paired_difference, two_level
 from alchemy.rewards import Kind, OracleReward
 from alchemy.sampler import Branches
+from alchemy.search import search
 from alchemy.strategies.beam import Beam
 from alchemy.strategies.mcts import Mcts
 from alchemy.strategies.tree import Search
@@ -105,8 +106,8 @@ def _cell(config: Config, lab: Lab, runs: Runs, pool: Samples, bank: Bank, kind:
         return np.stack(curves)
 
     found: dict[str, Any] = {}
-    for name, search in searches.items():
-        answered = lab.search(runs, task, pool.batch, search, reward, temperature=config.temperature,
+    for name, one in searches.items():
+        answered = search(lab, runs, task, pool.batch, one, reward, temperature=config.temperature,
                               label=f"{name}, {_label(steps, kind, sigma)}")  # fmt: skip
         hits = np.stack([task.verify(pool.batch, one).answer for one in answered.completions]).astype(float)
         bill, many = answered.ledger, best_of(answered.ledger.written.mean(axis=1))
