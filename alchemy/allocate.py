@@ -78,18 +78,15 @@ def allocated(
     """How many answers each problem gets, int (s, n), from estimates (s, n) of how hard they are.
 
     What an estimate is worth is learned from `curves` (m, s, n) of the other half of the problems, or, where they are
-    given, from `known` estimates (s, i) and `known_curves` (m, s, i) of other problems altogether.
+    given, from `known` estimates (s, i) and `known_curves` (m, s, i) of other problems altogether; for all seeds at once.
     """
     seeds, n = estimate.shape
-    counts = np.zeros((seeds, n), int)
-    for seed in range(seeds):
-        for half in (folds(n), ~folds(n)) if known is None else (np.ones(n, bool),):
-            if known is None:
-                before, taught = estimate[seed, ~half], curves[:, seed, ~half].T
-            else:
-                before, taught = known[seed], known_curves[:, seed].T
-            counts[seed, half] = spend(expected(estimate[seed, half], before, taught, bins), sizes, mean)
-    return counts
+    values = np.empty((seeds, n, len(sizes)))
+    for half in (folds(n), ~folds(n)) if known is None else (np.ones(n, bool),):
+        before, taught = (estimate[:, ~half], curves[:, :, ~half]) if known is None else (known, known_curves)
+        found = expected(estimate[:, half].ravel(), before.ravel(), taught.reshape(len(sizes), -1).T, bins)
+        values[:, half] = found.reshape(seeds, -1, len(sizes))
+    return np.stack([spend(one, sizes, mean) for one in values])
 
 
 def guessed(facts: Mapping[str, np.ndarray] | Sequence[Mapping[str, np.ndarray]], share: np.ndarray) -> np.ndarray:

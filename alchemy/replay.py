@@ -32,10 +32,15 @@ class Hand(NamedTuple):
         return np.take_along_axis(values, self.place, axis=2)
 
     def score(self, name: str) -> np.ndarray:
-        """What a verifier says of each, float (s, n, m); raises `UserError` if the bank has none of that name."""
+        """What a verifier says of each, float (s, n, m), the least there is for -inf.
+
+        Raises `UserError` if the bank has no score of that name.
+        """
         if name not in self.bank.scores:
             raise UserError(f"score {name!r} is not in the bank{nearest(name, self.bank.scores)}")
-        return self.of(self.bank.scores[name])
+        found = self.of(self.bank.scores[name])
+        void = np.isneginf(found)
+        return np.where(void, found[~void].min(initial=0.0), found) if void.any() else found
 
 
 def deal(bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> Hand:

@@ -1,6 +1,4 @@
-"""Models whose difficulties are known: answers drawn from given probabilities, and answers of a bank dealt anew.
-
-A pipeline can be held against closed forms on them.
+"""A simulated model: answers drawn from known probabilities, so that a pipeline can be held against closed forms.
 
 Dimension letters: `s` seeds, `n` problems, `k` answers.
 """
@@ -50,19 +48,3 @@ def simulated(
         facts=dict(facts or {}),
         parameters=PARAMETERS,
     )
-
-
-def alike(bank: Bank, rng: np.random.Generator | int) -> Bank:
-    """The same answers dealt to random problems, so that all are equally hard, for each seed; all right ones are alike."""
-    seeds, n, k = bank.shape
-    order = np.random.default_rng(rng).permuted(np.broadcast_to(np.arange(n * k), (seeds, n * k)), axis=1)
-
-    def dealt(values: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(values.reshape(seeds, -1), order, axis=1).reshape(bank.shape)
-
-    one = bank._replace(
-        **{name: dealt(getattr(bank, name)) for name in ("right", "trace", "first_wrong", "tokens", "logprob")},
-        scores={name: dealt(score) for name, score in bank.scores.items()},
-    )
-    answer = dealt(bank.answer)
-    return one._replace(answer=np.where(one.right, 0, np.where(answer < 0, -1, answer + 1)))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from alchemy.allocate import allocated
+from alchemy.allocate import allocated, folds
 from alchemy.bank import Bank
 from alchemy.measure import Interval
 from alchemy.multiplier import multiplier
@@ -23,6 +23,9 @@ from alchemy.strategies.self_consistency import SelfConsistency
 
 SELECTORS = {"vote": "", "checker": "exact"}
 """How the answer is chosen from those drawn, and the score it takes: a majority, or a checker that is never wrong."""
+
+SURE = (0.8, 0.9, 0.95)
+"""When an online vote may stop: adaptive consistency has .95, which is late where the budget is small."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ class Spending:
         """Accuracy of each problem at `sizes`, nothing for no answers: (m, s, n)."""
         return np.concatenate([np.zeros((1, *self.known.shape)), self.uniform.right])
 
-    def by(self, estimate: np.ndarray, mean: float, known: Spending | None = None, before: np.ndarray | None = None):
+    def by(
+        self, estimate: np.ndarray, mean: float, known: Spending | None = None, before: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Right and FLOPs (s, n) where `mean` answers a problem are allocated by an estimate (s, n).
 
         What the estimate is worth is learned from the other half, or from the estimates `before` of `known` problems.
@@ -72,13 +77,20 @@ class Spending:
         return self.replay(self.way, counts)
 
     def online(self, mean: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rounds over all problems that close those that are sure."""
-        return self.replay(Bandit(self.score), mean)
+        """Rounds over all problems that close those that are sure; how sure, each half learns from the other half."""
+        if self.score:
+            return self.replay(Bandit(self.score, each=1), mean)
+        tried = [self.replay(Bandit(confidence=one, each=2), mean) for one in SURE]
+        gains = np.stack([self.gain(*one) for one in tried])
+        half = folds(gains.shape[2])
+        chosen = [int(gains[..., other].mean(axis=(1, 2)).argmax()) for other in (~half, half)]
+        return tuple(np.where(half, *(tried[one][part] for one in chosen)) for part in (0, 1))
 
-    def blind(self, mean: int) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def blind(self) -> Curve:
         """Online, but every problem may draw as many: what stopping in time saves at any difficulty, given to all."""
         way = Rejection(self.score) if self.score else EarlyExit()
-        return curve(way, self.spent, sizes(self.spent.shape[2])[1:], 0, self.draws).at(self.cost(mean))
+        return curve(way, self.spent, sizes(self.spent.shape[2])[1:], 0, self.draws)
 
     def replay(self, way: Replayed, n: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         right, ledger = averaged(way, self.spent, n, 1, self.draws)
@@ -93,7 +105,9 @@ class Spending:
         return right - self.uniform.at(float(flops.mean()))[0]
 
     def k(self, right: np.ndarray, flops: np.ndarray) -> Interval:
-        """The effective-compute multiplier."""
+        """The effective-compute multiplier; nothing is worth spending on where no answer is ever right."""
+        if not flops.any():
+            return Interval(np.nan, 0.0, np.inf, right.shape[1], len(right))
         return multiplier(self.uniform, right, flops, 0, 500)
 
 
@@ -115,3 +129,8 @@ def nearest(guess: np.ndarray, known: np.ndarray, share: float) -> np.ndarray:
     """The share of the problems (n,) that differ least from what their facts make one guess, (s, n) both, int."""
     off = np.abs(guess - known).mean(axis=0)
     return np.sort(np.argsort(off, kind="stable")[: round(share * len(off))])
+
+
+def cut(k: Interval, most: float) -> Interval:
+    """A multiplier as it can be drawn: nothing beyond the most a bank can show."""
+    return replace(k, **{name: min(getattr(k, name), most) for name in ("mean", "low", "high")})

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from alchemy import discover
 from alchemy.errors import UserError
 from alchemy.replay import averaged, best, curve, deal, leads, of_answers, of_problems, vote
 from alchemy.scorers import exact, logprob, noisy, scored
@@ -21,6 +22,7 @@ from alchemy.strategies.direct import Direct
 from alchemy.strategies.early_exit import EarlyExit
 from alchemy.strategies.early_stopping import EarlyStopping
 from alchemy.strategies.pass_at_n import PassAtN
+from alchemy.strategies.pilot import Pilot
 from alchemy.strategies.rejection import Rejection
 from alchemy.strategies.self_consistency import SelfConsistency
 from alchemy.strategies.short_m_at_n import ShortMAtN
@@ -328,3 +330,23 @@ def test_bad_input_is_one_clear_line():
     ]:
         with pytest.raises(UserError, match=said):
             call()
+
+
+def test_every_strategy_is_found_by_the_name_of_its_file():
+    found = discover.entries("strategy")
+    kinds = {type(one) for one in STRATEGIES} | {Bandit, Pilot}
+    assert {one.symbol for one in found.values() if hasattr(discover.find("strategy", one.name), "replay")} == {
+        kind.__name__ for kind in kinds
+    }
+    for name, one in found.items():
+        assert one.symbol.lower() == name.replace("_", "") and one.sentence and discover.find("strategy", name)
+
+
+def test_a_completion_that_no_verifier_could_read_is_the_worst():
+    one = bank()
+    score = np.where(one.answer == 1, -np.inf, one.scores["noisy"]).astype(np.float32)
+    one = scored(one, holes=score, floor=np.where(np.isneginf(score), score[np.isfinite(score)].min(), score))
+    for way in (BestOfN, SoftBestOfN, Rejection):
+        np.testing.assert_allclose(
+            way("holes").replay(one, K, None)[0], way("floor").replay(one, K, None)[0], atol=1e-6
+        )

@@ -18,7 +18,7 @@ from alchemy.replay import bill, deal, leads, of_answers
 from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.self_consistency import SelfConsistency
 
-GRID = np.unique(np.geomspace(1, 4096, 25).astype(int))
+GRID = np.unique(np.geomspace(1, 4096, 37).astype(int))
 """How many answers a problem may be given."""
 
 
