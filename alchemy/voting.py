@@ -70,6 +70,24 @@ def best_of_at(valid: np.ndarray, pool: int, size: int) -> np.ndarray:
     return (1 + any_at(valid, pool, size)) / 2
 
 
+def best_scored_at(worth: np.ndarray, score: np.ndarray, size: int) -> np.ndarray:
+    """What the highest scored of a random `size` of each pool is worth, in the mean, float (n,); both (n, pool).
+
+    Among equal scores all are as likely. The r-th best of the pool is the best of the draw if it is in and the r better
+    ones are not.
+    """
+    n, pool = worth.shape
+    _check_size(size, pool)
+    order = np.argsort(-score, axis=1, kind="stable")
+    worth, score = (np.take_along_axis(one, order, axis=1) for one in (worth.astype(float), score))
+    fresh = np.ones((n, pool), bool)
+    fresh[:, 1:] = score[:, 1:] != score[:, :-1]
+    level = (np.cumsum(fresh) - 1).reshape(n, pool)
+    mean = np.bincount(level.ravel(), worth.ravel()) / np.bincount(level.ravel())
+    none_of = _hypergeometric(np.arange(pool + 1), pool, size, 0)
+    return mean[level] @ (none_of[:-1] - none_of[1:])
+
+
 def valid_within(valid: np.ndarray, length: np.ndarray, budget: np.ndarray) -> np.ndarray:
     """Valid completions whose length is within each budget: counts int (budgets, n).
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from alchemy.voting import Vote, any_at, best_of_at, majority, majority_at, reach, tally, valid_within
+from alchemy.voting import Vote, any_at, best_of_at, best_scored_at, majority, majority_at, reach, tally, valid_within
 
 RIGHT, WRONG, OTHER, NONE = Vote
 
@@ -111,3 +111,20 @@ def test_bad_input_is_one_line(bad):
     with pytest.raises(UserError) as error:
         bad()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("size", range(1, 6))
+def test_the_best_scored_of_every_subset(size):
+    """Of a pool of five, with ties, of which any may be taken, and chains that no verifier wants."""
+    rng = np.random.default_rng(0)
+    worth, score = rng.random((20, 5)), rng.integers(0, 3, (20, 5)).astype(float)
+    score[:5, 0] = -np.inf
+    score[10:] = rng.random((10, 5))
+    expected = []
+    for row in range(20):
+        subsets = [list(one) for one in combinations(range(5), size)]
+        tops = [[i for i in one if score[row, i] == score[row, one].max()] for one in subsets]
+        expected.append(np.mean([worth[row, top].mean() for top in tops]))
+    np.testing.assert_allclose(best_scored_at(worth, score, size), expected)
+    with pytest.raises(UserError, match="cannot draw 6"):
+        best_scored_at(worth, score, 6)
