@@ -165,22 +165,28 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
 
 
 def figures(measured: Mapping[str, Any]) -> list[Figure]:
+    """Every readout at the greatest depth, and majority, which all arms have, at every depth."""
     deepest = max(measured["depths"])
-    rows, arms = measured[f"depth {deepest}"], measured["arms"][str(deepest)]
-    names = dict.fromkeys(name for arm in arms for name, row in rows[arm].items() if isinstance(row, Mapping) and "sizes" in row)
-    drawn = []
-    for readout in names:
-        single = rows["search"].get(readout, rows["search"]["majority"])["by size"][0].mean
-        drawn.append(Curves(
-            name=f"catching_up_{readout.split()[0]}",
-            title=f"{readout.capitalize()} of as many chains as the tokens allow, depth {deepest}",
-            x_label="tokens a problem",
-            y_label="evidence" if readout == EXACT else "accuracy",
-            x=rows["budgets"],
-            measured={arm: rows[arm][readout]["by tokens"] for arm in arms if readout in rows[arm]},
-            theory={"one search": [single] * len(rows["budgets"])},
-            log_x=True,
-            ticks=[f"{budget:.0f}" for budget in rows["budgets"]],
-            note=TOKENS,
-        ))  # fmt: skip
-    return drawn
+    drawn = [_figure(measured, "majority", depth) for depth in measured["depths"]]
+    names = [name for name, row in measured[f"depth {deepest}"]["shortest"].items() if name.endswith("verifier")]
+    return [*drawn, *(_figure(measured, name, deepest) for name in names)]
+
+
+def _figure(measured: Mapping[str, Any], readout: str, depth: int) -> Curves:
+    rows = measured[f"depth {depth}"]
+    arms = [arm for arm in measured["arms"][str(depth)] if readout in rows[arm]]
+    return Curves(
+        name=f"catching_up_{readout.split()[0]}_{depth}",
+        title=f"{readout.capitalize()} of as many chains as the tokens allow, depth {depth}",
+        x_label="tokens a problem",
+        y_label="evidence" if readout == EXACT else "accuracy",
+        x=rows["budgets"],
+        measured={arm: rows[arm][readout]["by tokens"] for arm in arms},
+        theory={
+            "one search": [rows["search"][readout if readout == EXACT else "majority"]["by size"][0].mean]
+            * len(rows["budgets"])
+        },
+        log_x=True,
+        ticks=[f"{budget:.0f}" for budget in rows["budgets"]],
+        note=TOKENS,
+    )

@@ -53,8 +53,8 @@ class Checked(Setting):
 
     problems: int = 12_000
     """Training graphs on each of which a policy writes one chain for its verifier to learn from, good or bad as they come."""
-    checker: TrainConfig = replace(RECIPE, steps=500, matrix_rate=0.01, learning_rate=3.5e-3)
-    """Verifiers start from their policy's weights."""
+    checker: TrainConfig = replace(RECIPE, steps=400, matrix_rate=0.01, learning_rate=3.5e-3)
+    """Verifiers start from their policy's weights, and see each chain about once."""
 
     def pool(
         self, lab: Lab, runs: Runs, kinds: Sequence[Kind] = (), *, task: Connectivity | None = None, samples: int = 0
