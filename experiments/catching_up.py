@@ -16,7 +16,7 @@ Prediction   Models of one size that were trained on no chain, on shortest paths
              A model that taught itself from verified chains is drawn beside the others, as far as it samples.
 Refuted if   A plateau by majority or by a learned verifier is within .05 of one search, or above; or all chains of a pool
              cover fewer graphs than one search does.
-Run          alchemy reproduce catching_up --preset small      # ten minutes after depth_law, durable_advantage, self_taught_search
+Run          alchemy reproduce catching_up --preset small      # a quarter of an hour after depth_law and durable_advantage
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ CLAIM = Claim(
 )
 ARMS = {"path": "path", "shortest": "shortest", "search": "dfs"}
 EXACT = "exact verifier"
+LEARNED = ("outcome verifier", "process verifier")
 NONE = Interval(np.nan, np.nan, np.nan, 0, 0)
 """Where an arm has no chain to spend the budget on, or not so many: nothing to draw."""
 
@@ -110,6 +111,7 @@ def _row(pool: Pool, search: Pool, budgets: list[float]) -> dict[str, Any]:
         row[readout] = {
             "sizes": sizes,
             "by size": [two_level(at, 0) for at in curve],
+            "FLOPs": [float(pool.bill(size, readout in LEARNED).flops.mean()) for size in sizes],
             "by tokens": [NONE if at is None else two_level(at, 0) for at in over],
             "most - one search": _difference(curve[-1], one, pool.same_graphs(search)),
         }
@@ -155,7 +157,7 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
             for readout in rows[arm]:
                 if readout.endswith("chosen - random"):
                     checks.append(at_least(f"{at}, {arm}, {readout}", rows[arm][readout], 0.02, "it tells chains apart", True))
-                elif readout in ("majority", "outcome verifier", "process verifier"):
+                elif readout in ("majority", *LEARNED):
                     checks.append(at_least(f"{at}, {arm}, {readout}: one search - plateau",
                                            rows[arm][readout]["one search - plateau"], 0.05, "never catches up"))  # fmt: skip
             if arm != "no chain":

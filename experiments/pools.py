@@ -19,6 +19,7 @@ import numpy as np
 from alchemy import verifier
 from alchemy.answers import Samples
 from alchemy.lab import Lab, Runs
+from alchemy.ledger import Ledger
 from alchemy.train import TrainConfig
 from alchemy.verifier import Kind
 from alchemy.voting import Vote, best_scored_at
@@ -36,6 +37,14 @@ class Pool(NamedTuple):
     tokens: np.ndarray  # int32 (s, n, k): written, the end included
     scores: Mapping[str, np.ndarray]  # by kind of verifier: float (s, n, up to k), of the first chains
     graphs: np.ndarray  # int16 (n, e, 2): edges
+    prompt: int  # tokens
+    parameters: int  # of the model, and of each of its verifiers but for two ids
+
+    def bill(self, size: int, checked: bool) -> Ledger:
+        """What `size` chains cost in the mean, where `checked` with a learned verifier; both read a prompt once."""
+        one = self.tokens.mean(axis=2)
+        read = (self.prompt + size * one) * checked
+        return Ledger.of(self.parameters, self.prompt, size * one, one, checker=self.parameters, checked=read, calls=size * checked)
 
     @property
     def cost(self) -> float:
@@ -68,7 +77,8 @@ class Checked(Setting):
             found = verifier.fit(lab, runs, self.checker, **how).score(lab, first)
             scores[kind] = found if kind == "outcome" else verifier.aggregated(found, "min")
         tokens = verifier.written(drawn.completions).sum(axis=3, dtype=np.int32)
-        return Pool(judge(drawn), tokens, scores, drawn.batch.problem["edges"])
+        edges, prompt = drawn.batch.problem["edges"], int(drawn.batch.prompt_len.max())
+        return Pool(judge(drawn), tokens, scores, edges, prompt, lab.size(runs.model))
 
 
 def worth(votes: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ def pool(p: float, *, seed: int = 0, tokens: int = 10, good: float = 0.0, graphs
     length = np.full(shape, tokens - 3)
     scores = np.where(rng.random(shape) < good, valid, rng.random(shape))
     edges = np.full((GRAPHS, 1, 2), graphs)
-    return Pool(Chains(valid, length, votes, *np.ones((2, *shape))), length + 3, {"outcome": scores}, edges)
+    return Pool(Chains(valid, length, votes, *np.ones((2, *shape))), length + 3, {"outcome": scores}, edges, 20, 1000)
 
 
 def test_a_vote_alone_is_worth_what_a_majority_of_one_is():
@@ -93,6 +93,12 @@ def test_divisions_cost_what_one_chain_may():
         assert (cell["several of searches"] == 0).all(), "two of twenty do not fit"
     both = complementary._cells(pools, "exact", 40)
     assert both["several of searches"].mean() == pytest.approx(1 - 0.2**2, abs=0.02)
+
+
+def test_a_bill_has_the_prompt_once_and_the_verifier_where_it_is_asked():
+    plain, checked = pool(0.3).bill(4, False), pool(0.3).bill(4, True)
+    assert plain.flops.shape == (SEEDS, GRAPHS) and (plain.flops == 2 * 1000 * (20 + 40)).all() and (plain.calls == 0).all()
+    assert (checked.flops == 2 * plain.flops).all() and (checked.calls == 4).all() and (checked.depth == 10).all()
 
 
 def test_logits_say_what_shares_say():
