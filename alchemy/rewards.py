@@ -25,6 +25,8 @@ class Reward(Protocol):
 
     parameters: int
     """Of the verifier; 0 where none is run."""
+    name: str
+    """What tells it from others, for what is kept."""
 
     def score(self, branches: Branches) -> np.ndarray:
         """float (n, w): the higher, the better."""
@@ -57,6 +59,10 @@ class OracleReward:
             raise UserError(f"noise of {self.sigma} is negative")
         if not 0 <= self.loved <= 1:
             raise UserError(f"loved share {self.loved} is outside [0, 1]")
+
+    @property
+    def name(self) -> str:
+        return f"exact {self.kind}, noise {self.sigma:g}, loved {self.loved:g}, salt {self.salt}"
 
     def score(self, branches: Branches) -> np.ndarray:
         n, w, m = branches.tokens.shape

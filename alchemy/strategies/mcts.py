@@ -64,7 +64,7 @@ class _Trees:
     def __init__(self, n: int, size: int, room: int):
         self.parent = np.full((n, size + 1), -1)
         self.visits, self.total, self.own = np.zeros((3, n, size + 1))
-        self.ended = np.zeros((n, size + 1), bool)
+        self.ended = np.zeros((n, size + 1), bool)  # or as long as a text may get
         self.tokens = np.zeros((n, size + 1, room), np.int32)
         self.used = np.ones(n, int)
         self.rows = np.arange(n)
@@ -95,9 +95,9 @@ class _Trees:
         """A child of each node where the text is `fresh`; the value goes up to the root."""
         rows, place = self.rows[fresh], self.used[fresh]
         self.parent[rows, place] = node[fresh]
-        written = step.tokens[fresh, 0]
+        written = step.tokens[fresh, 0, : self.tokens.shape[2]]
         self.tokens[rows, place, : written.shape[1]] = written
-        self.ended[rows, place] = step.ended[fresh, 0]
+        self.ended[rows, place] = step.ended[fresh, 0] | (step.length[fresh, 0] >= self.tokens.shape[2])
         self.own[rows, place] = value[fresh]
         at = np.where(fresh, self.used, node)
         self.used[fresh] += 1
@@ -108,9 +108,10 @@ class _Trees:
             at = np.where(alive, self.parent[self.rows, at], -1)
 
     def offer(self, whole: Branches, value: np.ndarray) -> None:
-        """Chains that may be the answer, if they are whole and better than what there was."""
-        better = whole.ended[:, 0] & (value > self.found_value)
-        text = whole.tokens[better, 0]
+        """Chains that may be the answer, if they are whole, fit, and are better than what there was."""
+        fits = whole.ended[:, 0] & (whole.length[:, 0] <= self.found.shape[1])
+        better = fits & (value > self.found_value)
+        text = whole.tokens[better, 0, : self.found.shape[1]]
         self.found[better] = 0
         self.found[better, : text.shape[1]] = text
         self.found_value[better] = value[better]

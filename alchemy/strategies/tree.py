@@ -5,6 +5,7 @@ Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from alchemy.ledger import Ledger
 from alchemy.rewards import Reward
 from alchemy.sampler import Branches, Sampler
+from alchemy.task import EOS, PAD, Batch, Task
 
 
 class Question(NamedTuple):
@@ -33,6 +35,37 @@ class Answered(NamedTuple):
 
     completions: np.ndarray  # int32 (n, m)
     ledger: Ledger  # arrays (n,)
+
+
+class Found(NamedTuple):
+    """What a search answered with each of `s` models, and what that cost."""
+
+    completions: np.ndarray  # int32 (s, n, m)
+    ledger: Ledger  # arrays (s, n)
+
+
+def asked(task: Task, batch: Batch) -> Question:
+    """The question that problems are to a search: steps and completions may be a little longer than the longest right one."""
+    gold = batch.completions()
+    places = np.arange(gold.shape[1])
+    ends = np.where(np.isin(gold, task.cuts) | (gold == EOS), places, -1)
+    before = np.maximum.accumulate(np.pad(ends, ((0, 0), (1, 0)), constant_values=-1), axis=1)[:, :-1]
+    longest = int(np.where(ends >= 0, ends - before, 0).max(initial=1))
+    return Question(batch.prompts(), tuple(task.cuts), longest + 2, int((gold != PAD).sum(axis=1).max(initial=1)) + 4)
+
+
+def packed(answers: Sequence[Answered], room: int) -> np.ndarray:
+    """Answers of each model as one array, float64 (s, n, room + fields of the ledger)."""
+    texts = [
+        np.pad(one.completions, ((0, 0), (0, max(0, room - one.completions.shape[1]))))[:, :room] for one in answers
+    ]
+    bills = [np.stack(one.ledger, axis=1) for one in answers]
+    return np.concatenate([np.stack(texts), np.stack(bills)], axis=2)
+
+
+def unpacked(made: np.ndarray, room: int) -> Found:
+    """What `packed` packed."""
+    return Found(made[..., :room].astype(np.int32), Ledger(*np.moveaxis(made[..., room:], 2, 0)))
 
 
 class Search(Protocol):
