@@ -178,7 +178,7 @@ def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
 
 def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
     label = verifier.labelled(corrupted(task, 6, "train"), "outcome")
-    with pytest.raises(UserError, match="sets of .6. lines for 2 seeds"):
+    with pytest.raises(UserError, match=r"sets of \[6\] lines for 2 seeds"):
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2, labels=[label])
 
 
