@@ -145,7 +145,8 @@ def _runner(
         params, key = args
         params = jax.tree.map(lambda x: x.astype(dtype), params)
         n, t, c = prompts.shape
-        logits, cache = model.extend(params, model.init_cache(n, t, dtype), prompts)
+        empty = jax.lax.optimization_barrier(model.init_cache(n, t, dtype))  # or the compiler works out what nothing says
+        logits, cache = model.extend(params, empty, prompts)
         last = jnp.maximum(cache.length - 1, 0)  # an empty prompt reads its padding
         logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
         logits, cache = jnp.repeat(logits, samples, axis=0), model.branch(cache, samples, room)
