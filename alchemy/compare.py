@@ -19,6 +19,7 @@ from alchemy.ledger import Ledger
 from alchemy.measure import Interval, two_level
 from alchemy.rewards import Kind, OracleReward
 from alchemy.scorers import exact, logprob, noisy, scored
+from alchemy.search import search as run
 from alchemy.task import Task
 
 
@@ -107,6 +108,6 @@ class Comparison:
     def _searched(self, search: Any) -> tuple[np.ndarray, Ledger]:
         batch = self.lab.held_out(self.task, self.problems)
         reward = OracleReward(self.task, batch, self.reward, self.noise)
-        found = self.lab.search(self.runs, self.task, batch, search, reward, temperature=self.temperature)
+        found = run(self.lab, self.runs, self.task, batch, search, reward, temperature=self.temperature)
         right = [self.task.verify(batch, one).answer for one in found.completions]
         return np.stack(right).astype(float), found.ledger

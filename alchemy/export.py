@@ -49,7 +49,7 @@ def generate(
             batch = recipe.batch(file)
             trained = trained or batch
             with open(place / name, "xb") as out:
-                sha256 = _write(out, _told(lines(file, batch), name, file.count, progress))
+                sha256 = _write(out, told(lines(file, batch), name, file.count, progress))
             manifest["files"][name] = recipe.entry(file, batch, trained, sha256)
         text = dumps(manifest)
         (place / MANIFEST).write_text(text, "utf-8")
@@ -72,7 +72,7 @@ def generate_exhaustive(
     letters = len(set(task.atoms or task.alphabet))
     total = len(task.compositions) * sum(letters**length for length in task.length)
     with _new_file(Path(file), force) as out:
-        _write(out, _told(_all_lines(task), Path(file).name, total, progress))
+        _write(out, told(_all_lines(task), Path(file).name, total, progress))
     return total
 
 
@@ -84,8 +84,8 @@ def _all_lines(task: Writable) -> Iterator[bytes]:
                 yield task.jsonl(task.render(problem, rng))
 
 
-def _told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:
-    """The same blocks, with progress told after each."""
+def told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:
+    """The same blocks of lines, with progress told after each."""
     done = 0
     for block in blocks:
         yield block

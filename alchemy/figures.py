@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 """Okabe and Ito's palette, told apart by colour-blind readers too."""
 MARKERS = "osD^vPX*"
+ROOM = 90
+"""Characters that fit side by side below a picture."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Curves:
         for number, (label, intervals) in enumerate(self.measured.items()):
             colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
             mean, low, high = np.array([(i.mean, i.low, i.high) for i in intervals], float).T
-            axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
-            axes.plot(x, mean, color=colour, marker=marker, ms=4, lw=1.5, label=label)
+            known = ~np.isnan(mean)  # lines pass over what was not measured
+            axes.fill_between(x[known], low[known], high[known], color=colour, alpha=0.2, lw=0)
+            axes.plot(x[known], mean[known], color=colour, marker=marker, ms=4, lw=1.5, label=label)
         for number, (label, values) in enumerate(self.theory.items()):
             style = ("--", ":", "-.")[number % 3]
             axes.plot(x, values, color="#333333", ls=style, lw=1.2, label=label)
@@ -62,7 +65,7 @@ class Curves:
         if self.log_y:
             axes.set_yscale("log")
         axes.set_xlabel(self.x_label)
-        axes.legend(frameon=False, fontsize=8)
+        _legend(axes)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Bars:
                 name = "predicted" if label == next(iter(self.theory)) else None
                 axes.hlines(predicted, place - wide / 2, place + wide / 2, color="black", ls=":", lw=1.8, label=name)
         axes.set_xticks(x, self.groups, fontsize=8)
-        axes.legend(frameon=False, fontsize=8)
+        _legend(axes)
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,14 @@ class Map:
 
 
 Figure = Curves | Bars | Map
+
+
+def _legend(axes: Axes) -> None:
+    """Names below the picture, where they cover nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    wide = max(map(len, labels), default=0)
+    columns = max(1, min(len(labels), ROOM // (wide + 6)))
+    axes.figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -11,7 +11,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -20,6 +20,7 @@ import numpy as np
 
 from alchemy.card import CARD, card
 from alchemy.errors import UserError
+from alchemy.export import Progress, told
 from alchemy.manifest import GENERATOR_VERSION, MANIFEST, File, Recipe, dumps, lines, read, recipe
 from alchemy.task import Batch
 
@@ -27,7 +28,7 @@ SHOWN = 72  # characters of a line or value that a difference quotes
 BEFORE = 24  # of them before the byte that differs
 
 
-def verify(directory: Path, progress: Callable[[str], None] = lambda name: None) -> list[str]:
+def verify(directory: Path, progress: Progress = lambda name, done, total: None) -> list[str]:
     """What differs from the manifest, a line each; empty if nothing does. Raises `UserError` on a corrupt manifest."""
     directory = Path(directory)
     manifest = read(directory)
@@ -43,7 +44,9 @@ def verify(directory: Path, progress: Callable[[str], None] = lambda name: None)
         found += _on_disk(manifest, name, made.files[name].count, content)
     found += _shared_prompts(contents)
     found += _regenerated(made, manifest, directory, present, progress)
-    if CARD in present and not found and (directory / CARD).read_bytes() != card(manifest).encode():  # of a sound manifest
+    if (
+        CARD in present and not found and (directory / CARD).read_bytes() != card(manifest).encode()
+    ):  # of a sound manifest
         found.append(f"{CARD}: is not the card of this manifest")
     return found
 
@@ -115,14 +118,14 @@ def _shared_prompts(contents: dict[str, Content]) -> Iterator[str]:
 
 
 def _regenerated(
-    made: Recipe, manifest: dict[str, Any], directory: Path, present: set[str], progress: Callable[[str], None]
+    made: Recipe, manifest: dict[str, Any], directory: Path, present: set[str], progress: Progress
 ) -> list[str]:
     """How files and manifest differ from what the manifest's own config and seed give."""
     rebuilt = made.header() | {"files": {}}
     found: list[str] = []
     train: Batch | None = None
     for name, file in made.files.items():
-        progress(name)
+        progress(name, 0, file.count)
         try:
             batch = made.batch(file)
         except (UserError, MemoryError) as error:
@@ -131,7 +134,7 @@ def _regenerated(
         if file.part == "test":
             found += _shared_identities(file, batch, made.task.identity(train.problem), train)
         digest = hashlib.sha256()
-        blocks = _digested(lines(file, batch), digest)
+        blocks = _digested(told(lines(file, batch), name, file.count, progress), digest)
         if name in present:
             with open(directory / name, "rb") as given:
                 found += [f"{name} {difference}" for difference in _first_difference(blocks, given)]

@@ -176,6 +176,12 @@ def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
         found.score(lab, pool._replace(completions=pool.completions[:1]))
 
 
+def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
+    label = verifier.labelled(corrupted(task, 6, "train"), "outcome")
+    with pytest.raises(UserError, match=r"sets of \[6\] lines for 2 seeds"):
+        new_lab(tmp_path).train(model, task, CONFIG, seeds=2, labels=[label])
+
+
 def test_weights_of_the_policy_are_kept_where_they_were(model, task):
     small = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.arange(2))
     wide = Transformer(len(task.vocabulary) + 2, width=16, layers=1, heads=2, context=24)

@@ -9,6 +9,7 @@ from typing import Any
 from alchemy.discover import Kind, entries, verdicts
 from alchemy.errors import UserError
 from alchemy.flags import Switch
+from alchemy.terminal import cut, width
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,13 @@ def run(options: List) -> int:
     if options.json:
         print(json.dumps(found, indent=2))
         return 0
-    width = max(len(row["name"]) for rows in found.values() for row in rows)
+    wide = max(len(row["name"]) for rows in found.values() for row in rows)
     for title, rows in found.items():
         print(title)
         for row in rows or [{"name": "(none)", "sentence": ""}]:
             judged = ", ".join(f"{preset} {verdict}" for preset, verdict in row.get("verdicts", {}).items())
-            print(f"  {row['name']:<{width}}  {row['sentence']}" + (f" [{judged}]" if judged else ""))
+            tail = f" [{judged}]" if judged else ""
+            print(f"  {row['name']:<{wide}}  {cut(row['sentence'], width() - wide - 4 - len(tail))}{tail}")
     return 0
 
 
