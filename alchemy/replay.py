@@ -7,7 +7,7 @@ in the bank, `m` answers dealt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -177,19 +177,15 @@ def of_answers(bank: Bank, place: slice | np.ndarray) -> Bank:
     return _cut(bank, lambda a: np.take_along_axis(a, place, axis=2), lambda a: a)
 
 
-def _cut(bank: Bank, answers, problems) -> Bank:
+def _cut(bank: Bank, answers: Callable[[np.ndarray], np.ndarray], problems: Callable[[np.ndarray], np.ndarray]) -> Bank:
     """A bank with functions applied to what is of answers, (s, n, k), and to what is of problems, (n,)."""
     per_answer = ("answer", "right", "trace", "first_wrong", "tokens", "logprob")
     return bank._replace(
         **{name: answers(getattr(bank, name)) for name in per_answer},
         scores={name: answers(score) for name, score in bank.scores.items()},
         prompt=problems(bank.prompt),
-        facts=_mapped(bank.facts, problems),
+        facts={name: problems(fact) for name, fact in bank.facts.items()},
     )
-
-
-def _mapped(values: Mapping[str, np.ndarray], change) -> dict[str, np.ndarray]:
-    return {name: change(value) for name, value in values.items()}
 
 
 class _Runs(NamedTuple):

@@ -52,11 +52,11 @@ SHARES = {"shuffled": (1.0, 0.66, 0.33), "nearest": (1.0, 0.66, 0.33)}
 
 @dataclass(frozen=True)
 class Config(Setting):
-    budget: int = 8
+    budget: int = 5
     """Answers a problem, in the mean."""
 
 
-PRESETS = {"smoke": Config(**{**SMOKE, "samples": 16}), "small": Config(**SMALL), "full": Config(**FULL, budget=16)}
+PRESETS = {"smoke": Config(**{**SMOKE, "samples": 16}), "small": Config(**SMALL), "full": Config(**FULL, budget=8)}
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:

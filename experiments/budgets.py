@@ -112,8 +112,13 @@ class Spending:
 
 
 def sizes(most: int) -> np.ndarray:
-    """How many answers a problem may be given: none to `most`, ever more apart."""
-    return np.unique(np.concatenate([[0, most], np.geomspace(1, most, 2 * most.bit_length() - 1).astype(int)]))
+    """How many answers a problem may be given: none to `most`, every number up to 9 and then ever more apart.
+
+    A vote gains little from an even number of answers, so that what lies between two of these may not be left out.
+    """
+    apart = np.geomspace(9, max(most, 9), 2 * most.bit_length() - 5 if most > 9 else 1).astype(int)
+    every = np.unique(np.concatenate([np.arange(10), apart]))
+    return every[every <= most]
 
 
 def shuffled(facts: Mapping[str, np.ndarray], share: float, rng: np.random.Generator | int) -> dict[str, np.ndarray]:

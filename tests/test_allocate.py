@@ -131,6 +131,8 @@ def test_a_pilot_pays_for_what_it_draws():
             np.testing.assert_array_equal(drawn, way.replay(one, paid.written.astype(int), None)[0])
     with pytest.raises(UserError, match="expected fewer"):
         Pilot(first=9).replay(bank, 8, None)
+    with pytest.raises(UserError, match="did you mean 'reused'"):
+        Pilot(then="used")
 
 
 def test_alike_problems_leave_nothing_to_a_policy_of_difficulty():

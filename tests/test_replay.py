@@ -261,13 +261,21 @@ def test_what_stopping_early_saves(pool, adaptive, early):
 
 
 def test_a_chain_that_is_checked_again_and_again_ends_at_its_fixed_point():
-    """Wrong turns right with chance c and right wrong with e: c / (c + e), from wherever it started."""
-    rng, c, e = np.random.default_rng(0), 0.2, 0.1
-    state = rng.random((2, 20_000)) < np.array([[0.95], [0.1]])
-    for _ in range(40):
-        flip = rng.random(state.shape)
-        state = np.where(state, flip >= e, flip < c)
-    np.testing.assert_allclose(state.mean(axis=1), c / (c + e), atol=0.015)
+    """Answers of a problem in a row, each a re-check of the last, which mends with chance c and breaks with e.
+
+    Read off the bank, the k-th is right with chance pi + (p - pi) (1 - c - e)^k, pi = c / (c + e).
+    """
+    rng, c, e, p = np.random.default_rng(0), 0.2, 0.1, np.array([[0.95], [0.1]])
+    right = np.empty((2, 8000, 41), bool)
+    right[..., 0] = rng.random((2, 8000)) < p
+    for k in range(1, 41):
+        chance = np.where(right[..., k - 1], 1 - e, c)
+        right[..., k] = rng.random((2, 8000)) < chance
+    chain = simulated(np.ones((2, 8000)), 41, 0)._replace(right=right)
+    pi = c / (c + e)
+    for k in (0, 1, 4, 40):
+        found, _ = Direct().replay(of_answers(chain, slice(k, k + 1)), 1, rng)
+        np.testing.assert_allclose(found.mean(axis=1), (pi + (p - pi) * (1 - c - e) ** k)[:, 0], atol=0.02)
 
 
 @pytest.mark.parametrize(
