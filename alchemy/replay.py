@@ -144,16 +144,18 @@ class Curve(NamedTuple):
         """The same of some problems only."""
         return Curve(self.sizes, self.right[..., problems], self.flops[..., problems])
 
-    def at(self, budget: float) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, budget: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Right and FLOPs (s, n) of the mixture of two neighbouring sizes that costs `budget` FLOPs in the mean.
 
-        Budgets beyond the ends are those of the ends.
+        The budget may differ by seed, (s,). Budgets beyond the ends are those of the ends.
         """
-        cost = self.flops.mean(axis=(1, 2))
-        low = int(np.clip(np.searchsorted(cost, budget) - 1, 0, max(0, len(cost) - 2)))
-        high = min(low + 1, len(cost) - 1)
-        part = float(np.clip((budget - cost[low]) / max(cost[high] - cost[low], 1e-9), 0, 1))
-        return tuple((1 - part) * each[low] + part * each[high] for each in (self.right, self.flops))
+        cost, seeds = self.flops.mean(axis=2), np.arange(self.flops.shape[1])
+        budget = np.broadcast_to(budget, seeds.shape)
+        low = np.clip((cost < budget).sum(axis=0) - 1, 0, max(0, len(cost) - 2))
+        high = np.minimum(low + 1, len(cost) - 1)
+        first, last = cost[low, seeds], cost[high, seeds]
+        part = np.clip((budget - first) / np.maximum(last - first, 1e-9), 0, 1)[:, None]
+        return tuple((1 - part) * each[low, seeds] + part * each[high, seeds] for each in (self.right, self.flops))
 
 
 def curve(

@@ -96,13 +96,13 @@ class Spending:
         right, ledger = averaged(way, self.spent, n, 1, self.draws)
         return right, ledger.flops
 
-    def cost(self, mean: int) -> float:
-        """FLOPs of so many answers for every problem, in the mean."""
-        return float(np.interp(mean, self.uniform.sizes, self.uniform.flops.mean(axis=(1, 2))))
+    def cost(self, mean: int) -> np.ndarray:
+        """FLOPs of so many answers for every problem, in the mean, float (s,)."""
+        return np.array([np.interp(mean, self.uniform.sizes, one) for one in self.uniform.flops.mean(axis=2).T])
 
     def gain(self, right: np.ndarray, flops: np.ndarray) -> np.ndarray:
-        """Accuracy beyond the uniform budget that costs as much, float (s, n)."""
-        return right - self.uniform.at(float(flops.mean()))[0]
+        """Accuracy beyond the uniform budget that costs as much, each seed for itself, float (s, n)."""
+        return right - self.uniform.at(flops.mean(axis=1))[0]
 
     def k(self, right: np.ndarray, flops: np.ndarray) -> Interval:
         """The effective-compute multiplier; nothing is worth spending on where no answer is ever right."""

@@ -308,9 +308,12 @@ def test_the_same_wrong_answer_is_always_loved():
 def test_a_curve_is_read_between_its_sizes():
     one = bank(n=400)
     found = curve(PassAtN(), one, (1, 4, K), 0)
-    right, flops = found.at(0.5 * (found.flops[0].mean() + found.flops[1].mean()))
-    assert flops.mean() == pytest.approx(0.5 * (found.flops[0].mean() + found.flops[1].mean()))
+    middle = 0.5 * (found.flops[0].mean(axis=1) + found.flops[1].mean(axis=1))
+    right, flops = found.at(middle)
+    np.testing.assert_allclose(flops.mean(axis=1), middle)
     np.testing.assert_allclose(right, 0.5 * (found.right[0] + found.right[1]))
+    each = np.array([found.flops[0, 0].mean(), found.flops[-1, 1].mean()])
+    np.testing.assert_allclose(found.at(each)[0], [found.right[0, 0], found.right[-1, 1]])
     np.testing.assert_array_equal(found.at(1e18)[0], found.right[-1])
     np.testing.assert_array_equal(found.at(0.0)[0], found.right[0])
 
