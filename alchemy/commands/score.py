@@ -12,14 +12,15 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from alchemy import manifest
+from alchemy import manifest, outputs
 from alchemy.discover import find
 from alchemy.flags import Switch
 
 
 @dataclass(frozen=True)
 class Score:
-    """Score predictions of any model: lines of {input, output}, {predict, label} or {prompt, completion}.
+    """Score predictions of any model: lines of {input, output}, {predict, label} or {prompt, completion}, or what
+    lm-evaluation-harness (samples_*.jsonl) or inspect_ai (a JSON log) wrote of the tasks of `alchemy prompts`.
 
     Example: alchemy score predictions.jsonl --manifest data --json
     """
@@ -49,7 +50,8 @@ def run(options: Score, configs: dict[str, Any]) -> int:
     from alchemy.scoring import score  # SciPy takes longer to import than most commands take
 
     [(name, task)] = configs.items()
-    with nullcontext(sys.stdin.buffer) if options.file == "-" else open(options.file, "rb") as lines:
+    with nullcontext(sys.stdin.buffer) if options.file == "-" else open(options.file, "rb") as file:
+        lines = outputs.lines(file)
         result = {"task": name, **score(lines, task, lambda n: print(f"scored {n} lines", file=sys.stderr))}
     print(json.dumps(result, indent=2) if options.json else "\n".join(_rows(result)))
     return 0
