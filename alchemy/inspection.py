@@ -46,4 +46,4 @@ def _samples(path: Path) -> Iterator[Sample]:
     with path.open(encoding="utf-8") as lines:
         for number, record in enumerate(map(json.loads, lines), 1):
             said: list[ChatMessage] = [ROLES[one["role"]](content=one["content"]) for one in record["messages"]]
-            yield Sample(said, record["output"], id=number, metadata={"problem": record["problem"]})
+            yield Sample(said, target=record["output"], id=number, metadata={"problem": record["problem"]})

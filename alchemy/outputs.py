@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
 from alchemy.errors import UserError
 
 LONGEST = 1 << 22  # bytes of a line
+LONGEST_TEXT = 1 << 17  # characters of what a model wrote: the cost of n-grams is quadratic
 LARGEST = 1 << 28  # bytes of a log that is one document
 ROOM = 1 << 24  # characters held at once, or one line more
 
@@ -71,6 +73,9 @@ def record(number: int, line: bytes) -> dict[str, Any]:
     return found
 
 
+PAIRS = (("predict", "label"), ("input", "output"), ("prompt", "completion"))
+
+
 def kind(first: dict[str, Any], needs_prompt: bool) -> Kind:
     """The kind of all lines by the first; where it has the keys of several, the first kind counts."""
     if isinstance(first.get("doc"), dict) and "filtered_resps" in first:
@@ -80,20 +85,17 @@ def kind(first: dict[str, Any], needs_prompt: bool) -> Kind:
     kinds = PAIRS[1:] if needs_prompt else PAIRS
     for keys in kinds:
         if all(key in first for key in keys):
-            return Kind(_shown(keys), lambda number, found: _pair(number, found, keys), keys == PAIRS[0])
+            return Kind(_shown(keys), partial(_pair, keys), keys == PAIRS[0])
     choices = " or ".join(map(_shown, kinds))
     why = "; a label cannot say which traces are valid" if all(key in first for key in PAIRS[0]) else ""
     raise UserError(f"line 1 has the keys {_cut(', '.join(first)) or '(none)'}, expected {choices}{why}")
-
-
-PAIRS = (("predict", "label"), ("input", "output"), ("prompt", "completion"))
 
 
 def _shown(keys: tuple[str, str]) -> str:
     return "{" + ", ".join(keys) + "}"
 
 
-def _pair(number: int, found: dict[str, Any], keys: tuple[str, str]) -> tuple[str, str]:
+def _pair(keys: tuple[str, str], number: int, found: dict[str, Any]) -> tuple[str, str]:
     for key in keys:
         if key not in found:
             raise UserError(f"line {number} has no {key!r}, which line 1 has")
@@ -132,6 +134,8 @@ def _problem(number: int, place: str, holder: Any) -> str:
 def _text(number: int, key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise UserError(f"line {number}: {key} is {_cut(json.dumps(value))}, expected a text")
+    if len(value) > LONGEST_TEXT:
+        raise UserError(f"line {number}: {key} has {len(value):,} characters, expected at most {LONGEST_TEXT:,}")
     return value
 
 

@@ -15,6 +15,7 @@ from alchemy.task import Batch, Problem, Task
 Part = Literal["train", "test"]
 
 BLOCK = 1 << 14  # rows hashed at once, so that they stay in the cache
+DRAW = 1 << 20  # problems drawn at once; another number here is another stream
 PIECE = 1 << 16  # problems rendered at once
 PATIENCE = 64  # draws per expected draw before a part counts as empty
 DRY = 16  # draws per known prompt without a new one: the chance that one more exists is exp(-16)
@@ -85,7 +86,7 @@ class Split:
         while found < n or not drawn:
             if drawn > budget:
                 raise UserError(f"found {found} of {n} {part} problems in {drawn} draws: {task} has too few of them")
-            size = min(1 << 20, int((n - found) / share * 1.05) + 64)
+            size = min(DRAW, int((n - found) / share * 1.05) + 64)
             for batch in self._kept(task, rng, task.draw(rng, size), n - found, part):
                 found += len(batch.tokens)
                 yield batch
@@ -154,7 +155,8 @@ def prompt_hash(batch: Batch) -> np.ndarray:
     """Hash of each prompt's ids, uint64 (n,): equal for equal prompts."""
     prompts = batch.prompts()
     inside = np.arange(prompts.shape[1]) < batch.prompt_len[:, None]
-    return hash_rows(prompts.reshape(len(prompts), math.prod(prompts.shape[1:])), np.repeat(inside, prompts.shape[2], axis=1))
+    codes = prompts.reshape(len(prompts), math.prod(prompts.shape[1:]))
+    return hash_rows(codes, np.repeat(inside, prompts.shape[2], axis=1))
 
 
 def join(batches: list[Batch]) -> Batch:
