@@ -96,4 +96,4 @@ def _lines(fields: Mapping[str, Any]) -> Iterator[str]:
     """YAML, of which JSON is a part; only a function is said in YAML's own way."""
     for name, value in fields.items():
         function = isinstance(value, str) and value.startswith("!function ")
-        yield f"{name}: {value if function else json.dumps(value)}\n"
+        yield f"{name}: {value if function else json.dumps(value, ensure_ascii=False)}\n"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -25,16 +26,16 @@ def write(out: BinaryIO, blocks: Iterable[bytes]) -> dict[str, str]:
     Raises `UserError` if pyarrow is not installed.
     """
     arrow = _arrow()
-    digest, whole, writer = hashlib.sha256(), _Digesting(out), None
-    for block in filter(None, blocks):
-        digest.update(block)
-        schema = arrow.schema([(key, arrow.string()) for key in json.loads(block[: block.index(b"\n")])])
-        reading = arrow.json.ReadOptions(block_size=len(block))
-        parsing = arrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
-        table = arrow.json.read_json(io.BytesIO(block), reading, parsing)
-        writer = writer or arrow.parquet.ParquetWriter(whole, schema)
-        writer.write_table(table, row_group_size=len(table))
-    writer.close()
+    digest, whole, filled = hashlib.sha256(), _Digesting(out), filter(None, blocks)
+    first = next(filled)
+    schema = arrow.schema([(key, arrow.string()) for key in json.loads(first[: first.index(b"\n")])])
+    parsing = arrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    with arrow.parquet.ParquetWriter(whole, schema) as writer:
+        for block in chain([first], filled):
+            digest.update(block)
+            reading = arrow.json.ReadOptions(block_size=len(block))
+            table = arrow.json.read_json(io.BytesIO(block), reading, parsing)
+            writer.write_table(table, row_group_size=len(table))
     return {"sha256": whole.digest.hexdigest(), "lines_sha256": digest.hexdigest()}
 
 
@@ -79,8 +80,12 @@ class _Lines(io.RawIOBase):
         room[: len(given)] = given
         return len(given)
 
+    def close(self) -> None:
+        self.lines.close()
+        super().close()
 
-def _records(path: Path) -> Iterator[bytes]:
+
+def _records(path: Path) -> Generator[bytes, None, None]:
     """Some lines at a time; raises `Damaged`, naming the path, if it is no Parquet."""
     arrow = _arrow()
     with open(path, "rb") as given:  # pyarrow's own errors of the file system say less

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from alchemy import cli, discover, manifest, parquet, prompts
@@ -102,6 +103,27 @@ def test_row_groups_are_pieces(tmp_path, monkeypatch):
     with arrow.ParquetFile(tmp_path / "data" / "train.parquet") as file:
         assert file.metadata.num_row_groups == 5 and file.metadata.num_rows == 300
     assert verify(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [(KeyboardInterrupt(), KeyboardInterrupt), (OSError(28, "No space left on device"), UserError)],
+)
+def test_no_half_written_parquet(failure, raised, tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("alchemy.manifest.CHUNK", 64)
+
+    def fail(name, done, total):
+        if done >= 128:
+            raise failure
+
+    with pytest.raises(raised):
+        generate(Symbols(), tmp_path / "data", train=300, test=10, suffix="parquet", progress=fail)
+    assert os.listdir(tmp_path) == []
+    full = open("/dev/full", "wb", buffering=0) if os.path.exists("/dev/full") else None
+    if full:
+        with full, pytest.raises(OSError, match="No space left"):
+            parquet.write(full, [Symbols().jsonl(Symbols().sample(np.random.default_rng(0), 10))])
 
 
 def test_verify_sees_parquet_that_differs(pair, tmp_path):
