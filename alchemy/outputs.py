@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 from alchemy.errors import UserError
 
 LONGEST = 1 << 22  # bytes of a line
-LONGEST_TEXT = 1 << 17  # characters of what a model wrote: the cost of n-grams is quadratic
+LONGEST_TEXT = 1 << 16  # characters of a text that is compared with a gold one: counting n-grams costs their square
 LARGEST = 1 << 28  # bytes of a log that is one document
 ROOM = 1 << 24  # characters held at once, or one line more
 
@@ -54,6 +54,14 @@ def blocks(rows: Iterable[tuple[str, str]], most: int) -> Iterator[list[tuple[st
             block, size = [], 0
     if block:
         yield block
+
+
+def check_comparable(block: Iterable[tuple[str, str]], done: int) -> None:
+    """Raises `UserError` if a text is too long to be compared with a gold one; `done` lines came before."""
+    for number, pair in enumerate(block, done + 1):
+        longest = max(map(len, pair))
+        if longest > LONGEST_TEXT:
+            raise UserError(f"line {number} has a text of {longest:,} characters, expected at most {LONGEST_TEXT:,}")
 
 
 def record(number: int, line: bytes) -> dict[str, Any]:
@@ -134,8 +142,6 @@ def _problem(number: int, place: str, holder: Any) -> str:
 def _text(number: int, key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise UserError(f"line {number}: {key} is {_cut(json.dumps(value))}, expected a text")
-    if len(value) > LONGEST_TEXT:
-        raise UserError(f"line {number}: {key} has {len(value):,} characters, expected at most {LONGEST_TEXT:,}")
     return value
 
 

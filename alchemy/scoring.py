@@ -68,6 +68,8 @@ def score(
     tally = OracleTally() if isinstance(task, TextOracle) else TextTally()
     rng = np.random.default_rng(0)
     for block in outputs.blocks(rows, ROWS):
+        if isinstance(tally, TextTally):
+            outputs.check_comparable(block, tally.n)
         left, predicted = map(list, zip(*block, strict=True))
         if isinstance(tally, OracleTally):
             for alike, problem in _problems(task, left, tally.n):

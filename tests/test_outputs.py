@@ -90,7 +90,7 @@ def test_a_bad_sample_is_named(second, says):
         (b"A" * 10_000_000, "line 1 has more than 4,194,304 bytes"),
         (LINE + b'{"doc": "' + b"A" * 10_000_000 + b'"}\n', "line 2 has more than 4,194,304 bytes"),
         (LINE + b"\x00\n", "line 2 is not JSON"),
-        (as_lines(harness("A " * 70_000))[0], "line 1: filtered_resps has 140,000 characters, expected"),
+        (as_lines(harness("A " * 70_000))[0], "line 1 has a text of 140,000 characters, expected at most"),
     ],
 )
 def test_what_is_no_log_is_said_in_one_line(content, says, tmp_path, capsys):
@@ -131,3 +131,5 @@ def test_a_task_with_an_oracle_judges_samples_itself():
     texts = ["work : [ 1 2 3 ] decision : [ 3 ]", "so work : [ 1 2 3 ] decision : [ 3 ]", "decision : [ 5 ]"]
     result = score(as_lines(*(harness(text, doc=doc) for text in texts)), task)
     assert result["answer_accuracy"] == pytest.approx(2 / 3)
+    long = harness(f"work : [ {'1 ' * 100_000}] decision : [ 3 ]", doc=doc)
+    assert score(as_lines(long), task)["n"] == 1

@@ -120,9 +120,8 @@ def test_no_half_written_parquet(failure, raised, tmp_path, monkeypatch):
     with pytest.raises(raised):
         generate(Symbols(), tmp_path / "data", train=300, test=10, suffix="parquet", progress=fail)
     assert os.listdir(tmp_path) == []
-    full = open("/dev/full", "wb", buffering=0) if os.path.exists("/dev/full") else None
-    if full:
-        with full, pytest.raises(OSError, match="No space left"):
+    if os.path.exists("/dev/full"):
+        with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
             parquet.write(full, [Symbols().jsonl(Symbols().sample(np.random.default_rng(0), 10))])
 
 
