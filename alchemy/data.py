@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -20,6 +20,7 @@ class Examples(NamedTuple):
 
     tokens: np.ndarray  # int32 (..., t, c)
     weight: np.ndarray  # bool (..., t): whether predicting this token counts
+    target: np.ndarray | None = None  # int32 (..., t): what is to be predicted in its place, if not the tokens themselves
 
 
 class Data(Protocol):
@@ -57,6 +58,17 @@ def examples(batch: Batch, loss: Loss = "completion", padding: Padding = "none",
     return Examples(tokens.reshape(blocks, context, -1), weight[real][: blocks * context].reshape(blocks, context))
 
 
+def joined(sets: Sequence[Examples]) -> Examples:
+    """Sets end to end, their lines as long as the longest."""
+    width = max(one.tokens.shape[1] for one in sets)
+
+    def longer(rows: np.ndarray) -> np.ndarray:
+        return np.pad(rows, [(0, 0), (0, width - rows.shape[1])] + [(0, 0)] * (rows.ndim - 2))
+
+    columns = zip(*sets, strict=True)
+    return Examples(*(None if one[0] is None else np.concatenate([longer(rows) for rows in one]) for one in columns))
+
+
 @dataclass(frozen=True)
 class Stream:
     """Fresh problems at every step; `draw(seed, step, n)` makes `n` examples, the same for the same arguments."""
@@ -68,10 +80,7 @@ class Stream:
 
     def chunk(self, seed: int, start: int, steps: int, batch: int) -> Examples:
         drawn = self.draw(seed, start, steps * batch)
-        shape = (steps, batch)
-        return Examples(
-            drawn.tokens.reshape(shape + drawn.tokens.shape[1:]), drawn.weight.reshape(shape + drawn.weight.shape[1:])
-        )
+        return Examples(*(rows if rows is None else rows.reshape(steps, batch, *rows.shape[1:]) for rows in drawn))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 from alchemy import device
 from alchemy.errors import UserError
-from alchemy.model import Cache, Model, Params
+from alchemy.model import Model, Params
 from alchemy.task import EOS, PAD
 
 BUCKET = 8
@@ -57,6 +57,31 @@ def generate_many(
     precision: str = "auto",
 ) -> np.ndarray:
     """Complete each prompt `samples` times, reading it once: int32 (s, n, samples, max_new), else as `generate`."""
+    return draw(model, params, prompts, samples=samples, max_new=max_new, temperature=temperature, seed=seed, rows=rows,
+                precision=precision).completions  # fmt: skip
+
+
+class Drawn(NamedTuple):
+    """Completions, and how likely the model finds them at temperature 1, whatever they were drawn at."""
+
+    completions: np.ndarray  # int32 (s, n, samples, m)
+    logprob: np.ndarray  # float32 (s, n, samples): of all tokens up to the end
+
+
+def draw(
+    model: Model,
+    params: Params,
+    prompts: np.ndarray,
+    *,
+    samples: int,
+    max_new: int,
+    temperature: float = 1.0,
+    seed: int = 0,
+    rows: int = 4096,
+    precision: str = "auto",
+    progress: Callable[[int], None] = lambda done: None,
+) -> Drawn:
+    """As `generate_many`, with log-probabilities; `progress` is told how many of the problems are done."""
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
     if temperature < 0:
@@ -72,12 +97,14 @@ def generate_many(
     padded = np.zeros((-(-n // size) * size, width, prompts.shape[2]), np.int32)
     padded[:n, :t] = prompts
     padded[n:] = padded[:1]  # what only fills up ends no later than the rest
-    key = jax.random.key(seed)
-    done = [
-        np.asarray(run(params, padded[start : start + size], jnp.float32(temperature), jax.random.fold_in(key, start)))
-        for start in range(0, len(padded), size)
-    ]
-    return np.concatenate(done, axis=1)[:, :n, :, :max_new]
+    key, dials = jax.random.key(seed), (jnp.float32(temperature), jnp.int32(max_new))
+    done = []
+    for start in range(0, len(padded), size):
+        part = padded[start : start + size]
+        done.append(jax.device_get(run(params, part, *dials, jax.random.fold_in(key, start))))
+        progress(min(n, start + size))
+    completions, logprob = (np.concatenate(parts, axis=1)[:, :n] for parts in zip(*done, strict=True))
+    return Drawn(completions[..., :max_new], logprob)
 
 
 def _rounded(width: int) -> int:
@@ -86,8 +113,8 @@ def _rounded(width: int) -> int:
 
 @lru_cache(maxsize=64)
 def _runner(
-    model: Model, max_new: int, samples: int, sampled: bool, mesh: Mesh, precision: str
-) -> Callable[..., jax.Array]:
+    model: Model, room: int, samples: int, sampled: bool, mesh: Mesh, precision: str
+) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """One compiled program: all seeds, problems spread over the devices."""
     dtype = device.dtype(precision)
 
@@ -96,42 +123,49 @@ def _runner(
             return jax.random.categorical(key, logits / temperature).astype(jnp.int32)
         return logits.argmax(axis=-1).astype(jnp.int32)
 
-    def one(args: tuple[Params, jax.Array], prompts: jax.Array, temperature: jax.Array) -> jax.Array:
+    def one(
+        args: tuple[Params, jax.Array], prompts: jax.Array, temperature: jax.Array, most: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         params, key = args
         params = jax.tree.map(lambda x: x.astype(dtype), params)
         n, t, c = prompts.shape
         logits, cache = model.extend(params, model.init_cache(n, t, dtype), prompts)
         last = jnp.maximum(cache.length - 1, 0)  # an empty prompt reads its padding
         logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
-        logits, cache = jnp.repeat(logits, samples, axis=0), model.branch(cache, samples, max_new)
+        logits, cache = jnp.repeat(logits, samples, axis=0), model.branch(cache, samples, room)
         m = n * samples
-        written = jnp.full((max_new, m), PAD, jnp.int32)
+        written = jnp.full((room, m), PAD, jnp.int32)
 
         def going(carry: tuple[Any, ...]) -> jax.Array:
-            step, _, _, _, ended = carry
-            return (step < max_new) & ~ended.all()
+            step, *_, ended = carry
+            return (step < most) & ~ended.all()
 
-        def write(carry: tuple[jax.Array, jax.Array, jax.Array, Cache, jax.Array]) -> tuple[Any, ...]:
-            step, written, logits, cache, ended = carry
+        def write(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+            step, written, logprob, logits, cache, ended = carry
             token = jnp.where(ended, PAD, pick(logits, temperature, jax.random.fold_in(key, step)))
             ids = jnp.zeros((m, 1, c), jnp.int32).at[:, 0, 0].set(token)
+            each = jnp.take_along_axis(logits, token[:, None], axis=1)[:, 0] - jax.nn.logsumexp(logits, axis=1)
+            logprob = logprob + jnp.where(ended, 0.0, each)
             logits, cache = model.extend(params, cache, ids)
-            return step + 1, written.at[step].set(token), logits[:, 0], cache, ended | (token == EOS)
+            return step + 1, written.at[step].set(token), logprob, logits[:, 0], cache, ended | (token == EOS)
 
-        start = (jnp.int32(0), written, logits, cache, jnp.zeros(m, bool))
-        return jax.lax.while_loop(going, write, start)[1].T.reshape(n, samples, max_new)
+        start = (jnp.int32(0), written, jnp.zeros(m), logits, cache, jnp.zeros(m, bool))
+        _, written, logprob, *_ = jax.lax.while_loop(going, write, start)
+        return written.T.reshape(n, samples, room), logprob.reshape(n, samples)
 
     @jax.jit
     @partial(
         jax.shard_map,
         mesh=mesh,
-        in_specs=(P(), P("data"), P(), P()),
+        in_specs=(P(), P("data"), P(), P(), P()),
         out_specs=P(None, "data"),
         check_vma=False,
     )
-    def run(params: Params, prompts: jax.Array, temperature: jax.Array, key: jax.Array) -> jax.Array:
+    def run(
+        params: Params, prompts: jax.Array, temperature: jax.Array, most: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         seeds = len(jax.tree.leaves(params)[0])
         keys = jax.random.split(jax.random.fold_in(key, jax.lax.axis_index("data")), seeds)
-        return device.over_seeds(partial(one, prompts=prompts, temperature=temperature), (params, keys))
+        return device.over_seeds(partial(one, prompts=prompts, temperature=temperature, most=most), (params, keys))
 
     return run

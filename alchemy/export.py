@@ -40,7 +40,8 @@ def generate(
 ) -> dict[str, Any]:
     """Write the splits of a task, and return their manifest; raises `UserError` and leaves nothing if that fails.
 
-    Problems are made, written and forgotten some at a time: what grows with a file is a hash of each prompt. A directory that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
+    Problems are made, written and forgotten some at a time: what grows with a file is a hash of each prompt. A directory
+    that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
     """
     recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
     with _new_directory(recipe, Path(directory).resolve(), force) as place:
@@ -49,7 +50,7 @@ def generate(
         for name, file in recipe.files.items():
             progress(name, 0, file.count)
             head = Head()
-            blocks = _told(lines(file, head.of(recipe.pieces(file))), name, file.count, progress)
+            blocks = told(lines(file, head.of(recipe.pieces(file))), name, file.count, progress)
             with open(place / name, "xb") as out:
                 sums = parquet.write(out, blocks) if suffix == "parquet" else {"sha256": _write(out, blocks)}
             asked = head.batch
@@ -76,7 +77,7 @@ def generate_exhaustive(
     letters = len(set(task.atoms or task.alphabet))
     total = len(task.compositions) * sum(letters**length for length in task.length)
     with _new_file(Path(file), force) as out:
-        _write(out, _told(_all_lines(task), Path(file).name, total, progress))
+        _write(out, told(_all_lines(task), Path(file).name, total, progress))
     return total
 
 
@@ -88,8 +89,8 @@ def _all_lines(task: Writable) -> Iterator[bytes]:
                 yield task.jsonl(task.render(problem, rng))
 
 
-def _told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:
-    """The same blocks, with progress told after each."""
+def told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:
+    """The same blocks of lines, with progress told after each."""
     done = 0
     for block in blocks:
         yield block

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 """Okabe and Ito's palette, told apart by colour-blind readers too."""
 MARKERS = "osD^vPX*"
+ROOM = 90
+"""Characters that fit side by side below a picture."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Curves:
     log_y: bool = False
     ticks: Sequence[str] = ()
     """Names for the values of `x`, where it has no scale of its own."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
 
     def draw(self, axes: Axes) -> None:
         x = np.asarray(self.x, float)
@@ -59,7 +64,7 @@ class Curves:
         if self.log_y:
             axes.set_yscale("log")
         axes.set_xlabel(self.x_label)
-        axes.legend(frameon=False, fontsize=8)
+        _legend(axes)
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class Bars:
     measured: Mapping[str, Sequence[Interval]]
     theory: Mapping[str, Sequence[float]]
     """For each series of `measured` that has one: the predicted value in each group."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
 
     def draw(self, axes: Axes) -> None:
         x, wide = np.arange(len(self.groups)), 0.8 / len(self.measured)
@@ -86,7 +93,7 @@ class Bars:
                 name = "predicted" if label == next(iter(self.theory)) else None
                 axes.hlines(predicted, place - wide / 2, place + wide / 2, color="black", ls=":", lw=1.8, label=name)
         axes.set_xticks(x, self.groups, fontsize=8)
-        axes.legend(frameon=False, fontsize=8)
+        _legend(axes)
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,8 @@ class Map:
     """What the surface is."""
     lines: Mapping[str, Sequence[Sequence[tuple[float, float]]]]
     """By name: lines through points (x, y), such as those of equal cost."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
 
     def draw(self, axes: Axes) -> None:
         x, y = np.asarray(self.x, float), np.asarray(self.y, float)
@@ -135,6 +144,14 @@ class Map:
 Figure = Curves | Bars | Map
 
 
+def _legend(axes: Axes) -> None:
+    """Names below the picture, where they cover nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    wide = max(map(len, labels), default=0)
+    columns = max(1, min(len(labels), ROOM // (wide + 6)))
+    axes.figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Draw one figure as SVG; the same figure gives the same bytes."""
     import matplotlib
@@ -149,5 +166,7 @@ def save(figure: Figure, path: Path) -> None:
         axes.set_title(figure.title, fontsize=10, loc="left")
         figure.draw(axes)
         axes.set_ylabel(figure.y_label)
+        if figure.note:
+            canvas.supxlabel(fill(figure.note, 110), fontsize=6.5, x=0.01, ha="left")
         write_whole(path, lambda scratch: canvas.savefig(scratch, format="svg", metadata={"Date": None}))
         pyplot.close(canvas)

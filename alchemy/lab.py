@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -13,12 +11,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from alchemy import checkpoint
+from alchemy import checkpoint, shelf, verifier
 from alchemy.answers import Answers, Samples
-from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
-from alchemy.decode import generate_many
+from alchemy.bank import Bank, fill
+from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
+from alchemy.decode import Drawn, draw
 from alchemy.errors import UserError
-from alchemy.journal import Journal, described
+from alchemy.journal import LOOKED_AT, Journal, described
 from alchemy.model import Model, Params
 from alchemy.progress import Progress, Stage
 from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
@@ -69,27 +68,32 @@ class Lab:
         context: int = 0,
         limit: int = 0,
         sets: Sequence[Batch] = (),
+        labels: Sequence[Examples] = (),
         start: Runs | None = None,
         label: str = "",
     ) -> Runs:
         """Models trained on the training part of `task`.
 
         Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `sets` each
-        seed has the lines of its own set instead, whoever wrote them. With `start` training goes on from those models.
+        seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may be
+        verdicts: verifiers are trained (`alchemy.verifier`). With `start` training goes on from those models.
         """
-        model = replace(model, vocabulary=len(task.vocabulary))
+        model = replace(model, vocabulary=len(task.vocabulary) + (verifier.VERDICTS if labels else 0))
         seeds = range(seeds) if isinstance(seeds, int) else seeds
         key: dict[str, Any] = {
             "seeds": list(seeds), "model": plain(model), "task": plain(task), "train": plain(config), "split": plain(self.split),
             "loss": loss, "padding": padding, "context": context, "limit": limit, "start": start.key if start else None,
             "backend": jax.default_backend(), "jax": jax.__version__,
-        } | ({"sets": [_digest(one) for one in sets]} if sets else {})  # fmt: skip
+        } | ({"sets": [shelf.digest(one.tokens, one.prompt_len) for one in sets]} if sets else {})  # fmt: skip
+        if labels:
+            key["labels"] = [shelf.digest(*one) for one in labels]
         home = self.root / "models" / fingerprint(key)
-        data = self._data(task, seeds, loss, padding, context, limit, sets)
+        data = self._data(task, seeds, loss, padding, context, limit, sets, labels)
         if fresh := self._fresh(home):
-            self._count(model, config.steps * config.batch * len(seeds) * (context or task.max_len), backward=True)
+            width = max(one.tokens.shape[1] for one in labels) if labels else context or task.max_len
+            self._count(model, config.steps * config.batch * len(seeds) * width, backward=True)
         name = label or f"train {type(model).__name__.lower()}"
-        with self.progress.stage(name, config.steps) as stage:
+        with self.progress.stage(name, config.steps, seeds=len(seeds)) as stage:
             trained, seconds = self._stored(home, model, data, config, seeds, start, stage, key)
         self.seconds += seconds * fresh
         self.journal.trained(f"{name}: {described(task)}", trained.losses)
@@ -104,6 +108,8 @@ class Lab:
             return Trained(*done), read_json(home / "key.json")["seconds"]
         began = monotonic()
         init = start.trained.params if start else None
+        if init is not None and model != start.model:
+            init = verifier.widened(init, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.asarray(seeds)))
         trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
         seconds = monotonic() - began
         write_json(home / "key.json", {**key, "seconds": seconds})
@@ -112,12 +118,13 @@ class Lab:
         return trained, seconds
 
     def _data(self, task: Task, seeds: Sequence[int], loss: Loss, padding: Padding, context: int, limit: int,
-              sets: Sequence[Batch]) -> Data:  # fmt: skip
-        if sets:
-            sizes = tuple(len(one.tokens) for one in sets)
-            if len(sets) != len(seeds) or not all(sizes):
+              sets: Sequence[Batch], labels: Sequence[Examples]) -> Data:  # fmt: skip
+        if sets or labels:
+            sizes = tuple(len(one.tokens) for one in (sets or labels))
+            if len(sizes) != len(seeds) or not all(sizes):
                 raise UserError(f"sets of {list(sizes)} lines for {len(seeds)} seeds; each seed needs one of its own")
-            return Finite(examples(join(list(sets)), loss, padding, context), tuple(seeds), sizes)
+            rows = joined(labels) if labels else examples(join(list(sets)), loss, padding, context)
+            return Finite(rows, tuple(seeds), sizes)
         if limit:
             rng = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
             batch = join([self.split.distinct(task, one, limit, "train") for one in rng.values()])
@@ -149,34 +156,58 @@ class Lab:
         self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
     ) -> Samples:
         """As `answer`, but every problem is answered `samples` times: the pool that parallel strategies draw from."""
-        batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+        return self._sample(runs, task, n, samples, temperature, max_new, label or "sample")[0]
+
+    def bank(
+        self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
+    ) -> tuple[Samples, Bank]:
+        """As `sample`, with all that a policy may look at when it chooses among the answers."""
+        drawn, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", likely=True)
+        return drawn, fill(drawn, logprob, self.size(runs.model))
+
+    def held_out(self, task: Task, n: int) -> Batch:
+        """The `n` different problems of the held-out part that models are asked."""
+        return self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+
+    def _sample(self, runs: Runs, task: Task, n: int, samples: int, temperature: float, max_new: int, label: str,
+                likely: bool = False) -> tuple[Samples, np.ndarray]:  # fmt: skip
+        batch = self.held_out(task, n)
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
-        with self.progress.stage(label or "sample", 1) as stage:
-            key = {"task": plain(task), "n": n, "max_new": max_new}
-            drawn = self._write(runs, runs.trained.params, key, batch.prompts(), samples, temperature, room, stage)
-        self.journal.told(runs.task, task, batch, drawn[:, :, 0], temperature)
-        return Samples(task, batch, drawn)
+        params, prompts = runs.trained.params, batch.prompts()
+        with self.progress.stage(label, n, "problems", len(runs.key["seeds"])) as stage:
+            key = {"task": plain(task), "n": n, "max_new": max_new} | ({"likely": True} if likely else {})
+            drawn = self._write(runs, params, key, prompts, samples, temperature, room, stage, stage.update)
+            looked, few = drawn.completions[:, :LOOKED_AT, 0], batch.rows(slice(0, LOOKED_AT))
+            stage.right(float(np.mean([task.verify(few, one).answer for one in looked])))
+        self.journal.told(runs.task, task, batch, drawn.completions[:, :, 0], temperature)
+        return Samples(task, batch, drawn.completions), drawn.logprob
 
     def practise(
-        self, runs: Runs, task: Task, n: int, round: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
-    ) -> list[Samples]:
-        """Let each seed's model answer `n` problems of the training part of `task` once, fresh ones in every round."""
+        self, runs: Runs, task: Task, n: int, round: int, *, samples: int = 1, temperature: float = 1.0, max_new: int = 0,
+        label: str = "",
+    ) -> list[Samples]:  # fmt: skip
+        """Let each seed's model answer `n` problems of the training part of `task`, fresh ones in every round."""
         drawn, name = [], label or f"practise, round {round}"
-        with self.progress.stage(name, len(runs.key["seeds"])) as stage:
+        seeds = len(runs.key["seeds"])
+        with self.progress.stage(name, n * seeds, "problems", seeds) as stage:
             for row, seed in enumerate(runs.key["seeds"]):
                 batch = self.split.sample(task, np.random.default_rng([seed, 2, round]), n, "train")
                 key = {"task": plain(task), "n": n, "max_new": max_new, "practice": [seed, round]}
                 one = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], runs.trained.params)
                 room = max_new or batch.tokens.shape[1]
-                written = self._write(runs, one, key, batch.prompts(), 1, temperature, room, stage)
-                drawn.append(Samples(task, batch, written))
+                before = row * n
+                written = self._write(
+                    runs, one, key, batch.prompts(), samples, temperature, room, stage,
+                    lambda done, before=before: stage.update(before + done),
+                )  # fmt: skip
+                drawn.append(Samples(task, batch, written.completions))
         return drawn
 
     def _write(
         self, runs: Runs, params: Params, key: Mapping[str, Any], prompts: np.ndarray, samples: int,
-        temperature: float, room: int, stage: Stage,
-    ) -> np.ndarray:  # fmt: skip
-        """Completions int32 (s, n, samples, m) of prompts, from the store if they are there."""
+        temperature: float, room: int, stage: Stage, told: Callable[[int], None],
+    ) -> Drawn:  # fmt: skip
+        """Completions of prompts, from the store if they are there; log-probabilities are kept where `key` says likely."""
         longest = min(room, runs.model.context - prompts.shape[1])
         key = {
             **key, "runs": runs.key, "samples": samples, "temperature": temperature, "split": plain(self.split),
@@ -185,18 +216,38 @@ class Lab:
         shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
         if fresh := self._fresh(path):
             self._count(runs.model, len(prompts) * shape[0] * (prompts.shape[1] + samples * longest))
-        if (stored := _load_answers(path, shape)) is not None:
+        if (stored := shelf.load_drawn(path, shape)) is not None:
             stage.skip()
             self.seconds += stored[1] * fresh
             return stored[0]
         began = monotonic()
-        completions = generate_many(
-            runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature
+        drawn = draw(
+            runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature, progress=told
         )
+        if not key.get("likely"):
+            drawn = drawn._replace(logprob=shelf.unknown(shape))
         seconds = monotonic() - began
-        write_whole(path, lambda scratch: _save_answers(scratch, completions, seconds))
+        write_whole(path, lambda scratch: shelf.save_drawn(scratch, drawn, seconds))
         self.seconds += seconds
-        return completions
+        return drawn
+
+    def keep(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, make: Callable[[], np.ndarray],
+             label: str) -> np.ndarray:  # fmt: skip
+        """An array of that shape that so many tokens of the model make, from the store if it is there."""
+        path = self.root / "scores" / f"{fingerprint(key)}.npz"
+        if fresh := self._fresh(path):
+            self._count(model, tokens)
+        with self.progress.stage(label, 1) as stage:
+            if stored := shelf.load(path, shape):
+                stage.skip()
+                self.seconds += stored[1] * fresh
+                return stored[0]
+            began = monotonic()
+            made = make()
+            seconds = monotonic() - began
+        shelf.save(path, made, seconds)
+        self.seconds += seconds
+        return made
 
     def _fresh(self, place: Path) -> bool:
         """Whether a result is asked for the first time."""
@@ -204,34 +255,15 @@ class Lab:
         self.known.add(place)
         return fresh
 
+    @staticmethod
+    def size(model: Model) -> int:
+        """Parameters, those of looped layers as often as they are passed."""
+        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)
+
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
-        size = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)
         self.tokens += tokens
-        self.flops += (6.0 if backward else 2.0) * size * tokens
+        self.flops += (6.0 if backward else 2.0) * self.size(model) * tokens
 
 
 def _shapes(model: Model) -> Params:
     return jax.eval_shape(lambda: model.init(jax.random.key(0)))
-
-
-def _digest(batch: Batch) -> str:
-    """A name for the lines of a batch."""
-    return hashlib.sha256(batch.tokens.tobytes() + batch.prompt_len.tobytes()).hexdigest()[:20]
-
-
-def _save_answers(path: Path, completions: np.ndarray, seconds: float) -> None:
-    with path.open("wb") as file:
-        np.savez_compressed(file, completions=completions.astype(np.int16), seconds=seconds)
-
-
-def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float] | None:
-    if not path.exists():
-        return None
-    try:
-        with path.open("rb") as raw, np.load(raw) as file:
-            completions, seconds = file["completions"].astype(np.int32), float(file["seconds"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
-        raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault
-    if completions.shape != shape:
-        raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
-    return completions, seconds

@@ -199,7 +199,7 @@ def recipe(manifest: Mapping[str, Any], path: Path) -> Recipe:
         numbers = {name: _convert(int, manifest[name], name) for name in ("seed", "train", "test")}
         shifts = _convert(tuple[str, ...], manifest["shifts"], "shifts")
         suffix = _convert(Suffix, manifest.get("suffix", "jsonl"), "suffix")
-        found = Recipe(task(manifest), _build(Split, manifest["split"]), **numbers, shifts=shifts, suffix=suffix)
+        found = Recipe(task(manifest), build(Split, manifest["split"]), **numbers, shifts=shifts, suffix=suffix)
         found.files  # noqa: B018  raises on a shift that makes no sense
         return found
     except KeyError as missing:
@@ -210,11 +210,14 @@ def recipe(manifest: Mapping[str, Any], path: Path) -> Recipe:
 
 def task(manifest: Mapping[str, Any]) -> Writable:
     """The task a manifest names, with its config."""
-    return _build(find("task", _convert(str, manifest["task"], "task")), manifest["config"])
+    return build(find("task", _convert(str, manifest["task"], "task")), manifest["config"])
 
 
-def _build(kind: type, values: Any) -> Any:
-    """A dataclass from its JSON object: lists become tuples, objects the dataclass that the field asks for."""
+def build(kind: type, values: Any) -> Any:
+    """A dataclass from its JSON object: lists become tuples, objects the dataclass that the field asks for.
+
+    Raises `UserError` if a field is missing, unknown or of another type.
+    """
     hints = {one.name: get_type_hints(kind)[one.name] for one in fields(kind)}
     if not isinstance(values, dict):
         raise UserError(f"expected the fields of {kind.__name__}, got {json.dumps(values)[:60]}")
@@ -233,7 +236,7 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
         plain = [one for one in inner if isinstance(value, dict) == is_dataclass(one)]
         return _convert(plain[0], value, name)
     if is_dataclass(hint) and isinstance(value, dict):
-        return _build(hint, value)
+        return build(hint, value)
     if value in inner if get_origin(hint) is Literal else type(value) in ((int, float) if hint is float else (hint,)):
         return value
     raise UserError(f"{name} is {json.dumps(value)}, expected {getattr(hint, '__name__', hint)}")

@@ -48,3 +48,8 @@ class Model(Protocol):
 
         What was read so far is shared, not copied. A cache is branched once.
         """
+
+    def pick(self, cache: Cache, rows: jax.Array) -> Cache:
+        """The rows int32 (m,) of a branched cache, any of them more than once, in groups as before: the first m / n rows are
+        of the row that was branched first, and so on.
+        """

@@ -17,6 +17,7 @@ from alchemy import floor, outputs
 from alchemy.errors import UserError
 from alchemy.measure import wilson
 from alchemy.metrics import ANSWER, PARTS, BleuCounts, corpus_bleu_from_counts, score_text, split_answer
+from alchemy.reservoir import Scored, Verdict
 from alchemy.task import Judgement, Problem
 
 STEP = "<think>"
@@ -52,12 +53,16 @@ class Gold(NamedTuple):
 
 
 def score(
-    lines: Iterable[bytes], task: Solvable | TextOracle, progress: Callable[[int], None] = lambda n: None
+    lines: Iterable[bytes],
+    task: Solvable | TextOracle,
+    progress: Callable[[int], None] = lambda n: None,
+    watch: Callable[[Scored], None] | None = None,
 ) -> dict[str, Any]:
     """Every metric over all lines; raises `UserError` that names the first bad line by its number.
 
     Lines that have a prompt are scored next to the floors of the task: random letters, and the question repeated.
-    A `TextOracle` needs prompts, and gives its own numbers in place of floors and of likeness to a gold text.
+    A `TextOracle` needs prompts, and gives its own numbers in place of floors and of likeness to a gold text. `watch`
+    is shown every line with its verdicts.
     """
     numbered = enumerate(lines, 1)
     first = next(numbered, None)
@@ -71,13 +76,19 @@ def score(
         if isinstance(tally, TextTally):
             outputs.check_comparable(block, tally.n)
         left, predicted = map(list, zip(*block, strict=True))
+        first, every, scored = tally.n + 1, range(len(block)), []
         if isinstance(tally, OracleTally):
             for alike, problem in _problems(task, left, tally.n):
-                tally.add(task, problem, [predicted[row] for row in alike])
+                texts = [predicted[row] for row in alike]
+                scored.append((alike, left, texts, None, tally.add(task, problem, texts)))
         elif kind.gold:
-            tally.add(left, Gold(predicted, {}))
+            gold = Gold(predicted, {})
+            scored.append((every, None, left, gold, tally.add(left, gold)))
         else:
-            tally.add(predicted, _solve(task, left, tally.n, rng))
+            gold = _solve(task, left, tally.n, rng)
+            scored.append((every, left, predicted, gold, tally.add(predicted, gold)))
+        for one in scored if watch else ():
+            watch(Scored(first, *one))
         progress(tally.n)
     return {"n": tally.n, "lines": kind.name, **tally.result()}
 
@@ -109,12 +120,13 @@ class Tally:
         self.outcomes: Counter[tuple[bool, bool]] = Counter()
         self.first_wrong: Counter[str] = Counter()
 
-    def count(self, verdicts: Iterable[tuple[bool, bool, str]]) -> None:
-        """Count lines by what `judge` says of them."""
-        for answer, trace, step in verdicts:
-            self.n += 1
-            self.outcomes[answer, trace] += 1
-            self.first_wrong[step] += 1
+    def count(self, verdicts: Iterable[Verdict]) -> list[Verdict]:
+        """Count lines by what `judge` says of them, and say it."""
+        listed = list(verdicts)
+        self.n += len(listed)
+        self.outcomes.update((answer, trace) for answer, trace, _ in listed)
+        self.first_wrong.update(step for *_, step in listed)
+        return listed
 
     def result(self) -> dict[str, Any]:
         """The numbers, as JSON has them."""
@@ -136,9 +148,9 @@ class TextTally(Tally):
         self.counts = {part: (np.zeros(4), np.zeros(4), np.zeros(2)) for part in PARTS}
         self.floors: dict[str, np.ndarray] = {}
 
-    def add(self, predicted: list[str], gold: Gold) -> None:
+    def add(self, predicted: list[str], gold: Gold) -> list[Verdict]:
         """Count lines: the predicted texts and the right ones."""
-        self.count(judge(text, right) for text, right in zip(predicted, gold.texts, strict=True))
+        verdicts = self.count(judge(text, right) for text, right in zip(predicted, gold.texts, strict=True))
         for part, scores in score_text(predicted, gold.texts).items():
             rows = (scores.exact_match, scores.edit_distance, scores.bleu)
             self.sums[part] += [row.sum() for row in rows]
@@ -146,6 +158,7 @@ class TextTally(Tally):
                 total += rows.sum(axis=0)
         for name, texts in gold.floors.items():
             self.floors[name] = self.floors.get(name, 0) + _floor_sums(texts, gold.texts)
+        return verdicts
 
     def result(self) -> dict[str, Any]:
         exact, edits, bleu = ({part: float(self.sums[part][i]) for part in PARTS} for i in range(3))
@@ -171,16 +184,17 @@ class OracleTally(Tally):
         self.shares: dict[str, tuple[int, int]] = {}  # how many lines it is true of, of how many
         self.means: dict[str, tuple[float, int]] = {}  # sum over the lines that have the number, and how many have
 
-    def add(self, task: TextOracle, problem: Problem, texts: list[str]) -> None:
+    def add(self, task: TextOracle, problem: Problem, texts: list[str]) -> list[Verdict]:
         """Count lines: the problems and what was written."""
         judged, extra = task.judge_texts(problem, texts)
         steps = np.where(judged.trace, np.where(judged.answer, "none", "answer"), judged.first_wrong_step.astype(str))
-        self.count(zip(judged.answer.tolist(), judged.trace.tolist(), steps.tolist(), strict=True))
+        verdicts = self.count(zip(judged.answer.tolist(), judged.trace.tolist(), steps.tolist(), strict=True))
         for name, values in extra.items():
             sums = self.shares if values.dtype == bool else self.means
             total, lines = sums.get(name, (0, 0))
             known = values[~np.isnan(values)]
             sums[name] = total + known.sum().item(), lines + known.size
+        return verdicts
 
     def result(self) -> dict[str, Any]:
         numbers = super().result()

@@ -122,6 +122,10 @@ class Task(Protocol):
     def max_len(self) -> int:
         """Tokens of the longest line, EOS included."""
 
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """Ids after which a step of a completion ends; EOS ends the last."""
+
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
         """`n` problems from the distribution, not yet written out."""
 
@@ -140,8 +144,20 @@ class Task(Protocol):
     def verify(self, batch: Batch, completion: np.ndarray) -> Judgement:
         """Judge completions int32 (n, m), each ended by EOS; any valid solution counts."""
 
+    def said(self, completion: np.ndarray) -> np.ndarray:
+        """int64 (n,): a number for the final answer of completions int32 (n, m), equal where answers are, -1 for none."""
+
+    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """What can be told of problems before any model sees them, as numbers (n,): what may make them hard."""
+
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """A completion int32 (1, m) of one problem (n = 1), step by step, each with its mark."""
+
+    def gold_text(self, problem: Problem) -> str:
+        """A right text to one problem (n = 1), as `text_steps` reads it."""
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text to one problem (n = 1)."""
 
     def show(self, tokens: np.ndarray) -> str:
         """One rendered line; tokens int32 (t,) or (t, c)."""

@@ -23,7 +23,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from alchemy import checkpoint, device
-from alchemy.data import Data
+from alchemy.data import Data, Examples
 from alchemy.errors import UserError, nearest
 from alchemy.model import Model, Params
 
@@ -243,18 +243,19 @@ def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool) -> Ca
     """One compiled program: a chunk of steps for every seed."""
     optimizer, dtype = _optimizer(config), device.dtype(config.precision)
 
-    def loss(params: Params, tokens: jax.Array, weight: jax.Array, key: jax.Array) -> jax.Array:
+    def loss(params: Params, read: Examples, key: jax.Array) -> jax.Array:
         half = jax.tree.map(lambda x: x.astype(dtype), params)
-        logits = model.apply(half, tokens[:, :-1], key)
-        each = optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, 1:, 0])
-        counted = weight[:, 1:].astype(jnp.float32)
+        logits = model.apply(half, read.tokens[:, :-1], key)
+        target = read.tokens[..., 0] if read.target is None else read.target
+        each = optax.softmax_cross_entropy_with_integer_labels(logits, target[:, 1:])
+        counted = read.weight[:, 1:].astype(jnp.float32)
         total = jax.lax.psum(counted.sum(), "data")
         return (each * counted).sum() / jnp.maximum(total, 1.0)
 
     def step(table: Any, key: jax.Array, state: _State, given: Any) -> tuple[_State, jax.Array]:
-        tokens, weight = given if streamed else jax.tree.map(lambda rows: rows[given], table)
+        read = given if streamed else jax.tree.map(lambda rows: rows[given], table)
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), jax.lax.axis_index("data"))
-        value, gradient = jax.value_and_grad(loss)(state.params, tokens, weight, key)
+        value, gradient = jax.value_and_grad(loss)(state.params, read, key)
         value, gradient = jax.lax.psum((value, gradient), "data")
         updates, moments = optimizer.update(gradient, state.moments, state.params)
         return _State(optax.apply_updates(state.params, updates), moments, state.step + 1), value

@@ -12,7 +12,7 @@ import json
 import math
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -21,6 +21,7 @@ import numpy as np
 
 from alchemy.card import CARD, card
 from alchemy.errors import UserError
+from alchemy.export import Progress, told
 from alchemy.manifest import GENERATOR_VERSION, MANIFEST, File, Head, Recipe, dumps, lines, read, recipe
 from alchemy.parquet import Damaged, opened
 from alchemy.split import Seen
@@ -30,7 +31,7 @@ SHOWN = 72  # characters of a line or value that a difference quotes
 BEFORE = 24  # of them before the byte that differs
 
 
-def verify(directory: Path, progress: Callable[[str], None] = lambda name: None) -> list[str]:
+def verify(directory: Path, progress: Progress = lambda name, done, total: None) -> list[str]:
     """What differs from the manifest, a line each; empty if nothing does. Raises `UserError` on a corrupt manifest."""
     directory = Path(directory)
     manifest = read(directory)
@@ -125,7 +126,7 @@ def _shared_prompts(trained: str, contents: dict[str, Content]) -> Iterator[str]
 
 
 def _regenerated(
-    made: Recipe, manifest: dict[str, Any], directory: Path, readable: set[str], progress: Callable[[str], None]
+    made: Recipe, manifest: dict[str, Any], directory: Path, readable: set[str], progress: Progress
 ) -> list[str]:
     """How files and manifest differ from what the manifest's own config and seed give."""
     rebuilt = made.header() | {"files": {}}
@@ -133,10 +134,10 @@ def _regenerated(
     trained = Trained()
     train: Batch | None = None
     for name, file in made.files.items():
-        progress(name)
+        progress(name, 0, file.count)
         head, digest = Head(), hashlib.sha256()
         pieces = head.of(trained.told(file, made.pieces(file)))
-        blocks = _digested(lines(file, pieces), digest)
+        blocks = _digested(told(lines(file, pieces), name, file.count, progress), digest)
         try:
             if name in readable:
                 with opened(directory / name) as given:

@@ -56,7 +56,7 @@ class Config(Setting):
     """Depth trained on, and what changes in the test; the small petals leave room for depth among the names."""
     searches: tuple[int, ...] = (1, 8)
     """Budgets, in the nodes that so many searches list."""
-    graphs: int = 100
+    graphs: int = 250
     """Held-out graphs in each of these tests."""
     few: int = 16
     """Chains of each graph in these tests: as many paths as cost eight searches."""

@@ -36,6 +36,8 @@ CLAIM = Claim(
 )
 ARMS = {name: trace for name, trace in STYLES.items() if name != "DFS-BT"}
 TARGET = 0.9
+NONE = Interval(np.nan, np.nan, np.nan, 0, 0)
+"""Where a pool is too small: nothing to draw."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,11 @@ PRESETS = {"smoke": Config(**SMOKE), "small": Config(**SMALL), "full": Config(**
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
-    sizes = [1 << power for power in range(config.samples.bit_length())]
-    measured: dict[str, Any] = {"depths": list(config.depths), "sizes": sizes}
+    measured: dict[str, Any] = {"depths": list(config.depths)}
     for name, trace in ARMS.items():
         for depth in config.depths:
             chains = config.ask(lab, config.fit(lab, trace, depth))
-            measured[f"{name}, depth {depth}"] = _row(chains, sizes)
+            measured[f"{name}, depth {depth}"] = _row(chains)
         measured[f"{name}, growth"] = [
             ratio(*(measured[f"{name}, depth {depth}"]["samples for .9"] for depth in (deeper, depth)))
             for depth, deeper in pairwise(config.depths)
@@ -60,12 +61,14 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
     return measured
 
 
-def _row(chains: Chains, sizes: list[int]) -> dict[str, Any]:
+def _row(chains: Chains) -> dict[str, Any]:
+    sizes = [1 << power for power in range(chains.valid.shape[2].bit_length())]
     anyone = np.stack([any_of(chains.valid, size) for size in sizes])
     majority = np.stack([majority_of(chains.votes, size) for size in sizes])
     needed = threshold_crossing(np.array(sizes, float), anyone, TARGET, 0, falling=False)
     p = share(chains.valid)
     return {
+        "sizes": sizes,
         "evidence": p,
         "any": [two_level(one, 0) for one in anyone],
         "majority": [two_level(one, 0) for one in majority],
@@ -101,23 +104,31 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
 
 
 def figures(measured: Mapping[str, Any]) -> list[Figure]:
-    deepest, sizes = max(measured["depths"]), measured["sizes"]
+    deepest = max(measured["depths"])
     rows = {name: measured[f"{name}, depth {deepest}"] for name in ARMS}
+    sizes = max((row["sizes"] for row in rows.values()), key=len)
+
+    def padded(curve: list[Any], nothing: Any) -> list[Any]:
+        """To as many sizes as the widest pool has."""
+        return [*curve, *[nothing] * (len(sizes) - len(curve))]
+
     shared = {"x_label": "chains", "x": sizes, "log_x": True, "ticks": [str(size) for size in sizes]}
     return [
         Curves(
             name="parallel_scaling_any",
             title=f"Any of n sampled chains is evidence, depth {deepest}",
             y_label="probability",
-            measured={name: row["any"] for name, row in rows.items()},
-            theory={f"{name}, if chains were alike": row["any if alike"] for name, row in rows.items()},
+            measured={name: padded(row["any"], NONE) for name, row in rows.items()},
+            theory={f"{name}, if alike": padded(row["any if alike"], np.nan) for name, row in rows.items()},
             **shared,
         ),
         Curves(
             name="parallel_scaling_majority",
             title=f"Majority of n sampled chains, and the best of them by an exact verifier, depth {deepest}",
             y_label="accuracy",
-            measured={f"{name}, {how}": row[how] for name, row in rows.items() for how in ("majority", "best of n")},
+            measured={
+                f"{name}, {how}": padded(row[how], NONE) for name, row in rows.items() for how in ("majority", "best of n")
+            },
             theory={"coin": [0.5] * len(sizes)},
             **shared,
         ),

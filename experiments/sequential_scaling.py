@@ -3,10 +3,12 @@
 Source       Mirtaheri, Edelman, Jelassi, Malach, Boix-Adsera, arXiv:2505.21825, the figure on sequential scaling
 Prediction   The share of graphs for which a model trained on depth-first searches gives evidence within L nodes follows
              F_d(L), the probability that a randomised search arrives within L nodes, for which the lab has a closed
-             recursion, whether steps back are listed (DFS-BT) or not (DFS). The paper's model at depth 5, greedy, is at most .012 from it at any L. Sampled chains sit lower
-             by the errors of sampling alone: given that they arrive, their lengths follow the same law.
+             recursion, whether steps back are listed (DFS-BT) or not (DFS). The paper's model at depth 5, greedy, is
+             at most .012 from it at any L. Sampled chains sit lower by the errors of sampling alone. If every node is a
+             slip with probability e, a search of L nodes arrives with (1 - e)^L; e follows from how many arrive, and the
+             lengths of those that do follow the law so weighted. (Unweighted they were .04 off in an earlier run.)
 Refuted if   At some depth and some L the greedy model is more than .05 from F_d(L), or the lengths of sampled chains
-             that arrive are.
+             that arrive are from the weighted law.
 Run          alchemy reproduce sequential_scaling --preset small      # models are those of depth_law
 """
 
@@ -55,9 +57,23 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
             "evidence": share(greedy.valid),
             "gap": sup_gap(greedy, law),
             "gap, sampled": sup_gap(sampled, law),
-            "gap, sampled, of those that arrive": sup_gap(sampled, law, arrived=True),
+            "slips": (slips := slip_rate(law, float(sampled.valid.mean()))),
+            "gap, sampled, of those that arrive": sup_gap(sampled, weighted(law, slips), arrived=True),
         }
     return measured
+
+
+def slip_rate(law: np.ndarray, arrived: float) -> float:
+    """The e at which a share `arrived` of searches with lengths by `law` list no wrong node, each wrong with chance e."""
+    slips, nodes = np.linspace(1, 0, 20_001), np.arange(len(law))
+    arriving = (1 - slips[:, None]) ** nodes @ np.diff(law, prepend=0.0)
+    return float(np.interp(arrived, arriving, slips))
+
+
+def weighted(law: np.ndarray, slips: float) -> np.ndarray:
+    """The law of lengths of the searches that arrive, as probabilities of at most L nodes."""
+    arrive = np.diff(law, prepend=0.0) * (1 - slips) ** np.arange(len(law))
+    return (arrive / max(arrive.sum(), 1e-300)).cumsum()  # nothing arrives where every node is a slip
 
 
 def sup_gap(chains: Chains, law: np.ndarray, arrived: bool = False) -> Interval:
@@ -90,7 +106,7 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
         checks += [
             at_most(f"{label}: largest gap, greedy", row["gap"], 0.05, "the paper has .012 at depth 5"),
             at_most(f"{label}: largest gap, sampled, of those that arrive",
-                    row["gap, sampled, of those that arrive"], 0.05, "sampling errors are no other search"),
+                    row["gap, sampled, of those that arrive"], 0.05, "slips aside, no other search"),
         ]  # fmt: skip
     return checks
 

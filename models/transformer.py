@@ -172,6 +172,11 @@ class Transformer:
         ordered, read = (jnp.repeat(one, samples) for one in (ordered, cache.length))
         return Cache(_Memory(room, jnp.int32(0), ordered, own), read)
 
+    def pick(self, cache: Cache, rows: jax.Array) -> Cache:
+        own, used, ordered, shared = cache.memory
+        own = _Kept(own.keys[:, rows], own.values[:, rows], own.real[rows])
+        return Cache(_Memory(own, used, ordered[rows], shared), cache.length[rows])
+
     def _passes(self, params: Params) -> Params:
         """The blocks in the order in which the text passes them, leaves (l x loops, ...)."""
         if self.loops == 1:

@@ -96,6 +96,11 @@ class Connectivity:
         return Vocabulary.of((*KEYWORDS, *map(str, range(self.ids))))
 
     @cached_property
+    def cuts(self) -> tuple[int, ...]:
+        """The nodes: each one listed is a step, and so is the decision."""
+        return tuple(range(len(self.vocabulary) - self.ids, len(self.vocabulary)))
+
+    @cached_property
     def component(self) -> Family:
         """The distribution of a component."""
         return family(self.family, self)
@@ -175,6 +180,20 @@ class Connectivity:
         reader = connectivity_text.read_edges if self.encoding == "edges" else connectivity_text.read_flat
         return reader(completion, self.vocabulary)
 
+    def said(self, completion: np.ndarray) -> np.ndarray:
+        """The node decided for."""
+        return self._listed(completion).decision.astype(np.int64)
+
+    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """Edges, and how many of them the start and the two candidates have."""
+        edges = problem["edges"]
+
+        def degree(node: np.ndarray) -> np.ndarray:
+            return (edges == node[:, None, None]).sum(axis=(1, 2))
+
+        ends = np.sort(np.stack([degree(target) for target in problem["targets"].T]), axis=0)
+        return {"edges": (edges[..., 0] >= 0).sum(axis=1), "start": degree(problem["start"]), "fewer": ends[0], "more": ends[1]}
+
     @property
     def instructions(self) -> str:
         """The rules and the format, in English."""
@@ -183,7 +202,17 @@ class Connectivity:
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """The nodes listed, and the decision."""
         text = self.vocabulary.decode(completion[0])
-        return connectivity_steps.steps(one.problem, self._listed(completion), text)
+        return connectivity_steps.steps(one.problem, self._listed(completion), text, self.trace != "none")
+
+    def gold_text(self, problem: Problem) -> str:
+        """A right text to one problem (n = 1), in the paper's words."""
+        work = " ".join(str(node) for node in problem["trace"][0] if node >= 0)
+        return f"work : [ {work} ] decision : [ {problem['targets'][0, problem['right'][0]]} ]"
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text, in the paper's words, to one problem (n = 1)."""
+        listed = connectivity_text.read_text([text])
+        return connectivity_steps.steps(problem, listed, text, self.trace != "none")
 
     def judge(self, problem: Problem, listed: connectivity_text.Listed) -> Judgement:
         """Verdicts on what completions list."""

@@ -59,6 +59,27 @@ def edge_validity(edges: np.ndarray, work: np.ndarray) -> np.ndarray:
     return np.divide(joined, pairs, out=np.full(len(work), np.nan), where=pairs > 0)
 
 
+def open_steps(edges: np.ndarray, work: np.ndarray) -> np.ndarray:
+    """Share that follow an edge among the steps that could go on, float64 (n,), nan for lists without any.
+
+    A step can go on if an edge leads from its node to one not listed yet; the last step, the arrival, is not counted. So
+    neither a jump out of a dead end nor a target named at the end lowers it. Shapes as in `edge_validity`.
+    """
+    followed, possible = np.zeros((2, len(work)))
+    for rows, one, two in _blocks(edges, len(work)):
+        listed = np.ascontiguousarray(work[rows].T)
+        seen_one, seen_two = np.zeros(one.shape, bool), np.zeros(two.shape, bool)
+        for here, there, after in zip(listed, listed[1:], listed[2:], strict=False):
+            is_one, is_two = one == here, two == here
+            seen_one |= is_one
+            seen_two |= is_two
+            going = np.logical_or.reduce((is_one & ~seen_two) | (is_two & ~seen_one), axis=0) & (after != -1)
+            along = np.logical_or.reduce((is_one & (two == there)) | (is_two & (one == there)), axis=0)
+            possible[rows] += going
+            followed[rows] += going & along
+    return np.divide(followed, possible, out=np.full(len(work), np.nan), where=possible > 0)
+
+
 def budget(valid: np.ndarray, work_len: np.ndarray, most: int) -> np.ndarray:
     """Which chains count under a sequential budget of `most` nodes, bool (n,): valid, and complete within it."""
     return valid & (work_len <= most)

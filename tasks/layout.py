@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from alchemy.split import hash_rows
 from alchemy.task import EOS, PAD, Field, Judgement, Problem
 
 Dialect = Literal["dataalchemy", "uniform"]
@@ -86,6 +87,14 @@ def judge(gold: Gold, completion: np.ndarray, kinds: np.ndarray, answer_mark: in
     first_wrong = np.where(trace, gold.steps - ~answer, step).astype(np.int32)
     well_formed = (kinds[right] == kinds[given]).all(axis=1)
     return Judgement(answer, trace, first_wrong, well_formed)
+
+
+def said(completion: np.ndarray, direct: bool, answer_mark: int) -> np.ndarray:
+    """A hash of the answer in completions int32 (n, m), -1 where there is none: int64 (n,)."""
+    given = _until_end(_widen(completion, max(1, completion.shape[1])))
+    _, answer = _parts(given, np.full(len(given), direct), answer_mark)
+    hashed = (hash_rows(answer, answer != PAD) >> np.uint64(1)).astype(np.int64)
+    return np.where((answer != PAD).any(axis=1), hashed, -1)
 
 
 def _widen(rows: np.ndarray, width: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from alchemy.split import hash_rows
 from alchemy.steps import Step
 from alchemy.task import NOISE, PAD, Batch, Field, Judgement, Problem, Vocabulary
 from tasks import symbols_shift, symbols_steps, symbols_words
-from tasks.layout import Dialect, Gold, groups, judge, layout
+from tasks.layout import Dialect, Gold, groups, judge, layout, said
 from tasks.primitives import Primitives
 from tasks.symbols_check import check
 
@@ -74,6 +74,11 @@ class Symbols:
     def letters(self) -> np.ndarray:
         """Ids of the alphabet's letters, int32 (v,)."""
         return np.arange(len(self.vocabulary) - len(self.alphabet), len(self.vocabulary), dtype=np.int32)
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """`<think>` and `<answer>`."""
+        return int(self.letters[0]) - 2, int(self.letters[0]) - 1
 
     @property
     def longest_prompt(self) -> int:
@@ -229,6 +234,18 @@ class Symbols:
         kinds[3 : self.letters[0] - 2], kinds[self.letters] = 3, self.letters[0]
         return judge(Gold(tokens, field, steps, direct), completion, kinds, int(self.letters[0]) - 1)
 
+    def said(self, completion: np.ndarray) -> np.ndarray:
+        """A hash of what follows the last `<answer>`; without one, of everything where a prompt may end in it."""
+        shortest = (self._composition_ops >= 0).sum(axis=1).min()
+        direct = layout(1, int(shortest), self.cot, self.dialect).direct
+        return said(completion, direct, int(self.letters[0]) - 1)
+
+    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """Steps, letters, and how often each primitive is applied."""
+        ops = problem["ops"]
+        counts = {name: (ops == op).sum(axis=1) for op, name in enumerate(self.primitives)}
+        return {"steps": (ops >= 0).sum(axis=1), "letters": (problem["element"] >= 0).sum(axis=1), **counts}
+
     @property
     def instructions(self) -> str:
         """The rules and the format, in English."""
@@ -236,7 +253,15 @@ class Symbols:
 
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """Elements with what remains to be done, and the answer."""
-        return symbols_steps.steps(self, one, completion)
+        return self.text_steps(one.problem, self.vocabulary.decode(completion[0]))
+
+    def gold_text(self, problem: Problem) -> str:
+        """The right text to one problem (n = 1)."""
+        return self.vocabulary.decode(self.solve(problem)[0])
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text to one problem (n = 1)."""
+        return symbols_steps.steps(self, problem, text)
 
     def show(self, tokens: np.ndarray) -> str:
         return self.vocabulary.decode(tokens if tokens.ndim == 1 else tokens[:, 0])
@@ -251,16 +276,11 @@ class Symbols:
 
     def parse(self, text: str) -> Problem:
         """The problem (n = 1) of a clean prompt such as `A B C D [F1] [F2] <think>`; raises `UserError`."""
-        self.vocabulary.encode(text)
-        symbols = text.split()
-        letters = [self.alphabet.index(symbol) for symbol in symbols if len(symbol) == 1]
-        names = [symbol[1:-1] for symbol in symbols if symbol.startswith("[")]
-        if not letters or not names:
-            raise UserError(f"prompt {text!r} has no {'transformation' if letters else 'element'}")
+        letters, names = symbols_words.read(self, text)
         problem = self._problem(np.array([letters], np.int16), " ".join(names))
         tokens, _, prompt_len, _ = self._write(problem)
         expected = self.show(tokens[0, : prompt_len[0]])
-        if symbols != expected.split():
+        if text.split() != expected.split():
             raise UserError(f"prompt {text!r} is not element, transformation, instruction; expected {expected!r}")
         return problem
 

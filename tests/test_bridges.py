@@ -12,7 +12,7 @@ from alchemy.split import Split
 from alchemy.voting import Vote
 from experiments import durable_advantage, parallel_scaling, self_taught_search, trade_off
 from experiments.bridges import SMOKE, STYLES, Chains, Setting, any_of, judge, majority_of, share
-from experiments.sequential_scaling import sup_gap
+from experiments.sequential_scaling import slip_rate, sup_gap, weighted
 from tasks import connectivity_laws as laws
 from tasks.connectivity import Connectivity
 
@@ -27,7 +27,7 @@ def searches(depth: int, fails: float = 0.0, seed: int = 0) -> Chains:
     valid = rng.random(shape) >= fails
     length = rng.choice(len(law), size=shape, p=law / law.sum()).astype(np.int32)
     votes = np.where(valid, Vote.RIGHT, np.where(rng.random(shape) < 0.5, Vote.RIGHT, Vote.WRONG))
-    return Chains(valid, length, votes, np.ones(shape))
+    return Chains(valid, length, votes, np.ones(shape), np.ones(shape))
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,16 @@ def test_the_largest_gap_is_that_of_the_law():
     assert sup_gap(searches(3), law, arrived=True).mean > 0.5
 
 
+def test_slips_shorten_the_searches_that_arrive_as_predicted():
+    law, chains = laws.dfs_length_cdf(2), searches(2)
+    kept = np.random.default_rng(1).random(chains.length.shape) < 0.97**chains.length
+    slipping = chains._replace(valid=chains.valid & kept)
+    slips = slip_rate(law, float(slipping.valid.mean()))
+    assert slips == pytest.approx(0.03, abs=0.002)
+    assert sup_gap(slipping, weighted(law, slips), arrived=True).mean < 0.01
+    assert sup_gap(slipping, law, arrived=True).mean > 0.03, "the law of all searches is another one"
+
+
 def test_the_exchange_rate_of_ideal_searches_is_the_laws():
     law = laws.dfs_length_cdf(2)
     budgets = trade_off._sloped(law, range(7, len(law)), POOL)
@@ -98,14 +108,14 @@ def test_samples_needed_grow_as_the_law_says():
     rows = []
     for p in (0.5, 0.2):
         valid = rng.random((SEEDS, GRAPHS, POOL)) < p
-        chains = Chains(valid, np.ones(valid.shape, int), np.where(valid, 1, 0), np.ones(valid.shape))
-        rows.append(parallel_scaling._row(chains, [1, 2, 4, 8, 16, 32]))
+        chains = Chains(valid, np.ones(valid.shape, int), np.where(valid, 1, 0), *np.ones((2, *valid.shape)))
+        rows.append(parallel_scaling._row(chains))
         assert rows[-1]["samples for .9"].mean == pytest.approx(np.log(0.1) / np.log(1 - p), rel=0.1)
         assert rows[-1]["any"][3].mean == pytest.approx(1 - (1 - p) ** 8, abs=0.02)
     assert rows[0]["samples for .9, the paper's rule"] == 4 and rows[1]["samples for .9, the paper's rule"] == 16
     ones = np.ones((2, 200, 4), int)
-    always = Chains(ones == 1, ones, ones, ones * 1.0)
-    assert parallel_scaling._row(always, [1, 2, 4])["samples for .9"].high == 1.0
+    always = Chains(ones == 1, ones, ones, ones * 1.0, ones * 1.0)
+    assert parallel_scaling._row(always)["samples for .9"].high == 1.0
 
 
 def test_only_verified_chains_are_learned_from(batch):
@@ -147,7 +157,8 @@ def test_deeper_models_and_searches_are_trained_for_longer():
     lab, rate = SimpleNamespace(train=train), setting.train.learning_rate
     assert setting.fit(lab, "path", 2) == (2, "path", 12, rate, 2, None), "models of one depth never saw another"
     first = (2, "dfs", 24, rate, 2, None)
-    assert setting.fit(lab, "dfs", 2) == (2, "dfs", 6, rate / 2, [1000, 1001], first)
+    second = (2, "dfs", 6, rate / 2, [1000, 1001], first)
+    assert setting.fit(lab, "dfs", 2) == (2, "dfs", 6, rate / 4, [2000, 2001], second)
     assert setting.fit(lab, "dfs", 1)[2] == 4
     assert setting.arms(STYLES) == [("DFS", 1), ("DFS", 2), ("DFS-BT", 1), ("path", 1), ("path", 2), ("shortest", 1), ("shortest", 2)]
     assert setting.room(setting.task("dfs-bt", 2)) >= setting.task("dfs-bt", 2).longest_trace + 3

@@ -16,7 +16,7 @@ from alchemy.cli import main
 from alchemy.errors import UserError
 from alchemy.scoring import score
 from tasks.connectivity import Connectivity
-from tasks.connectivity_rules import budget, edge_validity, evidence, truncated, validities
+from tasks.connectivity_rules import budget, edge_validity, evidence, open_steps, truncated, validities
 from tasks.connectivity_text import NO_NODE, parse, read_edges, read_flat, read_text, text
 from tasks.connectivity_write import write_edges, write_flat
 
@@ -97,12 +97,14 @@ def test_evidence_is_that_of_brute_force(data):
     start, target = np.array(questions, np.int16).T
     work = rows(lists, 10)
     valid, wrong = evidence(edges, start, target, work)
-    share = edge_validity(edges, work)
+    share, going = edge_validity(edges, work), open_steps(edges, work)
     for i, (graph, listed) in enumerate(zip(graphs, lists, strict=True)):
         assert (valid[i], wrong[i]) == by_hand(graph, *questions[i], listed)
         net = nx.Graph(graph)
         along = [net.has_edge(*step) for step in pairwise(listed)]
         np.testing.assert_allclose(share[i], np.mean(along) if along else np.nan)
+        free = [here in net and not set(net[here]) <= set(listed[: k + 1]) for k, here in enumerate(listed[:-2])]
+        np.testing.assert_allclose(going[i], np.mean(np.array(along[:-1])[free]) if any(free) else np.nan)
         for most in (0, 3, 10):
             assert truncated(edges, start, target, work, most)[i] == by_hand(graph, *questions[i], listed[:most])[0]
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy.decode import generate, generate_many
+from alchemy.decode import draw, generate, generate_many
 from alchemy.errors import UserError
 from alchemy.model import Cache
 from alchemy.task import EOS, PAD
@@ -150,3 +150,20 @@ def test_many_samples_of_one_prompt_are_independent():
 def test_no_samples_are_the_users_error():
     with pytest.raises(UserError, match="samples"):
         generate_many(Scripted(), follow(COUNT), prompts([2]), samples=0, max_new=2)
+
+
+def test_log_probabilities_are_those_of_what_was_written():
+    """At temperature 1 whatever it was drawn at, the end included and nothing behind it."""
+    rng = np.random.default_rng(0)
+    table = {"table": rng.normal(size=(2, V, V)).astype(np.float32)}
+    table["table"][..., PAD] = -1e9
+    asked = prompts([2, 5], [3])
+    for temperature in (0.0, 0.7):
+        drawn = draw(Scripted(), table, asked, samples=3, max_new=5, temperature=temperature)
+        logs = table["table"] - np.log(np.exp(table["table"]).sum(axis=-1, keepdims=True))
+        for s, i, k in np.ndindex(2, 2, 3):
+            before, total = (5, 3)[i], 0.0
+            for token in drawn.completions[s, i, k]:
+                total += logs[s, before, token] if token else 0.0
+                before = token
+            assert drawn.logprob[s, i, k] == pytest.approx(total, abs=1e-4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,13 @@ def test_the_same_figure_gives_the_same_bytes(figure, tmp_path):
     assert one == other and one.startswith(b"<?xml")
 
 
+def test_a_note_stands_under_the_picture(tmp_path):
+    for note in ("", "budget: tokens, all of them"):
+        save(replace(CURVES, note=note), tmp_path / f"{bool(note)}.svg")
+    with_note, without = ((tmp_path / f"{name}.svg").read_text() for name in ("True", "False"))
+    assert len(with_note) > len(without)
+
+
 def test_a_map_draws_every_line_and_names_each_kind_once():
     import matplotlib
 
@@ -40,4 +49,27 @@ def test_a_map_draws_every_line_and_names_each_kind_once():
     drawn = [line.get_xydata().tolist() for line in axes.lines if len(line.get_xdata()) == 2]
     assert [[1.0, 2.0], [2.0, 1.0]] in drawn and len(drawn) == 2
     assert axes.get_xscale() == axes.get_yscale() == "log" and axes.get_xlim() == (1.0, 4.0)
+    pyplot.close(canvas)
+
+
+@pytest.mark.parametrize("figure", [CURVES, BARS], ids=["curves", "bars"])
+def test_names_cover_nothing(figure):
+    """The legend is below the axes, its text inside the picture."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    many = replace(
+        figure, measured={f"{name} {'long ' * 5}": one for one in figure.measured.values() for name in "abcdef"}
+    )
+    canvas, axes = pyplot.subplots(figsize=(6.4, 3.8), layout="constrained")
+    many.draw(axes)
+    canvas.canvas.draw()
+    [legend] = canvas.legends
+    names, whole = legend.get_window_extent(), canvas.bbox
+    assert not names.overlaps(axes.get_tightbbox()) and len(legend.get_texts()) == 6 + len(figure.theory) * (
+        figure is CURVES
+    )
+    assert whole.x0 <= names.x0 and names.x1 <= whole.x1 and whole.y0 <= names.y0
     pyplot.close(canvas)

@@ -40,7 +40,7 @@ def idle(monkeypatch):
         raise AssertionError("this was done before")
 
     monkeypatch.setattr(bench, "train", refuse)
-    monkeypatch.setattr(bench, "generate_many", refuse)
+    monkeypatch.setattr(bench, "draw", refuse)
 
 
 def same(one, two):

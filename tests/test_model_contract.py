@@ -136,6 +136,20 @@ def test_branches_of_a_cache_go_on_as_they_would(model):
         close(said[real], expected[real])
 
 
+@every_model
+def test_picked_branches_go_on_as_what_they_are_copies_of(model):
+    _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS)
+    branched, rows = model.branch(cache, 2, 4), np.repeat(np.arange(len(TEXT)), 2)
+    token = TEXT[(rows + np.arange(len(rows))) % len(TEXT), :1]
+    _, branched = extend(model, started(model), branched, token)
+    index = (np.arange(len(TEXT))[:, None] * 2 + [1, 1, 0]).reshape(-1)
+    few = model.pick(branched, index)
+    np.testing.assert_array_equal(few.length, np.asarray(branched.length)[index])
+    said, _ = extend(model, started(model), branched, TEXT[rows, 1:2])
+    again, _ = extend(model, started(model), few, TEXT[np.repeat(np.arange(len(TEXT)), 3), 1:2])
+    close(again, np.asarray(said)[index])
+
+
 @few_models
 def test_many_seeds_are_one_init_each(model):
     keys = jax.random.split(jax.random.key(3), 2).at[1].set(jax.random.key(1))

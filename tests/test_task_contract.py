@@ -142,6 +142,34 @@ def test_steps_agree_with_the_oracle(task):
 
 
 @every_task
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_answers_are_right_where_they_say_what_the_gold_one_says(task, seed):
+    """Whatever a few tokens were changed to, lost ends included."""
+    rng = np.random.default_rng(seed)
+    batch = sample(task, 32, seed)
+    gold = batch.completions()
+    written = np.where(rng.random(gold.shape) < 0.1, rng.integers(0, len(task.vocabulary), gold.shape), gold)
+    right, found = task.said(gold), task.said(written.astype(np.int32))
+    assert right.dtype == np.int64 and right.min() >= 0 and found.min() >= -1
+    np.testing.assert_array_equal(task.verify(batch, written.astype(np.int32)).answer, found == right)
+    assert (task.said(np.zeros((3, 0), np.int32)) == -1).all() and (task.said(np.full((3, 4), EOS, np.int32)) == -1).all()
+
+
+@every_task
+def test_a_step_ends_after_every_cut_and_at_the_end(task):
+    batch = sample(task, 24)
+    gold = batch.completions()
+    cut = np.isin(gold, task.cuts)
+    for row in range(len(gold)):
+        steps = task.steps(batch.rows(slice(row, row + 1)), gold[row : row + 1])
+        length = int((gold[row] != PAD).sum())
+        ends = np.flatnonzero(cut[row] | (gold[row] == EOS))
+        assert len(steps) == len(ends) - bool(cut[row, length - 2]), "an end right behind a cut closes no step of its own"
+    assert PAD not in task.cuts and EOS not in task.cuts
+
+
+@every_task
 def test_an_unknown_shift_is_the_users_error(task):
     with pytest.raises(UserError, match="sideways"):
         task.shift("sideways=2")
@@ -160,3 +188,13 @@ def test_standard_shifts(name, shift):
     train = Split().sample(task, np.random.default_rng(0), 400, "train")
     test = Split().sample(shifted, np.random.default_rng(0), 100, "test")
     assert not np.isin(prompt_hash(test), prompt_hash(train)).any()
+
+
+@every_task
+def test_facts_are_numbers_that_do_not_depend_on_the_neighbours(task):
+    problem = sample(task).problem
+    facts, half = task.facts(problem), task.facts({name: values[::2] for name, values in problem.items()})
+    assert facts and facts.keys() == half.keys()
+    for name, values in facts.items():
+        assert values.shape == (64,) and np.issubdtype(values.dtype, np.number)
+        np.testing.assert_array_equal(values[::2], half[name])

@@ -4,9 +4,11 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.voting import Vote, any_at, best_of_at, majority, majority_at, reach, tally, valid_within
+from alchemy.voting import Vote, any_at, best_at, best_of_at, majority, majority_at, reach, tally, valid_within
 
 RIGHT, WRONG, OTHER, NONE = Vote
 
@@ -111,3 +113,16 @@ def test_bad_input_is_one_line(bad):
     with pytest.raises(UserError) as error:
         bad()
     assert "\n" not in str(error.value)
+
+
+@given(data=st.data())
+def test_the_best_of_some_is_that_of_every_draw(data):
+    pool = data.draw(st.integers(1, 6))
+    size = data.draw(st.integers(1, pool))
+    score = np.array(data.draw(st.lists(st.integers(0, 3), min_size=pool, max_size=pool)), float)
+    right = np.array(data.draw(st.lists(st.booleans(), min_size=pool, max_size=pool)))
+    each = []
+    for drawn in combinations(range(pool), size):
+        top = [i for i in drawn if score[i] == score[list(drawn)].max()]
+        each.append(right[top].mean())
+    assert best_at(score[None], right[None], size)[0] == pytest.approx(np.mean(each))

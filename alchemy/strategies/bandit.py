@@ -1,0 +1,68 @@
+"""Rounds over all problems at once: each round gives to those that are still open, and closes those that are sure.
+
+Source: bandit elimination, arXiv:2506.12721.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alchemy.bank import Bank
+from alchemy.errors import UserError
+from alchemy.ledger import Ledger
+from alchemy.replay import Hand, best, bill, deal, leads, vote
+from alchemy.strategies.adaptive_consistency import sure
+
+
+@dataclass(frozen=True)
+class Bandit:
+    """A budget of n answers a problem in the mean, that problems share.
+
+    Without a score a problem closes when its vote is sure, as in adaptive consistency; with one, when a chain reaches
+    the threshold. Where a round cannot serve all open problems it serves random ones of them. What is left when all are
+    closed is not spent.
+    """
+
+    score: str = ""
+    threshold: float = 0.5
+    confidence: float = 0.95
+    each: int = 4
+    """Answers an open problem gets in a round."""
+    checker: int = 0
+    """Parameters of the verifier."""
+
+    def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
+        if self.each < 1:
+            raise UserError(f"cannot give {self.each} answers a round; expected at least 1")
+        hand = deal(bank, bank.shape[2], rng)
+        used = np.arange(bank.shape[2]) < self._rounds(hand, n, rng)[..., None]
+        rounds = range(0, bank.shape[2], self.each)
+        right = hand.of(bank.right)
+        if self.score:
+            found = best(hand.score(self.score), right, used)
+            return found, bill(hand, used, rounds, scored=True, checker=self.checker)
+        return vote(hand.of(bank.answer), right, used), bill(hand, used, rounds)
+
+    def _rounds(self, hand: Hand, n: int | np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        """How many answers each problem draws, int (s, n)."""
+        seeds, problems, k = hand.bank.shape
+        closes = self._closes(hand)
+        lot = np.random.default_rng(0) if rng is None else rng
+        left = np.broadcast_to(np.asarray(n, float), (seeds, problems)).sum(axis=1)
+        drawn, open_ = np.zeros((seeds, problems), int), np.ones((seeds, problems), bool)
+        for start in range(0, k, self.each):
+            size = min(self.each, k - start)
+            turn = np.where(open_, lot.random(open_.shape), np.inf).argsort(axis=1).argsort(axis=1)
+            open_ &= turn < (left // size)[:, None]
+            drawn += size * open_
+            left = left - size * open_.sum(axis=1)
+            open_ &= ~closes[..., start + size - 1]
+        return drawn
+
+    def _closes(self, hand: Hand) -> np.ndarray:
+        """Whether a problem is closed once it has drawn so many, bool (s, n, k)."""
+        if self.score:
+            return np.logical_or.accumulate(hand.score(self.score) >= self.threshold, axis=2)
+        return sure(*leads(hand.of(hand.bank.answer))) >= self.confidence

@@ -1,0 +1,52 @@
+"""Beam search over steps: the best of all chains so far are kept and each goes on several ways (arXiv:2408.03314)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alchemy.errors import UserError
+from alchemy.rewards import Reward
+from alchemy.sampler import Sampler
+from alchemy.strategies.tree import Answered, Bill, Question, best
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Of `n` chains the n / width best are kept at each step, and each of these goes on in `width` ways."""
+
+    n: int = 16
+    width: int = 4
+    apart: bool = False
+    """Each kept chain is the best of its own `width` (diverse verifier tree search), not one of the best of all."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width <= self.n or self.n % self.width:
+            near = [w for w in range(1, self.n + 1) if self.n % w == 0]
+            raise UserError(f"{self.n} chains cannot be divided by a width of {self.width}; expected one of {near}")
+
+    def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
+        bill = Bill(sampler, reward, question)
+        start = bill.read(question, question.room)
+        count = len(question.prompts)
+        branches = sampler.pick(start, np.zeros((count, self.n), np.intp))
+        scores = np.zeros((count, self.n))
+        while True:
+            before = branches
+            branches = bill.write(before, question.cuts, question.most)
+            new = branches.length > before.length
+            if not new.any():
+                return Answered(best(branches, scores), bill.ledger())
+            scores = np.where(new, bill.score(branches, new), scores)
+            if branches.ended.all():
+                return Answered(best(branches, scores), bill.ledger())
+            kept = np.repeat(self._kept(scores), self.width, axis=1)
+            branches, scores = sampler.pick(branches, kept), np.take_along_axis(scores, kept, axis=1)
+
+    def _kept(self, scores: np.ndarray) -> np.ndarray:
+        """Which chains go on, int (n, n / width); of equal scores the first."""
+        count, keep = len(scores), self.n // self.width
+        if not self.apart:
+            return np.argsort(-scores, axis=1, kind="stable")[:, :keep]
+        return scores.reshape(count, keep, self.width).argmax(axis=2) + np.arange(keep) * self.width

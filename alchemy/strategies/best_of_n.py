@@ -1,0 +1,25 @@
+"""The one of n chains that a verifier likes best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alchemy.bank import Bank
+from alchemy.ledger import Ledger
+from alchemy.replay import best, bill, deal
+
+
+@dataclass(frozen=True)
+class BestOfN:
+    """The chain with the highest score, all chains in parallel; ties are split."""
+
+    score: str = "exact"
+    checker: int = 0
+    """Parameters of the verifier."""
+
+    def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
+        hand = deal(bank, n, rng)
+        right = best(hand.score(self.score), hand.of(bank.right), hand.dealt)
+        return right, bill(hand, hand.dealt, scored=True, checker=self.checker)

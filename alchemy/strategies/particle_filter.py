@@ -1,0 +1,56 @@
+"""Particle filtering over steps: chains are drawn again after each step in proportion to their weight (arXiv:2502.01618)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alchemy.errors import UserError
+from alchemy.rewards import Reward
+from alchemy.sampler import Sampler
+from alchemy.strategies.tree import Answered, Bill, Question, best
+
+
+@dataclass(frozen=True)
+class ParticleFilter:
+    """`n` chains, each step resampled with weights exp(score / softness)."""
+
+    n: int = 16
+    softness: float = 0.25
+    seed: int = 0
+    """Of the resampling."""
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise UserError(f"there must be at least 1 chain, not {self.n}")
+        if self.softness <= 0:
+            raise UserError(f"softness {self.softness} is not positive")
+
+    def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
+        rng = np.random.default_rng(self.seed)
+        bill = Bill(sampler, reward, question)
+        count = len(question.prompts)
+        branches = sampler.pick(bill.read(question, question.room), np.zeros((count, self.n), np.intp))
+        scores = np.zeros((count, self.n))
+        while True:
+            before = branches
+            branches = bill.write(before, question.cuts, question.most)
+            new = branches.length > before.length
+            if not new.any():
+                return Answered(best(branches, scores), bill.ledger())
+            scores = np.where(new, bill.score(branches, new), scores)
+            if branches.ended.all():
+                return Answered(best(branches, scores), bill.ledger())
+            index = resampled(rng, scores / self.softness)
+            branches, scores = sampler.pick(branches, index), np.take_along_axis(scores, index, axis=1)
+
+
+def resampled(rng: np.random.Generator, logits: np.ndarray) -> np.ndarray:
+    """Systematic resampling: indices int (n, w), each drawn as often as its weight exp(logit) says, rounded either way."""
+    weight = np.exp(logits - logits.max(axis=1, keepdims=True))
+    ends = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
+    ends[:, -1] = 1.0
+    n, w = logits.shape
+    points = (rng.random((n, 1)) + np.arange(w)) / w
+    return (points[:, :, None] >= ends[:, None, :]).sum(axis=2).clip(max=w - 1)

@@ -1,0 +1,36 @@
+"""Chain after chain until a verifier passes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alchemy.bank import Bank
+from alchemy.ledger import Ledger
+from alchemy.replay import best, bill, deal, until
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """The first chain whose score reaches the threshold, at most n one after the other.
+
+    With an exact score it is best-of-n that stops at success and so knows no difficulty: an early exit alone.
+    """
+
+    score: str = "exact"
+    threshold: float = 0.5
+    guess: bool = True
+    """Whether the best seen is the answer if none passes; otherwise there is none, which is wrong."""
+    checker: int = 0
+    """Parameters of the verifier."""
+
+    def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
+        hand = deal(bank, n, rng)
+        score = hand.score(self.score)
+        passed = score >= self.threshold
+        used = hand.dealt & until(passed)
+        answers = used & (passed | (self.guess & ~(used & passed).any(axis=2, keepdims=True)))
+        right = best(score, hand.of(bank.right), answers)
+        each = range(used.shape[2])
+        return right, bill(hand, used, each, scored=True, checker=self.checker)

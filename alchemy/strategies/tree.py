@@ -1,0 +1,120 @@
+"""What searches over branches share: the question, the answer, and the bill.
+
+Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from alchemy.ledger import Ledger
+from alchemy.rewards import Reward
+from alchemy.sampler import Branches, Sampler
+from alchemy.task import EOS, PAD, Batch, Task
+
+
+class Question(NamedTuple):
+    """What a search may know of its problems."""
+
+    prompts: np.ndarray  # int32 (n, t, c), padded on the right
+    cuts: tuple[int, ...]  # ids after which a step ends
+    most: int  # tokens a step may take
+    room: int  # tokens a completion may take
+
+    @property
+    def prompt_len(self) -> np.ndarray:
+        """Tokens of each prompt, int (n,)."""
+        return (self.prompts[..., 0] != 0).sum(axis=1)
+
+
+class Answered(NamedTuple):
+    """One completion a problem, and what it cost."""
+
+    completions: np.ndarray  # int32 (n, m)
+    ledger: Ledger  # arrays (n,)
+
+
+class Found(NamedTuple):
+    """What a search answered with each of `s` models, and what that cost."""
+
+    completions: np.ndarray  # int32 (s, n, m)
+    ledger: Ledger  # arrays (s, n)
+
+
+def asked(task: Task, batch: Batch) -> Question:
+    """The question that problems are to a search: steps and completions may be a little longer than the longest right one."""
+    gold = batch.completions()
+    places = np.arange(gold.shape[1])
+    ends = np.where(np.isin(gold, task.cuts) | (gold == EOS), places, -1)
+    before = np.maximum.accumulate(np.pad(ends, ((0, 0), (1, 0)), constant_values=-1), axis=1)[:, :-1]
+    longest = int(np.where(ends >= 0, ends - before, 0).max(initial=1))
+    return Question(batch.prompts(), tuple(task.cuts), longest + 2, int((gold != PAD).sum(axis=1).max(initial=1)) + 4)
+
+
+def packed(answers: Sequence[Answered], room: int) -> np.ndarray:
+    """Answers of each model as one array, float64 (s, n, room + fields of the ledger)."""
+    texts = [
+        np.pad(one.completions, ((0, 0), (0, max(0, room - one.completions.shape[1]))))[:, :room] for one in answers
+    ]
+    bills = [np.stack(one.ledger, axis=1) for one in answers]
+    return np.concatenate([np.stack(texts), np.stack(bills)], axis=2)
+
+
+def unpacked(made: np.ndarray, room: int) -> Found:
+    """What `packed` packed."""
+    return Found(made[..., :room].astype(np.int32), Ledger(*np.moveaxis(made[..., room:], 2, 0)))
+
+
+class Search(Protocol):
+    """A strategy that decides while chains are written."""
+
+    def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
+        """Spend tokens on every problem and settle for one completion of each."""
+
+
+class Bill:
+    """Adds up what a search makes a sampler and a reward do."""
+
+    def __init__(self, sampler: Sampler, reward: Reward, question: Question):
+        self._sampler, self._reward, self._prompt = sampler, reward, question.prompt_len
+        n = len(question.prompts)
+        self._read, self._written, self._checked, self._calls, self._depth = np.zeros((5, n))
+
+    def read(self, question: Question, room: int) -> Branches:
+        """One empty branch a problem."""
+        self._read += self._prompt
+        return self._sampler.read(question.prompts, room)
+
+    def resume(self, start: Branches, tokens: np.ndarray) -> Branches:
+        """Texts int32 (n, w, m) that are read again: a prompt of their own."""
+        self._read += (tokens != 0).sum(axis=(1, 2))
+        return self._sampler.resume(start, tokens)
+
+    def write(self, branches: Branches, cuts: tuple[int, ...], most: int) -> Branches:
+        """All branches go on, side by side: the longest piece is what one waits for."""
+        after = self._sampler.write(branches, cuts, most)
+        pieces = after.length - branches.length
+        self._written += pieces.sum(axis=1)
+        self._depth += pieces.max(axis=1)
+        return after
+
+    def score(self, branches: Branches, asked: np.ndarray | None = None) -> np.ndarray:
+        """Scores (n, w); `asked` bool (n, w) are those that are new, by default all: the others are known already."""
+        asked = np.ones(branches.ended.shape, bool) if asked is None else asked
+        self._calls += asked.sum(axis=1)
+        if self._reward.parameters:
+            self._checked += (asked * (branches.length + self._prompt[:, None])).sum(axis=1)
+        return self._reward.score(branches)
+
+    def ledger(self) -> Ledger:
+        return Ledger.of(self._sampler.parameters, self._read, self._written, self._depth,
+                         checker=self._reward.parameters, checked=self._checked, calls=self._calls)  # fmt: skip
+
+
+def best(branches: Branches, scores: np.ndarray) -> np.ndarray:
+    """The chain of highest score of each problem, finished ones before others: int32 (n, m)."""
+    choice = np.where(branches.ended, scores, scores - 1e9).argmax(axis=1)
+    return branches.tokens[np.arange(len(choice)), choice]

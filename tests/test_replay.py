@@ -1,0 +1,352 @@
+"""Replayed strategies: every bill is that of the answers really used, counted by hand, and closed forms come out."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from alchemy import discover
+from alchemy.errors import UserError
+from alchemy.replay import averaged, best, curve, deal, leads, of_answers, of_problems, vote
+from alchemy.scorers import exact, logprob, noisy, scored
+from alchemy.simulated import PARAMETERS, simulated
+from alchemy.strategies.adaptive_consistency import AdaptiveConsistency, sure
+from alchemy.strategies.bandit import Bandit
+from alchemy.strategies.best_of_n import BestOfN
+from alchemy.strategies.direct import Direct
+from alchemy.strategies.early_exit import EarlyExit
+from alchemy.strategies.early_stopping import EarlyStopping
+from alchemy.strategies.pass_at_n import PassAtN
+from alchemy.strategies.pilot import Pilot
+from alchemy.strategies.rejection import Rejection
+from alchemy.strategies.self_consistency import SelfConsistency
+from alchemy.strategies.short_m_at_n import ShortMAtN
+from alchemy.strategies.soft_best_of_n import SoftBestOfN, tuned
+from alchemy.strategies.weighted_vote import WeightedVote
+from alchemy.voting import any_at, majority_at
+
+K, CHECKER = 12, 7
+CHECKED = {"score": "noisy", "checker": CHECKER}
+STRATEGIES = [
+    Direct(), SelfConsistency(), WeightedVote(**CHECKED), WeightedVote(**CHECKED, temperature=0.5), BestOfN(**CHECKED),
+    SoftBestOfN(**CHECKED), PassAtN(), ShortMAtN(), ShortMAtN(3), Rejection(**CHECKED, threshold=0.9),
+    Rejection(**CHECKED, threshold=0.9, guess=False), AdaptiveConsistency(), EarlyStopping(3), EarlyExit(),
+]  # fmt: skip
+
+
+def bank(seed=0, seeds=2, n=40, k=K):
+    """Few kinds of answers, chains of different lengths, some without an answer, scores that tie."""
+    rng = np.random.default_rng(seed)
+    made = simulated(rng.beta(1, 1, (seeds, n)), k, rng, wrong=4, tokens=(3, 30))
+    mute = rng.random(made.shape) < 0.1
+    made = made._replace(answer=np.where(mute, -1, made.answer), right=made.right & ~mute, prompt=rng.integers(2, 9, n))
+    return scored(made, noisy=np.round(noisy(made, 1, 0.5, 0.2), 1), exact=exact(made))
+
+
+def plain_vote(answers, right, weight=None):
+    """The vote of one problem, by counting."""
+    totals = Counter()
+    for place, answer in enumerate(answers):
+        if answer >= 0:
+            totals[answer] += 1 if weight is None else float(weight[place])
+    if not totals:
+        return 0.0
+    top = [answer for answer, total in totals.items() if np.isclose(total, max(totals.values()), rtol=1e-5)]
+    return np.mean([bool(right[list(answers).index(answer)]) for answer in top])
+
+
+def by_hand(strategy, answers, right, tokens, score, n):
+    """What the strategy does with the first `n` answers of one problem as they lie: right, tokens written, depth, used.
+
+    Written out draw by draw, with no code of the library.
+    """
+    answers, right, tokens, score = (list(one[:n]) for one in (answers, right, tokens, score))
+    if not n:
+        return 0.0, 0, 0, 0
+    parallel = (sum(tokens), max(tokens), n)
+    match strategy:
+        case Direct():
+            return float(right[0]), tokens[0], tokens[0], 1
+        case SelfConsistency():
+            return plain_vote(answers, right), *parallel
+        case WeightedVote():
+            heat = strategy.temperature
+            return plain_vote(answers, right, np.exp(np.array(score) / heat) if heat else score), *parallel
+        case BestOfN():
+            return np.mean([good for good, each in zip(right, score, strict=True) if each == max(score)]), *parallel
+        case SoftBestOfN():
+            weight = np.exp(np.array(score, float) / strategy.temperature)
+            return float((weight * right).sum() / weight.sum()), *parallel
+        case PassAtN():
+            return float(any(right)), *parallel
+        case ShortMAtN():
+            order = sorted(range(n), key=lambda i: tokens[i])[: strategy.first]
+            last = tokens[order[-1]]
+            found = plain_vote([answers[i] for i in order], [right[i] for i in order])
+            return found, sum(min(one, last) for one in tokens), last, n
+    count = n
+    for drawn in range(1, n + 1):
+        votes = sorted(Counter(a for a in answers[:drawn] if a >= 0).values(), reverse=True) + [0, 0]
+        if isinstance(strategy, Rejection) and score[drawn - 1] >= strategy.threshold:
+            return float(right[drawn - 1]), sum(tokens[:drawn]), sum(tokens[:drawn]), drawn
+        if isinstance(strategy, AdaptiveConsistency) and stats.beta(votes[0] + 1, votes[1] + 1).sf(0.5) >= 0.95:
+            count = drawn
+            break
+        if isinstance(strategy, EarlyExit) and votes[0] > votes[1] + n - drawn:
+            count = drawn
+            break
+        if isinstance(strategy, EarlyStopping) and drawn % strategy.window == 0:
+            window = set(answers[drawn - strategy.window : drawn])
+            if len(window) == 1 and window != {-1}:
+                count = drawn
+                break
+    wide = strategy.window if isinstance(strategy, EarlyStopping) else 1
+    depth = sum(max(tokens[at : min(at + wide, count)]) for at in range(0, count, wide))
+    if isinstance(strategy, Rejection):
+        top = [good for good, each in zip(right, score, strict=True) if each == max(score)]
+        return (float(np.mean(top)) if strategy.guess else 0.0), sum(tokens), sum(tokens), n
+    return plain_vote(answers[:count], right[:count]), sum(tokens[:count]), depth, count
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+@pytest.mark.parametrize("n", [1, 5, K, "uneven"])
+def test_right_and_bill_are_those_of_the_answers_used(strategy, n):
+    one = bank()
+    counts = np.random.default_rng(5).integers(0, K + 1, one.shape[:2]) if n == "uneven" else np.full(one.shape[:2], n)
+    right, ledger = strategy.replay(one, counts if n == "uneven" else n, None)
+    for s, i in np.ndindex(one.shape[:2]):
+        row = (one.answer[s, i], one.right[s, i], one.tokens[s, i], one.scores["noisy"][s, i])
+        found, written, depth, used = by_hand(strategy, *row, counts[s, i])
+        assert right[s, i] == pytest.approx(found, abs=1e-5)
+        assert (ledger.written[s, i], ledger.depth[s, i]) == (written, depth)
+        prompt = one.prompt[i]
+        assert ledger.prompt[s, i] == prompt * (used > 0)
+        checks = used if hasattr(strategy, "checker") else 0
+        assert ledger.calls[s, i] == checks
+        assert ledger.checked[s, i] == (prompt * used + written if checks else 0)
+        assert ledger.flops[s, i] == 2 * (PARAMETERS * (prompt * (used > 0) + written) + CHECKER * ledger.checked[s, i])
+
+
+@pytest.mark.parametrize("score", ["", "exact"])
+@pytest.mark.parametrize("n", [2, 5, K])
+def test_a_bandit_stays_within_the_shared_budget_and_bills_what_it_used(score, n):
+    one = bank(n=60)
+    right, ledger = Bandit(score=score, each=5).replay(one, n, np.random.default_rng(0))
+    whole = simulated(np.ones((2, 60)), K, 0, tokens=(1, 1))
+    _, count = Bandit(score=score, each=5).replay(one._replace(tokens=whole.tokens), n, np.random.default_rng(0))
+    assert (count.written.sum(axis=1) <= n * 60).all()
+    assert set(np.unique(count.written)) <= {0, 5, 10, 12}
+    if n == K:  # enough for all: who stops is sure, and who is not has drawn everything
+        assert (right <= 1).all() and count.written.min() == 5
+    if n == 2:
+        assert (count.written.sum(axis=1) == 120).all() and (right[count.written == 0] == 0).all()
+    assert (count.depth == np.ceil(count.written / 5)).all()
+    assert (ledger.written >= 3 * count.written).all() and (ledger.written <= 30 * count.written).all()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 10_000), st.integers(1, 9))
+def test_a_vote_is_that_of_counting(seed, m):
+    rng = np.random.default_rng(seed)
+    answer = rng.integers(-1, 4, (2, 5, m))
+    right, voters = answer == 2, rng.random(answer.shape) < 0.8
+    weight = rng.integers(-2, 4, answer.shape).astype(float)
+    for each in (None, weight):
+        found = vote(answer, right, voters, each)
+        for s, i in np.ndindex(2, 5):
+            who = voters[s, i]
+            assert found[s, i] == plain_vote(
+                answer[s, i, who], right[s, i, who], None if each is None else each[s, i, who]
+            )
+    first, second = leads(answer)
+    for s, i, j in np.ndindex(answer.shape):
+        votes = sorted(Counter(a for a in answer[s, i, : j + 1] if a >= 0).values(), reverse=True) + [0, 0]
+        assert [first[s, i, j], second[s, i, j]] == votes[:2]
+
+
+def test_a_random_subset_has_the_exact_mean_over_all_subsets():
+    """Against the closed forms of a vote between two answers and of any."""
+    one = simulated(np.full((1, 4000), 0.45), 9, 0, wrong=1)
+    rights = one.right[0].sum(axis=1)
+    for size in (1, 4, 7):
+        found = averaged(SelfConsistency(), one, size, 1, draws=8)[0].mean()
+        assert found == pytest.approx(majority_at(one.right[0].astype(int), size).mean(), abs=0.01)
+        found = averaged(PassAtN(), one, size, 1, draws=8)[0].mean()
+        assert found == pytest.approx(any_at(rights, 9, size).mean(), abs=0.01)
+
+
+def test_early_exit_is_the_vote_of_all_for_less():
+    one = bank(n=200)
+    for n in (3, 8, K):
+        whole, all_of_it = SelfConsistency().replay(one, n, np.random.default_rng(3))
+        early, some = EarlyExit().replay(one, n, np.random.default_rng(3))
+        np.testing.assert_array_equal(early, whole)
+        assert some.written.sum() < all_of_it.written.sum()
+
+
+def test_soft_best_of_n_lies_between_any_chain_and_the_best():
+    one = bank(n=300)
+    cold, hot = (SoftBestOfN("noisy", heat).replay(one, 8, None)[0] for heat in (1e-4, 1e6))
+    np.testing.assert_allclose(cold, BestOfN("noisy").replay(one, 8, None)[0], atol=1e-9)
+    np.testing.assert_allclose(hot, one.right[..., :8].mean(axis=2), atol=1e-5)
+    found = tuned(one, 8, "noisy", 0)
+    mean = averaged(found, one, 8, 0)[0].mean()
+    for heat in np.geomspace(0.01, 10, 13):
+        assert averaged(SoftBestOfN("noisy", heat), one, 8, 0)[0].mean() <= mean + 0.01
+
+
+def test_the_beta_rule_wants_four_of_one_mind():
+    assert sure(np.array([3, 4]), np.array([0, 0])) == pytest.approx([1 - 0.5**4, 1 - 0.5**5])
+    assert sure(np.array([9]), np.array([4])) == pytest.approx(stats.beta(10, 5).sf(0.5))
+
+
+PI, APART = 0.3, 1.2
+"""Share of right answers, and by how much a verifier's unit Gaussian is higher for them: the note of the lab's plan."""
+
+
+@pytest.fixture(scope="module")
+def roc():
+    """One kind of problem, and a verifier whose ROC is known."""
+    one = simulated(np.full((1, 6000), PI), 128, 0)
+    noise = np.random.default_rng(1).standard_normal(one.shape)
+    return scored(one, known=APART * one.right + noise)
+
+
+def best_of_formula(n):
+    """1 - n (1 - pi) int psi(F)^(n-1) dF: the chance that no wrong answer tops the others (ROC-n-Reroll)."""
+    false = np.linspace(0, 1, 200_001)
+    true = stats.norm.sf(stats.norm.isf(false) - APART)
+    psi = (1 - PI) * (1 - false) + PI * (1 - true)
+    return 1 - n * (1 - PI) * np.trapezoid(psi ** (n - 1), false)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(2, 0.427), (8, 0.674), (32, 0.834)])
+def test_best_of_n_follows_the_roc(roc, n, expected):
+    assert best_of_formula(n) == pytest.approx(expected, abs=5e-4)
+    assert averaged(BestOfN("known"), roc, n, 0, draws=2)[0].mean() == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(2, 0.484), (8, 0.747), (32, 0.874)])
+def test_rejection_follows_the_roc_and_beats_best_of_n_at_equal_cost(roc, n, expected):
+    """T pi / (T pi + F (1 - pi)) at a mean cost of 1 / (T pi + F (1 - pi)) answers."""
+    from scipy.optimize import brentq
+
+    threshold = brentq(lambda t: PI * stats.norm.sf(t - APART) + (1 - PI) * stats.norm.sf(t) - 1 / n, -5, 8)
+    limit = PI * stats.norm.sf(threshold - APART) * n
+    assert limit == pytest.approx(expected, abs=5e-4)
+    right, ledger = Rejection("known", threshold).replay(roc, 128, np.random.default_rng(0))
+    assert right.mean() == pytest.approx(limit, abs=0.02)
+    assert ledger.calls.mean() == pytest.approx(n, rel=0.05)
+    assert limit > best_of_formula(n)
+
+
+@pytest.mark.parametrize(
+    ("pool", "adaptive", "early"), [((3, 1), 4.1, 2.3), ((1.2, 2), 1.7, 1.2), (0.45, 1.7, 1.1)], ids=str
+)
+def test_what_stopping_early_saves(pool, adaptive, early):
+    """The note's simulation: 20 wrong answers, one with .35 of them, against a vote of 40."""
+    rng = np.random.default_rng(0)
+    p = np.full((1, 8000), pool) if isinstance(pool, float) else rng.beta(*pool, (1, 8000))
+    one = simulated(p, 40, rng)
+    right, all_of_it = SelfConsistency().replay(one, 40, rng)
+    for strategy, saving in ((AdaptiveConsistency(), adaptive), (EarlyStopping(), early)):
+        found, some = strategy.replay(one, 40, rng)
+        assert all_of_it.written.mean() / some.written.mean() == pytest.approx(saving, rel=0.08)
+        assert abs(found.mean() - right.mean()) < 0.005
+
+
+def test_a_chain_that_is_checked_again_and_again_ends_at_its_fixed_point():
+    """Wrong turns right with chance c and right wrong with e: c / (c + e), from wherever it started."""
+    rng, c, e = np.random.default_rng(0), 0.2, 0.1
+    state = rng.random((2, 20_000)) < np.array([[0.95], [0.1]])
+    for _ in range(40):
+        flip = rng.random(state.shape)
+        state = np.where(state, flip >= e, flip < c)
+    np.testing.assert_allclose(state.mean(axis=1), c / (c + e), atol=0.015)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "loved", "expected"),
+    [(0, 0, (0.97, 0.65, 0.83)), (0.6, 0, (0.87, 0.65, 0.83)), (2, 0, (0.57, 0.65, 0.66)), (0, 0.05, (0.59, 0.64, 0.81)),
+     (0.3, 0.3, (0.34, 0.62, 0.73)), (2, 0.3, (0.46, 0.66, 0.58))],
+)  # fmt: skip
+def test_every_selector_wins_somewhere(sigma, loved, expected):
+    """The note's simulation of best-of-32, majority and weighted vote on p ~ Beta(1.2, 2)."""
+    rng = np.random.default_rng(0)
+    one = simulated(rng.beta(1.2, 2, (1, 6000)), 32, rng)
+    one = scored(one, dial=noisy(one, 1, sigma, loved))
+    ways = (BestOfN("dial"), SelfConsistency(), WeightedVote("dial", temperature=1.0))
+    np.testing.assert_allclose([way.replay(one, 32, None)[0].mean() for way in ways], expected, atol=0.05)
+
+
+def test_the_same_wrong_answer_is_always_loved():
+    one = simulated(np.full((3, 200), 0.3), 40, 0)
+    score = noisy(one, 0, 0.0, 0.25)
+    assert set(np.unique(score)) == {0.0, 1.0, np.float32(1.3)}
+    kinds = {}
+    for s, i, j in np.ndindex(one.shape):
+        if not one.right[s, i, j]:
+            assert kinds.setdefault((i, one.answer[s, i, j]), score[s, i, j]) == score[s, i, j]
+    assert np.mean([value > 1 for value in kinds.values()]) == pytest.approx(0.25, abs=0.02)
+    np.testing.assert_array_equal(exact(one), one.right)
+    assert (logprob(one) < 0).all()
+
+
+def test_a_curve_is_read_between_its_sizes():
+    one = bank(n=400)
+    found = curve(PassAtN(), one, (1, 4, K), 0)
+    right, flops = found.at(0.5 * (found.flops[0].mean() + found.flops[1].mean()))
+    assert flops.mean() == pytest.approx(0.5 * (found.flops[0].mean() + found.flops[1].mean()))
+    np.testing.assert_allclose(right, 0.5 * (found.right[0] + found.right[1]))
+    np.testing.assert_array_equal(found.at(1e18)[0], found.right[-1])
+    np.testing.assert_array_equal(found.at(0.0)[0], found.right[0])
+
+
+def test_parts_of_a_bank():
+    one = bank()
+    some = of_answers(of_problems(one, np.arange(5)), slice(2, 6))
+    assert some.shape == (2, 5, 4) and some.scores["exact"].shape == some.shape and len(some.prompt) == 5
+    np.testing.assert_array_equal(some.tokens, one.tokens[:, :5, 2:6])
+    hand = deal(one, 3, np.random.default_rng(0))
+    np.testing.assert_array_equal(of_answers(one, hand.place).answer, hand.of(one.answer))
+    assert best(np.zeros((1, 1, 2)), np.array([[[True, False]]]), np.array([[[True, True]]])) == 0.5
+
+
+def test_bad_input_is_one_clear_line():
+    one = bank()
+    for call, said in [
+        (lambda: SelfConsistency().replay(one, K + 1, None), "bank of 12"),
+        (lambda: BestOfN("nosy").replay(one, 2, None), "did you mean 'noisy'"),
+        (lambda: ShortMAtN(0).replay(one, 2, None), "at least 1"),
+        (lambda: Bandit(each=0).replay(one, 2, None), "at least 1"),
+        (lambda: scored(one, bad=np.zeros((1, 2, 3))), "has shape"),
+        (lambda: noisy(one, 0, -1.0, 0.0), "sigma"),
+        (lambda: simulated(np.array([[1.5]]), 2, 0), "probabilities"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            call()
+
+
+def test_every_strategy_is_found_by_the_name_of_its_file():
+    found = discover.entries("strategy")
+    kinds = {type(one) for one in STRATEGIES} | {Bandit, Pilot}
+    assert {one.symbol for one in found.values() if hasattr(discover.find("strategy", one.name), "replay")} == {
+        kind.__name__ for kind in kinds
+    }
+    for name, one in found.items():
+        assert one.symbol.lower() == name.replace("_", "") and one.sentence and discover.find("strategy", name)
+
+
+def test_a_completion_that_no_verifier_could_read_is_the_worst():
+    one = bank()
+    score = np.where(one.answer == 1, -np.inf, one.scores["noisy"]).astype(np.float32)
+    one = scored(one, holes=score, floor=np.where(np.isneginf(score), score[np.isfinite(score)].min(), score))
+    for way in (BestOfN, SoftBestOfN, Rejection):
+        np.testing.assert_allclose(
+            way("holes").replay(one, K, None)[0], way("floor").replay(one, K, None)[0], atol=1e-6
+        )

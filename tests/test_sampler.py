@@ -1,0 +1,107 @@
+"""Branches of a real, small model: what is continued, copied and read again is what reading it at once would be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from alchemy.errors import UserError
+from alchemy.sampler import ModelSampler, _appended
+from alchemy.task import EOS, PAD
+from models.transformer import Transformer
+
+V = 12
+MODEL = Transformer(vocabulary=V, width=16, layers=2, heads=2, context=48, scale=0.5)
+PARAMS = MODEL.init(jax.random.key(0))
+rng = np.random.default_rng(0)
+PROMPTS = rng.integers(3, V, size=(5, 7, 1)).astype(np.int32)
+PROMPTS[2, 4:] = PAD
+
+
+def sampler(temperature=1.0, seed=0):
+    return ModelSampler(MODEL, PARAMS, temperature, jax.random.key(seed))
+
+
+def alone(prompt, text):
+    """Log-probability of a text behind a prompt by one full forward pass."""
+    whole = np.concatenate([prompt[prompt != PAD], text[text != PAD]])
+    logits = MODEL.apply(PARAMS, jnp.asarray(whole[None, :, None]))[0]
+    logs = np.asarray(jax.nn.log_softmax(logits[:, 1:]))  # padding is no token
+    first = len(whole) - (text != PAD).sum()
+    return sum(logs[place - 1, whole[place] - 1] for place in range(first, len(whole)))
+
+
+def grown(writer, pieces=3, cuts=(5, 6), most=6):
+    state = writer.pick(writer.read(PROMPTS, 40), np.zeros((5, 3), int))
+    for _ in range(pieces):
+        state = writer.write(state, cuts, most)
+    return state
+
+
+def test_what_is_written_has_the_probability_of_the_whole_text():
+    """Pieces of different lengths leave gaps in the cache; positions and attention do not see them."""
+    state = grown(sampler())
+    assert len(set(state.length.ravel().tolist())) > 2, "pieces ended in different places"
+    for row, prompt in enumerate(PROMPTS[..., 0]):
+        for text, logprob in zip(state.tokens[row], state.logprob[row], strict=True):
+            assert logprob == pytest.approx(alone(prompt, text), abs=1e-3)
+
+
+def test_pieces_end_at_cuts_and_at_the_end():
+    writer, cuts = sampler(), (5, 6)
+    state = writer.pick(writer.read(PROMPTS, 40), np.zeros((5, 3), int))
+    for _ in range(4):
+        before = state
+        state = writer.write(before, cuts, 6)
+        for old, new, ended in zip(
+            *(one.reshape(15, -1) for one in (before.tokens, state.tokens, state.ended)), strict=True
+        ):
+            old, new = old[old != PAD], new[new != PAD]
+            piece = new[len(old) :]
+            assert (new[: len(old)] == old).all() and len(piece) <= 6
+            assert not np.isin(piece[:-1], (*cuts, EOS)).any()
+            assert ended == (EOS in new) and (len(piece) == 6 or np.isin(piece[-1:], (*cuts, EOS)).all())
+            assert len(piece) or EOS in old
+
+
+def test_copies_go_on_from_where_they_are_and_so_does_what_is_read_again():
+    state = grown(sampler(), pieces=2)
+    index = rng.integers(3, size=(5, 4))
+    greedy = sampler(temperature=0.0)
+    again = greedy.resume(greedy.read(PROMPTS, 60), np.take_along_axis(state.tokens, index[..., None], axis=1))
+    np.testing.assert_allclose(again.logprob, np.take_along_axis(state.logprob, index, axis=1), atol=1e-3)
+    picked = greedy.pick(state, index)
+    np.testing.assert_array_equal(picked.ended, again.ended)
+    one, two = greedy.write(picked, (), 8), greedy.write(again, (), 8)
+    np.testing.assert_array_equal(one.tokens, two.tokens)
+    apart = greedy.write(state, (), 8)
+    np.testing.assert_array_equal(
+        one.tokens, np.take_along_axis(apart.tokens, index[..., None], axis=1)[..., : one.tokens.shape[2]]
+    )
+
+
+def test_the_same_key_writes_the_same_and_another_does_not():
+    one, two, other = (grown(sampler(seed=seed)).tokens for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, two)
+    assert one.shape != other.shape or (one != other).any()
+
+
+def test_there_is_an_end_to_the_room_and_to_the_context():
+    writer = sampler()
+    state = writer.read(PROMPTS, 4)
+    full = writer.write(writer.write(state, (), 3), (), 3)
+    assert full.length.max() <= 4
+    with pytest.raises(UserError, match="context of 8"):
+        grown(ModelSampler(replace(MODEL, context=8), PARAMS))
+    with pytest.raises(UserError, match="places that are left"):
+        writer.resume(state, np.ones((5, 1, 9), np.int32))
+
+
+def test_texts_are_appended_without_gaps():
+    before = np.array([[[3, 4, 0], [3, 0, 0]]])
+    new = np.array([[[5, 0], [6, 7]]])
+    assert _appended(before, new).tolist() == [[[3, 4, 5], [3, 6, 7]]]

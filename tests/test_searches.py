@@ -1,0 +1,187 @@
+"""Searches with a scripted sampler: what they spend is what they say, and a perfect reward is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+
+import numpy as np
+import pytest
+
+from alchemy.errors import UserError
+from alchemy.sampler import Branches
+from alchemy.strategies.beam import Beam
+from alchemy.strategies.dvts import Dvts
+from alchemy.strategies.mcts import Mcts
+from alchemy.strategies.particle_filter import ParticleFilter, resampled
+from alchemy.strategies.tree import Question
+from alchemy.task import EOS, PAD
+
+CUT, WRONG, RIGHT = 3, 4, 5
+PROBLEMS = 400
+SEARCHES = {
+    "beam": Beam(8, 2),
+    "beam, all of one": Beam(8, 8),
+    "dvts": Dvts(8, 4),
+    "particles": ParticleFilter(8, 0.1),
+    "mcts, roll-outs": Mcts(12, 3),
+    "mcts, steps": Mcts(24, 3, value="step"),
+}
+every_search = pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+
+
+@dataclass
+class Scripted:
+    """Steps are a right or a wrong token and a cut, the last of `steps` an end; every one is right with chance `p`."""
+
+    steps: int = 4
+    p: float = 0.6
+    parameters: int = 10
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    read_tokens: int = 0
+    written: int = 0
+
+    def read(self, prompts, room):
+        self.read_tokens += (prompts != PAD).sum()
+        n = len(prompts)
+        return Branches(np.zeros((n, 1, 0), np.int32), np.zeros((n, 1)), np.zeros((n, 1), bool))
+
+    def write(self, branches, cuts, most):
+        assert most >= 2 and cuts in ((), (CUT,))
+        n, w, _ = branches.tokens.shape
+        tokens = np.pad(branches.tokens, ((0, 0), (0, 0), (0, 2 * self.steps)))
+        for i, j in np.argwhere(~branches.ended):
+            length = (tokens[i, j] != PAD).sum()
+            while True:
+                step = length // 2 + 1
+                tokens[i, j, length] = RIGHT if self.rng.random() < self.p else WRONG
+                tokens[i, j, length + 1] = EOS if step == self.steps else CUT
+                length += 2
+                self.written += 2
+                if tokens[i, j, length - 1] == EOS or cuts:
+                    break
+        ended = (tokens == EOS).any(axis=2)
+        return Branches(tokens[:, :, : int((tokens != PAD).sum(axis=2).max())], np.zeros((n, w)), ended)
+
+    def pick(self, branches, index):
+        assert (index >= 0).all() and (index < branches.ended.shape[1]).all()
+        along = np.take_along_axis(branches.tokens, index[:, :, None], axis=1)
+        return Branches(along, np.zeros(index.shape), np.take_along_axis(branches.ended, index, axis=1))
+
+    def resume(self, start, tokens):
+        assert not start.tokens.size
+        self.read_tokens += (tokens != PAD).sum()
+        return Branches(tokens, np.zeros(tokens.shape[:2]), (tokens == EOS).any(axis=2))
+
+
+@dataclass
+class Perfect:
+    """Whether no step is wrong; of outcomes, whether the chain is whole as well."""
+
+    outcome: bool = False
+    parameters: int = 7
+    calls: int = 0
+
+    def score(self, branches):
+        right = ~(branches.tokens == WRONG).any(axis=2)
+        return np.where(branches.ended, right, 0.5) if self.outcome else right.astype(float)
+
+
+def question(n=PROBLEMS):
+    prompts = np.full((n, 3, 1), 6, np.int32)
+    prompts[::2, 2] = PAD
+    return Question(prompts, (CUT,), most=2, room=12)
+
+
+def solved(answered):
+    whole = (answered.completions == EOS).any(axis=1)
+    return whole & ~(answered.completions == WRONG).any(axis=1)
+
+
+@every_search
+def test_the_bill_is_what_was_read_and_written(search):
+    sampler, reward = Scripted(), Perfect()
+    answered = search.answer(sampler, reward, question(50))
+    bill = answered.ledger
+    assert all(one.shape == (50,) for one in bill)
+    assert bill.written.sum() == sampler.written and bill.prompt.sum() == sampler.read_tokens
+    np.testing.assert_allclose(bill.flops, 2 * (10 * (bill.prompt + bill.written) + 7 * bill.checked))
+    assert (bill.depth <= bill.written).all() and (bill.depth >= 8).all(), "one chain has eight tokens"
+    assert (bill.checked >= bill.calls * 4).all(), "a call reads the prompt and a step at least"
+
+
+@every_search
+def test_every_answer_is_whole_and_was_written(search):
+    answered = search.answer(Scripted(), Perfect(), question(50))
+    for row in answered.completions:
+        text = row[row != PAD]
+        assert len(text) == 8 and text[-1] == EOS and (text[1:-1:2] == CUT).all()
+
+
+@every_search
+def test_a_perfect_step_reward_is_used(search):
+    """One chain is right with .6^4 = .13; eight are with .67; a search by steps does better."""
+    better = 0.55 if isinstance(search, Mcts) and search.value == "rollout" else 0.75
+    assert solved(search.answer(Scripted(), Perfect(), question())).mean() > better
+
+
+def test_without_a_reward_for_steps_a_beam_is_a_sample():
+    """Copies of a blind choice share their fate: no better than independent chains, and worse for their kinship."""
+    blind = solved(Beam(8, 2).answer(Scripted(), Perfect(outcome=True), question())).mean()
+    alone = solved(Beam(8, 8).answer(Scripted(), Perfect(outcome=True), question())).mean()
+    assert blind < 1 - (1 - 0.6**4) ** 8 and alone < blind
+
+
+def test_subtrees_stay_apart():
+    """With one way to go on, the chains of a diverse search are independent: best of n."""
+    found = solved(Dvts(8, 1).answer(Scripted(), Perfect(outcome=True), question(2000))).mean()
+    assert found == pytest.approx(1 - (1 - 0.6**4) ** 8, abs=0.03)
+
+
+def test_a_tree_comes_back_to_what_was_good():
+    """Right steps are visited more than wrong ones, and no node has more children than it may."""
+    seen, sampler = [], Scripted(p=0.5)
+    read = sampler.resume
+
+    def resume(start, tokens):
+        seen.append(tokens[:, 0, 0])
+        return read(start, tokens)
+
+    sampler.resume = resume
+    Mcts(40, 3, value="step").answer(sampler, Perfect(), question(200))
+    assert all((first == PAD).all() for first in seen[:3]), "the root gets its three children"
+    assert (seen[3] == RIGHT).mean() == pytest.approx(1 - 0.5**3, abs=0.07), "one of which is right, if any"
+    assert (np.concatenate(seen[20:]) == RIGHT).mean() > 0.65
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_particles_are_drawn_as_often_as_they_weigh(seed):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(3000, 4))
+    index = resampled(rng, np.repeat(logits[:1], 3000, axis=0))
+    weight = np.exp(logits[0]) / np.exp(logits[0]).sum()
+    counts = np.stack([(index == j).sum(axis=1) for j in range(4)], axis=1)
+    np.testing.assert_allclose(counts.mean(axis=0) / 4, weight, atol=0.02)
+    assert (np.abs(counts - 4 * weight) < 1 + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Beam(10, 4), r"10 chains cannot be divided by a width of 4; expected one of \[1, 2, 5, 10\]"),
+        (lambda: Dvts(4, 8), "width of 8"),
+        (lambda: Mcts(0), "n must be at least 1"),
+        (lambda: Mcts(4, value="roll"), "did you mean 'rollout'"),
+        (lambda: ParticleFilter(0), "at least 1 chain"),
+        (lambda: ParticleFilter(4, 0), "softness 0 is not positive"),
+    ],
+)
+def test_impossible_searches_are_the_users_error(make, words):
+    with pytest.raises(UserError, match=words):
+        make()
+
+
+def test_searches_are_data():
+    for search in SEARCHES.values():
+        assert is_dataclass(search) and hash(search) == hash(
+            type(search)(*(getattr(search, f.name) for f in fields(search)))
+        )

@@ -1,0 +1,247 @@
+"""Learned verifiers: labels where they belong, nothing read that comes later, and good told from bad."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alchemy import verifier
+from alchemy.answers import Samples
+from alchemy.data import Examples, Finite, examples, joined
+from alchemy.errors import UserError
+from alchemy.lab import Lab
+from alchemy.progress import Progress
+from alchemy.split import Split
+from alchemy.task import EOS, PAD
+from alchemy.train import TrainConfig, train
+from models.transformer import Transformer
+from tasks.connectivity import Connectivity
+from tasks.symbols import Symbols
+
+CONFIG = TrainConfig(steps=8, batch=8, chunk=4)
+LETTERS = Symbols(length=(2,), alphabet="ABCDEFGH", compositions=("F1 F2 F1",))
+BRIDGES = Connectivity(trace="path")
+every_task = pytest.mark.parametrize("task", [LETTERS, BRIDGES], ids=["symbols", "connectivity"])
+
+
+def new_lab(root):
+    return Lab(root, Progress(quiet=True))
+
+
+def gold(task, n=6, part="test"):
+    batch = Split().sample(task, np.random.default_rng(0), n, part)
+    return batch, batch.completions()
+
+
+def corrupted(task, n, part, seed=0, extra=0):
+    """Gold completions, half of them with another token of the same kind in one place of the answer: Samples (1, n, 1, m)."""
+    batch, written = gold(task, n, part)
+    rng = np.random.default_rng(seed)
+    place = (written == EOS).argmax(axis=1) - 1
+    rows = np.flatnonzero(rng.random(n) < 0.5)
+    first = int(task.letters[0]) if isinstance(task, Symbols) else task.cuts[0]
+    old = written[rows, place[rows]]
+    size = len(task.vocabulary) - first
+    written[rows, place[rows]] = first + (old - first + rng.integers(1, size, len(rows))) % size
+    written = np.pad(written, ((0, 0), (0, extra)))
+    return Samples(task, batch, written[None, :, None])
+
+
+def test_labels_of_bridges_by_hand():
+    """A path whose third node hangs in the air, one that decides wrongly, and one that is right and goes on after its end."""
+    batch, written = gold(BRIDGES, 3)
+    node, decide = BRIDGES.cuts[0], BRIDGES.vocabulary.index["decision"]
+    written = np.pad(written, ((0, 0), (0, 3)))
+    ended = (written == EOS).argmax(axis=1)
+    away = batch.problem["targets"][0, 1 - batch.problem["right"][0]] + node
+    written[0, 2] = away
+    written[1, ended[1] - 1] = batch.problem["targets"][1, 1 - batch.problem["right"][1]] + node
+    written[2, ended[2] + 1] = decide
+    good, bad = len(BRIDGES.vocabulary), len(BRIDGES.vocabulary) + 1
+    one = Samples(BRIDGES, batch, written[None, :, None])
+    outcome, process = verifier.labelled(one, "outcome"), verifier.labelled(one, "process")
+    for made in (outcome, process):
+        assert made.tokens.max() < good, "no verdict is ever read"
+        for row, length in enumerate(batch.prompt_len):
+            line = made.tokens[row, length : length + ended[row] + 1, 0]
+            np.testing.assert_array_equal(line, written[row, : ended[row] + 1])
+            assert (made.tokens[row, length + ended[row] + 1 :] == PAD).all()
+            assert np.isin(made.target[row], (good, bad)).tolist() == made.weight[row].tolist()
+    behind = batch.prompt_len + ended + 1
+    assert (outcome.weight.sum(axis=1) == 1).all() and outcome.weight[np.arange(3), behind].all()
+    assert outcome.target[np.arange(3), behind].tolist() == [good, bad, good], "the answer alone, whatever led to it"
+    verdicts = [process.target[row][process.weight[row]].tolist() for row in range(3)]
+    nodes = ended - 2
+    assert verdicts[0] == [good, good, *[bad] * nodes[0]]
+    assert verdicts[1] == [*[good] * nodes[1], bad, bad]
+    assert verdicts[2] == [good] * (nodes[2] + 2)
+    places = [np.flatnonzero(process.weight[row]) - batch.prompt_len[row] - 1 for row in range(3)]
+    assert places[2].tolist() == [*range(nodes[2]), nodes[2] + 1, nodes[2] + 2], "nodes, the decision, the end; not its mark"
+
+
+def test_labels_of_letters_by_hand():
+    batch, written = gold(LETTERS, 2)
+    mark, first = LETTERS.cuts[1], int(LETTERS.letters[0])
+    at = np.flatnonzero(written[0] == mark)[0]
+    written[0, at - 2] = first + (written[0, at - 2] - first + 1) % 8
+    process = verifier.labelled(Samples(LETTERS, batch, written[None, :, None]), "process")
+    good, bad = len(LETTERS.vocabulary), len(LETTERS.vocabulary) + 1
+    assert process.target[0][process.weight[0]].tolist() == [good, bad, bad]
+    assert process.target[1][process.weight[1]].tolist() == [good, good, good]
+
+
+@every_task
+def test_what_has_no_end_is_judged_where_it_breaks_off(task):
+    batch, written = gold(task, 2)
+    written[0, 2:] = PAD
+    written[1] = PAD
+    due = verifier.ends(task, written, "outcome")
+    assert np.flatnonzero(due[0]).tolist() == [1] and not due[1].any()
+    assert verifier.labelled(Samples(task, batch, written[None, :, None]), "outcome").weight.sum() == 1
+    assert not verifier.ends(task, written[:, :0], "process").any()
+
+
+@every_task
+def test_scores_of_a_token_are_those_of_a_plain_reading_and_know_nothing_later(task):
+    batch, written = gold(task, 5)
+    model = Transformer(len(task.vocabulary) + 2, width=16, layers=2, heads=2, context=96, block="llama", positions="rotary")
+    params = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.arange(2))
+    other = written.copy()
+    other[:, 3:] = np.where(other[:, 3:] > 2, 4, other[:, 3:])
+    pool = np.stack([np.stack([written, other], axis=1)] * 2)
+    odds = verifier.log_odds(model, params, batch.prompts(), pool, rows=4)
+    assert odds.shape == pool.shape and odds.dtype == np.float32
+    np.testing.assert_array_equal(odds[:, :, 0, :3], odds[:, :, 1, :3])
+    assert (odds[:, :, 0, 3] != odds[:, :, 1, 3]).any()
+    for seed in range(2):
+        one = jax.tree.map(lambda leaf, seed=seed: leaf[seed], params)
+        logits = np.asarray(model.apply(one, verifier.lines(batch, written)))
+        read = logits[np.arange(5), batch.prompt_len + 1]  # behind the second token
+        np.testing.assert_allclose(odds[seed, :, 0, 1], read[:, -2] - read[:, -1], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["outcome", "process"])
+def test_good_is_told_from_bad(kind, tmp_path):
+    """On held-out problems, after training on others."""
+    task = Symbols(length=(2,), alphabet="ABCDEFGHIJKLMNOP", compositions=("F1 F1",))
+    model = Transformer(width=32, layers=2, heads=2, context=24, tied=False)
+    config = TrainConfig(steps=250, batch=64, chunk=50)
+    lab = new_lab(tmp_path)
+    labels = [verifier.labelled(corrupted(task, 4000, "train"), kind)]
+    found = verifier.Verifier(lab.train(model, task, config, seeds=1, labels=labels), kind)
+    test = corrupted(task, 200, "test", seed=1)
+    scores = found.score(lab, test)[0, :, 0]
+    scores = scores if kind == "outcome" else verifier.aggregated(scores, "last")
+    right = task.verify(test.batch, test.completions[0, :, 0]).answer
+    above = (scores[right][:, None] > scores[~right]).mean()
+    assert 50 < right.sum() < 150 and above > 0.9
+
+
+def test_targets_that_are_the_tokens_change_no_bit(task, model):
+    batch = Split().distinct(task, np.random.default_rng(0), 24, "train")
+    plain = examples(batch)
+    named = plain._replace(target=batch.text.copy())
+    one, two = (train(model, Finite(each, (0,)), CONFIG, seeds=(0,)) for each in (plain, named))
+    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_array_equal(left, right)
+    swapped = named._replace(target=np.where(named.weight, 3, named.target))
+    assert (train(model, Finite(swapped, (0,)), CONFIG, seeds=(0,)).losses != one.losses).any()
+
+
+def test_sets_are_joined_at_the_longest_width():
+    sets = [Examples(np.ones((2, 3, 1), np.int32), np.ones((2, 3), bool)), Examples(np.ones((1, 5, 1), np.int32), np.ones((1, 5), bool))]
+    whole = joined(sets)
+    assert whole.tokens.shape == (3, 5, 1) and whole.weight.sum() == 11 and whole.target is None
+
+
+def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
+    lab = new_lab(tmp_path)
+    policy = lab.train(model, task, CONFIG, seeds=2)
+    found = verifier.fit(lab, policy, CONFIG, problems=12, samples=2, max_new=6)
+    assert found.runs.model.vocabulary == len(task.vocabulary) + 2 and found.runs.key["start"] == policy.key
+    old, new = policy.trained.params["token"]["embedding"], found.runs.trained.params["token"]["embedding"]
+    assert new.shape[1] == old.shape[1] + 2
+    pool = lab.sample(policy, task, 7, 3, max_new=6)
+    scores = found.score(lab, pool)
+    assert scores.shape == (2, 7, 3) and not np.isnan(scores).any()
+    spent = lab.flops
+    again = new_lab(tmp_path)
+    refitted = verifier.fit(again, again.train(model, task, CONFIG, seeds=2), CONFIG, problems=12, samples=2, max_new=6)
+    np.testing.assert_array_equal(refitted.score(again, again.sample(policy, task, 7, 3, max_new=6)), scores)
+    assert again.flops == spent and again.seconds == pytest.approx(lab.seconds)
+    with pytest.raises(UserError, match="2 verifiers for the completions of 1 models"):
+        found.score(lab, pool._replace(completions=pool.completions[:1]))
+
+
+def test_weights_of_the_policy_are_kept_where_they_were(model, task):
+    small = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.arange(2))
+    wide = Transformer(len(task.vocabulary) + 2, width=16, layers=1, heads=2, context=24)
+    both = verifier.widened(small, jax.vmap(lambda seed: wide.init(jax.random.key(seed)))(np.arange(2)))
+    size = len(task.vocabulary)
+    np.testing.assert_array_equal(both["token"]["embedding"][:, :size], small["token"]["embedding"])
+    text = task.sample(np.random.default_rng(0), 3).tokens
+    for seed in range(2):
+        one, two = (jax.tree.map(lambda leaf, seed=seed: leaf[seed], tree) for tree in (small, both))
+        np.testing.assert_allclose(model.apply(one, text), wide.apply(two, text)[..., :size], atol=1e-5)
+
+
+def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
+    """A policy that always writes the gold rest: before the mistake all is well, behind it nothing is."""
+    batch, written = gold(LETTERS, 4)
+    right = written.copy()
+    mark = LETTERS.cuts[1]
+    at = (written == mark).argmax(axis=1)
+    first = int(LETTERS.letters[0])
+    written[:2, at[0] - 2] = first + (written[:2, at[0] - 2] - first + 1) % 8
+
+    def write(_, __, prompts, *, samples, max_new):
+        rest = np.zeros((1, len(prompts), samples, max_new), np.int32)
+        for row, prompt in enumerate(prompts[..., 0]):
+            place = next(i for i in range(4) if (batch.prompts()[i, :, 0] == prompt[: batch.prompt_len[i]]).all())
+            done = int((prompt != PAD).sum()) - batch.prompt_len[place]
+            clean = (prompt[batch.prompt_len[place] :][:done] == right[place, :done]).all()
+            gold_rest = right[place, done:][:max_new]
+            rest[0, row, -1, : len(gold_rest)] = gold_rest if clean else 3
+        return rest
+
+    monkeypatch.setattr(verifier, "generate_many", write)
+    model = Transformer(len(LETTERS.vocabulary), width=16, layers=1, heads=2, context=48)
+    found = verifier.rolled_out(model, None, Samples(LETTERS, batch, written[None, :, None]), 2)
+    due = verifier.ends(LETTERS, written, "process")
+    assert [found[row][due[row]].tolist() for row in range(4)] == [[1, 0, 1], [1, 0, 1], [1, 1, 1], [1, 1, 1]]
+
+
+def test_roll_outs_are_kept(model, task, tmp_path):
+    lab = new_lab(tmp_path)
+    policy = lab.train(model, task, CONFIG, seeds=2)
+    how = {"kind": "process", "problems": 6, "max_new": 6, "rollouts": 2, "fresh": True}
+    one = verifier.fit(lab, policy, CONFIG, **how)
+    assert one.runs.key["start"] is None
+    again = new_lab(tmp_path)
+    assert verifier.fit(again, policy, CONFIG, **how).runs.key == one.runs.key and again.seconds > 0
+    assert one.score(lab, lab.sample(policy, task, 7, 3, max_new=6)).shape[:3] == (2, 7, 3)
+
+
+def test_steps_come_to_one_score():
+    steps = np.array([[0.0, np.nan, np.nan], [2.0, -1.0, 4.0], [np.nan] * 3])
+    for how, expected in (("last", [0, 4]), ("min", [0, -1]), ("mean", [0.5, None]), ("product", [np.log(0.5), None])):
+        found = verifier.aggregated(steps, how)
+        assert found[0] == pytest.approx(expected[0]) and found[2] == -np.inf
+        assert expected[1] is None or found[1] == expected[1]
+    p = 1 / (1 + np.exp(-steps[1]))
+    assert verifier.aggregated(steps, "mean")[1] == pytest.approx(p.mean())
+    assert verifier.aggregated(steps, "product")[1] == pytest.approx(np.log(p.prod()))
+    with pytest.raises(UserError, match="'lest' is unknown; did you mean 'last'"):
+        verifier.aggregated(steps, "lest")
+
+
+@given(st.integers(0, 1000))
+def test_verdicts_move_to_the_left_in_order(seed):
+    rng = np.random.default_rng(seed)
+    due, odds = rng.random((4, 7)) < 0.4, rng.normal(size=(4, 7)).astype(np.float32)
+    steps = verifier.by_step(odds, due)
+    for row in range(4):
+        np.testing.assert_array_equal(steps[row][~np.isnan(steps[row])], odds[row][due[row]])
