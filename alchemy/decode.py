@@ -5,9 +5,9 @@ Dimension letters: `s` seeds, `n` problems, `t` prompt tokens, `c` ids a positio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,16 @@ from alchemy.task import EOS, PAD
 
 BUCKET = 8
 """Widths are rounded up to a multiple of this, so that few programs are compiled."""
+
+
+class Steer(Protocol):
+    """Has a say in what is written, token by token; hashable, as a program is compiled for each."""
+
+    def start(self, n: int) -> Any:
+        """What it knows of `n` rows before anything is written: arrays (n, ...)."""
+
+    def __call__(self, token: jax.Array, state: Any, dials: jax.Array) -> tuple[jax.Array, Any]:
+        """What is written in place of the model's choice `token` int32 (n,), and what it knows now; dials (d,)."""
 
 
 def generate(
@@ -79,9 +89,14 @@ def draw(
     seed: int = 0,
     rows: int = 4096,
     precision: str = "auto",
+    steer: Steer | None = None,
+    dials: Sequence[int] = (),
     progress: Callable[[int], None] = lambda done: None,
 ) -> Drawn:
-    """As `generate_many`, with log-probabilities; `progress` is told how many of the problems are done."""
+    """As `generate_many`, with log-probabilities; `progress` is told how many of the problems are done.
+
+    `steer` may overrule the model's choices; `dials` are numbers for it that no program is compiled for.
+    """
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
     if temperature < 0:
@@ -93,15 +108,16 @@ def draw(
     devices = jax.local_devices()
     unit = BUCKET * len(devices)
     size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
-    run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision)
+    run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision, steer)
     padded = np.zeros((-(-n // size) * size, width, prompts.shape[2]), np.int32)
     padded[:n, :t] = prompts
     padded[n:] = padded[:1]  # what only fills up ends no later than the rest
-    key, dials = jax.random.key(seed), (jnp.float32(temperature), jnp.int32(max_new))
+    key = jax.random.key(seed)
+    numbers = (jnp.float32(temperature), jnp.int32(max_new), jnp.asarray(dials, jnp.int32))
     done = []
     for start in range(0, len(padded), size):
         part = padded[start : start + size]
-        done.append(jax.device_get(run(params, part, *dials, jax.random.fold_in(key, start))))
+        done.append(jax.device_get(run(params, part, *numbers, jax.random.fold_in(key, start))))
         progress(min(n, start + size))
     completions, logprob = (np.concatenate(parts, axis=1)[:, :n] for parts in zip(*done, strict=True))
     return Drawn(completions[..., :max_new], logprob)
@@ -113,7 +129,7 @@ def _rounded(width: int) -> int:
 
 @lru_cache(maxsize=64)
 def _runner(
-    model: Model, room: int, samples: int, sampled: bool, mesh: Mesh, precision: str
+    model: Model, room: int, samples: int, sampled: bool, mesh: Mesh, precision: str, steer: Steer | None
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """One compiled program: all seeds, problems spread over the devices."""
     dtype = device.dtype(precision)
@@ -124,7 +140,7 @@ def _runner(
         return logits.argmax(axis=-1).astype(jnp.int32)
 
     def one(
-        args: tuple[Params, jax.Array], prompts: jax.Array, temperature: jax.Array, most: jax.Array
+        args: tuple[Params, jax.Array], prompts: jax.Array, temperature: jax.Array, most: jax.Array, dials: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         params, key = args
         params = jax.tree.map(lambda x: x.astype(dtype), params)
@@ -141,15 +157,19 @@ def _runner(
             return (step < most) & ~ended.all()
 
         def write(carry: tuple[Any, ...]) -> tuple[Any, ...]:
-            step, written, logprob, logits, cache, ended = carry
-            token = jnp.where(ended, PAD, pick(logits, temperature, jax.random.fold_in(key, step)))
+            step, written, logprob, logits, cache, state, ended = carry
+            token = pick(logits, temperature, jax.random.fold_in(key, step))
+            if steer is not None:
+                token, state = steer(token, state, dials)
+            token = jnp.where(ended, PAD, token)
             ids = jnp.zeros((m, 1, c), jnp.int32).at[:, 0, 0].set(token)
             each = jnp.take_along_axis(logits, token[:, None], axis=1)[:, 0] - jax.nn.logsumexp(logits, axis=1)
             logprob = logprob + jnp.where(ended, 0.0, each)
             logits, cache = model.extend(params, cache, ids)
-            return step + 1, written.at[step].set(token), logprob, logits[:, 0], cache, ended | (token == EOS)
+            return step + 1, written.at[step].set(token), logprob, logits[:, 0], cache, state, ended | (token == EOS)
 
-        start = (jnp.int32(0), written, jnp.zeros(m), logits, cache, jnp.zeros(m, bool))
+        state = steer.start(m) if steer is not None else ()
+        start = (jnp.int32(0), written, jnp.zeros(m), logits, cache, state, jnp.zeros(m, bool))
         _, written, logprob, *_ = jax.lax.while_loop(going, write, start)
         return written.T.reshape(n, samples, room), logprob.reshape(n, samples)
 
@@ -157,15 +177,16 @@ def _runner(
     @partial(
         jax.shard_map,
         mesh=mesh,
-        in_specs=(P(), P("data"), P(), P(), P()),
+        in_specs=(P(), P("data"), P(), P(), P(), P()),
         out_specs=P(None, "data"),
         check_vma=False,
     )
     def run(
-        params: Params, prompts: jax.Array, temperature: jax.Array, most: jax.Array, key: jax.Array
+        params: Params, prompts: jax.Array, temperature: jax.Array, most: jax.Array, dials: jax.Array, key: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         seeds = len(jax.tree.leaves(params)[0])
         keys = jax.random.split(jax.random.fold_in(key, jax.lax.axis_index("data")), seeds)
-        return device.over_seeds(partial(one, prompts=prompts, temperature=temperature, most=most), (params, keys))
+        each = partial(one, prompts=prompts, temperature=temperature, most=most, dials=dials)
+        return device.over_seeds(each, (params, keys))
 
     return run

@@ -51,8 +51,9 @@ class Curves:
         for number, (label, intervals) in enumerate(self.measured.items()):
             colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
             mean, low, high = np.array([(i.mean, i.low, i.high) for i in intervals], float).T
-            axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
-            axes.plot(x, mean, color=colour, marker=marker, ms=4, lw=1.5, label=label)
+            known = ~np.isnan(mean)  # lines pass over what was not measured
+            axes.fill_between(x[known], low[known], high[known], color=colour, alpha=0.2, lw=0)
+            axes.plot(x[known], mean[known], color=colour, marker=marker, ms=4, lw=1.5, label=label)
         for number, (label, values) in enumerate(self.theory.items()):
             style = ("--", ":", "-.")[number % 3]
             axes.plot(x, values, color="#333333", ls=style, lw=1.2, label=label)

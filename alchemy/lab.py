@@ -17,6 +17,7 @@ from alchemy.bank import Bank, fill
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
 from alchemy.decode import Drawn, draw
 from alchemy.errors import UserError
+from alchemy.forcing import Forcing
 from alchemy.journal import LOOKED_AT, Journal, described
 from alchemy.model import Model, Params
 from alchemy.progress import Progress, Stage
@@ -153,10 +154,14 @@ class Lab:
         return Answers(task, drawn.batch, drawn.completions[:, :, 0])
 
     def sample(
-        self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
-    ) -> Samples:
-        """As `answer`, but every problem is answered `samples` times: the pool that parallel strategies draw from."""
-        return self._sample(runs, task, n, samples, temperature, max_new, label or "sample")[0]
+        self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0,
+        forced: Forcing | None = None, label: str = "",
+    ) -> Samples:  # fmt: skip
+        """As `answer`, but every problem is answered `samples` times: the pool that parallel strategies draw from.
+
+        With `forced`, so much thinking is forced on the models.
+        """
+        return self._sample(runs, task, n, samples, temperature, max_new, label or "sample", forced=forced)[0]
 
     def bank(
         self, runs: Runs, task: Task, n: int, samples: int, *, temperature: float = 1.0, max_new: int = 0, label: str = ""
@@ -170,13 +175,13 @@ class Lab:
         return self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
 
     def _sample(self, runs: Runs, task: Task, n: int, samples: int, temperature: float, max_new: int, label: str,
-                likely: bool = False) -> tuple[Samples, np.ndarray]:  # fmt: skip
+                likely: bool = False, forced: Forcing | None = None) -> tuple[Samples, np.ndarray]:  # fmt: skip
         batch = self.held_out(task, n)
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
         params, prompts = runs.trained.params, batch.prompts()
         with self.progress.stage(label, n, "problems", len(runs.key["seeds"])) as stage:
             key = {"task": plain(task), "n": n, "max_new": max_new} | ({"likely": True} if likely else {})
-            drawn = self._write(runs, params, key, prompts, samples, temperature, room, stage, stage.update)
+            drawn = self._write(runs, params, key, prompts, samples, temperature, room, stage, stage.update, forced)
             looked, few = drawn.completions[:, :LOOKED_AT, 0], batch.rows(slice(0, LOOKED_AT))
             stage.right(float(np.mean([task.verify(few, one).answer for one in looked])))
         self.journal.told(runs.task, task, batch, drawn.completions[:, :, 0], temperature)
@@ -205,13 +210,13 @@ class Lab:
 
     def _write(
         self, runs: Runs, params: Params, key: Mapping[str, Any], prompts: np.ndarray, samples: int,
-        temperature: float, room: int, stage: Stage, told: Callable[[int], None],
+        temperature: float, room: int, stage: Stage, told: Callable[[int], None], forced: Forcing | None = None,
     ) -> Drawn:  # fmt: skip
         """Completions of prompts, from the store if they are there; log-probabilities are kept where `key` says likely."""
         longest = min(room, runs.model.context - prompts.shape[1])
         key = {
             **key, "runs": runs.key, "samples": samples, "temperature": temperature, "split": plain(self.split),
-        }  # fmt: skip
+        } | ({"forced": plain(forced)} if forced else {})  # fmt: skip
         path = self.root / "answers" / f"{fingerprint(key)}.npz"
         shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
         if fresh := self._fresh(path):
@@ -221,9 +226,9 @@ class Lab:
             self.seconds += stored[1] * fresh
             return stored[0]
         began = monotonic()
-        drawn = draw(
-            runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature, progress=told
-        )
+        steered = {"steer": forced.marks, "dials": forced.dials} if forced else {}
+        drawn = draw(runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature,
+                     progress=told, **steered)  # fmt: skip
         if not key.get("likely"):
             drawn = drawn._replace(logprob=shelf.unknown(shape))
         seconds = monotonic() - began

@@ -34,7 +34,7 @@ from alchemy.strategies.beam import Beam
 from alchemy.strategies.mcts import Mcts
 from alchemy.strategies.tree import Search
 from alchemy.task import EOS
-from alchemy.voting import best_at
+from alchemy.voting import best_scored_at
 from experiments.chains import FULL, SMALL, SMOKE, Setting
 
 CLAIM = Claim(
@@ -101,8 +101,8 @@ def _cell(config: Config, lab: Lab, runs: Runs, pool: Samples, bank: Bank, kind:
         for spent, score, one in zip(tokens / each, scores, bank.right, strict=True):
             count = float(np.clip(spent, 1, config.samples))
             fewer, part = int(count), count % 1
-            more = best_at(score, one, min(fewer + 1, config.samples))
-            curves.append(best_at(score, one, fewer) * (1 - part) + more * part)
+            more = best_scored_at(one, score, min(fewer + 1, config.samples))
+            curves.append(best_scored_at(one, score, fewer) * (1 - part) + more * part)
         return np.stack(curves)
 
     found: dict[str, Any] = {}

@@ -12,6 +12,7 @@ import pytest
 from alchemy import checkpoint
 from alchemy import lab as bench
 from alchemy.errors import UserError
+from alchemy.forcing import Forcing, Marks
 from alchemy.lab import Lab
 from alchemy.progress import Progress, Stage
 from alchemy.train import TrainConfig
@@ -97,6 +98,15 @@ def test_every_problem_of_a_pool_is_answered_many_times(stored, task, tmp_path):
     assert pool.completions.shape == (2, 6, 3, 5)
     np.testing.assert_array_equal(pool.batch.tokens, answers.batch.tokens)
     np.testing.assert_array_equal(lab.sample(runs, task, 6, 3, max_new=5).completions, pool.completions)
+
+
+def test_forced_chains_are_kept_apart_from_others(stored, task, tmp_path):
+    *_, runs, _ = stored
+    lab, marks = new_lab(tmp_path), Marks.of(task.vocabulary, wait="<think>")
+    free, cut = (lab.sample(runs, task, 6, 2, max_new=6, forced=forced) for forced in (None, Forcing(marks, budget=0)))
+    assert (cut.completions[..., 0] == marks.end).all() and not (free.completions[..., 0] == marks.end).all()
+    assert len(list((tmp_path / "answers").iterdir())) == 2
+    np.testing.assert_array_equal(lab.sample(runs, task, 6, 2, max_new=6).completions, free.completions)
 
 
 def test_ctrl_c_resumes_to_the_same_bits(stored, model, task, tmp_path, monkeypatch):
