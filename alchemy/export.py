@@ -40,8 +40,8 @@ def generate(
 ) -> dict[str, Any]:
     """Write the splits of a task, and return their manifest; raises `UserError` and leaves nothing if that fails.
 
-    Problems are made, written and forgotten some at a time: what grows with a file is a hash of each prompt. A directory
-    that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
+    Problems are made, written and forgotten some at a time: what grows with a file is a hash of each prompt. A
+    directory that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
     """
     recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
     with _new_directory(recipe, Path(directory).resolve(), force) as place:

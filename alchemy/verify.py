@@ -47,7 +47,8 @@ def verify(directory: Path, progress: Progress = lambda name, done, total: None)
         found += _on_disk(manifest, name, made.files[name].count, content)
     found += _shared_prompts(next(iter(made.files)), contents)
     found += _regenerated(made, manifest, directory, {name for name in contents if contents[name].readable}, progress)
-    if CARD in present and not found and (directory / CARD).read_bytes() != card(manifest).encode():  # of a sound manifest
+    # A card is written of a sound manifest, and may be missing.
+    if CARD in present and not found and (directory / CARD).read_bytes() != card(manifest).encode():
         found.append(f"{CARD}: is not the card of this manifest")
     return found
 
