@@ -51,6 +51,19 @@ def test_a_whole_log_is_its_samples():
     assert [json.loads(line) for line in whole] == samples
 
 
+def test_logs_are_rows_of_a_table_and_of_a_page(tmp_path, capsys):
+    (tmp_path / "samples.jsonl").write_bytes(b"".join(as_lines(harness(), harness("nothing"))))
+    (tmp_path / "log.json").write_bytes(log(inspect(), inspect("nothing")))
+    page = tmp_path / "score.html"
+    given = [str(tmp_path / "samples.jsonl"), str(tmp_path / "log.json")]
+    assert cli.main(["score", *given, "--page", str(page), "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    kinds = {name: one.pop("lines") for name, one in files.items()}
+    assert kinds == {"samples": "lm-evaluation-harness samples", "log": "inspect_ai samples"}
+    assert files["samples"] == files["log"] and files["log"]["answer_accuracy"] == 0.5
+    assert page.read_text("utf-8").count("A B C D [F1] [F2]") == 4
+
+
 LINE = json.dumps(harness()).encode() + b"\n"
 
 

@@ -124,6 +124,8 @@ def test_the_harness_is_as_right_as_we_are(name, suffix, tmp_path, capsys):
         ours = scored(file, data, capsys)
         assert ours["n"] == N and {key: ours[key] for key in WANTED} == pytest.approx(WANTED)
         assert ours["lines"] == "lm-evaluation-harness samples"
+    together = scored(logged[0].parent, data, capsys)["files"]
+    assert [one["answer_accuracy"] for one in together.values()] == pytest.approx([WANTED["answer_accuracy"]] * 3)
 
 
 @each_task

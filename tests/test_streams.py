@@ -96,6 +96,19 @@ def test_prompts_of_parquet_are_those_of_lines(pair, tmp_path):
         assert (tmp_path / "jsonl" / name).read_bytes() == (tmp_path / "parquet" / name).read_bytes()
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_writing_and_verifying_tell_how_far_they_are(suffix, tmp_path, monkeypatch):
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    monkeypatch.setattr("alchemy.manifest.CHUNK", 64)
+    written, verified = [], []
+    told = {"suffix": suffix, "progress": lambda *one: written.append(one)}
+    generate(Symbols(), tmp_path / "data", train=150, test=10, **told)
+    assert verify(tmp_path / "data", lambda *one: verified.append(one)) == []
+    train, test = f"train.{suffix}", f"test.{suffix}"
+    assert written == verified == [*((train, n, 150) for n in (0, 64, 128, 150)), (test, 0, 10), (test, 10, 10)]
+
+
 def test_row_groups_are_pieces(tmp_path, monkeypatch):
     arrow = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("alchemy.manifest.CHUNK", 64)
