@@ -49,7 +49,11 @@ class Config(Setting):
     """Answers a prompt, in the mean."""
 
 
-PRESETS = {"smoke": Config(**{**SMOKE, "samples": 16}), "small": Config(**SMALL), "full": Config(**FULL, budgets=(8, 16, 64))}
+PRESETS = {
+    "smoke": Config(**{**SMOKE, "samples": 16}),
+    "small": Config(**SMALL),
+    "full": Config(**FULL, budgets=(8, 16, 64)),
+}
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
@@ -60,8 +64,8 @@ def replayed(bank: Bank, budgets: tuple[int, ...]) -> dict[str, Any]:
     measured: dict[str, Any] = {"budgets": list(budgets)}
     pools = {(name, ""): Spending(bank, name) for name in SELECTORS}
     pools["checker", ", prompts alike"] = Spending(_alike(pools["checker", ""], max(budgets)), "checker")
+    guesses = {control: guessed(bank.facts, pools["checker", control].known) for control in ("", ", prompts alike")}
     for (selector, control), spending in pools.items():
-        guess = guessed(bank.facts, spending.known)
         measured[f"{selector}{control}"] = {
             "sizes": spending.uniform.sizes.tolist(),
             "uniform": [two_level(one, 0) for one in spending.uniform.right],
@@ -70,7 +74,7 @@ def replayed(bank: Bank, budgets: tuple[int, ...]) -> dict[str, Any]:
         for budget in budgets:
             arms = {
                 "oracle": spending.by(spending.known, budget),
-                "facts": spending.by(guess, budget),
+                "facts": spending.by(guesses[control], budget),
                 **{
                     name: spending.replay(Pilot(spending.score, *how), budget)
                     for name, how in PILOTS.items()

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from alchemy.allocate import carried, explained, guessed
+from alchemy.allocate import Facts, carried, explained, guessed
 from alchemy.bank import Bank
 from alchemy.claim import Check, Claim, at_least, at_most, near
 from alchemy.equivalence import difference_at
@@ -64,30 +64,38 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
     return replayed(config.bank(lab)[1], config.bank(lab, rarer)[1], config.budget)
 
 
-def replayed(bank: Bank, shifted: Bank, budget: int) -> dict[str, Any]:
+def replayed(bank: Bank, shifted: Bank, budget: int, probe: tuple[Facts, Facts] | None = None) -> dict[str, Any]:
+    """All arms on both banks; with `probe`, what it reads off each bank's prompts, for each seed, one arm more."""
     measured: dict[str, Any] = {"budget": budget}
+    sources = {"facts": (bank.facts, shifted.facts)} | ({"probe": probe} if probe else {})
+    shares = [Spending(one, "vote").known for one in (bank, shifted)]
+    guesses = {
+        name: (guessed(here, shares[0]), carried(here, shares[0], there)) for name, (here, there) in sources.items()
+    }
     for selector in SELECTORS:
         home, away = Spending(bank, selector), Spending(shifted, selector)
-        guess = guessed(bank.facts, home.known)
-        measured[f"in distribution, {selector}"] = _arms(home, home.by(guess, budget), budget)
-        abroad = carried(bank.facts, home.known, shifted.facts)
-        facts = away.by(abroad, budget, home, guess)
-        measured[f"shifted, {selector}"] = _arms(away, facts, budget)
-        measured[f"explained, {selector}"] = {
-            "in distribution": _explained(guess, home), "shifted": _explained(abroad, away),
-        }  # fmt: skip
+        measured[f"in distribution, {selector}"] = _arms(
+            home, {name: home.by(here, budget) for name, (here, _) in guesses.items()}, budget
+        )
+        measured[f"shifted, {selector}"] = _arms(
+            away, {name: away.by(there, budget, home, here) for name, (here, there) in guesses.items()}, budget
+        )
+    measured["explained"] = {
+        name: {"in distribution": _explained(here, home), "shifted": _explained(there, away)}
+        for name, (here, there) in guesses.items()
+    }
     measured["stopping rules"] = _stopping(Spending(bank, "vote"))
-    measured["trained"] = _by_trained(bank, budget)
+    measured["trained"] = _by_trained(bank, guesses["facts"][0], budget)
     measured["simulated"] = [_row(Spending(_problems(bank, share), "vote"), budget) for share in EXPLAINED]
     for name in ("trained", "simulated"):
         measured[f"{name}: facts overtake at"] = _turn(measured[name])
     return measured
 
 
-def _arms(spending: Spending, facts: tuple[np.ndarray, np.ndarray], budget: int) -> dict[str, Any]:
+def _arms(spending: Spending, predicted: dict[str, tuple[np.ndarray, np.ndarray]], budget: int) -> dict[str, Any]:
     """What each arm gains over the uniform budget at its own cost, and which part of the oracle's gain that is."""
     arms = {
-        "facts": facts,
+        **predicted,
         "online": spending.online(budget),
         "online, blind": spending.blind.at(spending.cost(budget)),
         "oracle": spending.by(spending.known, budget),
@@ -131,11 +139,10 @@ def _row(spending: Spending, budget: int, facts: Mapping[str, np.ndarray] | None
     }
 
 
-def _by_trained(bank: Bank, budget: int) -> list[dict[str, Any]]:
+def _by_trained(bank: Bank, guess: np.ndarray, budget: int) -> list[dict[str, Any]]:
     """Facts that say less and less are exchanged ones; problems of which they say more are those as expected."""
     whole = Spending(bank, "vote")
     rows = [_row(whole, budget, shuffled(bank.facts, share, 0)) for share in SHARES["shuffled"]]
-    guess = guessed(bank.facts, whole.known)
     for share in SHARES["nearest"]:
         rows.append(_row(Spending(of_problems(bank, nearest(guess, whole.known, share)), "vote"), budget))
     return rows

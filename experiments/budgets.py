@@ -34,7 +34,7 @@ class Spending:
 
     bank: Bank
     selector: str
-    draws: int = 2
+    draws: int = 4
     """Random orders that are averaged."""
 
     @property

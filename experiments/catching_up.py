@@ -6,7 +6,9 @@ Source       Wang et al., arXiv:2504.14047, on models that reason and models tha
 Prediction   Models of one size that were trained on no chain, on shortest paths or on paths answer many times; models
              trained on searches answer once. Accuracy over tokens is fitted by a - c B^-b, a at most 1, in the upper half
              of the numbers of chains. By majority, and by learned verifiers that start from the policy's own weights, the
-             plateau a stays .05 and more under one search. An exact verifier finds evidence for as many graphs as one search gives it for, once there are enough chains.
+             plateau a stays .05 and more under one search. A verifier of outcomes scores chains at their end, one of the
+             process, trained for shortest paths only, by their worst step. An exact verifier finds evidence for as many
+             graphs as one search gives it for, once there are enough chains.
              Readouts are judged apart; each has its own checks. What was known when they were written: on other graphs,
              64 votes of path chains had reached .988 and .947 at depths 1 and 2 and one search .942 and .933
              (`parallel_scaling`), so that the majority of paths should refute the source at these depths; for shortest

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,7 +57,7 @@ OF = 32
 
 @dataclass(frozen=True)
 class Config(Setting):
-    draws: int = 1
+    draws: int = 2
     """Random orders of the answers that are averaged."""
 
 
@@ -69,60 +69,71 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
 
 
 def replayed(bank: Bank, draws: int) -> dict[str, Any]:
-    """Every cell of the dials, from one bank; half of the problems choose and calibrate, the other half judges."""
-    half = folds(bank.shape[1])
+    """Every cell of the dials, from one bank; each half of the problems chooses and calibrates for the other."""
     sizes = [1 << power for power in range(bank.shape[2].bit_length())]
-    vote = averaged(SelfConsistency(), of_problems(bank, ~half), min(OF, sizes[-1]), 0, draws)[0]
+    vote = averaged(SelfConsistency(), bank, min(OF, sizes[-1]), 0, draws)[0]
     measured: dict[str, Any] = {
         "sizes": sizes,
-        "one answer": two_level(bank.right[:, ~half].mean(axis=2), 0),
+        "one answer": two_level(bank.right.mean(axis=2), 0),
         "majority": two_level(vote, 0),
         "coverage": _coverage(bank),
     }
     cells = []
     for sigma in NOISE:
         for loved in LOVE:
-            dialled = scored(bank, dial=noisy(bank, [0, round(100 * sigma), round(100 * loved)], sigma, loved))
-            row, rising, scores = _cell(*(of_problems(dialled, one) for one in (half, ~half)), sizes, vote, draws)
-            measured[f"noise {sigma:g}, loved {loved:g}"] = row
-            if (sigma, loved) in DRAWN:
-                row["best of n"] = [two_level(one, 0) for one in rising]
-            cells.append(scores)
+            dial = noisy(bank, [0, round(100 * sigma), round(100 * loved)], sigma, loved)
+            judged = _judged(bank, dial, sizes, draws)
+            drawn = (sigma, loved) in DRAWN
+            measured[f"noise {sigma:g}, loved {loved:g}"] = _row(judged, vote, sizes, curves=drawn)
+            cells.append([judged.best, vote, judged.weighted, judged.tempered])
     measured["regret"] = _regret(np.array(cells))
-    for name in bank.scores:
-        learned = scored(bank, dial=bank.scores[name])
-        row, rising, _ = _cell(*(of_problems(learned, one) for one in (half, ~half)), sizes, vote, draws)
-        measured[f"verifier {name}"] = {**row, "best of n": [two_level(one, 0) for one in rising]}
+    for name, learned in bank.scores.items():
+        judged = _judged(bank, learned, sizes, draws)
+        measured[f"verifier {name}"] = _row(judged, vote, sizes, curves=True)
     return measured
 
 
-def _cell(
-    chosen: Bank, judged: Bank, sizes: list[int], vote: np.ndarray, draws: int
-) -> tuple[dict[str, Any], np.ndarray, list[np.ndarray]]:
-    """One verifier: comparisons, best-of-n at all sizes (m, s, n), and scores (s, n) in the order PURE, HEDGES."""
+class Judged(NamedTuple):
+    """What one verifier makes of the bank: scores (s, n), and (m, s, n) where there is one for each size."""
+
+    rising: np.ndarray  # best-of-n at all sizes
+    peak: np.ndarray  # best-of-n at the size that is best for the other half; int (s, n) `where`
+    where: np.ndarray
+    best: np.ndarray  # best of OF
+    weighted: np.ndarray
+    tempered: np.ndarray
+    rejected: np.ndarray
+    predicted: np.ndarray  # of rejection sampling, by the ROC
+
+
+def _judged(bank: Bank, dial: np.ndarray, sizes: list[int], draws: int) -> Judged:
+    half, one = folds(bank.shape[1]), scored(bank, dial=dial)
+    found = [np.zeros((len(sizes), *bank.shape[:2])), *np.zeros((len(Judged._fields) - 1, *bank.shape[:2]))]
+    for chosen, judged in ((half, ~half), (~half, half)):
+        for whole, part in zip(
+            found, _half(of_problems(one, chosen), of_problems(one, judged), sizes, draws), strict=True
+        ):
+            whole[..., judged] = part
+    return Judged(*found)
+
+
+def _half(chosen: Bank, judged: Bank, sizes: list[int], draws: int) -> Judged:
     few = min(OF, sizes[-1])
     before, after = (curve(BestOfN("dial"), one, sizes, 0, draws).right for one in (chosen, judged))
     peak = int(before.mean(axis=(1, 2)).argmax())
-    weighted = averaged(WeightedVote("dial", temperature=1.0), judged, few, 0, draws)[0]
-    soft = tuned(chosen, few, "dial", 0)
-    tempered = averaged(soft, judged, few, 0, draws)[0]
-    best = after[sizes.index(few)]
-    row = {
-        "best": two_level(best, 0),
-        "weighted": two_level(weighted, 0),
-        "tempered": two_level(tempered, 0),
-        "temperature": soft.temperature,
-        "best n": sizes[peak],
-        "at best n - at most": paired_difference(after[peak], after[-1], 0),
-        "best of n - weighted": paired_difference(best, weighted, 0),
-        "weighted - majority": paired_difference(weighted, vote, 0),
-        "rejection - ROC": _ceiling(chosen, judged, draws),
-    }
-    return row, after, [best, vote, weighted, tempered]
+    return Judged(
+        after,
+        after[peak],
+        np.full(after.shape[1:], sizes[peak]),
+        after[sizes.index(few)],
+        averaged(WeightedVote("dial", temperature=1.0), judged, few, 0, draws)[0],
+        averaged(tuned(chosen, few, "dial", 0), judged, few, 0, draws)[0],
+        *_ceiling(chosen, judged, draws),
+    )
 
 
-def _ceiling(chosen: Bank, judged: Bank, draws: int) -> Interval:
-    """Rejection sampling minus what the ROC at one threshold, measured on other problems, predicts; level .90.
+def _ceiling(chosen: Bank, judged: Bank, draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rejection sampling, and what the ROC at one threshold, measured on other problems, predicts; (s, n) both.
 
     The verifier passes right answers with T and wrong ones with F, so each answer of a problem with p is the first to
     pass and right with T p, wrong with F (1 - p). It gives up after a quarter of the bank, without an answer.
@@ -134,8 +145,22 @@ def _ceiling(chosen: Bank, judged: Bank, draws: int) -> Interval:
     p = judged.right.mean(axis=2)
     good, bad = true * p, false * (1 - p)
     predicted = good / np.maximum(good + bad, 1e-12) * (1 - (1 - good - bad) ** tries)
-    found = averaged(Rejection("dial", threshold, guess=False), judged, tries, 0, 2 * draws)[0]
-    return difference_at(found, predicted, 0)
+    return averaged(Rejection("dial", threshold, guess=False), judged, tries, 0, 2 * draws)[0], predicted
+
+
+def _row(judged: Judged, vote: np.ndarray, sizes: list[int], curves: bool) -> dict[str, Any]:
+    """Comparisons of the selectors, and how best-of-n goes on in n."""
+    row = {
+        "best": two_level(judged.best, 0),
+        "weighted": two_level(judged.weighted, 0),
+        "tempered": two_level(judged.tempered, 0),
+        "best n": sorted(set(judged.where.ravel().astype(int).tolist())),
+        "at best n - at most": paired_difference(judged.peak, judged.rising[-1], 0),
+        "best of n - weighted": paired_difference(judged.best, judged.weighted, 0),
+        "weighted - majority": paired_difference(judged.weighted, vote, 0),
+        "rejection - ROC": difference_at(judged.rejected, judged.predicted, 0),
+    }
+    return row | ({"best of n": [two_level(one, 0) for one in judged.rising]} if curves else {})
 
 
 def _regret(cells: np.ndarray) -> dict[str, Interval]:

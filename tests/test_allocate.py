@@ -186,6 +186,7 @@ def test_regression_finds_the_shares_behind_facts_and_extrapolates():
     assert np.abs(far - truth(length + 4, rare, name)).mean() < 0.05
     vectors = {"state": np.stack([length - 4.0, rare, (name == "rot") * 1.0], axis=1)}
     assert np.abs(guessed([vectors], seen[None])[0] - p).mean() < 0.03
+    assert np.abs(carried([vectors], seen[None], [vectors])[0] - p).mean() < 0.03
     with pytest.raises(UserError, match="differ from those fitted"):
         Regression.fit(facts, seen).guess({"length": length})
 
