@@ -51,24 +51,7 @@ def generate(
     About `rows` problems are on the device at once. Raises `UserError` if the text cannot fit the model's context.
     """
     one = dict(max_new=max_new, temperature=temperature, seed=seed, rows=rows, precision=precision)
-    return generate_many(model, params, prompts, samples=1, **one)[:, :, 0]
-
-
-def generate_many(
-    model: Model,
-    params: Params,
-    prompts: np.ndarray,
-    *,
-    samples: int,
-    max_new: int,
-    temperature: float = 1.0,
-    seed: int = 0,
-    rows: int = 4096,
-    precision: str = "auto",
-) -> np.ndarray:
-    """Complete each prompt `samples` times, reading it once: int32 (s, n, samples, max_new), else as `generate`."""
-    return draw(model, params, prompts, samples=samples, max_new=max_new, temperature=temperature, seed=seed, rows=rows,
-                precision=precision).completions  # fmt: skip
+    return draw(model, params, prompts, samples=1, **one).completions[:, :, 0]
 
 
 class Drawn(NamedTuple):
@@ -93,9 +76,9 @@ def draw(
     dials: Sequence[int] = (),
     progress: Callable[[int], None] = lambda done: None,
 ) -> Drawn:
-    """As `generate_many`, with log-probabilities; `progress` is told how many of the problems are done.
+    """Complete each prompt `samples` times, reading it once, else as `generate`.
 
-    `steer` may overrule the model's choices; `dials` are numbers for it that no program is compiled for.
+    `progress` is told how many of the problems are done. `steer` may overrule the model's choices; `dials` are numbers for it that no program is compiled for.
     """
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")

@@ -1,30 +1,25 @@
-"""Score anybody's predictions: JSON lines in, one object of numbers out.
+"""Score anybody's predictions: JSON lines in (`alchemy.outputs` says which), one object of numbers out.
 
-A line is {input, output} or {prompt, completion}, the model's text after a prompt that the task reads and solves, or
-{predict, label}, the model's text and the gold one. Two verdicts a line, never partial credit for containing the
-answer: is the answer right, and is every step before it right. A task that accepts many texts judges them itself
-(`TextOracle`), and none is compared with a gold one.
+Two verdicts a line, never partial credit for containing the answer: is the answer right, and is every step before it
+right. A task that accepts many texts judges them itself (`TextOracle`), and none is compared with a gold one.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from alchemy import floor
+from alchemy import floor, outputs
 from alchemy.errors import UserError
 from alchemy.measure import wilson
 from alchemy.metrics import ANSWER, PARTS, BleuCounts, corpus_bleu_from_counts, score_text, split_answer
 from alchemy.reservoir import Scored, Verdict
 from alchemy.task import Judgement, Problem
 
-KINDS = (("predict", "label"), ("input", "output"), ("prompt", "completion"))
-"""The keys of each kind of line; where a line has several, the first kind counts."""
 STEP = "<think>"
 """What stands between two steps of a chain of thought."""
 ROWS = 50_000  # lines scored at once
@@ -73,18 +68,20 @@ def score(
     first = next(numbered, None)
     if first is None:
         raise UserError("there are no lines to score")
-    keys = _kind(_record(*first), 1, isinstance(task, TextOracle))
-    rows = (_texts(number, line, keys) for number, line in chain([first], numbered))
+    kind = outputs.kind(outputs.record(*first), isinstance(task, TextOracle))
+    rows = (kind.texts(number, outputs.record(number, line)) for number, line in chain([first], numbered))
     tally = OracleTally() if isinstance(task, TextOracle) else TextTally()
     rng = np.random.default_rng(0)
-    while block := list(islice(rows, ROWS)):
+    for block in outputs.blocks(rows, ROWS):
+        if isinstance(tally, TextTally):
+            outputs.check_comparable(block, tally.n)
         left, predicted = map(list, zip(*block, strict=True))
         first, every, scored = tally.n + 1, range(len(block)), []
         if isinstance(tally, OracleTally):
             for alike, problem in _problems(task, left, tally.n):
                 texts = [predicted[row] for row in alike]
                 scored.append((alike, left, texts, None, tally.add(task, problem, texts)))
-        elif keys == KINDS[0]:
+        elif kind.gold:
             gold = Gold(predicted, {})
             scored.append((every, None, left, gold, tally.add(left, gold)))
         else:
@@ -93,7 +90,7 @@ def score(
         for one in scored if watch else ():
             watch(Scored(first, *one))
         progress(tally.n)
-    return {"n": tally.n, "lines": "{" + ", ".join(keys) + "}", **tally.result()}
+    return {"n": tally.n, "lines": kind.name, **tally.result()}
 
 
 def judge(predicted: str, gold: str) -> tuple[bool, bool, str]:
@@ -259,41 +256,3 @@ def _problems(
         groups.setdefault(shape, []).append(len(problems) - 1)
     for rows in groups.values():
         yield rows, {name: np.concatenate([problems[row][name] for row in rows]) for name in problems[rows[0]]}
-
-
-def _record(number: int, line: bytes) -> dict[str, Any]:
-    """The object on a line; raises `UserError` that says what the line is instead."""
-    if not line.strip():
-        raise UserError(f"line {number} is blank")
-    try:
-        record = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise UserError(f"line {number} is not UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        what = "is not JSON" if line.endswith(b"\n") else "is cut off or not JSON"
-        raise UserError(f"line {number} {what}: {error}") from None
-    if not isinstance(record, dict):
-        raise UserError(f"line {number} is a JSON {type(record).__name__}, expected an object")
-    return record
-
-
-def _kind(record: dict[str, Any], number: int, needs_prompt: bool) -> tuple[str, str]:
-    """The keys to read from every line."""
-    kinds = KINDS[1:] if needs_prompt else KINDS
-    for keys in kinds:
-        if all(key in record for key in keys):
-            return keys
-    choices = " or ".join("{" + ", ".join(keys) + "}" for keys in kinds)
-    why = "; a label cannot say which traces are valid" if all(key in record for key in KINDS[0]) else ""
-    raise UserError(f"line {number} has the keys {', '.join(record) or '(none)'}, expected {choices}{why}")
-
-
-def _texts(number: int, line: bytes, keys: tuple[str, str]) -> tuple[str, str]:
-    """The two texts of a line."""
-    record = _record(number, line)
-    for key in keys:
-        if key not in record:
-            raise UserError(f"line {number} has no {key!r}, which line 1 has")
-        if not isinstance(record[key], str):
-            raise UserError(f"line {number}: {key} is {json.dumps(record[key])[:40]}, expected a text")
-    return record[keys[0]], record[keys[1]]

@@ -23,7 +23,7 @@ from jax.sharding import PartitionSpec as P
 from alchemy import device
 from alchemy.answers import Samples
 from alchemy.data import Examples
-from alchemy.decode import BUCKET, generate_many
+from alchemy.decode import BUCKET, draw
 from alchemy.errors import UserError, nearest
 from alchemy.model import Model, Params
 from alchemy.shelf import digest
@@ -163,7 +163,7 @@ def rolled_out(model: Model, params: Params, samples: Samples, rollouts: int) ->
     prompts = lines(some, kept)
     prompts = prompts[:, : int((prompts[..., 0] != PAD).sum(axis=1).max())]
     room = min(m, model.context - prompts.shape[1])
-    drawn = generate_many(model, params, prompts, samples=rollouts, max_new=room)[0]
+    drawn = draw(model, params, prompts, samples=rollouts, max_new=room).completions[0]
     whole = np.pad(np.repeat(kept[:, None], rollouts, axis=1), ((0, 0), (0, 0), (0, room)))
     np.put_along_axis(whole, place[:, None, None] + 1 + np.arange(room), drawn, axis=2)
     right = task.verify(some.rows(np.repeat(np.arange(len(row)), rollouts)), whole.reshape(len(row) * rollouts, -1)).answer

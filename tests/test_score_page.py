@@ -14,9 +14,10 @@ from alchemy.scores import lines
 from alchemy.scoring import score
 from alchemy.steps import compared
 from tasks.connectivity import Connectivity
+from tasks.recheck import Recheck
 from tasks.symbols import Symbols
 
-SYMBOLS, GRAPHS = Symbols(compositions=("F1 F2", "F2 F1 F1")), Connectivity()
+SYMBOLS, GRAPHS, RECHECKS = Symbols(compositions=("F1 F2", "F2 F1 F1")), Connectivity(), Recheck()
 HOSTILE = (
     "<img src=x onerror=alert(1)><script>alert(2)</script><!--<script>", "A \x1b[31m \u202e \x00 \ud800 </script>",
     "Z " * 600, " <think> ".join(["A B"] * 100) + " <answer> A B", "", "<answer>", "work : [ 1 99999999 ] decision : [ ]",
@@ -40,7 +41,7 @@ def as_lines(rows):
     return [json.dumps({"prompt": prompt, "completion": text}).encode() + b"\n" for prompt, text in rows]
 
 
-@pytest.mark.parametrize("task", [SYMBOLS, Symbols(cot=False), GRAPHS], ids=["symbols", "no chain", "connectivity"])
+@pytest.mark.parametrize("task", [SYMBOLS, Symbols(cot=False), GRAPHS, RECHECKS], ids=["symbols", "no chain", "connectivity", "re-checks"])
 def test_marks_say_what_the_verdicts_say(task):
     """No step is marked where both verdicts are good, and one is wherever one of them is not."""
     rows, verdicts = predictions(task), {}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from alchemy import verifier
 from alchemy.answers import Samples
 from alchemy.data import Examples, Finite, examples, joined
+from alchemy.decode import Drawn
 from alchemy.errors import UserError
 from alchemy.lab import Lab
 from alchemy.progress import Progress
@@ -211,9 +212,9 @@ def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
             clean = (prompt[batch.prompt_len[place] :][:done] == right[place, :done]).all()
             gold_rest = right[place, done:][:max_new]
             rest[0, row, -1, : len(gold_rest)] = gold_rest if clean else 3
-        return rest
+        return Drawn(rest, np.zeros(rest.shape[:3]))
 
-    monkeypatch.setattr(verifier, "generate_many", write)
+    monkeypatch.setattr(verifier, "draw", write)
     model = Transformer(len(LETTERS.vocabulary), width=16, layers=1, heads=2, context=48)
     found = verifier.rolled_out(model, None, Samples(LETTERS, batch, written[None, :, None]), 2)
     due = verifier.ends(LETTERS, written, "process")

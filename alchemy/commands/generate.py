@@ -14,6 +14,7 @@ from alchemy.errors import UserError
 from alchemy.export import Progress as Told
 from alchemy.export import generate, generate_exhaustive
 from alchemy.flags import Switch
+from alchemy.manifest import Suffix
 from alchemy.progress import Progress
 from alchemy.split import Split
 from alchemy.terminal import wrapped
@@ -46,6 +47,8 @@ class Generate:
     """Share of all problems that is held out."""
     salt: int = Split.salt
     """Another salt holds out others."""
+    format: Suffix = "jsonl"
+    """JSON lines, or the same records as Parquet (needs pyarrow: pip install '.[parquet]')."""
     exhaustive: Switch = False
     """Write every element in lexicographic order, for each composition and length in turn, to one file."""
     force: Switch = False
@@ -70,6 +73,7 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
             shifts={STANDARD: task.shifts, ("none",): ()}.get(options.shifts, options.shifts),
             seed=options.seed,
             split=Split(options.test_share, options.salt),
+            suffix=options.format,
             force=options.force,
             progress=progress,
         )
@@ -82,6 +86,8 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
 
 def _all(options: Generate, task: Any, progress: Told) -> int:
     """Write every element to one file."""
+    if options.format != "jsonl":
+        raise UserError("an exhaustive file is JSON lines")
     if options.shifts != STANDARD:
         raise UserError("an exhaustive file has no shifts: give it their compositions and lengths instead")
     count = generate_exhaustive(task, options.out, force=options.force, progress=progress)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from alchemy import manifest
+from alchemy import manifest, outputs
 from alchemy.discover import find
 from alchemy.errors import UserError
 from alchemy.flags import Switch
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """Score predictions of any model: lines of {input, output}, {predict, label} or {prompt, completion}.
+    """Score predictions of any model: lines of {input, output}, {predict, label} or {prompt, completion}, or what
+    lm-evaluation-harness (samples_*.jsonl) or inspect_ai (a JSON log) wrote of the tasks of `alchemy prompts`.
 
     Example: alchemy score predictions.jsonl --manifest data --page score.html
 
@@ -112,7 +113,7 @@ def _score(
     from alchemy.scoring import score
 
     try:
-        with nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as lines:
-            return score(lines, task, progress, watch)
+        with nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as stream:
+            return score(outputs.lines(stream), task, progress, watch)
     except UserError as error:
         raise UserError(f"{file}: {error}" if several else str(error)) from None
