@@ -8,6 +8,7 @@ Prediction   Every prompt gets some of the same mean budget, by an estimate of h
              used. By simulation k is 1.1 to 2.5 for an oracle unless most prompts are nearly solved, .5 to .9 for a pilot
              thrown away, and 1.2 to 1.7 for one that is used. With a perfect checker that one's gain is early exit: who
              failed four times looks alike. It needs no difficulty, and is there where all prompts are equally hard.
+             Budgets and pilots were settled on simulated banks, before trained models were asked.
 Refuted if   k by facts or of the used pilot is under 1.5, or k of the one thrown away over 1. Undecided where the oracle
              itself stays under 1.5, or gains where prompts are alike, which would be a leak.
 Run          alchemy reproduce adaptive_budget --preset small      # a bank of answers, then seconds

@@ -8,6 +8,7 @@ Prediction   Five arms spend the same mean budget on one bank: uniform, by a reg
              a tenth; where rare transformations are as frequent as others, with the regression carried over, a tenth less
              or worse. With a perfect checker who failed so far looks alike, so an online rule is stopping at success and
              gains no more than a blind one. A curve shows from which share of difficulty on, explained by facts, they win.
+             Budget, sizes and the online rule's confidence were settled on simulated banks, before trained models were asked.
 Refuted if   Captured by facts minus captured online is under -.1 in distribution, or over -.1 under shift; or with a
              checker online and blind differ by two points. Undecided where the oracle gains less than a point.
 Run          alchemy reproduce allocation --preset small      # two banks of answers, then seconds

@@ -8,6 +8,7 @@ Prediction   One bank of answers, one exact checker and two dials on it: Gaussia
              an inner optimum under systematic errors. Rejection sampling ends where the verifier's ROC says,
              T p / (T p + F (1 - p)), within two points. Whoever does not know the verifier should hedge: the worst regret
              of a weighted vote or a tempered best-of-n is below that of best-of-n and of the vote.
+             Selectors are compared at 32 answers, as in a simulation; that was settled before trained models were asked.
 Refuted if   A selector wins its own cell by nothing; the optimum of n is inside the range under noise alone, or not under
              systematic errors; the ceiling is off by two points under noise; or hedges regret as much as the pure ways.
 Run          alchemy reproduce hedging --preset small      # a bank of answers, then seconds
