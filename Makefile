@@ -9,11 +9,12 @@ BIN := .venv/bin
 STAMP := .venv/.installed$(if $(EXTRA),-$(EXTRA))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test reproduce lint clean
+.PHONY: help setup test test-peers reproduce lint clean
 
 help:
 	@echo 'make reproduce   install what is missing, then judge the headline claims (PRESET=smoke|small|full)'
 	@echo 'make test        install what is missing, then run the tests'
+	@echo 'make test-peers  install datasets, lm-eval, inspect-ai, reasoning-gym into .venv-peers, and run the splits through them'
 	@echo 'make setup       install only; EXTRA=cuda or EXTRA=tpu for an accelerator'
 	@echo 'make lint        check style'
 	@echo 'make clean       remove .venv and caches; results in runs/ stay'
@@ -24,6 +25,17 @@ setup: $(STAMP)
 test: $(STAMP) .venv/.installed-test
 	$(BIN)/python -m pytest
 
+# The reasoning-gym release builds with a setuptools that still has pkg_resources.
+test-peers:
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@echo 'Installing into .venv-peers, some minutes ...'
+	@echo 'setuptools<81' > .venv-peers/build.txt
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@sed '/^# What those import/,$$d' constraints.txt > .venv-peers/constraints.txt
+	@PIP_CONSTRAINT=.venv-peers/build.txt .venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint .venv-peers/constraints.txt --editable '.[test,peers]'
+	.venv-peers/bin/python -m pytest -m slow
+
 reproduce: $(STAMP)
 	$(BIN)/alchemy reproduce --preset $(PRESET)
 
@@ -31,7 +43,7 @@ lint: .venv/.installed-test
 	$(BIN)/ruff check .
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt

@@ -78,38 +78,41 @@ def allocated(
     """How many answers each problem gets, int (s, n), from estimates (s, n) of how hard they are.
 
     What an estimate is worth is learned from `curves` (m, s, n) of the other half of the problems, or, where they are
-    given, from `known` estimates (s, i) and `known_curves` (m, s, i) of other problems altogether.
+    given, from `known` estimates (s, i) and `known_curves` (m, s, i) of other problems altogether; for all seeds at once.
     """
     seeds, n = estimate.shape
-    counts = np.zeros((seeds, n), int)
-    for seed in range(seeds):
-        for half in (folds(n), ~folds(n)) if known is None else (np.ones(n, bool),):
-            if known is None:
-                before, taught = estimate[seed, ~half], curves[:, seed, ~half].T
-            else:
-                before, taught = known[seed], known_curves[:, seed].T
-            counts[seed, half] = spend(expected(estimate[seed, half], before, taught, bins), sizes, mean)
-    return counts
+    values = np.empty((seeds, n, len(sizes)))
+    for half in (folds(n), ~folds(n)) if known is None else (np.ones(n, bool),):
+        before, taught = (estimate[:, ~half], curves[:, :, ~half]) if known is None else (known, known_curves)
+        found = expected(estimate[:, half].ravel(), before.ravel(), taught.reshape(len(sizes), -1).T, bins)
+        values[:, half] = found.reshape(seeds, -1, len(sizes))
+    return np.stack([spend(one, sizes, mean) for one in values])
 
 
-def guessed(facts: Mapping[str, np.ndarray] | Sequence[Mapping[str, np.ndarray]], share: np.ndarray) -> np.ndarray:
-    """Shares of right answers expected from facts, float (s, n), each half by a regression on the other half.
+Facts = Mapping[str, np.ndarray] | Sequence[Mapping[str, np.ndarray]]
+"""What is known of problems, by name; one mapping for each seed where seeds know different things, as probes do."""
 
-    Facts may be a mapping for each seed, as a probe's vectors are.
-    """
+
+def guessed(facts: Facts, share: np.ndarray) -> np.ndarray:
+    """Shares of right answers expected from facts, float (s, n), each half by a regression on the other half."""
     seeds, n = share.shape
-    each = [facts] * seeds if isinstance(facts, Mapping) else facts
     found = np.zeros(share.shape)
-    for seed, known in enumerate(each):
+    for seed, known in enumerate(_by_seed(facts, seeds)):
         for half in (folds(n), ~folds(n)):
             fitted = Regression.fit({name: fact[~half] for name, fact in known.items()}, share[seed, ~half])
             found[seed, half] = fitted.guess({name: fact[half] for name, fact in known.items()})
     return found
 
 
-def carried(facts: Mapping[str, np.ndarray], share: np.ndarray, shifted: Mapping[str, np.ndarray]) -> np.ndarray:
+def carried(facts: Facts, share: np.ndarray, shifted: Facts) -> np.ndarray:
     """Shares expected of other problems from their facts, float (s, i), by a regression on all of these."""
-    return np.stack([Regression.fit(facts, each).guess(shifted) for each in share])
+    seeds = len(share)
+    each = zip(_by_seed(facts, seeds), share, _by_seed(shifted, seeds), strict=True)
+    return np.stack([Regression.fit(known, one).guess(there) for known, one, there in each])
+
+
+def _by_seed(facts: Facts, seeds: int) -> Sequence[Mapping[str, np.ndarray]]:
+    return [facts] * seeds if isinstance(facts, Mapping) else facts
 
 
 def explained(guess: np.ndarray, right: np.ndarray, pool: int) -> float:

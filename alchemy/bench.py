@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from alchemy.data import Stream, examples
-from alchemy.decode import generate_many
+from alchemy.decode import draw
 from alchemy.discover import find
 from alchemy.metrics import bleu_counts, edit_distance, exact_match, sentence_bleu
 from alchemy.model import Model, Params
@@ -193,7 +193,7 @@ def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, 
 
     def work() -> None:
         nonlocal made
-        made = int((generate_many(model, params, prompts, samples=1, max_new=room, rows=rows) != PAD).sum())
+        made = int((draw(model, params, prompts, samples=1, max_new=room, rows=rows).completions != PAD).sum())
 
     taken = seconds(work)
     rate = made / taken

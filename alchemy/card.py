@@ -24,7 +24,7 @@ def _header(manifest: Mapping[str, Any]) -> Iterator[str]:
     shifted = []
     for name, entry in manifest["files"].items():
         if entry["shift"]:
-            shifted.append((name.removeprefix("test-").removesuffix(".jsonl"), name))
+            shifted.append((name.removeprefix("test-").rpartition(".")[0], name))
         else:
             yield from (f"  - split: {entry['part']}", f"    path: {json.dumps(name)}")
     for shift, name in shifted:

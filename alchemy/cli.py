@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from alchemy import flags
-from alchemy.commands import bench, catalogue, check, generate, prompts, report, reproduce, score, show
+from alchemy.commands import bank, bench, catalogue, check, generate, prompts, report, reproduce, score, show, solve
 from alchemy.errors import UserError, nearest
+from alchemy.terminal import wrapped
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 
@@ -32,6 +33,8 @@ COMMANDS = {
     "prompts": Command(prompts.Prompts, prompts.run),
     "score": Command(score.Score, score.run, score.configs),
     "reproduce": Command(reproduce.Reproduce, reproduce.run, reproduce.configs),
+    "bank": Command(bank.BankOptions, bank.run),
+    "solve": Command(solve.Solve, solve.run),
     "report": Command(report.Report, report.run),
     "bench": Command(bench.Bench, bench.run),
 }
@@ -105,7 +108,7 @@ def _help(command: Command, args: list[str], prog: str) -> None:
 def _overview() -> str:
     """What `alchemy --help` prints."""
     sentences = {name: (command.options.__doc__ or "").splitlines()[0] for name, command in COMMANDS.items()}
-    lines = [f"  {name:<10} {sentence}" for name, sentence in sentences.items()]
+    lines = [wrapped(f"  {name:<10} {sentence}", 13) for name, sentence in sentences.items()]
     return "\n".join([
         "usage: alchemy COMMAND [--help]",
         "",

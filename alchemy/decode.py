@@ -51,24 +51,7 @@ def generate(
     About `rows` problems are on the device at once. Raises `UserError` if the text cannot fit the model's context.
     """
     one = dict(max_new=max_new, temperature=temperature, seed=seed, rows=rows, precision=precision)
-    return generate_many(model, params, prompts, samples=1, **one)[:, :, 0]
-
-
-def generate_many(
-    model: Model,
-    params: Params,
-    prompts: np.ndarray,
-    *,
-    samples: int,
-    max_new: int,
-    temperature: float = 1.0,
-    seed: int = 0,
-    rows: int = 4096,
-    precision: str = "auto",
-) -> np.ndarray:
-    """Complete each prompt `samples` times, reading it once: int32 (s, n, samples, max_new), else as `generate`."""
-    return draw(model, params, prompts, samples=samples, max_new=max_new, temperature=temperature, seed=seed, rows=rows,
-                precision=precision).completions  # fmt: skip
+    return draw(model, params, prompts, samples=1, **one).completions[:, :, 0]
 
 
 class Drawn(NamedTuple):
@@ -91,10 +74,11 @@ def draw(
     precision: str = "auto",
     steer: Steer | None = None,
     dials: Sequence[int] = (),
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Drawn:
-    """As `generate_many`, with log-probabilities.
+    """Complete each prompt `samples` times, reading it once, else as `generate`.
 
-    `steer` may overrule the model's choices; `dials` are numbers for it that no program is compiled for.
+    `progress` is told how many of the problems are done. `steer` may overrule the model's choices; `dials` are numbers for it that no program is compiled for.
     """
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
@@ -113,10 +97,11 @@ def draw(
     padded[n:] = padded[:1]  # what only fills up ends no later than the rest
     key = jax.random.key(seed)
     numbers = (jnp.float32(temperature), jnp.int32(max_new), jnp.asarray(dials, jnp.int32))
-    done = [
-        jax.device_get(run(params, padded[start : start + size], *numbers, jax.random.fold_in(key, start)))
-        for start in range(0, len(padded), size)
-    ]
+    done = []
+    for start in range(0, len(padded), size):
+        part = padded[start : start + size]
+        done.append(jax.device_get(run(params, part, *numbers, jax.random.fold_in(key, start))))
+        progress(min(n, start + size))
     completions, logprob = (np.concatenate(parts, axis=1)[:, :n] for parts in zip(*done, strict=True))
     return Drawn(completions[..., :max_new], logprob)
 
@@ -143,7 +128,8 @@ def _runner(
         params, key = args
         params = jax.tree.map(lambda x: x.astype(dtype), params)
         n, t, c = prompts.shape
-        logits, cache = model.extend(params, model.init_cache(n, t, dtype), prompts)
+        empty = jax.lax.optimization_barrier(model.init_cache(n, t, dtype))  # or the compiler works out what nothing says
+        logits, cache = model.extend(params, empty, prompts)
         last = jnp.maximum(cache.length - 1, 0)  # an empty prompt reads its padding
         logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
         logits, cache = jnp.repeat(logits, samples, axis=0), model.branch(cache, samples, room)

@@ -1,4 +1,4 @@
-"""The folder is the registry: a task, a model or a claim is a file, and its name is the file's name.
+"""The folder is the registry: a task, a model, a strategy or a claim is a file, and its name is the file's name.
 
 Files are read as text to see what they hold, so that listing them imports nothing.
 """
@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from alchemy.errors import UserError, nearest
 
-Kind = Literal["task", "model", "claim"]
+Kind = Literal["task", "model", "strategy", "claim"]
 
 
 class Entry(NamedTuple):
@@ -45,7 +45,7 @@ def experiments() -> dict[str, ModuleType]:
 
 
 def find(kind: Kind, name: str) -> type | ModuleType:
-    """The class of a task or model, or the module of a claim; raises `UserError` if there is none of that name."""
+    """The class of a task, model or strategy, or the module of a claim; raises `UserError` if there is none of that name."""
     known = entries(kind)
     if name not in known:
         raise UserError(f"{kind} {name!r} is unknown{nearest(name, known) if known else f'; there is no {kind} yet'}")
@@ -87,6 +87,12 @@ def _model(node: ast.stmt) -> str | None:
     return node.name if isinstance(node, ast.ClassDef) and {"init", "apply"} <= members else None
 
 
+def _strategy(node: ast.stmt) -> str | None:
+    """The name of a dataclass that answers by searching or by replaying."""
+    members = {one.name for one in getattr(node, "body", ()) if isinstance(one, ast.FunctionDef)}
+    return node.name if isinstance(node, ast.ClassDef) and node.decorator_list and members & {"answer", "replay"} else None
+
+
 def _claim(node: ast.stmt) -> str | None:
     return "CLAIM" if "CLAIM" in _assigned([node]) else None
 
@@ -100,5 +106,15 @@ def _assigned(body: list[ast.stmt]) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
-FOLDERS: dict[Kind, str] = {"task": "tasks", "model": "models", "claim": "experiments"}
-SYMBOLS: dict[Kind, Callable[[ast.stmt], str | None]] = {"task": _task, "model": _model, "claim": _claim}
+FOLDERS: dict[Kind, str] = {
+    "task": "tasks",
+    "model": "models",
+    "strategy": "alchemy.strategies",
+    "claim": "experiments",
+}
+SYMBOLS: dict[Kind, Callable[[ast.stmt], str | None]] = {
+    "task": _task,
+    "model": _model,
+    "strategy": _strategy,
+    "claim": _claim,
+}

@@ -15,9 +15,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from alchemy import parquet
 from alchemy.card import CARD, card
 from alchemy.errors import UserError
-from alchemy.manifest import MANIFEST, Recipe, Writable, dumps, lines, read
+from alchemy.manifest import MANIFEST, Head, Recipe, Suffix, Writable, dumps, lines, read
 from alchemy.split import Split
 
 Progress = Callable[[str, int, int], None]
@@ -33,24 +34,28 @@ def generate(
     shifts: Sequence[str] = (),
     seed: int = 0,
     split: Split | None = None,
+    suffix: Suffix = "jsonl",
     force: bool = False,
     progress: Progress = lambda name, done, total: None,
 ) -> dict[str, Any]:
     """Write the splits of a task, and return their manifest; raises `UserError` and leaves nothing if that fails.
 
-    A directory that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
+    Problems are made, written and forgotten some at a time: what grows with a file is a hash of each prompt. A
+    directory that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
     """
-    recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts))
+    recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
     with _new_directory(recipe, Path(directory).resolve(), force) as place:
         manifest = recipe.header() | {"files": {}}
         trained = None
         for name, file in recipe.files.items():
             progress(name, 0, file.count)
-            batch = recipe.batch(file)
-            trained = trained or batch
+            head = Head()
+            blocks = told(lines(file, head.of(recipe.pieces(file))), name, file.count, progress)
             with open(place / name, "xb") as out:
-                sha256 = _write(out, _told(lines(file, batch), name, file.count, progress))
-            manifest["files"][name] = recipe.entry(file, batch, trained, sha256)
+                sums = parquet.write(out, blocks) if suffix == "parquet" else {"sha256": _write(out, blocks)}
+            asked = head.batch
+            trained = trained or asked
+            manifest["files"][name] = recipe.entry(file, asked, trained, sums)
         text = dumps(manifest)
         (place / MANIFEST).write_text(text, "utf-8")
         (place / CARD).write_text(card(json.loads(text)), "utf-8")
@@ -72,7 +77,7 @@ def generate_exhaustive(
     letters = len(set(task.atoms or task.alphabet))
     total = len(task.compositions) * sum(letters**length for length in task.length)
     with _new_file(Path(file), force) as out:
-        _write(out, _told(_all_lines(task), Path(file).name, total, progress))
+        _write(out, told(_all_lines(task), Path(file).name, total, progress))
     return total
 
 
@@ -84,8 +89,8 @@ def _all_lines(task: Writable) -> Iterator[bytes]:
                 yield task.jsonl(task.render(problem, rng))
 
 
-def _told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:
-    """The same blocks, with progress told after each."""
+def told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:
+    """The same blocks of lines, with progress told after each."""
     done = 0
     for block in blocks:
         yield block

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 """Okabe and Ito's palette, told apart by colour-blind readers too."""
 MARKERS = "osD^vPX*"
+ROOM = 90
+"""Characters that fit side by side below a picture."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Curves:
         if self.log_y:
             axes.set_yscale("log")
         axes.set_xlabel(self.x_label)
-        axes.legend(frameon=False, fontsize=8)
+        _legend(axes)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Bars:
                 name = "predicted" if label == next(iter(self.theory)) else None
                 axes.hlines(predicted, place - wide / 2, place + wide / 2, color="black", ls=":", lw=1.8, label=name)
         axes.set_xticks(x, self.groups, fontsize=8)
-        axes.legend(frameon=False, fontsize=8)
+        _legend(axes)
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,14 @@ class Map:
 
 
 Figure = Curves | Bars | Map
+
+
+def _legend(axes: Axes) -> None:
+    """Names below the picture, where they cover nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    wide = max(map(len, labels), default=0)
+    columns = max(1, min(len(labels), ROOM // (wide + 6)))
+    axes.figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
 
 
 def save(figure: Figure, path: Path) -> None:

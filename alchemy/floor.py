@@ -6,13 +6,14 @@ of them at chance. Every result on unfamiliar problems stands next to the floor 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from alchemy.task import Batch, Problem, Task
 
 
+@runtime_checkable
 class Guessable(Task, Protocol):
     """A task that says enough about its text for the floors to be simulated."""
 

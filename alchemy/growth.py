@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from alchemy.bench import Row, chunk_seconds, seconds
-from alchemy.decode import generate_many
+from alchemy.decode import draw
 from alchemy.discover import find
 from alchemy.errors import UserError
 from alchemy.figures import Curves
@@ -55,7 +55,7 @@ def measure(say: Callable[[str], None], times: Sequence[int] = TIMES, steps: int
 def _pool(model: Any, task: Any, samples: int) -> float:
     prompts = task.sample(np.random.default_rng(0), 64).prompts()
     params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
-    return seconds(lambda: generate_many(model, params, prompts, samples=samples, max_new=8))
+    return seconds(lambda: draw(model, params, prompts, samples=samples, max_new=8))
 
 
 def generated_memory(n: int) -> float:

@@ -7,7 +7,6 @@ data.score_answer("work : [ ... ] decision : [ 4 ]", entry)      # in [0, 1]
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,9 +15,9 @@ import numpy as np
 
 from alchemy.discover import find
 from alchemy.errors import UserError, nearest
-from alchemy.prompts import Worded, plain
-from alchemy.scoring import TextOracle, judge
+from alchemy.prompts import Worded, plain, prompts
 from alchemy.split import Part, Split
+from alchemy.verdicts import verdicts
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,11 @@ class Dataset:
             raise IndexError(index)
         index %= self.size
         one = self.split.sample(self.task, np.random.default_rng([self.seed, index]), 1, self.part)
-        record = json.loads(self.task.jsonl(one))
+        [(asked, gold, problem)] = prompts(self.task, one)
         return {
-            "question": plain(self.task, (), record["input"]),
-            "answer": record["output"],
-            "metadata": {"source_dataset": self.name, "source_index": index, "prompt": record["input"]},
+            "question": plain(self.task, (), asked),
+            "answer": gold,
+            "metadata": {"source_dataset": self.name, "source_index": index, "prompt": asked, "problem": problem},
         }
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -55,11 +54,7 @@ class Dataset:
         """1 for a right answer behind a valid chain, .5 for a right answer alone, else 0."""
         if not answer:
             return 0.0
-        if isinstance(self.task, TextOracle):
-            judged, _ = self.task.judge_texts(self.task.parse(entry["metadata"]["prompt"]), [answer])
-            right, valid = bool(judged.answer[0]), bool(judged.trace[0])
-        else:
-            right, valid, _ = judge(answer.strip(), entry["answer"])
+        right, valid = verdicts(self.task, entry["metadata"]["problem"], entry["answer"], answer)
         return 0.5 * right + 0.5 * (right and valid)
 
 

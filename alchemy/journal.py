@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from alchemy import floor
+from alchemy.floor import Guessable
 from alchemy.task import Batch, Task
 
 POINTS = 60
@@ -45,13 +47,15 @@ class Journal:
         if before := sum(test["label"].startswith(label) for test in self.tests):  # other models, trained alike at first
             label = f"{label} ({before + 1})"
         shown, found = batch.rows(slice(0, LOOKED_AT)), {outcome: [] for outcome in OUTCOMES}
+        guessed = guesses(trained, asked, shown)
         for seed, written in enumerate(completions[:, :LOOKED_AT]):
             judged = asked.verify(shown, written)
             outcomes = np.where(judged.answer, ~judged.trace, 2)
             for number, outcome in enumerate(OUTCOMES):
                 for row in np.flatnonzero(outcomes == number)[: -(-KEPT // len(completions))]:
                     one = shown.rows(slice(row, row + 1))
-                    found[outcome].append({"seed": seed, **example(asked, one, written[row : row + 1])})
+                    floors = {name: texts[row] for name, texts in guessed.items()}
+                    found[outcome].append({"seed": seed, **example(asked, one, written[row : row + 1]), "floors": floors})
         self.tests.append({"label": label, "outcomes": {name: rows[:KEPT] for name, rows in found.items() if rows}})
 
     def plain(self) -> dict[str, Any]:
@@ -65,6 +69,16 @@ def example(task: Task, one: Batch, written: np.ndarray) -> dict[str, Any]:
         "gold": [step.text for step in task.steps(one, one.completions())],
         "steps": [[step.text, step.mark] for step in task.steps(one, written)],
     }
+
+
+def guesses(trained: Task, asked: Task, batch: Batch) -> dict[str, list[str]]:
+    """What no understanding writes to each problem, by predictor; nothing for a task that has no such predictors."""
+    if not isinstance(asked, Guessable):
+        return {}
+    written = {"chance": floor.chance(asked, batch, np.random.default_rng(0)), "copy": floor.copy(asked, batch)}
+    if len(trained.compositions) == 1:
+        written["replay"] = floor.replay(trained, batch)
+    return {name: asked.vocabulary.decode_all(tokens) for name, tokens in written.items()}
 
 
 def described(task: Task) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,15 +18,11 @@ from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples
 from alchemy.decode import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.forcing import Forcing
-from alchemy.journal import Journal, described
-from alchemy.ledger import Ledger
+from alchemy.journal import LOOKED_AT, Journal, described
 from alchemy.model import Model, Params
 from alchemy.progress import Progress, Stage
 from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
-from alchemy.rewards import Reward
-from alchemy.sampler import ModelSampler
 from alchemy.split import Split, join, train_chunk
-from alchemy.strategies.tree import Found, Search, asked, packed, unpacked
 from alchemy.task import Batch, Task
 from alchemy.train import TrainConfig, Trained, train
 
@@ -99,7 +94,7 @@ class Lab:
             width = max(one.tokens.shape[1] for one in labels) if labels else context or task.max_len
             self._count(model, config.steps * config.batch * len(seeds) * width, backward=True)
         name = label or f"train {type(model).__name__.lower()}"
-        with self.progress.stage(name, config.steps) as stage:
+        with self.progress.stage(name, config.steps, seeds=len(seeds)) as stage:
             trained, seconds = self._stored(home, model, data, config, seeds, start, stage, key)
         self.seconds += seconds * fresh
         self.journal.trained(f"{name}: {described(task)}", trained.losses)
@@ -175,13 +170,20 @@ class Lab:
         drawn, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", likely=True)
         return drawn, fill(drawn, logprob, self.size(runs.model))
 
+    def held_out(self, task: Task, n: int) -> Batch:
+        """The `n` different problems of the held-out part that models are asked."""
+        return self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+
     def _sample(self, runs: Runs, task: Task, n: int, samples: int, temperature: float, max_new: int, label: str,
                 likely: bool = False, forced: Forcing | None = None) -> tuple[Samples, np.ndarray]:  # fmt: skip
-        batch = self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+        batch = self.held_out(task, n)
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
-        with self.progress.stage(label, 1) as stage:
+        params, prompts = runs.trained.params, batch.prompts()
+        with self.progress.stage(label, n, "problems", len(runs.key["seeds"])) as stage:
             key = {"task": plain(task), "n": n, "max_new": max_new} | ({"likely": True} if likely else {})
-            drawn = self._write(runs, runs.trained.params, key, batch.prompts(), samples, temperature, room, stage, forced)
+            drawn = self._write(runs, params, key, prompts, samples, temperature, room, stage, stage.update, forced)
+            looked, few = drawn.completions[:, :LOOKED_AT, 0], batch.rows(slice(0, LOOKED_AT))
+            stage.right(float(np.mean([task.verify(few, one).answer for one in looked])))
         self.journal.told(runs.task, task, batch, drawn.completions[:, :, 0], temperature)
         return Samples(task, batch, drawn.completions), drawn.logprob
 
@@ -191,19 +193,24 @@ class Lab:
     ) -> list[Samples]:  # fmt: skip
         """Let each seed's model answer `n` problems of the training part of `task`, fresh ones in every round."""
         drawn, name = [], label or f"practise, round {round}"
-        with self.progress.stage(name, len(runs.key["seeds"])) as stage:
+        seeds = len(runs.key["seeds"])
+        with self.progress.stage(name, n * seeds, "problems", seeds) as stage:
             for row, seed in enumerate(runs.key["seeds"]):
                 batch = self.split.sample(task, np.random.default_rng([seed, 2, round]), n, "train")
                 key = {"task": plain(task), "n": n, "max_new": max_new, "practice": [seed, round]}
                 one = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], runs.trained.params)
                 room = max_new or batch.tokens.shape[1]
-                written = self._write(runs, one, key, batch.prompts(), samples, temperature, room, stage)
+                before = row * n
+                written = self._write(
+                    runs, one, key, batch.prompts(), samples, temperature, room, stage,
+                    lambda done, before=before: stage.update(before + done),
+                )  # fmt: skip
                 drawn.append(Samples(task, batch, written.completions))
         return drawn
 
     def _write(
         self, runs: Runs, params: Params, key: Mapping[str, Any], prompts: np.ndarray, samples: int,
-        temperature: float, room: int, stage: Stage, forced: Forcing | None = None,
+        temperature: float, room: int, stage: Stage, told: Callable[[int], None], forced: Forcing | None = None,
     ) -> Drawn:  # fmt: skip
         """Completions of prompts, from the store if they are there; log-probabilities are kept where `key` says likely."""
         longest = min(room, runs.model.context - prompts.shape[1])
@@ -214,42 +221,20 @@ class Lab:
         shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
         if fresh := self._fresh(path):
             self._count(runs.model, len(prompts) * shape[0] * (prompts.shape[1] + samples * longest))
-        if (stored := _load_answers(path, shape)) is not None:
+        if (stored := shelf.load_drawn(path, shape)) is not None:
             stage.skip()
             self.seconds += stored[1] * fresh
             return stored[0]
         began = monotonic()
         steered = {"steer": forced.marks, "dials": forced.dials} if forced else {}
-        drawn = draw(runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature, **steered)
+        drawn = draw(runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature,
+                     progress=told, **steered)  # fmt: skip
         if not key.get("likely"):
-            drawn = drawn._replace(logprob=_unknown(shape))
+            drawn = drawn._replace(logprob=shelf.unknown(shape))
         seconds = monotonic() - began
-        write_whole(path, lambda scratch: _save_answers(scratch, drawn, seconds))
+        write_whole(path, lambda scratch: shelf.save_drawn(scratch, drawn, seconds))
         self.seconds += seconds
         return drawn
-
-    def search(self, runs: Runs, task: Task, batch: Batch, search: Search, reward: Reward, *, temperature: float = 1.0,
-               label: str = "") -> Found:  # fmt: skip
-        """Let a search answer the problems of `batch` with each seed's model."""
-        question = asked(task, batch)
-        seeds, n = len(runs.key["seeds"]), len(batch.tokens)
-        key = {
-            "runs": runs.key, "task": plain(task), "batch": shelf.digest(batch.tokens), "temperature": temperature,
-            "search": [type(search).__name__, plain(search)], "reward": reward.name,
-        }  # fmt: skip
-
-        def make() -> np.ndarray:
-            each = []
-            for seed in range(seeds):
-                params = jax.tree.map(lambda leaf, seed=seed: leaf[seed], runs.trained.params)
-                sampler = ModelSampler(runs.model, params, temperature, jax.random.key(seed))
-                each.append(search.answer(sampler, reward, question))
-            return packed(each, question.room)
-
-        shape = (seeds, n, question.room + len(Ledger._fields))
-        tokens = seeds * n * (question.prompts.shape[1] + question.room)  # of one chain: what is spent is in the ledger
-        made = self.keep(runs.model, key, shape, tokens, make, label or f"search with {type(search).__name__.lower()}")
-        return unpacked(made, question.room)
 
     def keep(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, make: Callable[[], np.ndarray],
              label: str) -> np.ndarray:  # fmt: skip
@@ -287,28 +272,3 @@ class Lab:
 
 def _shapes(model: Model) -> Params:
     return jax.eval_shape(lambda: model.init(jax.random.key(0)))
-
-
-def _save_answers(path: Path, drawn: Drawn, seconds: float) -> None:
-    likely = {} if np.isnan(drawn.logprob).all() else {"logprob": drawn.logprob}
-    with path.open("wb") as file:
-        np.savez_compressed(file, completions=drawn.completions.astype(np.int16), seconds=seconds, **likely)
-
-
-def _load_answers(path: Path, shape: tuple[int, ...]) -> tuple[Drawn, float] | None:
-    if not path.exists():
-        return None
-    try:
-        with path.open("rb") as raw, np.load(raw) as file:
-            completions, seconds = file["completions"].astype(np.int32), float(file["seconds"])
-            logprob = file["logprob"] if "logprob" in file else _unknown(shape)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
-        raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault
-    if completions.shape != shape:
-        raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
-    return Drawn(completions, logprob), seconds
-
-
-def _unknown(shape: tuple[int, ...]) -> np.ndarray:
-    """Log-probabilities that were not kept."""
-    return np.full(shape[:-1], np.nan, np.float32)

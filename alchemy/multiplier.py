@@ -40,9 +40,10 @@ def multiplier(
 
     accuracy, cost = (np.stack([means(one) for one in part], axis=1) for part in (uniform.right, uniform.flops))
     gained, paid = means(right), means(flops)
-    high = np.array([_budget(*each) for each in zip(accuracy, cost, gained, strict=True)]) / paid
+    if not paid.all():
+        raise UserError("an arm that pays nothing has no multiplier")
     low = np.array([_budget(*each) for each in zip(accuracy, cost, gained.clip(max=CEILING), strict=True)]) / paid
-    high = np.where(gained > CEILING, np.inf, high)
+    high = np.where(gained > CEILING, np.inf, low)
     bottom = np.quantile(low[1:], 0.025, method="lower")
     top = np.quantile(high[1:], 0.975, method="higher")
     return Interval(float(high[0]), float(min(bottom, low[0])), float(max(top, high[0])), n, seeds)

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from alchemy.markup import bar, document, explorer, number, table, verdict
 from alchemy.report import Record, decisive, effect, shown, wanted
 
-ASSETS = Path(__file__).parent / "assets"
 DECIMALS, OUTLINE = re.compile(r"(\d\.\d\d)\d+"), re.compile(r' d="[^"]*"')
 SHORTENED = 40
 """Checks of a claim that are shown at once; the others unfold."""
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
 class Judged(NamedTuple):
@@ -39,25 +38,19 @@ class Judged(NamedTuple):
 
 def page(claims: Sequence[Judged]) -> str:
     """The whole page."""
-    style, script = ((ASSETS / name).read_text("utf-8") for name in ("page.css", "page.js"))
-    counts = {
-        verdict: sum(one.record["verdict"] == verdict for one in claims) for verdict in ("HOLDS", "FAILS", "UNDECIDED")
-    }
-    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return "\n".join([
-        "<!doctype html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        '<link rel="icon" href="data:,">',
-        "<title>alchemy: claims</title>", f"<style>{style}</style>", "</head>", "<body>",
-        "<h1>What chain of thought buys</h1>",
-        f'<p class="soft">{len(claims)} claims: {summary}. A check HOLDS if its whole interval is on the right side of the '
-        "threshold, FAILS if all of it is on the wrong side, and is UNDECIDED otherwise; intervals are 95 %, over seeds and "
-        "problems.</p>",
-        _overview(claims),
-        *(part for one in claims for part in _section(one)),
-        f"<script>{script}</script>", "</body>", "</html>", "",
-    ])  # fmt: skip
+    counts = {name: sum(one.record["verdict"] == name for one in claims) for name in ("HOLDS", "FAILS", "UNDECIDED")}
+    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return document(
+        "alchemy: claims",
+        [
+            "<h1>What chain of thought buys</h1>",
+            f'<p class="soft">{len(claims)} claims: {summary}. A check HOLDS if its whole interval is on the right side of '
+            "the threshold, FAILS if all of it is on the wrong side, and is UNDECIDED otherwise; intervals are 95 %, over "
+            "seeds and problems.</p>",
+            _overview(claims),
+            *(part for one in claims for part in _section(one)),
+        ],
+    )
 
 
 def _overview(claims: Sequence[Judged]) -> str:
@@ -66,18 +59,24 @@ def _overview(claims: Sequence[Judged]) -> str:
         record = one.record
         rows.append([
             f'<a href="#{one.anchor}">{escape(one.name)}</a><br>{escape(record["claim"]["sentence"])}',
-            escape(record["claim"]["source"]), _verdict(record["verdict"]), escape(effect(decisive(record))),
-            _number(record["seeds"]), _number(f"{record['seconds'] / 60:.1f}"), escape(record["preset"]),
+            escape(record["claim"]["source"]), verdict(record["verdict"]), escape(effect(decisive(record))),
+            _least(record["measured"]), number(record["seeds"]), number(f"{record['seconds'] / 60:.1f}"), escape(record["preset"]),
             f"{escape(record['device'])}<br><code>{escape(record['commit'][:12])}</code>",
         ])  # fmt: skip
-    return _table(
-        ["claim", "source", "verdict", "the check that decides", "seeds", "minutes", "preset", "device, commit"], rows
-    )
+    head = ["claim", "source", "verdict", "the check that decides", "floors", "seeds", "minutes", "preset"]
+    return table([*head, "device, commit"], rows, "stack")
+
+
+def _least(measured: Any) -> str:
+    """The best that predictors score on any test of a claim, but for a replay, which is right on what was trained."""
+    found = [one for _, scores in _floors(measured) for name, one in scores.items() if name != "replay"]
+    exact, distance = ([one[f"{what} full"] for one in found] for what in ("exact", "distance"))
+    return f"exact&nbsp;≤&nbsp;{max(exact):.3f} distance&nbsp;≥&nbsp;{min(distance):.3f}" if found else ""
 
 
 def _section(one: Judged) -> Iterator[str]:
     record, claim = one.record, one.record["claim"]
-    yield f'<section id="{one.anchor}"><h2>{escape(one.name)} {_verdict(record["verdict"])}</h2>'
+    yield f'<section id="{one.anchor}"><h2>{escape(one.name)} {verdict(record["verdict"])}</h2>'
     yield f"<p>{escape(claim['sentence'])}</p>"
     terms = {"source": claim["source"], "prediction": claim["prediction"], "refuted if": claim["refuted_if"]}
     yield f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in terms.items())}</dl>"
@@ -86,9 +85,14 @@ def _section(one: Judged) -> Iterator[str]:
         yield '<h3>Figures</h3><div class="figures">'
         yield from (_image(name, text) for name, text in one.figures.items())
         yield "</div>"
-    if floors := list(_floors(record["measured"])):
+    floors = [
+        [escape(test), escape(name), *(number(f"{scores[f'{what} full']:.3g}") for what in ("exact", "distance"))]
+        for test, predictors in _floors(record["measured"])
+        for name, scores in predictors.items()
+    ]
+    if floors:
         yield "<details><summary>What no understanding scores: floors by test</summary>"
-        yield _table(["test", "predictor", "exact match", "edit distance"], floors) + "</details>"
+        yield table(["test", "predictor", "exact match", "edit distance"], floors) + "</details>"
     if one.journal:
         yield from _journal(one)
     yield _provenance(record) + "</section>"
@@ -100,41 +104,23 @@ def _checks(checks: Sequence[Record]) -> Iterator[str]:
     ranked = sorted(checks, key=lambda check: order[check["verdict"]])
     rows = [
         [
-            _verdict(check["verdict"]),
+            verdict(check["verdict"]),
             escape(check["name"]) + (' <span class="soft">(precondition)</span>' if check["precondition"] else ""),
-            _number(shown(check["measured"])), _bar(check), _number(wanted(check)), escape(check["reason"]),
+            number(shown(check["measured"])), _bar(check), number(wanted(check)), escape(check["reason"]),
         ]
         for check in ranked
     ]  # fmt: skip
     head = ["verdict", "check", "measured", "", "expected", "why there"]
-    yield f"<h3>Checks: {held} of {len(checks)} hold</h3>" + _table(head, rows[:SHORTENED])
+    yield f"<h3>Checks: {held} of {len(checks)} hold</h3>" + table(head, rows[:SHORTENED], "stack")
     if rows[SHORTENED:]:
-        yield f"<details><summary>{len(rows) - SHORTENED} more</summary>{_table(head, rows[SHORTENED:])}</details>"
+        yield f"<details><summary>{len(rows) - SHORTENED} more</summary>{table(head, rows[SHORTENED:], 'stack')}</details>"
 
 
 def _bar(check: Record) -> str:
-    """The interval as a line over the range that was expected, shaded."""
+    """The interval over the range that was expected."""
     measured = check["measured"]
-    known = [
-        value
-        for value in (*(measured[name] for name in ("mean", "low", "high")), check["low"], check["high"])
-        if value is not None
-    ]
-    low, high = min(known), max(known)
-    room = (high - low or 1.0) * 0.15
-    low, high = low - room, high + room
-
-    def place(value: float | None, otherwise: float) -> float:
-        return otherwise if value is None else round((value - low) / (high - low) * 120, 1)
-
-    left, right = place(check["low"], 0), place(check["high"], 120)
-    begin, end, middle = place(measured["low"], 0), place(measured["high"], 120), place(measured["mean"], 120)
-    return (
-        f'<svg width="120" height="14" role="img" aria-label="{escape(effect(check), quote=True)}">'
-        f'<rect x="{left}" width="{round(right - left, 1)}" height="14" fill="var(--good)" opacity=".18"/>'
-        f'<path d="M{begin} 7H{end}" stroke="currentColor" stroke-width="2"/>'
-        f'<circle cx="{middle}" cy="7" r="3.2" fill="currentColor"/></svg>'
-    )
+    interval = measured["mean"], measured["low"], measured["high"]
+    return bar(interval, (check["low"], check["high"]), effect(check))
 
 
 def _image(name: str, svg: str) -> str:
@@ -147,34 +133,17 @@ def _image(name: str, svg: str) -> str:
     return f'<figure><img class="figure" alt="{escape(title)}" src="data:image/svg+xml,{escape(text, quote=True)}"></figure>'
 
 
-def _floors(measured: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
-    if not isinstance(measured, Mapping):
-        return
-    for name, value in measured.items():
-        if name != "floors":
-            yield from _floors(value, (*path, name))
-            continue
-        for predictor, scores in value.items():
-            exact, distance = (_number(f"{scores[f'{what} full']:.3g}") for what in ("exact", "distance"))
-            yield [escape(", ".join(path)), escape(predictor), exact, distance]
+def _floors(measured: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Mapping[str, Mapping[str, float]]]]:
+    """Tests by name, with the scores of each predictor."""
+    if isinstance(measured, Mapping):
+        for name, value in measured.items():
+            yield from [(", ".join(path), value)] if name == "floors" else _floors(value, (*path, name))
 
 
 def _journal(one: Judged) -> Iterator[str]:
     journal = one.journal or {}
     if journal.get("tests"):
-        place = f"journal-{one.anchor}"
-        text = json.dumps(journal, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-        yield (
-            '<h3>What the models wrote</h3><p class="soft nav">✓ right &nbsp; ✗ the first error &nbsp; ↳ follows from what was '
-            "written, behind an error &nbsp; · does not. Keys, once the box has the focus: ← → another answer, t another "
-            "test, o another outcome.</p>"
-            f'<script type="application/json" id="{place}">{text}</script>'
-            f'<div class="explorer" tabindex="0" data-journal="{place}" aria-label="answers of {escape(one.name)}">'
-            '<div class="bar"><select aria-label="test"></select><select aria-label="outcome"></select>'
-            '<button aria-label="previous">←</button><button aria-label="next">→</button><span class="count soft"></span></div>'
-            '<div class="prompt"></div><div class="chains"><div><b>written</b><ol class="written"></ol></div>'
-            '<div><b>gold</b><ol class="gold"></ol></div></div></div>'
-        )
+        yield "<h3>What the models wrote</h3>" + explorer(f"journal-{one.anchor}", one.name, journal["tests"])
     if journal.get("curves"):
         yield f"<details><summary>Learning curves of {len(journal['curves'])} trainings, a line a seed</summary>"
         yield f'<div class="curves">{"".join(_curve(curve) for curve in journal["curves"])}</div></details>'
@@ -214,22 +183,3 @@ def _provenance(record: Record) -> str:
     terms = "".join(f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
     config = escape(json.dumps(record["config"], indent=1))
     return f"<details><summary>Provenance</summary><dl>{terms}</dl><pre>{config}</pre></details>"
-
-
-def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are HTML; those that bring their own tag keep it."""
-    names = "".join(f"<th>{name}</th>" for name in head)
-    body = "".join(
-        "<tr>" + "".join(cell if cell.startswith("<td") else f"<td>{cell}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _verdict(verdict: str) -> str:
-    glyph = {"HOLDS": "✓", "FAILS": "✗", "UNDECIDED": "?"}[verdict]
-    return f'<span class="verdict {verdict}">{glyph} {verdict}</span>'
-
-
-def _number(value: Any) -> str:
-    return f'<td class="number">{escape(str(value))}</td>'

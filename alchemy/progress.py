@@ -3,52 +3,66 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from time import monotonic
 
 from rich.console import Console
+from rich.markup import escape
 
 
 class Stage:
-    """One piece of work of a known number of steps."""
+    """One piece of work, of a known number of steps unless that is 0; the steps of some work are its lines or files."""
 
-    def __init__(self, progress: Progress, name: str, steps: int):
-        self._progress, self.name, self.steps = progress, name, steps
-        self._began, self._shown, self._first = monotonic(), 0.0, 0
-        self._stored = False
+    def __init__(self, progress: Progress, name: str, steps: int, unit: str, seeds: int):
+        self._progress, self.name, self.steps, self.unit = progress, name, steps, unit
+        self._seeds = f", {seeds} seed{'s'[: seeds > 1]}" if seeds else ""
+        self._began, self._start, self._first = monotonic(), monotonic(), 0
+        self._done, self._stored, self._right = 0, False, ""
 
-    def update(self, done: int, loss: float) -> None:
+    def update(self, done: int, loss: float | None = None) -> None:
         """`done` of the steps are done; `loss` is the latest."""
         now = monotonic()
-        if not self._first:  # the first chunk pays for the compilation, or stands for what was resumed
+        if not self._done:  # the first chunk pays for the compilation, or stands for what was resumed
             self._first, self._began = done, now
-        rate = (done - self._first) / (now - self._began) if done > self._first else 0.0
-        left = f", {_clock((self.steps - done) / rate)} left" if rate else ""
-        self._progress.show(f"{self.name}: {done}/{self.steps} steps, loss {loss:.3f}{left}", done >= self.steps)
+        self._done = done
+        rate = (done - self._first) / (now - self._began) if done > self._first and now > self._began else 0.0
+        of = f"/{self.steps:,}" if self.steps else ""
+        text = f"{self.name}: {done:,}{of} {self.unit}{self._seeds}"
+        text += f", {_short(rate)} {self.unit}/s" if rate else ""
+        text += f", loss {loss:.3f}" if loss is not None else ""
+        text += f", {_clock((self.steps - done) / rate)} left" if rate and self.steps else ""
+        self._progress.show(text, bool(self.steps) and done >= self.steps)
+
+    def right(self, share: float) -> None:
+        """A share of the answers looked at is right."""
+        self._right = f", {share:.1%} right"
 
     def skip(self) -> None:
         """The result was there already."""
         self._stored = True
 
-    def close(self, seconds: float) -> None:
-        self._progress.finish(f"{self.name}: {'stored' if self._stored else _clock(seconds)}")
+    def close(self) -> None:
+        """The line that stays: how much was done, and how long it took."""
+        done = f"{self._done:,} {self.unit}, " if self._done and not self._stored else ""
+        took = "stored" if self._stored else _clock(monotonic() - self._start)
+        self._progress.finish(f"{self.name}: {done}{took}{self._right}")
 
 
 class Progress:
     """Lines on a terminal that rewrite themselves; elsewhere a plain line every few seconds."""
 
     def __init__(self, quiet: bool = False):
-        self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = Console(file=sys.stderr, quiet=quiet, highlight=False)
         self.quiet = quiet
         self.prefix = ""
         self._status = self.console.status("", spinner="dots") if self.console.is_terminal and not quiet else None
         self._shown = monotonic()
 
     @contextmanager
-    def stage(self, name: str, steps: int) -> Iterator[Stage]:
+    def stage(self, name: str, steps: int = 0, unit: str = "steps", seeds: int = 0) -> Iterator[Stage]:
         """Show `name` while it lasts."""
-        stage, began = Stage(self, name, steps), monotonic()
+        stage = Stage(self, name, steps, unit, seeds)
         self.show(f"{name}: starting", final=False)
         if self._status:
             self._status.start()
@@ -57,12 +71,28 @@ class Progress:
         finally:
             if self._status:
                 self._status.stop()
-        stage.close(monotonic() - began)
+        stage.close()
+
+    @contextmanager
+    def stages(self, unit: str) -> Iterator[Callable[[str, int, int], None]]:
+        """For work that tells (name, done, total), one name after the other: a stage for each."""
+        with ExitStack() as stack:
+            stage: Stage | None = None
+
+            def told(name: str, done: int, total: int) -> None:
+                nonlocal stage
+                if stage is None or stage.name != name:
+                    stack.close()
+                    stage = stack.enter_context(self.stage(name, total, unit))
+                if done:
+                    stage.update(done)
+
+            yield told
 
     def show(self, text: str, final: bool) -> None:
         """The state of the current stage; off a terminal at most a line every five seconds."""
         if self._status:
-            self._status.update(f"{self.prefix}{text}")
+            self._status.update(escape(f"{self.prefix}{text}"))
         elif not final and monotonic() - self._shown > 5:
             self._shown = monotonic()
             self.say(text)
@@ -74,7 +104,11 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self.console.print(f"{self.prefix}{text}", markup=False)
+        self.console.print(f"{self.prefix}{text}", markup=False, soft_wrap=not self.console.is_terminal)
+
+
+def _short(rate: float) -> str:
+    return f"{rate:.1f}" if rate < 100 else f"{rate:,.0f}"
 
 
 def _clock(seconds: float) -> str:

@@ -65,7 +65,7 @@ class Regression(NamedTuple):
             slope = x.T @ (share - p) - penalty @ weight
             step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, slope)
             weight = weight + step * min(1.0, 4.0 / max(np.abs(step).max(), 1e-12))
-            if np.abs(step).max() < 1e-6:
+            if np.abs(step).max() < 1e-4:
                 break
         return cls(columns, weight)
 

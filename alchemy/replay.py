@@ -7,7 +7,7 @@ in the bank, `m` answers dealt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -32,10 +32,15 @@ class Hand(NamedTuple):
         return np.take_along_axis(values, self.place, axis=2)
 
     def score(self, name: str) -> np.ndarray:
-        """What a verifier says of each, float (s, n, m); raises `UserError` if the bank has none of that name."""
+        """What a verifier says of each, float (s, n, m), the least there is for -inf.
+
+        Raises `UserError` if the bank has no score of that name.
+        """
         if name not in self.bank.scores:
             raise UserError(f"score {name!r} is not in the bank{nearest(name, self.bank.scores)}")
-        return self.of(self.bank.scores[name])
+        found = self.of(self.bank.scores[name])
+        void = np.isneginf(found)
+        return np.where(void, found[~void].min(initial=0.0), found) if void.any() else found
 
 
 def deal(bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> Hand:
@@ -139,16 +144,18 @@ class Curve(NamedTuple):
         """The same of some problems only."""
         return Curve(self.sizes, self.right[..., problems], self.flops[..., problems])
 
-    def at(self, budget: float) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, budget: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Right and FLOPs (s, n) of the mixture of two neighbouring sizes that costs `budget` FLOPs in the mean.
 
-        Budgets beyond the ends are those of the ends.
+        The budget may differ by seed, (s,). Budgets beyond the ends are those of the ends.
         """
-        cost = self.flops.mean(axis=(1, 2))
-        low = int(np.clip(np.searchsorted(cost, budget) - 1, 0, max(0, len(cost) - 2)))
-        high = min(low + 1, len(cost) - 1)
-        part = float(np.clip((budget - cost[low]) / max(cost[high] - cost[low], 1e-9), 0, 1))
-        return tuple((1 - part) * each[low] + part * each[high] for each in (self.right, self.flops))
+        cost, seeds = self.flops.mean(axis=2), np.arange(self.flops.shape[1])
+        budget = np.broadcast_to(budget, seeds.shape)
+        low = np.clip((cost < budget).sum(axis=0) - 1, 0, max(0, len(cost) - 2))
+        high = np.minimum(low + 1, len(cost) - 1)
+        first, last = cost[low, seeds], cost[high, seeds]
+        part = np.clip((budget - first) / np.maximum(last - first, 1e-9), 0, 1)[:, None]
+        return tuple((1 - part) * each[low, seeds] + part * each[high, seeds] for each in (self.right, self.flops))
 
 
 def curve(
@@ -172,19 +179,15 @@ def of_answers(bank: Bank, place: slice | np.ndarray) -> Bank:
     return _cut(bank, lambda a: np.take_along_axis(a, place, axis=2), lambda a: a)
 
 
-def _cut(bank: Bank, answers, problems) -> Bank:
+def _cut(bank: Bank, answers: Callable[[np.ndarray], np.ndarray], problems: Callable[[np.ndarray], np.ndarray]) -> Bank:
     """A bank with functions applied to what is of answers, (s, n, k), and to what is of problems, (n,)."""
     per_answer = ("answer", "right", "trace", "first_wrong", "tokens", "logprob")
     return bank._replace(
         **{name: answers(getattr(bank, name)) for name in per_answer},
         scores={name: answers(score) for name, score in bank.scores.items()},
         prompt=problems(bank.prompt),
-        facts=_mapped(bank.facts, problems),
+        facts={name: problems(fact) for name, fact in bank.facts.items()},
     )
-
-
-def _mapped(values: Mapping[str, np.ndarray], change) -> dict[str, np.ndarray]:
-    return {name: change(value) for name, value in values.items()}
 
 
 class _Runs(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 
 from alchemy.errors import UserError
 from alchemy.record import read_json
+from alchemy.terminal import wrapped
 
 START, END = "<!-- claims: generated, do not edit -->", "<!-- end of claims -->"
 Record = Mapping[str, Any]
@@ -99,4 +100,4 @@ def show(records: Sequence[tuple[str, Record]]) -> None:
         for check in record["checks"]:
             if check["verdict"] != "HOLDS":
                 kind = "precondition " if check["precondition"] else ""
-                console.print(f"{name}: {kind}{check['verdict']}: {effect(check)}", markup=False, soft_wrap=True)
+                print(wrapped(f"{name}: {kind}{check['verdict']}: {effect(check)}"))

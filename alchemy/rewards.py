@@ -1,4 +1,4 @@
-"""What tells a search how promising a chain is: an exact oracle, spoiled by dials.
+"""What tells a search how promising a chain is: an exact oracle, spoiled by dials, or a learned verifier.
 
 Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completion.
 """
@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import jax
 import numpy as np
 from scipy.special import ndtri
 
 from alchemy.errors import UserError, nearest
-from alchemy.sampler import Branches
+from alchemy.record import fingerprint
+from alchemy.sampler import BUCKET, Branches
 from alchemy.split import hash_rows, splitmix64
 from alchemy.task import PAD, Batch, Task
+from alchemy.verifier import Aggregation, Verifier, aggregated, by_step, ends, log_odds
 
 Kind = Literal["step", "outcome"]
 KINDS: tuple[Kind, ...] = ("step", "outcome")
@@ -86,3 +89,36 @@ class OracleReward:
         salt = splitmix64(np.array([self.salt * 4 + use], np.uint64))
         mixed = splitmix64(hash_rows(tokens, tokens != PAD) ^ splitmix64(problem) ^ salt)
         return ((mixed >> np.uint64(11)).astype(float) + 0.5) * 2.0**-53
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedReward:
+    """What the verifiers of one seed of a policy (`alchemy.verifier`) say of a text, in log-odds.
+
+    A process verifier judges every step so far, an outcome verifier the last token of whatever there is.
+    """
+
+    verifier: Verifier
+    row: int
+    """Which of the seeds."""
+    task: Task
+    batch: Batch
+    """The problems whose branches are judged, in order."""
+    how: Aggregation = "last"
+    """What the verdicts on steps come to."""
+
+    @property
+    def parameters(self) -> int:
+        return sum(int(np.prod(leaf.shape[1:])) for leaf in jax.tree.leaves(self.verifier.runs.trained.params))
+
+    @property
+    def name(self) -> str:
+        return f"{self.verifier.kind} verifier {fingerprint(self.verifier.runs.key)}, {self.row}, {self.how}"
+
+    def score(self, branches: Branches) -> np.ndarray:
+        width = -(-branches.tokens.shape[2] // BUCKET) * BUCKET  # few widths, few programs
+        tokens = np.pad(branches.tokens, ((0, 0), (0, 0), (0, width - branches.tokens.shape[2])))
+        runs = self.verifier.runs
+        params = jax.tree.map(lambda leaf: leaf[self.row : self.row + 1], runs.trained.params)
+        odds = log_odds(runs.model, params, self.batch.prompts(), tokens[None])[0]
+        return aggregated(by_step(odds, ends(self.task, tokens, self.verifier.kind)), self.how)

@@ -154,7 +154,8 @@ def _reader(model: Model, room: int) -> Callable[..., tuple[Cache, jax.Array]]:
     def read(params: Params, prompts: jax.Array) -> tuple[Cache, jax.Array]:
         n, t, _ = prompts.shape
         params = jax.tree.map(lambda x: x.astype(dtype), params)
-        logits, cache = model.extend(params, model.init_cache(n, t, dtype), prompts)
+        empty = jax.lax.optimization_barrier(model.init_cache(n, t, dtype))  # or the compiler works out what nothing says
+        logits, cache = model.extend(params, empty, prompts)
         last = jnp.maximum(cache.length - 1, 0)
         return model.branch(cache, 1, room), jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
 

@@ -1,29 +1,25 @@
-"""Score anybody's predictions: JSON lines in, one object of numbers out.
+"""Score anybody's predictions: JSON lines in (`alchemy.outputs` says which), one object of numbers out.
 
-A line is {input, output} or {prompt, completion}, the model's text after a prompt that the task reads and solves, or
-{predict, label}, the model's text and the gold one. Two verdicts a line, never partial credit for containing the
-answer: is the answer right, and is every step before it right. A task that accepts many texts judges them itself
-(`TextOracle`), and none is compared with a gold one.
+Two verdicts a line, never partial credit for containing the answer: is the answer right, and is every step before it
+right. A task that accepts many texts judges them itself (`TextOracle`), and none is compared with a gold one.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from alchemy import floor
+from alchemy import floor, outputs
 from alchemy.errors import UserError
 from alchemy.measure import wilson
 from alchemy.metrics import ANSWER, PARTS, BleuCounts, corpus_bleu_from_counts, score_text, split_answer
+from alchemy.reservoir import Scored, Verdict
 from alchemy.task import Judgement, Problem
 
-KINDS = (("predict", "label"), ("input", "output"), ("prompt", "completion"))
-"""The keys of each kind of line; where a line has several, the first kind counts."""
 STEP = "<think>"
 """What stands between two steps of a chain of thought."""
 ROWS = 50_000  # lines scored at once
@@ -57,32 +53,44 @@ class Gold(NamedTuple):
 
 
 def score(
-    lines: Iterable[bytes], task: Solvable | TextOracle, progress: Callable[[int], None] = lambda n: None
+    lines: Iterable[bytes],
+    task: Solvable | TextOracle,
+    progress: Callable[[int], None] = lambda n: None,
+    watch: Callable[[Scored], None] | None = None,
 ) -> dict[str, Any]:
     """Every metric over all lines; raises `UserError` that names the first bad line by its number.
 
     Lines that have a prompt are scored next to the floors of the task: random letters, and the question repeated.
-    A `TextOracle` needs prompts, and gives its own numbers in place of floors and of likeness to a gold text.
+    A `TextOracle` needs prompts, and gives its own numbers in place of floors and of likeness to a gold text. `watch`
+    is shown every line with its verdicts.
     """
     numbered = enumerate(lines, 1)
     first = next(numbered, None)
     if first is None:
         raise UserError("there are no lines to score")
-    keys = _kind(_record(*first), 1, isinstance(task, TextOracle))
-    rows = (_texts(number, line, keys) for number, line in chain([first], numbered))
+    kind = outputs.kind(outputs.record(*first), isinstance(task, TextOracle))
+    rows = (kind.texts(number, outputs.record(number, line)) for number, line in chain([first], numbered))
     tally = OracleTally() if isinstance(task, TextOracle) else TextTally()
     rng = np.random.default_rng(0)
-    while block := list(islice(rows, ROWS)):
+    for block in outputs.blocks(rows, ROWS):
+        if isinstance(tally, TextTally):
+            outputs.check_comparable(block, tally.n)
         left, predicted = map(list, zip(*block, strict=True))
+        first, every, scored = tally.n + 1, range(len(block)), []
         if isinstance(tally, OracleTally):
             for alike, problem in _problems(task, left, tally.n):
-                tally.add(task, problem, [predicted[row] for row in alike])
-        elif keys == KINDS[0]:
-            tally.add(left, Gold(predicted, {}))
+                texts = [predicted[row] for row in alike]
+                scored.append((alike, left, texts, None, tally.add(task, problem, texts)))
+        elif kind.gold:
+            gold = Gold(predicted, {})
+            scored.append((every, None, left, gold, tally.add(left, gold)))
         else:
-            tally.add(predicted, _solve(task, left, tally.n, rng))
+            gold = _solve(task, left, tally.n, rng)
+            scored.append((every, left, predicted, gold, tally.add(predicted, gold)))
+        for one in scored if watch else ():
+            watch(Scored(first, *one))
         progress(tally.n)
-    return {"n": tally.n, "lines": "{" + ", ".join(keys) + "}", **tally.result()}
+    return {"n": tally.n, "lines": kind.name, **tally.result()}
 
 
 def judge(predicted: str, gold: str) -> tuple[bool, bool, str]:
@@ -112,12 +120,13 @@ class Tally:
         self.outcomes: Counter[tuple[bool, bool]] = Counter()
         self.first_wrong: Counter[str] = Counter()
 
-    def count(self, verdicts: Iterable[tuple[bool, bool, str]]) -> None:
-        """Count lines by what `judge` says of them."""
-        for answer, trace, step in verdicts:
-            self.n += 1
-            self.outcomes[answer, trace] += 1
-            self.first_wrong[step] += 1
+    def count(self, verdicts: Iterable[Verdict]) -> list[Verdict]:
+        """Count lines by what `judge` says of them, and say it."""
+        listed = list(verdicts)
+        self.n += len(listed)
+        self.outcomes.update((answer, trace) for answer, trace, _ in listed)
+        self.first_wrong.update(step for *_, step in listed)
+        return listed
 
     def result(self) -> dict[str, Any]:
         """The numbers, as JSON has them."""
@@ -139,9 +148,9 @@ class TextTally(Tally):
         self.counts = {part: (np.zeros(4), np.zeros(4), np.zeros(2)) for part in PARTS}
         self.floors: dict[str, np.ndarray] = {}
 
-    def add(self, predicted: list[str], gold: Gold) -> None:
+    def add(self, predicted: list[str], gold: Gold) -> list[Verdict]:
         """Count lines: the predicted texts and the right ones."""
-        self.count(judge(text, right) for text, right in zip(predicted, gold.texts, strict=True))
+        verdicts = self.count(judge(text, right) for text, right in zip(predicted, gold.texts, strict=True))
         for part, scores in score_text(predicted, gold.texts).items():
             rows = (scores.exact_match, scores.edit_distance, scores.bleu)
             self.sums[part] += [row.sum() for row in rows]
@@ -149,6 +158,7 @@ class TextTally(Tally):
                 total += rows.sum(axis=0)
         for name, texts in gold.floors.items():
             self.floors[name] = self.floors.get(name, 0) + _floor_sums(texts, gold.texts)
+        return verdicts
 
     def result(self) -> dict[str, Any]:
         exact, edits, bleu = ({part: float(self.sums[part][i]) for part in PARTS} for i in range(3))
@@ -174,16 +184,17 @@ class OracleTally(Tally):
         self.shares: dict[str, tuple[int, int]] = {}  # how many lines it is true of, of how many
         self.means: dict[str, tuple[float, int]] = {}  # sum over the lines that have the number, and how many have
 
-    def add(self, task: TextOracle, problem: Problem, texts: list[str]) -> None:
+    def add(self, task: TextOracle, problem: Problem, texts: list[str]) -> list[Verdict]:
         """Count lines: the problems and what was written."""
         judged, extra = task.judge_texts(problem, texts)
         steps = np.where(judged.trace, np.where(judged.answer, "none", "answer"), judged.first_wrong_step.astype(str))
-        self.count(zip(judged.answer.tolist(), judged.trace.tolist(), steps.tolist(), strict=True))
+        verdicts = self.count(zip(judged.answer.tolist(), judged.trace.tolist(), steps.tolist(), strict=True))
         for name, values in extra.items():
             sums = self.shares if values.dtype == bool else self.means
             total, lines = sums.get(name, (0, 0))
             known = values[~np.isnan(values)]
             sums[name] = total + known.sum().item(), lines + known.size
+        return verdicts
 
     def result(self) -> dict[str, Any]:
         numbers = super().result()
@@ -245,41 +256,3 @@ def _problems(
         groups.setdefault(shape, []).append(len(problems) - 1)
     for rows in groups.values():
         yield rows, {name: np.concatenate([problems[row][name] for row in rows]) for name in problems[rows[0]]}
-
-
-def _record(number: int, line: bytes) -> dict[str, Any]:
-    """The object on a line; raises `UserError` that says what the line is instead."""
-    if not line.strip():
-        raise UserError(f"line {number} is blank")
-    try:
-        record = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise UserError(f"line {number} is not UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        what = "is not JSON" if line.endswith(b"\n") else "is cut off or not JSON"
-        raise UserError(f"line {number} {what}: {error}") from None
-    if not isinstance(record, dict):
-        raise UserError(f"line {number} is a JSON {type(record).__name__}, expected an object")
-    return record
-
-
-def _kind(record: dict[str, Any], number: int, needs_prompt: bool) -> tuple[str, str]:
-    """The keys to read from every line."""
-    kinds = KINDS[1:] if needs_prompt else KINDS
-    for keys in kinds:
-        if all(key in record for key in keys):
-            return keys
-    choices = " or ".join("{" + ", ".join(keys) + "}" for keys in kinds)
-    why = "; a label cannot say which traces are valid" if all(key in record for key in KINDS[0]) else ""
-    raise UserError(f"line {number} has the keys {', '.join(record) or '(none)'}, expected {choices}{why}")
-
-
-def _texts(number: int, line: bytes, keys: tuple[str, str]) -> tuple[str, str]:
-    """The two texts of a line."""
-    record = _record(number, line)
-    for key in keys:
-        if key not in record:
-            raise UserError(f"line {number} has no {key!r}, which line 1 has")
-        if not isinstance(record[key], str):
-            raise UserError(f"line {number}: {key} is {json.dumps(record[key])[:40]}, expected a text")
-    return record[keys[0]], record[keys[1]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +15,8 @@ from alchemy.task import Batch, Problem, Task
 Part = Literal["train", "test"]
 
 BLOCK = 1 << 14  # rows hashed at once, so that they stay in the cache
+DRAW = 1 << 20  # problems drawn at once; another number here is another stream
+PIECE = 1 << 16  # problems rendered at once
 PATIENCE = 64  # draws per expected draw before a part counts as empty
 DRY = 16  # draws per known prompt without a new one: the chance that one more exists is exp(-16)
 
@@ -72,52 +76,87 @@ class Split:
         Where the task has format noise the noisy prompt must lie in the part too: a deletion can turn a test element
         into a training element. Raises `UserError` if the part is too small to be found.
         """
+        return join([*self.pieces(task, rng, n, part)])
+
+    def pieces(self, task: Task, rng: np.random.Generator, n: int, part: Part) -> Iterator[Batch]:
+        """The same, at most `PIECE` problems at a time, or, where noise is drawn for all of them at once, a draw."""
         share = self.test_share if part == "test" else 1 - self.test_share
         budget = PATIENCE * (n / share + 64)
-        batches: list[Batch] = []
         found = drawn = 0
-        while found < n or not batches:
+        while found < n or not drawn:
             if drawn > budget:
                 raise UserError(f"found {found} of {n} {part} problems in {drawn} draws: {task} has too few of them")
-            size = min(1 << 20, int((n - found) / share * 1.05) + 64)
-            batches.append(self._kept(task, rng, task.draw(rng, size), n - found, part))
+            size = min(DRAW, int((n - found) / share * 1.05) + 64)
+            for batch in self._kept(task, rng, task.draw(rng, size), n - found, part):
+                found += len(batch.tokens)
+                yield batch
             drawn += size
-            found += len(batches[-1].tokens)
-        return join(batches)
 
-    def _kept(self, task: Task, rng: np.random.Generator, problem: Problem, n: int, part: Part) -> Batch:
+    def _kept(self, task: Task, rng: np.random.Generator, problem: Problem, n: int, part: Part) -> Iterator[Batch]:
         """At most `n` of the drawn problems: those in the part, rendered."""
         rows = np.flatnonzero(self.part(task.identity(problem)) == (part == "test"))
-        noisy = getattr(task, "noise", None) is not None
-        rows = rows if noisy else rows[:n]
-        batch = task.render({name: values[rows] for name, values in problem.items()}, rng)
-        if not noisy:
-            return batch
-        return batch.rows(np.flatnonzero(self.part(task.surface(batch)) == (part == "test"))[:n])
+        if getattr(task, "noise", None) is not None:
+            batch = task.render({name: values[rows] for name, values in problem.items()}, rng)
+            yield batch.rows(np.flatnonzero(self.part(task.surface(batch)) == (part == "test"))[:n])
+            return
+        rows = rows[:n]
+        for start in range(0, max(len(rows), 1), PIECE):
+            piece = rows[start : start + PIECE]
+            yield task.render({name: values[piece] for name, values in problem.items()}, rng)
 
     def distinct(self, task: Task, rng: np.random.Generator, n: int, part: Part) -> Batch:
         """`n` problems of a part, no two with the same prompt; raises `UserError` if there are fewer."""
-        batches: list[Batch] = []
-        known = np.zeros(0, np.uint64)
-        dry = 0
-        while known.size < n or not batches:
-            batch = self.sample(task, rng, max(n, 64), part)
-            prompts = prompt_hash(batch)
-            fresh = np.sort(np.unique(prompts, return_index=True)[1])
-            fresh = fresh[~np.isin(prompts[fresh], known)][: n - known.size]
-            dry = 0 if fresh.size else dry + len(prompts)
-            known = np.concatenate([known, prompts[fresh]])
-            batches.append(batch.rows(fresh))
-            if dry > DRY * known.size:
-                raise UserError(f"only {known.size} distinct {part} prompts exist, {n} were asked for: {task}")
-        return join(batches)
+        return join([*self.distinct_pieces(task, rng, n, part)])
+
+    def distinct_pieces(self, task: Task, rng: np.random.Generator, n: int, part: Part) -> Iterator[Batch]:
+        """The same, some problems at a time; all that is kept of them is a hash of each prompt."""
+        known = Seen()
+        dry = found = drawn = 0
+        while found < n or not drawn:
+            before = found
+            for batch in self.pieces(task, rng, max(n, 64), part):
+                prompts = prompt_hash(batch)
+                fresh = np.sort(np.unique(prompts, return_index=True)[1])
+                fresh = fresh[~known.holds(prompts[fresh])][: n - found]
+                known.add(prompts[fresh])
+                found += fresh.size
+                drawn += len(prompts)
+                dry += len(prompts)
+                yield batch.rows(fresh)
+                if found == n:
+                    return
+            dry = 0 if found > before else dry
+            if dry > DRY * found:
+                raise UserError(f"only {found} distinct {part} prompts exist, {n} were asked for: {task}")
+
+
+class Seen:
+    """A growing set of uint64, 8 bytes each: sorted runs, each at least twice as long as the next."""
+
+    def __init__(self) -> None:
+        self.runs: list[np.ndarray] = []
+
+    def add(self, hashes: np.ndarray) -> None:
+        """Put in hashes uint64 (n,)."""
+        self.runs += [np.sort(hashes)] if hashes.size else []
+        while len(self.runs) > 1 and self.runs[-2].size < 2 * self.runs[-1].size:
+            self.runs.append(np.sort(np.concatenate([self.runs.pop(), self.runs.pop()]), kind="stable"))
+
+    def holds(self, hashes: np.ndarray) -> np.ndarray:
+        """Which of hashes uint64 (n,) were put in, bool (n,)."""
+        inside = np.zeros(len(hashes), bool)
+        for run in self.runs:
+            place = np.searchsorted(run, hashes)
+            inside |= (place < run.size) & (run[np.minimum(place, run.size - 1)] == hashes)
+        return inside
 
 
 def prompt_hash(batch: Batch) -> np.ndarray:
     """Hash of each prompt's ids, uint64 (n,): equal for equal prompts."""
     prompts = batch.prompts()
     inside = np.arange(prompts.shape[1]) < batch.prompt_len[:, None]
-    return hash_rows(prompts.reshape(len(prompts), -1), np.repeat(inside, prompts.shape[2], axis=1))
+    codes = prompts.reshape(len(prompts), math.prod(prompts.shape[1:]))
+    return hash_rows(codes, np.repeat(inside, prompts.shape[2], axis=1))
 
 
 def join(batches: list[Batch]) -> Batch:

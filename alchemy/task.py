@@ -153,6 +153,12 @@ class Task(Protocol):
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """A completion int32 (1, m) of one problem (n = 1), step by step, each with its mark."""
 
+    def gold_text(self, problem: Problem) -> str:
+        """A right text to one problem (n = 1), as `text_steps` reads it."""
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text to one problem (n = 1)."""
+
     def show(self, tokens: np.ndarray) -> str:
         """One rendered line; tokens int32 (t,) or (t, c)."""
 

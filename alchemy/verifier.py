@@ -23,7 +23,7 @@ from jax.sharding import PartitionSpec as P
 from alchemy import device
 from alchemy.answers import Samples
 from alchemy.data import Examples
-from alchemy.decode import generate_many
+from alchemy.decode import BUCKET, draw
 from alchemy.errors import UserError, nearest
 from alchemy.model import Model, Params
 from alchemy.shelf import digest
@@ -58,7 +58,7 @@ class Verifier(NamedTuple):
 
     def _read(self, lab: Lab, samples: Samples) -> np.ndarray:
         """Log-odds behind every token: float32 (s, n, k, up to m)."""
-        longest = max(1, int(written(samples.completions).sum(axis=-1).max(initial=0)))
+        longest = -(-int(written(samples.completions).sum(axis=-1).max(initial=1)) // BUCKET) * BUCKET
         model, params = self.runs.model, self.runs.trained.params
         prompts, completions = samples.batch.prompts(), samples.completions[..., :longest]
         if len(completions) != len(self.runs.key["seeds"]):
@@ -138,9 +138,8 @@ def lines(batch: Batch, completions: np.ndarray) -> np.ndarray:
 def labelled(samples: Samples, kind: Kind, verdicts: np.ndarray | None = None) -> Examples:
     """Training examples from the completions of one model (s = 1); `verdicts` 0 or 1 (n k, m) instead of the oracle's."""
     batch, completions = flat(samples)
-    completions = completions[:, : max(1, int(written(completions).sum(axis=1).max(initial=0)))]
     due = ends(samples.task, completions, kind)
-    good = exact(samples.task, batch, completions, kind).astype(int) if verdicts is None else verdicts[:, : due.shape[1]]
+    good = exact(samples.task, batch, completions, kind).astype(int) if verdicts is None else verdicts
     tokens = np.pad(lines(batch, completions), ((0, 0), (0, 1), (0, 0)))
     target, weight = tokens[..., 0].copy(), np.zeros(tokens.shape[:2], bool)
     row, place = np.nonzero(due)
@@ -164,7 +163,7 @@ def rolled_out(model: Model, params: Params, samples: Samples, rollouts: int) ->
     prompts = lines(some, kept)
     prompts = prompts[:, : int((prompts[..., 0] != PAD).sum(axis=1).max())]
     room = min(m, model.context - prompts.shape[1])
-    drawn = generate_many(model, params, prompts, samples=rollouts, max_new=room)[0]
+    drawn = draw(model, params, prompts, samples=rollouts, max_new=room).completions[0]
     whole = np.pad(np.repeat(kept[:, None], rollouts, axis=1), ((0, 0), (0, 0), (0, room)))
     np.put_along_axis(whole, place[:, None, None] + 1 + np.arange(room), drawn, axis=2)
     right = task.verify(some.rows(np.repeat(np.arange(len(row)), rollouts)), whole.reshape(len(row) * rollouts, -1)).answer

@@ -1,7 +1,7 @@
 """Whether a directory holds what its manifest says, and nothing that was trained on is tested on.
 
-Everything is regenerated from the manifest and compared byte for byte; the prompts on disk are compared as text, too,
-so that the proof does not rest on the code that made them.
+Everything is regenerated from the manifest and compared byte for byte, Parquet by the lines it holds; the prompts on
+disk are compared as text, too, so that the proof does not rest on the code that made them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -20,14 +21,17 @@ import numpy as np
 
 from alchemy.card import CARD, card
 from alchemy.errors import UserError
-from alchemy.manifest import GENERATOR_VERSION, MANIFEST, File, Recipe, dumps, lines, read, recipe
+from alchemy.export import Progress, told
+from alchemy.manifest import GENERATOR_VERSION, MANIFEST, File, Head, Recipe, dumps, lines, read, recipe
+from alchemy.parquet import Damaged, opened
+from alchemy.split import Seen
 from alchemy.task import Batch
 
 SHOWN = 72  # characters of a line or value that a difference quotes
 BEFORE = 24  # of them before the byte that differs
 
 
-def verify(directory: Path, progress: Callable[[str], None] = lambda name: None) -> list[str]:
+def verify(directory: Path, progress: Progress = lambda name, done, total: None) -> list[str]:
     """What differs from the manifest, a line each; empty if nothing does. Raises `UserError` on a corrupt manifest."""
     directory = Path(directory)
     manifest = read(directory)
@@ -41,9 +45,10 @@ def verify(directory: Path, progress: Callable[[str], None] = lambda name: None)
     contents = {name: _read_file(directory, made.files[name]) for name in made.files if name in present}
     for name, content in contents.items():
         found += _on_disk(manifest, name, made.files[name].count, content)
-    found += _shared_prompts(contents)
-    found += _regenerated(made, manifest, directory, present, progress)
-    if CARD in present and not found and (directory / CARD).read_bytes() != card(manifest).encode():  # of a sound manifest
+    found += _shared_prompts(next(iter(made.files)), contents)
+    found += _regenerated(made, manifest, directory, {name for name in contents if contents[name].readable}, progress)
+    # A card is written of a sound manifest, and may be missing.
+    if CARD in present and not found and (directory / CARD).read_bytes() != card(manifest).encode():
         found.append(f"{CARD}: is not the card of this manifest")
     return found
 
@@ -55,6 +60,7 @@ class Content(NamedTuple):
     prompts: np.ndarray  # int64 (lines read,): hash of each prompt's text
     bad: str | None
     """What is wrong with the first line that is no record."""
+    readable: bool = True
 
 
 def _listed(directory: Path) -> list[str]:
@@ -66,12 +72,11 @@ def _listed(directory: Path) -> list[str]:
 
 def _read_file(directory: Path, file: File) -> Content:
     """The digest and the prompts of a file, read up to the first line that is no record."""
-    prompts: list[int] = []
-    bad = None
+    prompts, bad, readable = array("q"), None, True
     try:
         with open(directory / file.name, "rb") as given:
             sha256 = hashlib.file_digest(given, "sha256").hexdigest()
-            given.seek(0)
+        with opened(directory / file.name) as given:
             for number, line in enumerate(given, 1):
                 prompt = _prompt(line)
                 if prompt is None:
@@ -80,7 +85,9 @@ def _read_file(directory: Path, file: File) -> Content:
                 prompts.append(hash(prompt))
     except OSError as error:
         raise UserError(f"cannot read {directory / file.name}: {error.strerror}") from None
-    return Content(sha256, np.array(prompts, np.int64), bad)
+    except Damaged as error:
+        bad, readable = f"is no whole Parquet file: {error}", False
+    return Content(sha256, np.array(prompts, np.int64), bad, readable)
 
 
 def _prompt(line: bytes) -> str | None:
@@ -99,54 +106,76 @@ def _on_disk(manifest: dict[str, Any], name: str, count: int, content: Content) 
         yield f"{name} {content.bad}"
     elif len(content.prompts) != count:
         yield f"{name}: {len(content.prompts)} lines, the manifest says {count}"
-    entry = manifest["files"].get(name) if isinstance(manifest.get("files"), dict) else None
-    says = entry.get("sha256") if isinstance(entry, dict) else None
+    says = _said(manifest, name)
     if says != content.sha256:
         yield f"{name}: sha256 is {content.sha256}, the manifest says {says}"
 
 
-def _shared_prompts(contents: dict[str, Content]) -> Iterator[str]:
+def _said(manifest: dict[str, Any], name: str) -> Any:
+    """The checksum that the manifest gives a file."""
+    entry = manifest["files"].get(name) if isinstance(manifest.get("files"), dict) else None
+    return entry.get("sha256") if isinstance(entry, dict) else None
+
+
+def _shared_prompts(trained: str, contents: dict[str, Content]) -> Iterator[str]:
     """Test prompts that are training prompts, as text (64-bit hashes: a false alarm has odds below 1e-7)."""
-    train = contents.get("train.jsonl")
+    train = contents.get(trained)
     for name, content in contents.items() if train else ():
-        both = np.flatnonzero(np.isin(content.prompts, train.prompts)) if name != "train.jsonl" else np.zeros(0)
+        both = np.flatnonzero(np.isin(content.prompts, train.prompts)) if name != trained else np.zeros(0)
         if both.size:
-            yield f"{name} line {both[0] + 1}: its prompt is also in train.jsonl ({both.size} such lines)"
+            yield f"{name} line {both[0] + 1}: its prompt is also in {trained} ({both.size} such lines)"
 
 
 def _regenerated(
-    made: Recipe, manifest: dict[str, Any], directory: Path, present: set[str], progress: Callable[[str], None]
+    made: Recipe, manifest: dict[str, Any], directory: Path, readable: set[str], progress: Progress
 ) -> list[str]:
     """How files and manifest differ from what the manifest's own config and seed give."""
     rebuilt = made.header() | {"files": {}}
     found: list[str] = []
+    trained = Trained()
     train: Batch | None = None
     for name, file in made.files.items():
-        progress(name)
+        progress(name, 0, file.count)
+        head, digest = Head(), hashlib.sha256()
+        pieces = head.of(trained.told(file, made.pieces(file)))
+        blocks = _digested(told(lines(file, pieces), name, file.count, progress), digest)
         try:
-            batch = made.batch(file)
+            if name in readable:
+                with opened(directory / name) as given:
+                    found += [f"{name} {difference}" for difference in _first_difference(blocks, given)]
+            for _ in blocks:
+                pass
         except (UserError, MemoryError) as error:
             return [*found, f"cannot be regenerated: {error}"]
-        train = batch if train is None else train
-        if file.part == "test":
-            found += _shared_identities(file, batch, made.task.identity(train.problem), train)
-        digest = hashlib.sha256()
-        blocks = _digested(lines(file, batch), digest)
-        if name in present:
-            with open(directory / name, "rb") as given:
-                found += [f"{name} {difference}" for difference in _first_difference(blocks, given)]
-        for _ in blocks:
-            pass
-        rebuilt["files"][name] = made.entry(file, batch, train, digest.hexdigest())
+        found += [f"{name}: {shared}" for shared in trained.shared]
+        train = head.batch if train is None else train
+        sums = {"sha256": digest.hexdigest()}
+        if made.suffix == "parquet":  # its bytes are the library's that wrote it, and were compared with the manifest
+            sums = {"sha256": _said(manifest, name), "lines_sha256": digest.hexdigest()}
+        rebuilt["files"][name] = made.entry(file, head.batch, train, sums)
     return found + list(_differences(json.loads(dumps(rebuilt)), manifest, "manifest"))
 
 
-def _shared_identities(file: File, batch: Batch, trained: np.ndarray, train: Batch) -> Iterator[str]:
-    """Regenerated test problems that are training problems, as drawn or as the prompt reads."""
-    if np.isin(file.task.identity(batch.problem), trained).any():
-        yield f"{file.name}: a test problem is also a training problem"
-    if np.isin(file.task.surface(batch), file.task.surface(train)).any():
-        yield f"{file.name}: a test prompt reads as a training problem"
+class Trained:
+    """The training problems that were regenerated, as drawn and as their prompts read, and who else has them."""
+
+    def __init__(self) -> None:
+        self.identities, self.surfaces = Seen(), Seen()
+        self.shared: list[str] = []
+
+    def told(self, file: File, pieces: Iterable[Batch]) -> Iterator[Batch]:
+        """The same pieces, kept or compared on their way."""
+        self.shared = []
+        for piece in pieces:
+            identities, surfaces = file.task.identity(piece.problem), file.task.surface(piece)
+            if file.part == "train":
+                self.identities.add(identities)
+                self.surfaces.add(surfaces)
+            elif not self.shared:
+                drawn, read = self.identities.holds(identities).any(), self.surfaces.holds(surfaces).any()
+                self.shared += ["a test problem is also a training problem"] if drawn else []
+                self.shared += ["a test prompt reads as a training problem"] if read else []
+            yield piece
 
 
 def _digested(blocks: Iterable[bytes], digest: Any) -> Iterator[bytes]:

@@ -70,23 +70,22 @@ def best_of_at(valid: np.ndarray, pool: int, size: int) -> np.ndarray:
     return (1 + any_at(valid, pool, size)) / 2
 
 
-def best_at(score: np.ndarray, right: np.ndarray, size: int) -> np.ndarray:
-    """How often the completion of highest score among a random `size` of each pool is right, float (n,).
+def best_scored_at(worth: np.ndarray, score: np.ndarray, size: int) -> np.ndarray:
+    """What the highest scored of a random `size` of each pool is worth, in the mean, float (n,); both (n, pool).
 
-    score float and right bool (n, pool); of equal scores each is as likely. Of the pool in order of its scores, number i is
-    the best of those drawn in C(pool - 1 - i, size - 1) of C(pool, size) draws.
+    Among equal scores all are as likely. The r-th best of the pool is the best of the draw if it is in and the r better
+    ones are not.
     """
-    n, pool = right.shape
+    n, pool = worth.shape
     _check_size(size, pool)
     order = np.argsort(-score, axis=1, kind="stable")
-    score, right = np.take_along_axis(score, order, axis=1), np.take_along_axis(right, order, axis=1).astype(float)
-    new = np.concatenate([np.ones((n, 1), bool), score[:, 1:] != score[:, :-1]], axis=1)
-    start = np.flatnonzero(new)
-    tied = np.diff(np.append(start, n * pool))
-    right = np.repeat(np.add.reduceat(right.ravel(), start) / tied, tied).reshape(n, pool)
-    behind = pool - 1 - np.arange(pool)
-    best = _hypergeometric(behind, pool - 1, size - 1, size - 1) * size / pool
-    return right @ best
+    worth, score = (np.take_along_axis(one, order, axis=1) for one in (worth.astype(float), score))
+    fresh = np.ones((n, pool), bool)
+    fresh[:, 1:] = score[:, 1:] != score[:, :-1]
+    level = (np.cumsum(fresh) - 1).reshape(n, pool)
+    mean = np.bincount(level.ravel(), worth.ravel()) / np.bincount(level.ravel())
+    none_of = _hypergeometric(np.arange(pool + 1), pool, size, 0)
+    return mean[level] @ (none_of[:-1] - none_of[1:])
 
 
 def valid_within(valid: np.ndarray, length: np.ndarray, budget: np.ndarray) -> np.ndarray:

@@ -92,12 +92,18 @@ class Setting:
         self, lab: Lab, runs: Runs, task: Connectivity | None = None, *, greedy: bool = False, samples: int = 0
     ) -> Chains:
         """One greedy chain for each test graph of `task`, by default what they were trained on, or a pool of samples."""
+        return judge(self.draw(lab, runs, task, greedy=greedy, samples=samples))
+
+    def draw(
+        self, lab: Lab, runs: Runs, task: Connectivity | None = None, *, greedy: bool = False, samples: int = 0
+    ) -> Samples:
+        """The completions that `ask` judges."""
         task = task or runs.task
         label = f"{'greedy' if greedy else 'sampled'} {runs.task.trace} of depth {runs.task.depth}"
         samples = samples or self.wide.get(runs.task.trace, self.samples)
         test, samples, temperature = (self.test, 1, 0.0) if greedy else (self.pools, samples, 1.0)
         how = {"temperature": temperature, "max_new": self.room(task), "label": label}
-        return judge(lab.sample(runs, task, test, samples, **how))
+        return lab.sample(runs, task, test, samples, **how)
 
     def room(self, task: Connectivity) -> int:
         """Tokens that any chain may have, whatever its style: a search that lists every step back fits."""

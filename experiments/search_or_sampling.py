@@ -29,11 +29,12 @@ from alchemy.lab import Lab, Runs
 from alchemy.measure import Interval, paired_difference, two_level
 from alchemy.rewards import Kind, OracleReward
 from alchemy.sampler import Branches
+from alchemy.search import search
 from alchemy.strategies.beam import Beam
 from alchemy.strategies.mcts import Mcts
 from alchemy.strategies.tree import Search
 from alchemy.task import EOS
-from alchemy.voting import best_at
+from alchemy.voting import best_scored_at
 from experiments.chains import FULL, SMALL, SMOKE, Setting
 
 CLAIM = Claim(
@@ -100,13 +101,13 @@ def _cell(config: Config, lab: Lab, runs: Runs, pool: Samples, bank: Bank, kind:
         for spent, score, one in zip(tokens / each, scores, bank.right, strict=True):
             count = float(np.clip(spent, 1, config.samples))
             fewer, part = int(count), count % 1
-            more = best_at(score, one, min(fewer + 1, config.samples))
-            curves.append(best_at(score, one, fewer) * (1 - part) + more * part)
+            more = best_scored_at(one, score, min(fewer + 1, config.samples))
+            curves.append(best_scored_at(one, score, fewer) * (1 - part) + more * part)
         return np.stack(curves)
 
     found: dict[str, Any] = {}
-    for name, search in searches.items():
-        answered = lab.search(runs, task, pool.batch, search, reward, temperature=config.temperature,
+    for name, one in searches.items():
+        answered = search(lab, runs, task, pool.batch, one, reward, temperature=config.temperature,
                               label=f"{name}, {_label(steps, kind, sigma)}")  # fmt: skip
         hits = np.stack([task.verify(pool.batch, one).answer for one in answered.completions]).astype(float)
         bill, many = answered.ledger, best_of(answered.ledger.written.mean(axis=1))

@@ -13,7 +13,7 @@ Run          alchemy reproduce self_taught_search --preset small      # ten minu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -23,7 +23,7 @@ import numpy as np
 from alchemy.answers import Samples
 from alchemy.claim import Check, Claim, at_least, near
 from alchemy.figures import Curves, Figure
-from alchemy.lab import Lab
+from alchemy.lab import Lab, Runs
 from alchemy.measure import Interval, paired_difference, resampled
 from alchemy.task import Batch
 from alchemy.train import TrainConfig
@@ -58,26 +58,16 @@ PRESETS = {
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
-    runs = config.fit(lab, "path", config.depth)
     longest = 5 * config.depth + 1
-    rounds, kept = [config.ask(lab, runs, greedy=True)], []
-    sampled = [config.ask(lab, runs, samples=config.few)]
-    for number in range(1, config.rounds + 1):
-        room = config.room(runs.task)
-        drawn = lab.practise(runs, runs.task, config.graphs, number, max_new=room)
-        sets = [verified(one) for one in drawn]
-        kept.append([len(one.tokens) / config.graphs for one in sets])
-        if not all(kept[-1]):  # a model that finds nothing has nothing to learn from
-            break
-        width = drawn[0].batch.prompts().shape[1] + room + 4
-        runs = lab.train(runs.model, runs.task, config.tune, seeds=config.seeds, sets=sets, padding="pad", context=width,
-                         start=runs, label=f"train on what round {number} verified")  # fmt: skip
+    rounds, sampled, kept = [], [], []
+    for runs, share_kept in taught(config, lab):
         rounds.append(config.ask(lab, runs, greedy=True))
         sampled.append(config.ask(lab, runs, samples=config.few))
+        kept.append(share_kept)
     return {
         "depth": config.depth,
         "rounds": list(range(len(rounds))),
-        "kept": kept,
+        "kept": kept[1:],
         "evidence": [share(one.valid) for one in rounds],
         "evidence, sampled": [share(one.valid) for one in sampled],
         "decision": [share(one.votes == 1) for one in rounds],
@@ -90,6 +80,23 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
         "law within a path": path_success(config.depth),
         "search": mean_lengths(config.depth)._asdict(),
     }
+
+
+def taught(config: Config, lab: Lab) -> Iterator[tuple[Runs, list[float]]]:
+    """The models trained on paths, then those of every round and the share of its chains that each seed learned from."""
+    runs = config.fit(lab, "path", config.depth)
+    yield runs, []
+    for number in range(1, config.rounds + 1):
+        room = config.room(runs.task)
+        drawn = lab.practise(runs, runs.task, config.graphs, number, max_new=room)
+        sets = [verified(one) for one in drawn]
+        kept = [len(one.tokens) / config.graphs for one in sets]
+        if not all(kept):  # a model that finds nothing has nothing to learn from
+            return
+        width = drawn[0].batch.prompts().shape[1] + room + 4
+        runs = lab.train(runs.model, runs.task, config.tune, seeds=config.seeds, sets=sets, padding="pad", context=width,
+                         start=runs, label=f"train on what round {number} verified")  # fmt: skip
+        yield runs, kept
 
 
 def verified(samples: Samples) -> Batch:

@@ -73,7 +73,7 @@ def slip_rate(law: np.ndarray, arrived: float) -> float:
 def weighted(law: np.ndarray, slips: float) -> np.ndarray:
     """The law of lengths of the searches that arrive, as probabilities of at most L nodes."""
     arrive = np.diff(law, prepend=0.0) * (1 - slips) ** np.arange(len(law))
-    return (arrive / arrive.sum()).cumsum()
+    return (arrive / max(arrive.sum(), 1e-300)).cumsum()  # nothing arrives where every node is a slip
 
 
 def sup_gap(chains: Chains, law: np.ndarray, arrived: bool = False) -> Interval:

@@ -202,7 +202,17 @@ class Connectivity:
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """The nodes listed, and the decision."""
         text = self.vocabulary.decode(completion[0])
-        return connectivity_steps.steps(one.problem, self._listed(completion), text)
+        return connectivity_steps.steps(one.problem, self._listed(completion), text, self.trace != "none")
+
+    def gold_text(self, problem: Problem) -> str:
+        """A right text to one problem (n = 1), in the paper's words."""
+        work = " ".join(str(node) for node in problem["trace"][0] if node >= 0)
+        return f"work : [ {work} ] decision : [ {problem['targets'][0, problem['right'][0]]} ]"
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text, in the paper's words, to one problem (n = 1)."""
+        listed = connectivity_text.read_text([text])
+        return connectivity_steps.steps(problem, listed, text, self.trace != "none")
 
     def judge(self, problem: Problem, listed: connectivity_text.Listed) -> Judgement:
         """Verdicts on what completions list."""

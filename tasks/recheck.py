@@ -212,7 +212,15 @@ class Recheck:
 
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """Hops, re-checks and the answer."""
-        return recheck_steps.steps(self, one.problem, self.vocabulary.decode(completion[0]))
+        return self.text_steps(one.problem, self.vocabulary.decode(completion[0]))
+
+    def gold_text(self, problem: Problem) -> str:
+        """The right text to one problem (n = 1), with as many re-checks as it has."""
+        return recheck_steps.gold_text(self, problem)
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text to one problem (n = 1)."""
+        return recheck_steps.steps(self, problem, text)
 
     def show(self, tokens: np.ndarray) -> str:
         return self.vocabulary.decode(tokens if tokens.ndim == 1 else tokens[:, 0])

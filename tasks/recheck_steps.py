@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 def steps(task: Recheck, problem: Problem, text: str) -> list[Step]:
     """What was written to one problem (n = 1), divided behind every letter; the answer is what follows the last mark."""
     table = dict(zip(task.alphabet, (task.alphabet[i] for i in problem["map"][0]), strict=True))
-    hops = int(problem["hops"][0])
-    gold = [task.alphabet[i] for i in walk(problem["map"], problem["start"], hops)[0]]
-    reasoning, mark, answer = text.rpartition("<answer>")
+    gold, words = _hops(task, problem), text.split()
+    hops, mark = len(gold), max((place for place, word in enumerate(words) if word == "<answer>"), default=len(words))
     before, found = task.alphabet[problem["start"][0]], []
-    for place, part in enumerate(_divided(task, reasoning if mark else text)):
+    for place, part in enumerate(_divided(task, words[:mark])):
         wanted = gold[place] if place < hops else f"<wait> {gold[-1]}"
         now = part.split()[-1]
         follows = part == table.get(before) if place < hops else part in (f"<wait> {before}", wanted)
@@ -30,16 +29,28 @@ def steps(task: Recheck, problem: Problem, text: str) -> list[Step]:
         before = now
     if len(found) < hops:
         found.append(("(ends here)", False, False))
-    said = f"{mark} {answer.strip()}".strip() if mark else "(ends here)"
+    said = " ".join(words[mark:]) or "(ends here)"
     return marked([*found, (said, said == f"<answer> {gold[-1]}", said == f"<answer> {before}")])
 
 
-def _divided(task: Recheck, text: str) -> list[str]:
+def gold_text(task: Recheck, problem: Problem) -> str:
+    """The right text to one problem (n = 1), with as many re-checks as it has."""
+    gold = _hops(task, problem)
+    return " ".join([*gold, *["<wait>", gold[-1]] * int(problem["rechecks"][0]), "<answer>", gold[-1]])
+
+
+def _hops(task: Recheck, problem: Problem) -> list[str]:
+    """The letter after each hop of one problem (n = 1)."""
+    return [task.alphabet[i] for i in walk(problem["map"], problem["start"], int(problem["hops"][0]))[0]]
+
+
+def _divided(task: Recheck, words: list[str]) -> list[str]:
     """Words up to and with each letter; those behind the last make a part of their own."""
+    letters = set(task.alphabet)
     parts: list[list[str]] = [[]]
-    for word in text.split():
+    for word in words:
         parts[-1].append(word)
-        if word in task.alphabet:
+        if word in letters:
             parts.append([])
     return [" ".join(part) for part in parts if part]
 

@@ -253,7 +253,15 @@ class Symbols:
 
     def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
         """Elements with what remains to be done, and the answer."""
-        return symbols_steps.steps(self, one, completion)
+        return self.text_steps(one.problem, self.vocabulary.decode(completion[0]))
+
+    def gold_text(self, problem: Problem) -> str:
+        """The right text to one problem (n = 1)."""
+        return self.vocabulary.decode(self.solve(problem)[0])
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text to one problem (n = 1)."""
+        return symbols_steps.steps(self, problem, text)
 
     def show(self, tokens: np.ndarray) -> str:
         return self.vocabulary.decode(tokens if tokens.ndim == 1 else tokens[:, 0])
@@ -268,16 +276,11 @@ class Symbols:
 
     def parse(self, text: str) -> Problem:
         """The problem (n = 1) of a clean prompt such as `A B C D [F1] [F2] <think>`; raises `UserError`."""
-        self.vocabulary.encode(text)
-        symbols = text.split()
-        letters = [self.alphabet.index(symbol) for symbol in symbols if len(symbol) == 1]
-        names = [symbol[1:-1] for symbol in symbols if symbol.startswith("[")]
-        if not letters or not names:
-            raise UserError(f"prompt {text!r} has no {'transformation' if letters else 'element'}")
+        letters, names = symbols_words.read(self, text)
         problem = self._problem(np.array([letters], np.int16), " ".join(names))
         tokens, _, prompt_len, _ = self._write(problem)
         expected = self.show(tokens[0, : prompt_len[0]])
-        if symbols != expected.split():
+        if text.split() != expected.split():
             raise UserError(f"prompt {text!r} is not element, transformation, instruction; expected {expected!r}")
         return problem
 

@@ -7,35 +7,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alchemy.steps import Step, marked
-from alchemy.task import Batch
+from alchemy.steps import Step, divided, marked
+from alchemy.task import Problem
 
 if TYPE_CHECKING:
     from tasks.symbols import Symbols
 
 
-def steps(task: Symbols, one: Batch, completion: np.ndarray) -> list[Step]:
-    """A completion int32 (1, m) of one problem (n = 1), divided where an element ends."""
-    given, gold = (_parts(task.vocabulary.decode(row[0])) for row in (completion, one.completions()))
-    asked = [task.alphabet[i] for i in one.problem["element"][0] if i >= 0]
-    asked += [f"[{task.primitives[i]}]" for i in one.problem["ops"][0] if i >= 0]
+def steps(task: Symbols, problem: Problem, text: str) -> list[Step]:
+    """What was written to one problem (n = 1), divided where an element ends; right is what equals the gold text."""
+    given, gold = divided(text), divided(task.gold_text(problem))
+    asked = [task.alphabet[i] for i in problem["element"][0] if i >= 0]
+    asked += [f"[{task.primitives[i]}]" for i in problem["ops"][0] if i >= 0]
     found = []
-    for place, (before, part) in enumerate(pairwise([asked, *given])):
-        found.append((" ".join(part), gold[place : place + 1] == [part], _follows(task, before, part)))
+    for place, (before, part) in enumerate(pairwise([" ".join(asked), *given])):
+        right = gold[place : place + 1] == [part]
+        found.append((part or "(nothing)", right, _follows(task, before.split(), part.split())))
     if len(given) < len(gold):
         found.append(("(ends here)", False, False))
     return marked(found)
-
-
-def _parts(text: str) -> list[list[str]]:
-    """Words of each step; the answer keeps its mark."""
-    parts: list[list[str]] = [[]]
-    for word in text.split():
-        if word in ("<think>", "<answer>"):
-            parts.append([])
-        if word != "<think>":
-            parts[-1].append(word)
-    return [part for part in parts if part]
 
 
 def _follows(task: Symbols, before: list[str], part: list[str]) -> bool:
@@ -51,7 +41,7 @@ def _read(task: Symbols, part: list[str]) -> tuple[np.ndarray | None, list[int]]
     """Letter numbers uint8 (l,), None unless there are letters and then ops alone, and op numbers."""
     names = [f"[{name}]" for name in task.primitives]
     words = [word for word in part if word != "<answer>"]
-    letters = [word for word in words if word in task.alphabet]
+    letters = [word for word in words if len(word) == 1 and word in task.alphabet]
     if not letters or words[: len(letters)] != letters or any(word not in names for word in words[len(letters) :]):
         return None, []
     numbers = np.array([task.alphabet.index(letter) for letter in letters], np.uint8)

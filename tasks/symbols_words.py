@@ -1,9 +1,10 @@
-"""What a language model has to be told to write a chain of thought over elements."""
+"""Words around elements: what a language model has to be told to write a chain of thought, and what a prompt says."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alchemy.errors import UserError
 from tasks.primitives import check_name, compiled
 
 if TYPE_CHECKING:
@@ -46,3 +47,14 @@ def _rule(task: Symbols, name: str) -> str:
     if name == "F1" or match["kind"] == "rot":
         return f"replaces each letter by the one {amount} places later in the alphabet, which starts again at its end"
     return f"moves the first letter to the end, {amount} time{'s'[: amount != 1]}"
+
+
+def read(task: Symbols, prompt: str) -> tuple[list[int], list[str]]:
+    """Letter numbers and primitives of a prompt; raises `UserError` for unknown words, or none of either."""
+    task.vocabulary.encode(prompt)
+    words = prompt.split()
+    letters = [task.alphabet.index(word) for word in words if len(word) == 1]
+    names = [word[1:-1] for word in words if word.startswith("[")]
+    if not letters or not names:
+        raise UserError(f"prompt {prompt!r} has no {'transformation' if letters else 'element'}")
+    return letters, names

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
+import subprocess
+from html import unescape
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = (  # half the time to compile; the programs of tests are too small to be worth more
@@ -16,6 +21,15 @@ from alchemy import device
 from alchemy.task import Task
 from models.transformer import Transformer
 from tasks.symbols import Symbols
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+LISTEN = """<script>window.faults = [];
+addEventListener("error", (event) => faults.push(event.message));
+addEventListener("securitypolicyviolation", (event) => faults.push(event.blockedURI));
+for (const name of ["error", "warn"]) console[name] = (...said) => faults.push(said.join(" "));
+window.alert = (text) => faults.push(`alert ${text}`);</script>"""
 
 device.prepare()
 jax.config.update("jax_num_cpu_devices", 2)
@@ -36,3 +50,28 @@ def task() -> Task:
 @pytest.fixture(scope="session")
 def model(task: Task) -> Transformer:
     return Transformer(len(task.vocabulary), width=16, layers=1, heads=2, context=24)
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """Opens a page in Chromium, runs a script in it, and returns what the script leaves in `found`.
+
+    Errors, what is said on the console and requests that the page's own policy refuses are in `found.faults`.
+    """
+    if not CHROMIUM:
+        pytest.skip("needs Chromium")
+
+    def opened(text: str, script: str, width: int = 1280) -> dict:
+        tail = f"<script>const found = {{}}; {script}; found.faults = faults; document.title = JSON.stringify(found);</script>"
+        file = tmp_path / "page.html"
+        whole = text.replace("<body>", "<body>" + LISTEN, 1)
+        file.write_text(whole.replace("</body>", tail + "</body>"), "utf-8")
+        flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+                 "--disable-component-update", "--no-first-run", f"--user-data-dir={tmp_path}/profile",
+                 f"--window-size={width},900", "--dump-dom")  # fmt: skip
+        done = subprocess.run(
+            [CHROMIUM, *flags, file.as_uri()], capture_output=True, text=True, timeout=120, check=True
+        )
+        return json.loads(unescape(re.search("<title>(.*?)</title>", done.stdout)[1]))
+
+    return opened

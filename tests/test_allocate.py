@@ -106,13 +106,13 @@ def test_charging_and_reuse_decide_the_sign(pool):
     for first, known in zip((2, 4, 8), PILOTS[pool], strict=True):
         right, ledger = averaged(Pilot("exact", first, "discarded"), bank, 16, 0, draws=3)
         assert (
-            known * 0.87
+            known * (0.75 if pool == "80/20" else 0.87)
             < multiplier(uniform, right, ledger.flops, 0, 50).mean
             < known * (1.6 if pool == "80/20" else 1.13)
         )
         right, ledger = averaged(Pilot("exact", first, "reused"), bank, 16, 0, draws=3)
         low, high = REUSED[pool]
-        assert low * 0.85 < multiplier(uniform, right, ledger.flops, 0, 50).mean < high * 1.15
+        assert low * (0.75 if pool == "80/20" else 0.85) < multiplier(uniform, right, ledger.flops, 0, 50).mean < high * 1.15
 
 
 def test_a_pilot_pays_for_what_it_draws():
@@ -131,6 +131,8 @@ def test_a_pilot_pays_for_what_it_draws():
             np.testing.assert_array_equal(drawn, way.replay(one, paid.written.astype(int), None)[0])
     with pytest.raises(UserError, match="expected fewer"):
         Pilot(first=9).replay(bank, 8, None)
+    with pytest.raises(UserError, match="did you mean 'reused'"):
+        Pilot(then="used")
 
 
 def test_alike_problems_leave_nothing_to_a_policy_of_difficulty():
@@ -186,6 +188,7 @@ def test_regression_finds_the_shares_behind_facts_and_extrapolates():
     assert np.abs(far - truth(length + 4, rare, name)).mean() < 0.05
     vectors = {"state": np.stack([length - 4.0, rare, (name == "rot") * 1.0], axis=1)}
     assert np.abs(guessed([vectors], seen[None])[0] - p).mean() < 0.03
+    assert np.abs(carried([vectors], seen[None], [vectors])[0] - p).mean() < 0.03
     with pytest.raises(UserError, match="differ from those fitted"):
         Regression.fit(facts, seen).guess({"length": length})
 

@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
-    "alchemy": {"alchemy", "numpy", "scipy", "jax", "optax", "orbax", "tyro", "rich", "matplotlib", "rapidfuzz"},
+    "alchemy": {"alchemy", "numpy", "scipy", "jax", "optax", "orbax", "tyro", "rich", "matplotlib", "rapidfuzz",
+                "pyarrow", "inspect_ai", "reasoning_gym"},
     "tasks": {"alchemy", "tasks", "numpy", "networkx"},
     "models": {"alchemy", "models", "jax", "flax"},
     "experiments": {"alchemy", "tasks", "models", "experiments", "numpy"},
@@ -27,6 +28,9 @@ HOMES = {
     "matplotlib": ("alchemy/figures.py",),
     "tyro": ("alchemy/flags.py", "alchemy/commands/*.py"),
     "rapidfuzz": ("alchemy/metrics.py",),
+    "pyarrow": ("alchemy/parquet.py",),
+    "inspect_ai": ("alchemy/inspection.py",),
+    "reasoning_gym": ("alchemy/procedural.py",),
     "flax": ("models/*.py",),
     "networkx": ("tasks/*.py",),
 }

@@ -227,7 +227,7 @@ def test_verify_says_what_differs(alchemy, data):
         ("verify . --jsn", "unknown option '--jsn'; did you mean '--json'?"),
         ("verify .", "cannot read manifest.json: No such file or directory"),
         ("score nowhere.jsonl", "nowhere.jsonl: No such file or directory"),
-        ("score .", ".: Is a directory"),
+        ("score .", ". is a directory without *.jsonl"),
         ("score f --task symbls", "task 'symbls' is unknown"),
         ("score f --manifest nowhere", "cannot read nowhere/manifest.json"),
     ],

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy.decode import draw, generate, generate_many
+from alchemy.decode import draw, generate
 from alchemy.errors import UserError
 from alchemy.model import Cache
 from alchemy.task import EOS, PAD
@@ -140,7 +140,7 @@ def test_many_samples_of_one_prompt_are_independent():
     """Two equally likely successors: each row of samples has both, and rows do not repeat one another."""
     table = np.zeros((1, V, V), np.float32)
     table[:, 2, [3, 4]], table[:, [3, 4], EOS] = 20.0, 40.0
-    written = generate_many(Scripted(), {"table": table}, prompts(*[[2]] * 40), samples=64, max_new=2)
+    written = draw(Scripted(), {"table": table}, prompts(*[[2]] * 40), samples=64, max_new=2).completions
     assert written.shape == (1, 40, 64, 2) and set(np.unique(written[..., 0])) == {3, 4}
     share = (written[0, :, :, 0] == 3).mean(axis=1)
     assert abs(share.mean() - 0.5) < 0.05 and 0.03 < share.std() < 0.12  # binomial: 0.0625
@@ -149,7 +149,7 @@ def test_many_samples_of_one_prompt_are_independent():
 
 def test_no_samples_are_the_users_error():
     with pytest.raises(UserError, match="samples"):
-        generate_many(Scripted(), follow(COUNT), prompts([2]), samples=0, max_new=2)
+        draw(Scripted(), follow(COUNT), prompts([2]), samples=0, max_new=2)
 
 
 def test_log_probabilities_are_those_of_what_was_written():

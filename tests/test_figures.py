@@ -50,3 +50,26 @@ def test_a_map_draws_every_line_and_names_each_kind_once():
     assert [[1.0, 2.0], [2.0, 1.0]] in drawn and len(drawn) == 2
     assert axes.get_xscale() == axes.get_yscale() == "log" and axes.get_xlim() == (1.0, 4.0)
     pyplot.close(canvas)
+
+
+@pytest.mark.parametrize("figure", [CURVES, BARS], ids=["curves", "bars"])
+def test_names_cover_nothing(figure):
+    """The legend is below the axes, its text inside the picture."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    many = replace(
+        figure, measured={f"{name} {'long ' * 5}": one for one in figure.measured.values() for name in "abcdef"}
+    )
+    canvas, axes = pyplot.subplots(figsize=(6.4, 3.8), layout="constrained")
+    many.draw(axes)
+    canvas.canvas.draw()
+    [legend] = canvas.legends
+    names, whole = legend.get_window_extent(), canvas.bbox
+    assert not names.overlaps(axes.get_tightbbox()) and len(legend.get_texts()) == 6 + len(figure.theory) * (
+        figure is CURVES
+    )
+    assert whole.x0 <= names.x0 and names.x1 <= whole.x1 and whole.y0 <= names.y0
+    pyplot.close(canvas)

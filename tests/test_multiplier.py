@@ -69,6 +69,8 @@ def test_the_interval_covers_the_true_k():
 def test_an_arm_of_another_shape_is_one_clear_line():
     with pytest.raises(UserError, match="shape"):
         multiplier(uniform(RISING), *arm(0.5, 10, n=49), 0)
+    with pytest.raises(UserError, match="pays nothing"):
+        multiplier(uniform(RISING), *arm(0.0, 0), 0)
 
 
 @pytest.mark.parametrize(("gap", "verdict"), [(0.0, True), (0.005, True), (0.02, None), (0.05, False), (-0.05, False)])

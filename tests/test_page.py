@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
@@ -17,9 +15,6 @@ from alchemy.page import Judged, page
 from alchemy.steps import marked
 from tasks.symbols import Symbols
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
 TASK = Symbols(compositions=("F1 F2 F3",))
 SVG = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><!-- note --><path d="M 1.23456 2"/></svg>'
 
@@ -109,33 +104,36 @@ def test_the_page_is_whole_and_asks_for_nothing(text):
     assert text.count("default-src 'none'") == 1 and '</script>"' not in text
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
-def test_in_a_browser(text, tmp_path):
+def test_in_a_browser(text, browse):
     """No error and no refused request; keys and clicks move through the answers."""
-    probe = """
-    <script>
-    const box = document.querySelector(".explorer"), said = [];
-    const look = () => said.push([box.querySelector(".count").textContent, box.querySelectorAll("select")[1].value,
-      box.querySelectorAll("select")[0].value, box.querySelector(".written .wrong")?.textContent || ""]);
+    found = browse(
+        text,
+        """
+    const box = document.querySelector(".explorer"), [test, outcome] = box.querySelectorAll("select");
+    found.said = [];
+    const look = () => found.said.push([box.querySelector(".count").textContent, outcome.value, test.value,
+      box.querySelector(".written .wrong")?.textContent || "", box.querySelector(".guesses").textContent]);
     const press = (key) => { box.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })); look(); };
     box.focus(); look(); press("ArrowRight"); press("ArrowRight"); press("o"); press("t");
     box.querySelectorAll("button")[0].click(); look();
-    document.title = JSON.stringify({ said, faults: window.faults, focused: document.activeElement === box });
-    </script>"""
-    listen = """<script>window.faults = [];
-    addEventListener("error", (event) => faults.push(event.message));
-    addEventListener("securitypolicyviolation", (event) => faults.push(event.blockedURI));</script>"""
-    file = tmp_path / "page.html"
-    file.write_text(text.replace("<body>", "<body>" + listen).replace("</body>", probe + "</body>"), "utf-8")
-    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-             "--disable-component-update", "--no-first-run", f"--user-data-dir={tmp_path}/profile", "--dump-dom")  # fmt: skip
-    done = subprocess.run([CHROMIUM, *flags, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    found = json.loads(re.search("<title>(.*?)</title>", done.stdout)[1].replace("&lt;", "<").replace("&gt;", ">"))
-    assert found["faults"] == [] and found["focused"]
-    counts, outcomes, tests, wrong = zip(*found["said"], strict=True)
+    outcome.value = "wrong answer"; outcome.dispatchEvent(new Event("change")); look();
+    found.focused = document.activeElement === box;
+    dispatchEvent(new Event("beforeprint"));
+    found.closed = document.querySelectorAll("details:not([open])").length;
+    """,
+    )
+    assert found["faults"] == [] and found["focused"] and found["closed"] == 0
+    counts, outcomes, tests, wrong, guesses = zip(*found["said"], strict=True)
     assert counts[:3] == ("1 of 3, seed 0", "2 of 3, seed 0", "3 of 3, seed 1")
-    assert outcomes[2:4] == OUTCOMES[:2] and wrong[0] == "" and wrong[3]
-    assert tests[3] == "</script>" != tests[4] and counts[5].startswith("3 of 3")
+    assert outcomes[2:4] == OUTCOMES[:2] and outcomes[6] == OUTCOMES[2] and wrong[0] == "" and wrong[3]
+    assert tests[3] == "</script>" != tests[4] and counts[5].startswith("3 of 3") and counts[6].startswith("1 of ")
+    assert all(name in guesses[0] for name in ("floor: chance", "floor: copy", "floor: replay"))
+
+
+def test_a_phone_needs_no_sideways_scrolling(text, browse):
+    wide = "found.wide = document.documentElement.scrollWidth; found.room = innerWidth"
+    found = browse(text, wide, width=500)
+    assert found["faults"] == [] and found["wide"] <= found["room"] <= 500
 
 
 def test_the_command(tmp_path, capsys):

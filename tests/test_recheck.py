@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +55,13 @@ def test_the_oracle_agrees_with_one_that_reads_words(seed, rate):
         answer, trace = read(TASK, batch, row, TASK.vocabulary.decode(written[row]))
         assert judged.answer[row] == answer
         assert trace is None or judged.trace[row] == trace
+
+
+def test_an_answer_that_clings_to_its_mark_is_none():
+    for record in map(json.loads, TASK.jsonl(sample(TASK)).splitlines()):
+        problem, text = TASK.parse(record["input"]), record["output"].replace("<answer> ", "<answer>")
+        judged, _ = TASK.judge_texts(problem, [text])
+        assert not judged.answer[0] and "wrong" in [step.mark for step in TASK.text_steps(problem, text)]
 
 
 def test_the_text_of_a_noisy_task_is_of_the_same_problems_and_its_answer_is_the_last_draft():

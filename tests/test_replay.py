@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from alchemy import discover
 from alchemy.errors import UserError
 from alchemy.replay import averaged, best, curve, deal, leads, of_answers, of_problems, vote
 from alchemy.scorers import exact, logprob, noisy, scored
@@ -21,6 +22,7 @@ from alchemy.strategies.direct import Direct
 from alchemy.strategies.early_exit import EarlyExit
 from alchemy.strategies.early_stopping import EarlyStopping
 from alchemy.strategies.pass_at_n import PassAtN
+from alchemy.strategies.pilot import Pilot
 from alchemy.strategies.rejection import Rejection
 from alchemy.strategies.self_consistency import SelfConsistency
 from alchemy.strategies.short_m_at_n import ShortMAtN
@@ -259,13 +261,21 @@ def test_what_stopping_early_saves(pool, adaptive, early):
 
 
 def test_a_chain_that_is_checked_again_and_again_ends_at_its_fixed_point():
-    """Wrong turns right with chance c and right wrong with e: c / (c + e), from wherever it started."""
-    rng, c, e = np.random.default_rng(0), 0.2, 0.1
-    state = rng.random((2, 20_000)) < np.array([[0.95], [0.1]])
-    for _ in range(40):
-        flip = rng.random(state.shape)
-        state = np.where(state, flip >= e, flip < c)
-    np.testing.assert_allclose(state.mean(axis=1), c / (c + e), atol=0.015)
+    """Answers of a problem in a row, each a re-check of the last, which mends with chance c and breaks with e.
+
+    Read off the bank, the k-th is right with chance pi + (p - pi) (1 - c - e)^k, pi = c / (c + e).
+    """
+    rng, c, e, p = np.random.default_rng(0), 0.2, 0.1, np.array([[0.95], [0.1]])
+    right = np.empty((2, 8000, 41), bool)
+    right[..., 0] = rng.random((2, 8000)) < p
+    for k in range(1, 41):
+        chance = np.where(right[..., k - 1], 1 - e, c)
+        right[..., k] = rng.random((2, 8000)) < chance
+    chain = simulated(np.ones((2, 8000)), 41, 0)._replace(right=right)
+    pi = c / (c + e)
+    for k in (0, 1, 4, 40):
+        found, _ = Direct().replay(of_answers(chain, slice(k, k + 1)), 1, rng)
+        np.testing.assert_allclose(found.mean(axis=1), (pi + (p - pi) * (1 - c - e) ** k)[:, 0], atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -298,9 +308,12 @@ def test_the_same_wrong_answer_is_always_loved():
 def test_a_curve_is_read_between_its_sizes():
     one = bank(n=400)
     found = curve(PassAtN(), one, (1, 4, K), 0)
-    right, flops = found.at(0.5 * (found.flops[0].mean() + found.flops[1].mean()))
-    assert flops.mean() == pytest.approx(0.5 * (found.flops[0].mean() + found.flops[1].mean()))
+    middle = 0.5 * (found.flops[0].mean(axis=1) + found.flops[1].mean(axis=1))
+    right, flops = found.at(middle)
+    np.testing.assert_allclose(flops.mean(axis=1), middle)
     np.testing.assert_allclose(right, 0.5 * (found.right[0] + found.right[1]))
+    each = np.array([found.flops[0, 0].mean(), found.flops[-1, 1].mean()])
+    np.testing.assert_allclose(found.at(each)[0], [found.right[0, 0], found.right[-1, 1]])
     np.testing.assert_array_equal(found.at(1e18)[0], found.right[-1])
     np.testing.assert_array_equal(found.at(0.0)[0], found.right[0])
 
@@ -328,3 +341,23 @@ def test_bad_input_is_one_clear_line():
     ]:
         with pytest.raises(UserError, match=said):
             call()
+
+
+def test_every_strategy_is_found_by_the_name_of_its_file():
+    found = discover.entries("strategy")
+    kinds = {type(one) for one in STRATEGIES} | {Bandit, Pilot}
+    assert {one.symbol for one in found.values() if hasattr(discover.find("strategy", one.name), "replay")} == {
+        kind.__name__ for kind in kinds
+    }
+    for name, one in found.items():
+        assert one.symbol.lower() == name.replace("_", "") and one.sentence and discover.find("strategy", name)
+
+
+def test_a_completion_that_no_verifier_could_read_is_the_worst():
+    one = bank()
+    score = np.where(one.answer == 1, -np.inf, one.scores["noisy"]).astype(np.float32)
+    one = scored(one, holes=score, floor=np.where(np.isneginf(score), score[np.isfinite(score)].min(), score))
+    for way in (BestOfN, SoftBestOfN, Rejection):
+        np.testing.assert_allclose(
+            way("holes").replay(one, K, None)[0], way("floor").replay(one, K, None)[0], atol=1e-6
+        )

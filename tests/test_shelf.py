@@ -22,7 +22,7 @@ def test_what_is_kept_comes_back(tmp_path):
 def test_what_is_damaged_is_named(tmp_path):
     path = tmp_path / "one.npz"
     shelf.save(path, np.zeros((2, 3), np.int32), 1.0)
-    with pytest.raises(UserError, match=r"one.npz has shape \(2, 3\), not \(3, 2\)"):
+    with pytest.raises(UserError, match=r"one\.npz has shape \(2, 3\), not \(3, 2\)"):
         shelf.load(path, (3, 2))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"one\.npz is damaged"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from alchemy.errors import UserError
 from alchemy.shift import Noise
-from alchemy.split import Split, hash_rows, join, prompt_hash, splitmix64, train_chunk
+from alchemy.split import DRAW, Seen, Split, hash_rows, join, prompt_hash, splitmix64, train_chunk
 from tasks.symbols import Symbols
 
 SHORT = Symbols(length=(2, 3), alphabet="ABCDEF", banned=1)
@@ -81,6 +81,51 @@ def test_distinct_finds_all_there_are():
     assert len(np.unique(batch.tokens, axis=0)) == there
     with pytest.raises(UserError, match=f"only {there} distinct test prompts"):
         split.distinct(task, np.random.default_rng(0), there + 1, "test")
+
+
+def all_at_once(split, task, rng, n, part):
+    """What `distinct` gives, with everything in memory: the algorithm of the first files, written down anew."""
+    share = split.test_share if part == "test" else 1 - split.test_share
+    chosen, known = [], set()
+    while len(chosen) < n:
+        drawn = []
+        while len(drawn) < max(n, 64):
+            missing = max(n, 64) - len(drawn)
+            problem = task.draw(rng, min(DRAW, int(missing / share * 1.05) + 64))
+            kept = np.flatnonzero(split.part(task.identity(problem)) == (part == "test"))
+            kept = kept if task.noise else kept[:missing]
+            batch = task.render({name: values[kept] for name, values in problem.items()}, rng)
+            if task.noise:
+                batch = batch.rows(np.flatnonzero(split.part(task.surface(batch)) == (part == "test"))[:missing])
+            drawn += list(zip(batch.text.tolist(), batch.prompt_len.tolist(), strict=True))
+        for tokens, length in drawn:
+            if tuple(tokens[:length]) not in known and len(chosen) < n:
+                known.add(tuple(tokens[:length]))
+                chosen.append(tokens)
+    return np.array(chosen)
+
+
+@pytest.mark.parametrize("noise", [None, Noise("insert", 0.2), Noise("delete", 0.3, "element")])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_pieces_add_up_to_what_is_made_at_once(noise, part, monkeypatch):
+    task, split = Symbols(compositions=("F1 F2", "F2"), length=(2, 3), noise=noise), Split(0.3, salt=2)
+    monkeypatch.setattr("alchemy.split.PIECE", 37)
+    pieces = list(split.distinct_pieces(task, np.random.default_rng(5), 500, part))
+    assert sum(len(one.tokens) for one in pieces) == 500 and (noise or len(pieces) > 10)
+    whole = all_at_once(split, task, np.random.default_rng(5), 500, part)
+    assert (join(pieces).text == whole).all()
+
+
+def test_seen_is_a_set():
+    rng, seen, known = np.random.default_rng(0), Seen(), set()
+    assert not seen.holds(np.arange(3, dtype=np.uint64)).any()
+    for size in (0, 1, 5, 5, 100, 3, 64, 1):
+        asked = rng.integers(200, size=50).astype(np.uint64)
+        assert seen.holds(asked).tolist() == [int(one) in known for one in asked]
+        new = rng.integers(200, size=size).astype(np.uint64)
+        seen.add(new)
+        known |= set(new.tolist())
+    assert len(seen.runs) < 8
 
 
 def test_distinct_across_rounds_and_compositions():

@@ -108,6 +108,14 @@ def test_a_clean_prompt_reads_as_the_problem_it_is(task):
 
 
 @every_task
+def test_every_step_of_a_gold_text_is_right(task):
+    for record in map(json.loads, task.jsonl(sample(task, 20)).splitlines()):
+        problem = task.parse(record["input"])
+        for text in (task.gold_text(problem), record["output"]):
+            assert {step.mark for step in task.text_steps(problem, text)} == {"ok"}
+
+
+@every_task
 def test_show_and_jsonl_say_the_same(task):
     batch = sample(task, 20)
     records = [json.loads(line) for line in task.jsonl(batch).splitlines()]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from alchemy import verifier
 from alchemy.answers import Samples
 from alchemy.data import Examples, Finite, examples, joined
+from alchemy.decode import Drawn
 from alchemy.errors import UserError
 from alchemy.lab import Lab
 from alchemy.progress import Progress
@@ -176,6 +177,12 @@ def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
         found.score(lab, pool._replace(completions=pool.completions[:1]))
 
 
+def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
+    label = verifier.labelled(corrupted(task, 6, "train"), "outcome")
+    with pytest.raises(UserError, match=r"sets of \[6\] lines for 2 seeds"):
+        new_lab(tmp_path).train(model, task, CONFIG, seeds=2, labels=[label])
+
+
 def test_weights_of_the_policy_are_kept_where_they_were(model, task):
     small = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.arange(2))
     wide = Transformer(len(task.vocabulary) + 2, width=16, layers=1, heads=2, context=24)
@@ -205,9 +212,9 @@ def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
             clean = (prompt[batch.prompt_len[place] :][:done] == right[place, :done]).all()
             gold_rest = right[place, done:][:max_new]
             rest[0, row, -1, : len(gold_rest)] = gold_rest if clean else 3
-        return rest
+        return Drawn(rest, np.zeros(rest.shape[:3]))
 
-    monkeypatch.setattr(verifier, "generate_many", write)
+    monkeypatch.setattr(verifier, "draw", write)
     model = Transformer(len(LETTERS.vocabulary), width=16, layers=1, heads=2, context=48)
     found = verifier.rolled_out(model, None, Samples(LETTERS, batch, written[None, :, None]), 2)
     due = verifier.ends(LETTERS, written, "process")

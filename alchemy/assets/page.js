@@ -27,9 +27,15 @@ function explorer(box) {
   function draw() {
     const all = rows(), one = all[at];
     box.querySelector(".prompt").textContent = one.prompt;
-    box.querySelector(".count").textContent = `${at + 1} of ${all.length}, seed ${one.seed}`;
+    box.querySelector(".count").textContent = `${at + 1} of ${all.length}, ${"line" in one ? `line ${one.line}` : `seed ${one.seed}`}`;
     list(".gold", one.gold.map((text) => [text, ""]));
     list(".written", one.steps);
+    box.querySelector(".guesses").replaceChildren(...Object.entries(one.floors || {}).flatMap(([name, text]) => {
+      const pair = [document.createElement("dt"), document.createElement("dd")];
+      pair[0].textContent = `floor: ${name}`;
+      pair[1].textContent = text;
+      return pair;
+    }));
   }
   function move(by) {
     at = (at + by + rows().length) % rows().length;
@@ -61,3 +67,4 @@ function explorer(box) {
   chosen();
 }
 document.querySelectorAll(".explorer").forEach(explorer);
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));

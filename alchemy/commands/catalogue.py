@@ -1,4 +1,4 @@
-"""What there is: tasks, models, claims."""
+"""What there is: tasks, models, strategies, claims."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 from alchemy.discover import Kind, entries, verdicts
 from alchemy.errors import UserError
 from alchemy.flags import Switch
+from alchemy.terminal import cut, width
 
 
 @dataclass(frozen=True)
 class List:
-    """The tasks, models and claims there are, with the committed verdicts.
+    """The tasks, models, strategies and claims there are, with the committed verdicts.
 
     Example: alchemy list --json
     """
@@ -25,7 +26,7 @@ class List:
 def run(options: List) -> int:
     """Print what the folders hold."""
     found: dict[str, list[dict[str, Any]]] = {}
-    kinds: dict[str, Kind] = {"tasks": "task", "models": "model", "claims": "claim"}
+    kinds: dict[str, Kind] = {"tasks": "task", "models": "model", "strategies": "strategy", "claims": "claim"}
     for title, kind in kinds.items():
         found[title] = [{"name": entry.name, "sentence": entry.sentence} for entry in entries(kind).values()]
     for claim in found["claims"]:
@@ -33,12 +34,13 @@ def run(options: List) -> int:
     if options.json:
         print(json.dumps(found, indent=2))
         return 0
-    width = max(len(row["name"]) for rows in found.values() for row in rows)
+    wide = max(len(row["name"]) for rows in found.values() for row in rows)
     for title, rows in found.items():
         print(title)
         for row in rows or [{"name": "(none)", "sentence": ""}]:
             judged = ", ".join(f"{preset} {verdict}" for preset, verdict in row.get("verdicts", {}).items())
-            print(f"  {row['name']:<{width}}  {row['sentence']}" + (f" [{judged}]" if judged else ""))
+            tail = f" [{judged}]" if judged else ""
+            print(f"  {row['name']:<{wide}}  {cut(row['sentence'], width() - wide - 4 - len(tail))}{tail}")
     return 0
 
 

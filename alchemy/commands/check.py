@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,8 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from alchemy.flags import Switch
+from alchemy.progress import Progress
+from alchemy.terminal import wrapped
 from alchemy.verify import verify
 
 
@@ -23,15 +24,19 @@ class Verify:
 
     directory: Positional[Annotated[Path, arg(metavar="DIR")]]
     """A directory that `alchemy generate` wrote."""
+    quiet: Switch = False
+    """No progress on standard error."""
     json: Switch = False
     """Print one JSON object."""
 
 
 def run(options: Verify) -> int:
     """Print what differs; 1 if anything does."""
-    found = verify(options.directory, lambda name: print(f"regenerating {name}", file=sys.stderr))
+    with Progress(options.quiet).stages("lines") as progress:
+        found = verify(options.directory, progress)
     if options.json:
         print(json.dumps({"identical": not found, "differences": found}, indent=2))
     else:
-        print("\n".join(found) or f"{options.directory}: identical, and no test problem is a training problem")
+        lines = found or [f"{options.directory}: identical, and no test problem is a training problem"]
+        print("\n".join(wrapped(line) for line in lines))
     return 1 if found else 0

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 from tyro.conf import Positional, arg
 
 from alchemy.errors import UserError
-from alchemy.export import Progress, generate, generate_exhaustive
+from alchemy.export import Progress as Told
+from alchemy.export import generate, generate_exhaustive
 from alchemy.flags import Switch
+from alchemy.manifest import Suffix
+from alchemy.progress import Progress
 from alchemy.split import Split
+from alchemy.terminal import wrapped
 
 STANDARD = ("standard",)
 
@@ -48,10 +47,14 @@ class Generate:
     """Share of all problems that is held out."""
     salt: int = Split.salt
     """Another salt holds out others."""
+    format: Suffix = "jsonl"
+    """JSON lines, or the same records as Parquet (needs pyarrow: pip install '.[parquet]')."""
     exhaustive: Switch = False
     """Write every element in lexicographic order, for each composition and length in turn, to one file."""
     force: Switch = False
     """Replace what an earlier run has written."""
+    quiet: Switch = False
+    """No progress on standard error."""
     json: Switch = False
     """Print the manifest."""
 
@@ -59,7 +62,7 @@ class Generate:
 def run(options: Generate, configs: dict[str, Any]) -> int:
     """Write splits, or every element there is."""
     [task] = configs.values()
-    with _progress() as progress:
+    with Progress(options.quiet).stages("lines") as progress:
         if options.exhaustive:
             return _all(options, task, progress)
         manifest = generate(
@@ -70,18 +73,21 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
             shifts={STANDARD: task.shifts, ("none",): ()}.get(options.shifts, options.shifts),
             seed=options.seed,
             split=Split(options.test_share, options.salt),
+            suffix=options.format,
             force=options.force,
             progress=progress,
         )
     if options.json:
         print(json.dumps(manifest, indent=2))
     else:
-        print(f"{options.out}: {len(manifest['files'])} files; check them with `alchemy verify {options.out}`")
+        print(wrapped(f"{options.out}: {len(manifest['files'])} files; check them with `alchemy verify {options.out}`"))
     return 0
 
 
-def _all(options: Generate, task: Any, progress: Progress) -> int:
+def _all(options: Generate, task: Any, progress: Told) -> int:
     """Write every element to one file."""
+    if options.format != "jsonl":
+        raise UserError("an exhaustive file is JSON lines")
     if options.shifts != STANDARD:
         raise UserError("an exhaustive file has no shifts: give it their compositions and lengths instead")
     count = generate_exhaustive(task, options.out, force=options.force, progress=progress)
@@ -90,20 +96,3 @@ def _all(options: Generate, task: Any, progress: Progress) -> int:
     )
     print(summary, file=sys.stdout if options.out.is_file() else sys.stderr)
     return 0
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """On standard error: a bar a file with the time that is left on a terminal, elsewhere a line a file."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
-        known: dict[str, TaskID] = {}
-
-        def told(name: str, done: int, total: int) -> None:
-            if name not in known:
-                known[name] = bars.add_task(name, total=total)
-            bars.update(known[name], completed=done)
-            if bars.disable and done == total:
-                print(f"{name}: {total} lines", file=sys.stderr)
-
-        yield told

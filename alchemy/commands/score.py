@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from alchemy import manifest
+from alchemy import manifest, outputs
 from alchemy.discover import find
+from alchemy.errors import UserError
 from alchemy.flags import Switch
+from alchemy.progress import Progress
+from alchemy.record import write_whole
+
+if TYPE_CHECKING:
+    from alchemy.reservoir import Scored
 
 
 @dataclass(frozen=True)
 class Score:
-    """Score predictions of any model: lines of {input, output}, {predict, label} or {prompt, completion}.
+    """Score predictions of any model: lines of {input, output}, {predict, label} or {prompt, completion}, or what
+    lm-evaluation-harness (samples_*.jsonl) or inspect_ai (a JSON log) wrote of the tasks of `alchemy prompts`.
 
-    Example: alchemy score predictions.jsonl --manifest data --json
+    Example: alchemy score predictions.jsonl --manifest data --page score.html
+
+    Example: alchemy score answers/test*.jsonl --manifest data
     """
 
-    file: Positional[Annotated[str, arg(metavar="FILE")]]
-    """JSON lines; `-` is standard input."""
+    files: Positional[Annotated[tuple[str, ...], arg(metavar="FILE [FILE ...]")]]
+    """JSON lines, a row of the table each; a directory stands for its *.jsonl, `-` for standard input."""
     task: str = "symbols"
     """The task that the prompts are of."""
     manifest: Path | None = None
     """Take the task and its fields from this directory, written by `alchemy generate`."""
+    page: Annotated[Path | None, arg(metavar="HTML")] = None
+    """Write a page with the numbers and some hundred predictions, step by step beside the gold ones."""
+    quiet: Switch = False
+    """No progress on standard error."""
     json: Switch = False
-    """Print one JSON object."""
+    """Print one JSON object; of several files, one with an object for each."""
 
 
 def configs(options: Score | None, positional: Sequence[str]) -> dict[str, Any]:
@@ -45,35 +58,62 @@ def configs(options: Score | None, positional: Sequence[str]) -> dict[str, Any]:
 
 
 def run(options: Score, configs: dict[str, Any]) -> int:
-    """Print every number there is."""
-    from alchemy.scoring import score  # SciPy takes longer to import than most commands take
+    """Print every number there is, and write the page."""
+    from rich.console import Console
+
+    from alchemy import scores  # SciPy takes longer to import than most commands take
+    from alchemy.reservoir import KEPT, OUTCOMES, Reservoir, shown
 
     [(name, task)] = configs.items()
-    with nullcontext(sys.stdin.buffer) if options.file == "-" else open(options.file, "rb") as lines:
-        result = {"task": name, **score(lines, task, lambda n: print(f"scored {n} lines", file=sys.stderr))}
-    print(json.dumps(result, indent=2) if options.json else "\n".join(_rows(result)))
+    files = _files(options.files)
+    room = max(1, KEPT // (len(OUTCOMES) * len(files)))
+    progress, results, tests = Progress(options.quiet), {}, []
+    for label, file in files.items():
+        kept = Reservoir(task, room) if options.page else None
+        with progress.stage(f"score {shown(label)}", unit="lines") as stage:
+            results[label] = _score(file, task, stage.update, kept.watch if kept else None, len(files) > 1)
+        tests += [kept.test(label)] if kept else []
+    alone = next(iter(results.values())) if len(files) == 1 else None
+    if options.page:
+        text = scores.page(task, name, {shown(label): result for label, result in results.items()}, tests)
+        write_whole(options.page, lambda scratch: scratch.write_text(text, "utf-8"))
+    if options.json:
+        print(json.dumps({"task": name, **alone} if alone else {"task": name, "files": results}, indent=2))
+    elif alone:
+        print("\n".join(scores.lines(alone)))
+    else:
+        Console(highlight=False).print(scores.summary({shown(label): result for label, result in results.items()}))
+    if options.page and not options.json:
+        print(f"{options.page}: {len(text.encode()) / 1e6:.2f} MB")
     return 0
 
 
-def _rows(result: dict[str, Any]) -> Iterator[str]:
-    """The numbers as aligned lines."""
-    yield f"{result['n']} lines of {result['lines']}"
-    for name, value in result.items():
-        if isinstance(value, float) or (value is None and name != "floors"):
-            interval = "  [{:.4f}, {:.4f}]".format(*result[f"{name}_interval"]) if f"{name}_interval" in result else ""
-            yield f"{_words(name):<26} {_number(value)}{interval}"
-    if "exact_match" in result:
-        yield f"{'':<26} {'full':<10} {'reasoning':<10} answer"
-        for name in ("exact_match", "edit_distance", "bleu", "corpus_bleu"):
-            yield f"{_words(name):<26} " + " ".join(f"{_number(value):<10}" for value in result[name].values()).rstrip()
-    for name, floor in (result.get("floors") or {}).items():
-        yield f"floor: {name:<19} " + ", ".join(f"{_words(metric)} {value:.4f}" for metric, value in floor.items())
-    yield f"{'first wrong step':<26} " + ", ".join(f"{step}: {n}" for step, n in result["first_wrong_step"].items())
+def _files(given: Sequence[str]) -> dict[str, str]:
+    """Files by the shortest name that tells them apart; raises `UserError` where there are none."""
+    found: list[str] = []
+    for one in given:
+        inside = (
+            [str(path) for path in sorted(Path(one).glob("*.jsonl"), key=lambda path: path.stem)]
+            if Path(one).is_dir()
+            else [one]
+        )
+        if not inside:
+            raise UserError(f"{one} is a directory without *.jsonl; expected files of predictions")
+        found += inside
+    if not found:
+        raise UserError("there is no file to score; expected FILE, or - for standard input")
+    found = list(dict.fromkeys(found))
+    stems = ["standard input" if one == "-" else Path(one).stem for one in found]
+    return {one if stems.count(stem) > 1 else stem: one for stem, one in zip(stems, found, strict=True)}
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+def _score(
+    file: str, task: Any, progress: Callable[[int], None], watch: Callable[[Scored], None] | None, several: bool
+) -> dict[str, Any]:
+    from alchemy.scoring import score
 
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    try:
+        with nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as stream:
+            return score(outputs.lines(stream), task, progress, watch)
+    except UserError as error:
+        raise UserError(f"{file}: {error}" if several else str(error)) from None

@@ -15,6 +15,7 @@ from alchemy.discover import entries, find
 from alchemy.errors import UserError
 from alchemy.flags import Switch
 from alchemy.task import Batch, Field
+from alchemy.terminal import wrapped
 
 RATE_PROBLEMS = 200_000
 
@@ -82,7 +83,7 @@ def run(options: Show, configs: dict[str, Any]) -> int:
     for tokens, fields in zip(batch.tokens, problems, strict=True):
         print(task.show(tokens))
         print("".join(f"  {field:<16} {text}\n" for field, text in fields.items()))
-    print(f"shifts: {'  '.join(map(repr, base.shifts))}")
+    print(wrapped(f"shifts: {'  '.join(map(repr, base.shifts))}"))
     for what, value in rate.items():
         print(f"{what.replace('_', ' ')}: {value:,.0f}")
     return 0

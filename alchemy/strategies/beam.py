@@ -9,7 +9,7 @@ import numpy as np
 from alchemy.errors import UserError
 from alchemy.rewards import Reward
 from alchemy.sampler import Sampler
-from alchemy.strategies.tree import Answered, Bill, Question, best
+from alchemy.strategies.tree import Answered, Question, grown
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,9 @@ class Beam:
             raise UserError(f"{self.n} chains cannot be divided by a width of {self.width}; expected one of {near}")
 
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
-        bill = Bill(sampler, reward, question)
-        start = bill.read(question, question.room)
-        count = len(question.prompts)
-        branches = sampler.pick(start, np.zeros((count, self.n), np.intp))
-        scores = np.zeros((count, self.n))
-        while True:
-            before = branches
-            branches = bill.write(before, question.cuts, question.most)
-            new = branches.length > before.length
-            if not new.any():
-                return Answered(best(branches, scores), bill.ledger())
-            scores = np.where(new, bill.score(branches, new), scores)
-            if branches.ended.all():
-                return Answered(best(branches, scores), bill.ledger())
-            kept = np.repeat(self._kept(scores), self.width, axis=1)
-            branches, scores = sampler.pick(branches, kept), np.take_along_axis(scores, kept, axis=1)
+        return grown(
+            sampler, reward, question, self.n, lambda scores: np.repeat(self._kept(scores), self.width, axis=1)
+        )
 
     def _kept(self, scores: np.ndarray) -> np.ndarray:
         """Which chains go on, int (n, n / width); of equal scores the first."""

@@ -9,7 +9,7 @@ import numpy as np
 from alchemy.errors import UserError
 from alchemy.rewards import Reward
 from alchemy.sampler import Sampler
-from alchemy.strategies.tree import Answered, Bill, Question, best
+from alchemy.strategies.tree import Answered, Question, grown
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,7 @@ class ParticleFilter:
 
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
         rng = np.random.default_rng(self.seed)
-        bill = Bill(sampler, reward, question)
-        count = len(question.prompts)
-        branches = sampler.pick(bill.read(question, question.room), np.zeros((count, self.n), np.intp))
-        scores = np.zeros((count, self.n))
-        while True:
-            before = branches
-            branches = bill.write(before, question.cuts, question.most)
-            new = branches.length > before.length
-            if not new.any():
-                return Answered(best(branches, scores), bill.ledger())
-            scores = np.where(new, bill.score(branches, new), scores)
-            if branches.ended.all():
-                return Answered(best(branches, scores), bill.ledger())
-            index = resampled(rng, scores / self.softness)
-            branches, scores = sampler.pick(branches, index), np.take_along_axis(scores, index, axis=1)
+        return grown(sampler, reward, question, self.n, lambda scores: resampled(rng, scores / self.softness))
 
 
 def resampled(rng: np.random.Generator, logits: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from alchemy.allocate import allocated
 from alchemy.bank import Bank
-from alchemy.errors import UserError
+from alchemy.errors import UserError, nearest
 from alchemy.ledger import Ledger
 from alchemy.replay import bill, deal, leads, of_answers
 from alchemy.strategies.best_of_n import BestOfN
@@ -20,6 +20,8 @@ from alchemy.strategies.self_consistency import SelfConsistency
 
 GRID = np.unique(np.geomspace(1, 4096, 37).astype(int))
 """How many answers a problem may be given."""
+
+ENDS = ("reused", "discarded", "free")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Pilot:
     """Whether these answers count later on, are paid for and dropped, or are dropped and not even paid for."""
     checker: int = 0
     """Parameters of the verifier."""
+
+    def __post_init__(self) -> None:
+        if self.then not in ENDS:
+            raise UserError(f"first answers cannot be {self.then!r}{nearest(self.then, ENDS)}")
 
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         mean, k = float(np.mean(n)), bank.shape[2]

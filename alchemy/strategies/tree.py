@@ -5,7 +5,7 @@ Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -112,6 +112,25 @@ class Bill:
     def ledger(self) -> Ledger:
         return Ledger.of(self._sampler.parameters, self._read, self._written, self._depth,
                          checker=self._reward.parameters, checked=self._checked, calls=self._calls)  # fmt: skip
+
+
+def grown(sampler: Sampler, reward: Reward, question: Question, n: int,
+          choose: Callable[[np.ndarray], np.ndarray]) -> Answered:  # fmt: skip
+    """`n` chains a problem, grown step by step: after each, `choose` says from their scores (n, w) which go on, int (n, w)."""
+    bill, count = Bill(sampler, reward, question), len(question.prompts)
+    branches = sampler.pick(bill.read(question, question.room), np.zeros((count, n), np.intp))
+    scores = np.zeros((count, n))
+    while True:
+        before = branches
+        branches = bill.write(before, question.cuts, question.most)
+        new = branches.length > before.length
+        if not new.any():
+            return Answered(best(branches, scores), bill.ledger())
+        scores = np.where(new, bill.score(branches, new), scores)
+        if branches.ended.all():
+            return Answered(best(branches, scores), bill.ledger())
+        index = choose(scores)
+        branches, scores = sampler.pick(branches, index), np.take_along_axis(scores, index, axis=1)
 
 
 def best(branches: Branches, scores: np.ndarray) -> np.ndarray:

@@ -1,0 +1,113 @@
+"""Strategies side by side on one trained model: what each gets right and what it spends.
+
+Dimension letters: `s` seeds, `n` problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from alchemy.bank import Bank
+from alchemy.discover import find
+from alchemy.errors import UserError, nearest
+from alchemy.lab import Lab, Runs
+from alchemy.ledger import Ledger
+from alchemy.measure import Interval, two_level
+from alchemy.rewards import Kind, OracleReward
+from alchemy.scorers import exact, logprob, noisy, scored
+from alchemy.search import search as run
+from alchemy.task import Task
+
+
+@dataclass(frozen=True)
+class Row:
+    """One strategy at one budget."""
+
+    strategy: str
+    budget: int
+    right: Interval
+    bill: dict[str, float]
+    """Means over seeds and problems, by the fields of `Ledger`."""
+
+
+def strategy(text: str) -> Any:
+    """A strategy from `NAME` or `NAME:dial=value,...`; raises `UserError` that names the nearest of what there is."""
+    name, _, dials = text.partition(":")
+    kind = find("strategy", name)
+    hints = {one.name: get_type_hints(kind)[one.name] for one in fields(kind)}
+    given = {}
+    for dial in filter(None, dials.split(",")):
+        key, _, value = dial.partition("=")
+        if key not in hints:
+            raise UserError(f"strategy {name!r} has no dial {key!r}{nearest(key, hints)}")
+        given[key] = _value(hints[key], value, f"{name}:{key}")
+    return kind(**given)
+
+
+def _value(hint: Any, value: str, name: str) -> Any:
+    if hint is bool:
+        if value not in ("true", "false"):
+            raise UserError(f"{name} is {value!r}, expected true or false")
+        return value == "true"
+    try:
+        return hint(value) if hint in (int, float) else value
+    except ValueError:
+        raise UserError(f"{name} is {value!r}, expected a number") from None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the strategies of one comparison share."""
+
+    lab: Lab
+    runs: Runs
+    task: Task
+    problems: int
+    samples: int
+    """Answers in the bank: the largest budget of a replay."""
+    temperature: float = 1.0
+    reward: Kind = "step"
+    noise: float = 0.0
+
+    def rows(self, texts: Sequence[str], budgets: Sequence[int]) -> list[Row]:
+        """Every strategy at every budget; a search is at a budget the one that has so many chains or tries."""
+        made = {text: strategy(text) for text in texts}
+        searches = {
+            text: [self._sized(one, budget, text) for budget in budgets]
+            for text, one in made.items()
+            if hasattr(one, "answer")
+        }
+        found = []
+        for text, one in made.items():
+            for place, budget in enumerate(budgets):
+                answered = self._searched(searches[text][place]) if text in searches else self._replayed(one, budget)
+                right, ledger = answered
+                bill = {name: float(np.mean(values)) for name, values in ledger._asdict().items()}
+                found.append(Row(text, budget, two_level(right, 0), bill))
+        return found
+
+    @staticmethod
+    def _sized(search: Any, budget: int, text: str) -> Any:
+        try:
+            return replace(search, n=budget)
+        except UserError as error:
+            raise UserError(f"{text} at a budget of {budget}: {error}") from None
+
+    def _replayed(self, one: Any, budget: int) -> tuple[np.ndarray, Ledger]:
+        return one.replay(self._bank, budget, np.random.default_rng(0))
+
+    @property
+    def _bank(self) -> Bank:
+        drawn = self.lab.bank(self.runs, self.task, self.problems, self.samples, temperature=self.temperature)[1]
+        return scored(drawn, exact=exact(drawn), logprob=logprob(drawn), noisy=noisy(drawn, 0, self.noise, 0.0))
+
+    def _searched(self, search: Any) -> tuple[np.ndarray, Ledger]:
+        batch = self.lab.held_out(self.task, self.problems)
+        reward = OracleReward(self.task, batch, self.reward, self.noise)
+        found = run(self.lab, self.runs, self.task, batch, search, reward, temperature=self.temperature)
+        right = [self.task.verify(batch, one).answer for one in found.completions]
+        return np.stack(right).astype(float), found.ledger

@@ -1,0 +1,26 @@
+"""Lines that fit a terminal; what goes to a file or a pipe stays as long as it is."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+
+UNBOUNDED = 1 << 30
+LEAST = 40
+"""A terminal that is narrower breaks lines itself."""
+
+
+def width() -> int:
+    """Columns, from the variable COLUMNS or the terminal; without either there is no bound."""
+    return max(LEAST, shutil.get_terminal_size(fallback=(UNBOUNDED, 0)).columns)
+
+
+def wrapped(text: str, indent: int = 2) -> str:
+    """A line broken between words, what follows the first line indented."""
+    whole = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(text, width(), subsequent_indent=" " * indent, **whole)
+
+
+def cut(text: str, room: int) -> str:
+    """As many words of a line as fit, and a mark if some are left out."""
+    return textwrap.shorten(text, max(room, 12), placeholder=" …") if len(text) > room else text

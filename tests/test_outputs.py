@@ -1,0 +1,148 @@
+"""What other programs logged is read as it is or refused by its line, and nothing hostile takes the machine with it."""
+
+import io
+import json
+import tracemalloc
+
+import pytest
+
+from alchemy import cli, outputs
+from alchemy.errors import UserError
+from alchemy.scoring import score
+from tasks.connectivity import Connectivity
+from tasks.symbols import Symbols
+
+PROMPT, GOLD = "A B C D [F1] [F2] <think>", "N O P Q [F2] <answer> O P Q N"
+
+
+def harness(text=GOLD, **changes):
+    doc = {"input": PROMPT, "output": GOLD, "problem": PROMPT, "text": f"...{PROMPT}\n"}
+    line = {"doc_id": 0, "doc": doc, "target": GOLD, "resps": [[text]], "filtered_resps": [text], "filter": "none"}
+    return line | changes
+
+
+def inspect(text=GOLD, **changes):
+    output = {"model": "mock", "choices": [{"message": {"content": text}}], "completion": text}
+    line = {"id": 1, "epoch": 1, "input": [], "target": GOLD, "output": output, "metadata": {"problem": PROMPT}}
+    return line | changes
+
+
+def as_lines(*records):
+    return [json.dumps(one).encode() + b"\n" for one in records]
+
+
+def log(*samples, **changes):
+    return json.dumps({"version": 2, "status": "success", "samples": list(samples), **changes}, indent=2).encode()
+
+
+@pytest.mark.parametrize("sample", [harness, inspect])
+def test_logged_samples_score_as_plain_lines_do(sample):
+    texts = [GOLD, "N O P Q [F2] <answer> A A A A", "<b onclick='x'>\x00\x1b[31m\u2028</b>", ""]
+    plain = score(as_lines(*({"prompt": PROMPT, "completion": one} for one in texts)), Symbols())
+    logged = score(as_lines(*map(sample, texts)), Symbols())
+    assert logged.pop("lines") == f"{'lm-evaluation-harness' if sample is harness else 'inspect_ai'} samples"
+    assert plain.pop("lines") == "{prompt, completion}" and plain == logged
+    assert logged["answer_accuracy"] == 0.25 and logged["trace_accuracy"] == 0.5
+
+
+def test_a_whole_log_is_its_samples():
+    samples = [inspect(), inspect("nothing")]
+    whole = list(outputs.lines(io.BytesIO(log(*samples))))
+    assert [json.loads(line) for line in whole] == samples
+
+
+def test_logs_are_rows_of_a_table_and_of_a_page(tmp_path, capsys):
+    (tmp_path / "samples.jsonl").write_bytes(b"".join(as_lines(harness(), harness("nothing"))))
+    (tmp_path / "log.json").write_bytes(log(inspect(), inspect("nothing")))
+    page = tmp_path / "score.html"
+    given = [str(tmp_path / "samples.jsonl"), str(tmp_path / "log.json")]
+    assert cli.main(["score", *given, "--page", str(page), "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    kinds = {name: one.pop("lines") for name, one in files.items()}
+    assert kinds == {"samples": "lm-evaluation-harness samples", "log": "inspect_ai samples"}
+    assert files["samples"] == files["log"] and files["log"]["answer_accuracy"] == 0.5
+    assert page.read_text("utf-8").count("A B C D [F1] [F2]") == 4
+
+
+LINE = json.dumps(harness()).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        (harness(filtered_resps=[]), "line 2: filtered_resps is [], expected a list of one text"),
+        (harness(filtered_resps=[GOLD, GOLD]), "expected a list of one text"),
+        (harness(filtered_resps=GOLD), "expected a list of one text"),
+        (harness(filtered_resps=[None]), "line 2: filtered_resps is null, expected a text"),
+        (harness(doc={"input": PROMPT}), "line 2: doc has no 'problem'; the tasks that alchemy prompts"),
+        (harness(doc=None), "line 2: doc has no 'problem'"),
+        ({"input": PROMPT, "output": GOLD}, "line 2: filtered_resps is null"),
+        (inspect(metadata={}), "line 2: metadata has no 'problem'"),
+        (inspect(output={"choices": []}), "line 2: output completion is null, expected a text"),
+        (inspect(output=None), "line 2: output completion is null"),
+        (inspect(error={"message": "out of tokens"}), "line 2: the sample ended in an error: "),
+        (inspect(target=3, metadata={"problem": 3}), "line 2: problem is 3, expected a text"),
+    ],
+)
+def test_a_bad_sample_is_named(second, says):
+    first = inspect() if "target" in second and "doc" not in second else harness()
+    with pytest.raises(UserError) as error:
+        score(as_lines(first, second), Symbols())
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"PK\x03\x04....", "inspect log convert --to json"),
+        (log(inspect())[:-30], "line 1 is cut off or not JSON, and the file no whole log"),
+        (log(inspect(), status="error"), 'status "error", expected success'),
+        (log(samples=None), 'status "success", expected success and samples'),
+        (b"{\n[1]}", "no whole log"),
+        (b"", "there are no lines to score"),
+        (b"A" * 10_000_000, "line 1 has more than 4,194,304 bytes"),
+        (LINE + b'{"doc": "' + b"A" * 10_000_000 + b'"}\n', "line 2 has more than 4,194,304 bytes"),
+        (LINE + b"\x00\n", "line 2 is not JSON"),
+        (as_lines(harness("A " * 70_000))[0], "line 1 has a text of 140,000 characters, expected at most"),
+    ],
+)
+def test_what_is_no_log_is_said_in_one_line(content, says, tmp_path, capsys):
+    (tmp_path / "file").write_bytes(content)
+    assert cli.main(["score", str(tmp_path / "file")]) == 2
+    said = capsys.readouterr().err
+    assert says in said and len(said) < 400
+
+
+def test_a_huge_line_is_not_read_to_its_end():
+    class Endless(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, room):
+            room[:] = b"A" * len(room)
+            return len(room)
+
+    tracemalloc.start()
+    with pytest.raises(UserError, match="line 1 has more than"):
+        score(outputs.lines(io.BufferedReader(Endless())), Symbols())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * outputs.LONGEST
+
+
+def test_many_long_texts_are_not_held_at_once(monkeypatch):
+    monkeypatch.setattr("alchemy.outputs.ROOM", 1000)
+    rows = [("a" * 100, "b" * 300)] * 10
+    assert [len(block) for block in outputs.blocks(rows, 50)] == [3, 3, 3, 1]
+    assert [len(block) for block in outputs.blocks([("a", "b")] * 10, 4)] == [4, 4, 2]
+
+
+def test_a_task_with_an_oracle_judges_samples_itself():
+    task = Connectivity()
+    prompt = "graph : [ 1 2 2 3 4 5 ] task : 1 to 3 or 5 /"
+    doc = {"problem": prompt, "output": "not looked at"}
+    texts = ["work : [ 1 2 3 ] decision : [ 3 ]", "so work : [ 1 2 3 ] decision : [ 3 ]", "decision : [ 5 ]"]
+    result = score(as_lines(*(harness(text, doc=doc) for text in texts)), task)
+    assert result["answer_accuracy"] == pytest.approx(2 / 3)
+    long = harness(f"work : [ {'1 ' * 100_000}] decision : [ 3 ]", doc=doc)
+    assert score(as_lines(long), task)["n"] == 1

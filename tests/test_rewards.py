@@ -1,0 +1,91 @@
+"""What guides a search: oracles with dials, and learned verifiers that say of a prefix what they say of the whole."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+
+from alchemy.answers import Samples
+from alchemy.errors import UserError
+from alchemy.lab import Lab
+from alchemy.progress import Progress
+from alchemy.rewards import LearnedReward, OracleReward
+from alchemy.sampler import Branches
+from alchemy.split import Split
+from alchemy.task import EOS, PAD
+from alchemy.train import Trained
+from alchemy.verifier import Verifier, aggregated
+from models.transformer import Transformer
+from tasks.symbols import Symbols
+
+TASK = Symbols(compositions=("F1 F2 F3",), alphabet="ABCDEFGH", length=(3,))
+BATCH = Split().distinct(TASK, np.random.default_rng(0), 40, "test")
+GOLD = BATCH.completions()
+
+
+def branches(tokens):
+    tokens = np.asarray(tokens)
+    return Branches(tokens, np.zeros(tokens.shape[:2]), (tokens == EOS).any(axis=2))
+
+
+def prefixes():
+    """The gold chain up to each of its cuts and whole, and the same with the first letter of the second step wrong."""
+    ends = np.flatnonzero(np.isin(GOLD[0], TASK.cuts) | (GOLD[0] == EOS)) + 1
+    wrong = GOLD.copy()
+    first, last = TASK.letters[0], TASK.letters[-1]
+    wrong[:, ends[0]] = np.where(wrong[:, ends[0]] == last, first, wrong[:, ends[0]] + 1)
+    rows = [np.where(np.arange(GOLD.shape[1]) < end, one, PAD) for one in (GOLD, wrong) for end in ends]
+    return branches(np.stack(rows, axis=1)), len(ends)
+
+
+def test_steps_are_judged_as_they_come_and_outcomes_at_the_end():
+    given, steps = prefixes()
+    step, outcome = (OracleReward(TASK, BATCH, kind).score(given) for kind in ("step", "outcome"))
+    assert (step[:, :steps] == 1).all() and (step[:, steps] == 1).all() and (step[:, steps + 1 :] == 0).all()
+    assert (outcome[:, : steps - 1] == 0.5).all() and (outcome[:, steps - 1] == 1).all()
+    assert (outcome[:, steps:-1] == 0.5).all()
+
+
+def test_the_same_text_gets_the_same_noise_and_others_get_their_own():
+    given, steps = prefixes()
+    reward = OracleReward(TASK, BATCH, "step", sigma=0.5)
+    one, two = reward.score(given), reward.score(branches(given.tokens[:, ::-1]))[:, ::-1]
+    np.testing.assert_array_equal(one, two)
+    assert (one != OracleReward(TASK, BATCH, "step", sigma=0.5, salt=1).score(given)).all()
+    noise = one - OracleReward(TASK, BATCH, "step").score(given)
+    assert np.unique(noise[:, :steps]).size == 40 * steps
+    assert abs(noise.mean()) < 0.1 and noise.std() == pytest.approx(0.5, rel=0.15)
+
+
+def test_loved_mistakes_are_taken_for_right_always():
+    given, steps = prefixes()
+    reward = OracleReward(TASK, BATCH, "step", loved=0.3)
+    score = reward.score(given)
+    assert (score[:, : steps + 1] == 1).all(), "what is right stays right"
+    assert 0.1 < score[:, steps + 1 :].mean() < 0.5 and set(np.unique(score)) == {0.0, 1.0}
+    np.testing.assert_array_equal(score, reward.score(given))
+
+
+@pytest.mark.parametrize("bad", [{"kind": "setp"}, {"sigma": -1.0}, {"loved": 1.5}])
+def test_impossible_dials_are_the_users_error(bad):
+    with pytest.raises(UserError):
+        OracleReward(TASK, BATCH, **bad)
+
+
+def test_a_learned_verifier_says_of_prefixes_what_it_says_of_the_whole(tmp_path):
+    model = Transformer(vocabulary=len(TASK.vocabulary) + 2, width=16, layers=1, heads=2, context=48, scale=0.5)
+    params = jax.vmap(model.init)(jax.vmap(jax.random.key)(np.arange(2)))
+    runs = SimpleNamespace(model=model, key={"seeds": [0, 1]}, trained=Trained(params, np.zeros((2, 1))))
+    given, steps = prefixes()
+    whole = np.repeat(given.tokens[:, steps - 1][None, :, None], 2, axis=0)
+    told = Verifier(runs, "process").score(Lab(tmp_path, Progress(quiet=True)), Samples(TASK, BATCH, whole))
+    for row in range(2):
+        reward = LearnedReward(Verifier(runs, "process"), row, TASK, BATCH, "min")
+        score = reward.score(given)
+        assert reward.parameters == sum(leaf.size for leaf in jax.tree.leaves(params)) // 2
+        for step in range(steps):
+            np.testing.assert_allclose(score[:, step], aggregated(told[row, :, 0, : step + 1], "min"), atol=1e-4)
+    assert LearnedReward(Verifier(runs, "process"), 0, TASK, BATCH).name != reward.name

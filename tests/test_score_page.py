@@ -1,0 +1,180 @@
+"""Several files are a row each, a few hundred predictions are kept of any number, and nothing in them does anything."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from alchemy import cli
+from alchemy.journal import OUTCOMES
+from alchemy.reservoir import CHARS, STEPS, Reservoir, shown
+from alchemy.scores import lines
+from alchemy.scoring import score
+from alchemy.steps import compared
+from tasks.connectivity import Connectivity
+from tasks.recheck import Recheck
+from tasks.symbols import Symbols
+
+SYMBOLS, GRAPHS, RECHECKS = Symbols(compositions=("F1 F2", "F2 F1 F1")), Connectivity(), Recheck()
+HOSTILE = (
+    "<img src=x onerror=alert(1)><script>alert(2)</script><!--<script>", "A \x1b[31m \u202e \x00 \ud800 </script>",
+    "Z " * 600, " <think> ".join(["A B"] * 100) + " <answer> A B", "", "<answer>", "work : [ 1 99999999 ] decision : [ ]",
+)  # fmt: skip
+
+
+def predictions(task, n=300):
+    """Prompts with gold texts, some of them with a word replaced, cut off or said twice, and some hostile ones."""
+    rng, rows = np.random.default_rng(0), []
+    for record in map(json.loads, task.jsonl(task.sample(rng, n)).splitlines()):
+        words = record["output"].split()
+        for place in np.flatnonzero(rng.random(len(words)) < 0.05):
+            words[place] = str(rng.choice(words))
+        words = words[: len(words) - int(rng.integers(3) == 0)]
+        rows.append((record["input"], " ".join(words) if rng.random() < 0.9 else f"{' '.join(words)}  {words[-1]}"))
+    rows += [(rows[0][0], text) for text in HOSTILE]
+    return rows
+
+
+def as_lines(rows):
+    return [json.dumps({"prompt": prompt, "completion": text}).encode() + b"\n" for prompt, text in rows]
+
+
+@pytest.mark.parametrize("task", [SYMBOLS, Symbols(cot=False), GRAPHS, RECHECKS], ids=["symbols", "no chain", "connectivity", "re-checks"])
+def test_marks_say_what_the_verdicts_say(task):
+    """No step is marked where both verdicts are good, and one is wherever one of them is not."""
+    rows, verdicts = predictions(task), {}
+
+    def watch(scored):
+        verdicts.update({scored.first + row: one for row, one in zip(scored.rows, scored.verdicts, strict=True)})
+
+    score(as_lines(rows), task, watch=watch)
+    assert sorted(verdicts) == list(range(1, len(rows) + 1))
+    for number, (prompt, text) in enumerate(rows, 1):
+        answer, trace, _ = verdicts[number]
+        marks = [step.mark for step in task.text_steps(task.parse(prompt), text)]
+        assert ("wrong" not in marks) == (answer and trace), (prompt, text, marks)
+        assert marks.count("wrong") <= 1
+    assert len({verdict[:2] for verdict in verdicts.values()}) >= 2 + (task is SYMBOLS)
+
+
+def test_marks_without_a_prompt():
+    gold = "A B [F2] <think> B A <answer> B A"
+    assert [step.mark for step in compared(gold, gold)] == ["ok"] * 3
+    assert [step.mark for step in compared(gold.replace("<think> B", "<think> C"), gold)] == [
+        "ok",
+        "wrong",
+        "wrong after",
+    ]
+    assert compared("A B [F2]", gold)[-1] == ("(ends here)", "wrong")
+
+
+def test_a_reservoir_is_bounded_and_has_every_outcome():
+    """The rarest outcome is there though it is one line of thousands, and every line is as likely to be kept."""
+    gold = [
+        (record["input"], record["output"]) for record in SYMBOLS.record(SYMBOLS.sample(np.random.default_rng(0), 20))
+    ]
+    rows = gold * 100
+    rows[1234] = rows[1234][0], "no idea"
+    tests = []
+    for _ in range(2):
+        kept = Reservoir(SYMBOLS, 30)
+        score(as_lines(rows), SYMBOLS, watch=kept.watch)
+        tests.append(kept.test("a"))
+    assert tests[0] == tests[1]
+    right, wrong = tests[0]["outcomes"].values()
+    assert list(tests[0]["outcomes"]) == [f"{OUTCOMES[0]}: 1,999", f"{OUTCOMES[2]}: 1"]
+    assert [one["line"] for one in wrong] == [1235] and len(right) == 30
+    numbers = [one["line"] for one in right]
+    assert numbers == sorted(set(numbers)) and min(numbers) < 500 < 1500 < max(numbers)
+    for one in right:
+        assert one["prompt"] == rows[one["line"] - 1][0] and one["gold"] == [text for text, _ in one["steps"]]
+        assert one["floors"].keys() == {"chance", "copy"}
+
+
+def test_what_is_long_is_cut_and_what_has_no_glyph_is_escaped():
+    assert shown("A\x1b\u202e\ud800\n") == "A\\x1b\\u202e\\ud800\\n"
+    assert shown("Z" * (CHARS + 5)) == "Z" * CHARS + " … 5 more characters"
+    kept = Reservoir(SYMBOLS, 100)
+    rows = predictions(SYMBOLS, 1)
+    score(as_lines(rows), SYMBOLS, watch=kept.watch)
+    every = [one for found in kept.test("a")["outcomes"].values() for one in found]
+    assert len(every) == len(rows) and len(json.dumps(every)) < 50_000
+    chain = next(one["steps"] for one in every if len(one["steps"]) > STEPS)
+    assert any(text.endswith("more steps") for text, _ in chain) and chain[-1][0] == "<answer> A B"
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Splits, and predictions for two of them in a directory."""
+    home = tmp_path / "data"
+    assert (
+        cli.main(
+            [
+                *["generate", "symbols", "--train", "50", "--test", "40", "--shifts", "length=6", "--quiet", "--out"],
+                str(home),
+            ]
+        )
+        == 0
+    )
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    for name in ("test.jsonl", "test-length=6.jsonl"):
+        records = [json.loads(line) for line in (home / name).read_text().splitlines()]
+        rows = [(record["input"], record["output"]) for record in records]
+        (answers / name).write_bytes(b"".join(as_lines(rows + [(rows[0][0], text) for text in HOSTILE])))
+    return home, answers
+
+
+def test_one_file_prints_as_ever_and_several_are_rows(files, capsys):
+    home, answers = files
+    test, longer = answers / "test.jsonl", answers / "test-length=6.jsonl"
+
+    def said(*args):
+        assert cli.main(["score", "--manifest", str(home), "--quiet", *map(str, args)]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        return out
+
+    alone = json.loads(said(test, "--json"))
+    assert alone["task"] == "symbols" and alone["n"] == 40 + len(HOSTILE)
+    both = json.loads(said(answers, "--json"))
+    assert both["files"]["test"] == {name: value for name, value in alone.items() if name != "task"}
+    assert list(both["files"]) == ["test", "test-length=6"] == list(json.loads(said(test, longer, "--json"))["files"])
+    assert said(test) == "\n".join(lines(alone)) + "\n"
+    table = said(answers)
+    assert all(word in table for word in ("test-length=6", "47 lines", "0.851", "right answer", "floor"))
+    longer.write_bytes(longer.read_bytes()[:-5])
+    assert cli.main(["score", str(answers), "--manifest", str(home)]) == 2
+    assert f"{longer}: line 47 is cut off" in capsys.readouterr().err
+
+
+def test_the_page_in_a_browser(files, tmp_path, browse, capsys):
+    """Hostile predictions are looked at, one after the other, and do nothing."""
+    home, answers = files
+    out = tmp_path / "score.html"
+    assert cli.main(["score", str(answers), "--manifest", str(home), "--page", str(out)]) == 0
+    assert "score.html: 0." in capsys.readouterr().out
+    text = out.read_text("utf-8")
+    assert "\x1b" not in text and "\u202e" not in text and text.count("<script") == text.count("</script") == 2
+    found = browse(
+        text,
+        """
+    const box = document.querySelector(".explorer"), [test, outcome] = box.querySelectorAll("select");
+    const press = (key) => box.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+    found.tests = [...test.options].map((one) => one.value);
+    found.rows = document.querySelectorAll("tbody tr").length;
+    box.focus(); found.first = box.querySelector(".count").textContent;
+    while (!outcome.value.startsWith("wrong")) press("o");
+    found.seen = [];
+    for (let i = 0; i < 7; i++) { found.seen.push(box.querySelector(".written").textContent); press("ArrowRight"); }
+    found.tags = box.querySelectorAll("img, .written script").length;
+    found.wide = document.documentElement.scrollWidth <= innerWidth;
+    """,
+        width=500,
+    )
+    assert found["faults"] == [] and found["tags"] == 0 and found["wide"]
+    assert found["tests"] == ["test", "test-length=6"] and found["rows"] == 2 and found["first"].endswith("line 1")
+    seen = "\n".join(found["seen"])
+    assert HOSTILE[0] in seen and "\\x1b[31m \\u202e \\x00 \\ud800" in seen and "more characters" in seen

@@ -1,0 +1,127 @@
+"""Trained models found again, their banks described, strategies compared: through the front door."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alchemy.cli import main
+from alchemy.compare import strategy
+from alchemy.discover import entries, find
+from alchemy.errors import UserError
+from alchemy.lab import Lab
+from alchemy.progress import Progress
+from alchemy.stored import choose, load, stored
+from alchemy.strategies.beam import Beam
+from alchemy.train import TrainConfig
+from models.transformer import Transformer
+from tasks.symbols import Symbols
+
+TASK = Symbols(compositions=("F1 F2", "F2 F1 F3"), alphabet="ABCDEF", length=(2, 3))
+MODEL = Transformer(width=16, layers=1, heads=2, context=64, positions="rotary", tied=False)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    lab = Lab(root, Progress(quiet=True))
+    lab.train(MODEL, TASK, TrainConfig(steps=30, batch=32, chunk=30, learning_rate=1e-2), seeds=2)
+    return root
+
+
+def solve(runs, *args):
+    return main(["solve", "--out", str(runs), "--quiet", "--problems", "20", *args])
+
+
+def test_a_trained_model_is_found_again(runs):
+    one = choose(runs)
+    assert str(one).startswith(one.name) and "symbols, 1 x 16, 2 seeds, 30 steps" in str(one)
+    again = load(one)
+    assert again.task == TASK and again.model.width == 16 and again.key["seeds"] == [0, 1]
+    written = Lab(runs, Progress(quiet=True)).answer(again, TASK, 10)
+    assert written.completions.shape[:2] == (2, 10)
+    assert stored(runs, "connectivity") == []
+
+
+def test_a_bank_is_described_and_saved(runs, capsys, tmp_path):
+    path = tmp_path / "bank.npz"
+    assert (
+        main(
+            ["bank", "--out", str(runs), "--problems", "30", "--samples", "4", "--save", str(path), "--json", "--quiet"]
+        )
+        == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert (told["seeds"], told["problems"], told["samples"]) == (2, 30, 4)
+    assert list(told["any of"]) == ["1", "2", "4"] and told["any of"]["1"] == pytest.approx(told["right"])
+    assert set(told["right by fact"]["steps"]) == {"2", "3"}
+    with np.load(path) as saved:
+        assert saved["right"].shape == (2, 30, 4) and saved["fact steps"].shape == (30,)
+        assert saved["right"].mean() == pytest.approx(told["right"])
+    assert main(["bank", "--list", "--out", str(runs)]) == 0
+    assert "symbols" in capsys.readouterr().out
+
+
+def test_strategies_are_compared_and_drawn(runs, capsys, tmp_path):
+    figure = tmp_path / "compare.svg"
+    names = ["direct", "best_of_n", "beam:width=2", "mcts"]
+    assert solve(runs, "--strategy", *names, "--budget", "2", "4", "--figure", str(figure), "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["strategy"], row["budget"]) for row in rows] == [(name, n) for name in names for n in (2, 4)]
+    assert all(row["bill"]["written"] > 0 and 0 <= row["right"]["mean"] <= 1 for row in rows)
+    assert figure.read_text().startswith("<?xml")
+    assert solve(runs, "--strategy", "direct") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].split()[:3] == ["strategy", "n", "right"] and out[-1].startswith("budget: FLOPs")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--strategy", "bem"), "did you mean 'beam'"),
+        (("--strategy", "beam:widht=2"), "has no dial 'widht'; did you mean 'width'"),
+        (("--strategy", "beam:width=two"), "expected a number"),
+        (("--strategy", "beam:width=4", "--budget", "6"), "cannot be divided by a width of 4"),
+        (
+            (
+                "--strategy",
+                "best_of_n:score=exat",
+            ),
+            "did you mean 'exact'",
+        ),
+        (("--budget", "0"), "too small for one chain"),
+        (("--problems", "0"), "problems must be at least 1"),
+        (("--shift", "lenght=6"), "length"),
+        (("nothing",), "is not in"),
+        (("--task", "connectivity"), "no trained model of task 'connectivity'"),
+    ],
+)
+def test_bad_input_is_one_line(runs, capsys, args, words):
+    assert solve(runs, *args) == 2
+    said = capsys.readouterr().err.strip()
+    assert words in said and len(said.splitlines()) == 1
+
+
+def test_an_unfinished_model_is_named(runs, tmp_path):
+    home = Path(tmp_path / "models" / "abc")
+    home.mkdir(parents=True)
+    key = json.loads((choose(runs).home / "key.json").read_text())
+    (home / "key.json").write_text(json.dumps(key))
+    with pytest.raises(UserError, match="has no finished model"):
+        load(choose(tmp_path))
+    key["task"].pop("rotate")
+    (home / "key.json").write_text(json.dumps(key))
+    with pytest.raises(UserError, match="needs a field 'rotate'"):
+        load(choose(tmp_path))
+
+
+def test_every_strategy_is_found_by_its_file():
+    assert {"beam", "mcts", "best_of_n", "self_consistency", "adaptive_consistency"} <= entries("strategy").keys()
+    for name in entries("strategy"):
+        kind = find("strategy", name)
+        assert hasattr(kind, "replay") != hasattr(kind, "answer")
+        assert isinstance(strategy(name), kind)
+    assert strategy("beam:n=6,width=3,apart=true") == Beam(6, 3, apart=True)
