@@ -7,7 +7,8 @@ Prediction   One bank of answers, one exact checker and two dials on it: Gaussia
              with systematic errors the plain vote. Accuracy of best-of-n rises in n under noise, however much, and passes
              an inner optimum under systematic errors. Rejection sampling ends where the verifier's ROC says,
              T p / (T p + F (1 - p)), within two points. Whoever does not know the verifier should hedge: the worst regret
-             of a weighted vote or a tempered best-of-n is below that of best-of-n and of the vote.
+             of a weighted vote or a tempered best-of-n is below that of best-of-n and of the vote. A verifier that was
+             learned from outcomes is measured beside the dials; no check rests on it.
              Selectors are compared at 32 answers, as in a simulation; that was settled before trained models were asked.
 Refuted if   A selector wins its own cell by nothing; the optimum of n is inside the range under noise alone, or not under
              systematic errors; the ceiling is off by two points under noise; or hedges regret as much as the pure ways.
@@ -17,11 +18,12 @@ Run          alchemy reproduce hedging --preset small      # a bank of answers, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from alchemy import verifier
 from alchemy.allocate import folds
 from alchemy.bank import Bank
 from alchemy.claim import Check, Claim, at_least, at_most, near
@@ -38,8 +40,9 @@ from alchemy.strategies.rejection import Rejection
 from alchemy.strategies.self_consistency import SelfConsistency
 from alchemy.strategies.soft_best_of_n import tuned
 from alchemy.strategies.weighted_vote import WeightedVote
+from alchemy.train import TrainConfig
 from alchemy.voting import any_at
-from experiments.chains import FULL, SMALL, SMOKE, Setting
+from experiments.chains import FULL, RECIPE, SMALL, SMOKE, Setting
 
 CLAIM = Claim(
     sentence="Which selector wins flips with the verifier's errors, and systematic ones give best-of-n an optimum in n.",
@@ -60,13 +63,24 @@ OF = 32
 class Config(Setting):
     draws: int = 2
     """Random orders of the answers that are averaged."""
+    problems: int = 12_000
+    """Training problems that each model answers once, for its verifiers to learn from."""
+    checker: TrainConfig = replace(RECIPE, steps=300, matrix_rate=0.01, learning_rate=3e-3)
+    """Verifiers start from the weights of the model whose answers they judge."""
 
 
-PRESETS = {"smoke": Config(**SMOKE), "small": Config(**SMALL), "full": Config(**FULL)}
+PRESETS = {
+    "smoke": Config(**SMOKE, problems=200, checker=SMOKE["train"]),
+    "small": Config(**SMALL),
+    "full": Config(**FULL, problems=200_000, checker=replace(RECIPE, steps=2000, batch=256, matrix_rate=0.01)),
+}
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
-    return replayed(config.bank(lab)[1], config.draws)
+    samples, bank = config.bank(lab)
+    learned = verifier.fit(lab, config.fit(lab), config.checker, problems=config.problems).score(lab, samples)
+    bank = scored(bank, learned=np.maximum(learned, -30.0))  # nothing was written: as bad as can be
+    return replayed(bank, config.draws)
 
 
 def replayed(bank: Bank, draws: int) -> dict[str, Any]:
@@ -233,7 +247,8 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             measured={
                 f"noise {sigma:g}, loved {loved:g}": measured[f"noise {sigma:g}, loved {loved:g}"]["best of n"]
                 for sigma, loved in DRAWN
-            },
+            }
+            | {name: row["best of n"] for name, row in measured.items() if name.startswith("verifier ")},
             theory={},
         ),
         Bars(
