@@ -63,22 +63,22 @@ OF = 32
 class Config(Setting):
     draws: int = 2
     """Random orders of the answers that are averaged."""
-    problems: int = 12_000
+    practice: int = 12_000
     """Training problems that each model answers once, for its verifiers to learn from."""
     checker: TrainConfig = replace(RECIPE, steps=300, matrix_rate=0.01, learning_rate=3e-3)
     """Verifiers start from the weights of the model whose answers they judge."""
 
 
 PRESETS = {
-    "smoke": Config(**SMOKE, problems=200, checker=SMOKE["train"]),
+    "smoke": Config(**SMOKE, practice=200, checker=SMOKE["train"]),
     "small": Config(**SMALL),
-    "full": Config(**FULL, problems=200_000, checker=replace(RECIPE, steps=2000, batch=256, matrix_rate=0.01)),
+    "full": Config(**FULL, practice=200_000, checker=replace(RECIPE, steps=2000, batch=256, matrix_rate=0.01)),
 }
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
     samples, bank = config.bank(lab)
-    learned = verifier.fit(lab, config.fit(lab), config.checker, problems=config.problems).score(lab, samples)
+    learned = verifier.fit(lab, config.fit(lab), config.checker, problems=config.practice).score(lab, samples)
     bank = scored(bank, learned=np.maximum(learned, -30.0))  # nothing was written: as bad as can be
     return replayed(bank, config.draws)
 
