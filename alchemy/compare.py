@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from alchemy import forcing
 from alchemy.bank import Bank
 from alchemy.discover import find
 from alchemy.errors import UserError, nearest
@@ -20,7 +21,7 @@ from alchemy.measure import Interval, two_level
 from alchemy.rewards import Kind, OracleReward
 from alchemy.scorers import exact, logprob, noisy, scored
 from alchemy.search import search as run
-from alchemy.task import Task
+from alchemy.task import PAD, Task
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,10 @@ class Comparison:
         found = []
         for text, one in made.items():
             for place, budget in enumerate(budgets):
-                answered = self._searched(searches[text][place]) if text in searches else self._replayed(one, budget)
-                right, ledger = answered
+                if text in searches:
+                    right, ledger = self._searched(searches[text][place])
+                else:
+                    right, ledger = (self._forced if hasattr(one, "forcing") else self._replayed)(one, budget)
                 bill = {name: float(np.mean(values)) for name, values in ledger._asdict().items()}
                 found.append(Row(text, budget, two_level(right, 0), bill))
         return found
@@ -99,6 +102,18 @@ class Comparison:
 
     def _replayed(self, one: Any, budget: int) -> tuple[np.ndarray, Ledger]:
         return one.replay(self._bank, budget, np.random.default_rng(0))
+
+    def _forced(self, one: Any, budget: int) -> tuple[np.ndarray, Ledger]:
+        """One chain a problem; there is room for what is forced beyond the longest right one."""
+        forced = one.forcing(self.task.vocabulary, budget)
+        batch = self.lab.held_out(self.task, self.problems)
+        room = int((batch.completions() != PAD).sum(axis=1).max(initial=1)) + 4 + 2 * budget
+        drawn = self.lab.sample(
+            self.runs, self.task, self.problems, 1, temperature=self.temperature, max_new=room, forced=forced
+        )
+        right = [self.task.verify(batch, one).answer for one in drawn.completions[:, :, 0]]
+        bill = forcing.bill(drawn.completions, batch.prompt_len, self.lab.size(self.runs.model))
+        return np.stack(right).astype(float), bill
 
     @property
     def _bank(self) -> Bank:

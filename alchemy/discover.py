@@ -88,9 +88,9 @@ def _model(node: ast.stmt) -> str | None:
 
 
 def _strategy(node: ast.stmt) -> str | None:
-    """The name of a dataclass that answers by searching or by replaying."""
+    """The name of a dataclass that answers by searching, by replaying, or by forcing."""
     members = {one.name for one in getattr(node, "body", ()) if isinstance(one, ast.FunctionDef)}
-    return node.name if isinstance(node, ast.ClassDef) and node.decorator_list and members & {"answer", "replay"} else None
+    return node.name if isinstance(node, ast.ClassDef) and node.decorator_list and members & {"answer", "replay", "forcing"} else None
 
 
 def _claim(node: ast.stmt) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from alchemy.stored import choose, load, stored
 from alchemy.strategies.beam import Beam
 from alchemy.train import TrainConfig
 from models.transformer import Transformer
+from tasks.recheck import Recheck
 from tasks.symbols import Symbols
 
 TASK = Symbols(compositions=("F1 F2", "F2 F1 F3"), alphabet="ABCDEF", length=(2, 3))
@@ -96,6 +98,7 @@ def test_strategies_are_compared_and_drawn(runs, capsys, tmp_path):
         (("--problems", "0"), "problems must be at least 1"),
         (("--shift", "lenght=6"), "length"),
         (("nothing",), "is not in"),
+        (("--strategy", "budget_forcing"), "unknown symbol '<wait>'"),
         (("--task", "connectivity"), "no trained model of task 'connectivity'"),
     ],
 )
@@ -103,6 +106,18 @@ def test_bad_input_is_one_line(runs, capsys, args, words):
     assert solve(runs, *args) == 2
     said = capsys.readouterr().err.strip()
     assert words in said and len(said.splitlines()) == 1
+
+
+def test_chains_are_forced(tmp_path, capsys):
+    """As many tokens and drafts as asked for, on a task that has a continuation."""
+    lab = Lab(tmp_path, Progress(quiet=True))
+    task = Recheck(hops=(2,), most=3, noisy=True)
+    lab.train(replace(MODEL, positions="learned"), task, TrainConfig(steps=4, batch=16, chunk=4), seeds=1)
+    args = ["--strategy", "budget_forcing", "sequential_revision", "--budget", "1", "5", "--json"]
+    assert solve(tmp_path, *args) == 0
+    rows = {(row["strategy"], row["budget"]): row["bill"] for row in json.loads(capsys.readouterr().out)}
+    written = [rows["budget_forcing", n]["written"] for n in (1, 5)]
+    assert written[1] - written[0] > 3 and all(row["flops"] > 0 for row in rows.values())
 
 
 def test_an_unfinished_model_is_named(runs, tmp_path):
@@ -122,6 +137,6 @@ def test_every_strategy_is_found_by_its_file():
     assert {"beam", "mcts", "best_of_n", "self_consistency", "adaptive_consistency"} <= entries("strategy").keys()
     for name in entries("strategy"):
         kind = find("strategy", name)
-        assert hasattr(kind, "replay") != hasattr(kind, "answer")
+        assert [hasattr(kind, way) for way in ("replay", "answer", "forcing")].count(True) == 1
         assert isinstance(strategy(name), kind)
     assert strategy("beam:n=6,width=3,apart=true") == Beam(6, 3, apart=True)

@@ -36,7 +36,7 @@ class Solve:
     strategy: tuple[str, ...] = ("direct", "self_consistency")
     """NAME or NAME:dial=value,dial=value"""
     budget: tuple[int, ...] = (16,)
-    """Chains a problem; of MCTS, tries."""
+    """Chains a problem; of MCTS, tries; of what forces a chain, tokens of thinking or drafts."""
     problems: int = 200
     temperature: float = 1.0
     reward: Literal["step", "outcome"] = "step"
@@ -100,7 +100,7 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
     figure = Curves(
         name=path.stem,
         title="Accuracy by strategy",
-        x_label="chains a problem; of MCTS, tries",
+        x_label="chains a problem; of MCTS, tries; of forcing, tokens or drafts",
         y_label="accuracy",
         x=budgets,
         measured={name: [row.right for row in rows if row.strategy == name] for name in names},
