@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, get_type_hints
+from functools import cached_property
+from typing import Any, Literal, get_type_hints
 
 import numpy as np
 
@@ -18,10 +19,15 @@ from alchemy.errors import UserError, nearest
 from alchemy.lab import Lab, Runs
 from alchemy.ledger import Ledger
 from alchemy.measure import Interval, two_level
-from alchemy.rewards import Kind, OracleReward
+from alchemy.rewards import Kind, LearnedReward, OracleReward
 from alchemy.scorers import exact, logprob, noisy, scored
 from alchemy.search import search as run
 from alchemy.task import PAD, Task
+from alchemy.train import TrainConfig
+from alchemy.verifier import Verifier, aggregated, fit
+
+CHECKER = TrainConfig(steps=300, batch=64, optimizer="muon", matrix_rate=0.01, learning_rate=3e-3)
+"""How a verifier is trained, from the weights of the model whose answers it judges."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,11 @@ class Comparison:
     samples: int
     """Answers in the bank: the largest budget of a replay."""
     temperature: float = 1.0
-    reward: Kind = "step"
+    reward: Kind | Literal["learned"] = "step"
+    """What guides searches: the oracle, of steps or of outcomes, or a process verifier learned from the model's answers."""
     noise: float = 0.0
+    practice: int = 4000
+    """Training problems whose answers a verifier learns from."""
 
     def rows(self, texts: Sequence[str], budgets: Sequence[int]) -> list[Row]:
         """Every strategy at every budget; a search is at a budget the one that has so many chains or tries."""
@@ -115,14 +124,25 @@ class Comparison:
         bill = forcing.bill(drawn.completions, batch.prompt_len, self.lab.size(self.runs.model))
         return np.stack(right).astype(float), bill
 
-    @property
+    @cached_property
     def _bank(self) -> Bank:
-        drawn = self.lab.bank(self.runs, self.task, self.problems, self.samples, temperature=self.temperature)[1]
-        return scored(drawn, exact=exact(drawn), logprob=logprob(drawn), noisy=noisy(drawn, 0, self.noise, 0.0))
+        samples, drawn = self.lab.bank(self.runs, self.task, self.problems, self.samples, temperature=self.temperature)
+        bank = scored(drawn, exact=exact(drawn), logprob=logprob(drawn), noisy=noisy(drawn, 0, self.noise, 0.0))
+        if self.reward != "learned":
+            return bank
+        return scored(bank, learned=np.maximum(aggregated(self._verifier.score(self.lab, samples)), -30.0))
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        return fit(self.lab, self.runs, CHECKER, kind="process", problems=self.practice)
 
     def _searched(self, search: Any) -> tuple[np.ndarray, Ledger]:
         batch = self.lab.held_out(self.task, self.problems)
-        reward = OracleReward(self.task, batch, self.reward, self.noise)
+        if self.reward == "learned":
+            seeds = range(len(self.runs.key["seeds"]))
+            reward = [LearnedReward(self._verifier, row, self.task, batch) for row in seeds]
+        else:
+            reward = OracleReward(self.task, batch, self.reward, self.noise)
         found = run(self.lab, self.runs, self.task, batch, search, reward, temperature=self.temperature)
         right = [self.task.verify(batch, one).answer for one in found.completions]
         return np.stack(right).astype(float), found.ledger

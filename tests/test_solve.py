@@ -108,6 +108,14 @@ def test_bad_input_is_one_line(runs, capsys, args, words):
     assert words in said and len(said.splitlines()) == 1
 
 
+def test_a_learned_verifier_guides_searches_and_choices(runs, capsys, monkeypatch):
+    monkeypatch.setattr("alchemy.compare.CHECKER", TrainConfig(steps=4, batch=16, chunk=4))
+    names = ["beam:width=2", "best_of_n:score=learned"]
+    assert solve(runs, "--strategy", *names, "--budget", "4", "--reward", "learned", "--practice", "64", "--json") == 0
+    beam, _ = json.loads(capsys.readouterr().out)
+    assert beam["bill"]["checked"] > beam["bill"]["written"], "every step is judged from the beginning"
+
+
 def test_chains_are_forced(tmp_path, capsys):
     """As many tokens and drafts as asked for, on a task that has a continuation."""
     lab = Lab(tmp_path, Progress(quiet=True))

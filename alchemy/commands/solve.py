@@ -24,7 +24,8 @@ class Solve:
     Example: alchemy solve --strategy self_consistency beam:width=2 mcts --budget 4 16 --figure compare.svg
 
     `alchemy list` names the strategies; their dials follow a colon. Those that search ask a reward: the exact oracle,
-    with noise if --noise is given. Those that choose among answers can take the scores exact, noisy and logprob.
+    with noise if --noise is given, or a process verifier trained on what the model writes. Those that choose among answers
+    can take the scores exact, noisy, logprob and, where there is a verifier, learned.
     """
 
     model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = ""
@@ -39,10 +40,12 @@ class Solve:
     """Chains a problem; of MCTS, tries; of what forces a chain, tokens of thinking or drafts."""
     problems: int = 200
     temperature: float = 1.0
-    reward: Literal["step", "outcome"] = "step"
-    """Whether a search's reward judges every step or whole answers alone."""
+    reward: Literal["step", "outcome", "learned"] = "step"
+    """What guides searches: the exact oracle of every step or of whole answers alone, or a verifier that is trained first."""
     noise: float = 0.0
-    """Standard deviation of the noise on it."""
+    """Standard deviation of the noise on the oracle."""
+    practice: int = 4000
+    """Training problems whose answers a verifier learns from."""
     out: Path = Path("runs")
     """Where trained models are, and answers go."""
     figure: Path | None = None
@@ -68,7 +71,15 @@ def run(options: Solve) -> int:
     task = runs.task.shift(options.shift)(runs.task) if options.shift else runs.task
     lab = Lab(options.out, Progress(options.quiet))
     comparison = Comparison(
-        lab, runs, task, options.problems, max(options.budget), options.temperature, options.reward, options.noise
+        lab,
+        runs,
+        task,
+        options.problems,
+        max(options.budget),
+        options.temperature,
+        options.reward,
+        options.noise,
+        options.practice,
     )
     rows = comparison.rows(options.strategy, sorted(set(options.budget)))
     if options.figure:
