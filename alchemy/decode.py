@@ -92,8 +92,9 @@ def draw(
     unit = BUCKET * len(devices)
     size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
     run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision, steer)
+    order = np.argsort(lengths(prompts), kind="stable")  # what is alike ends together, and nobody waits for the longest
     padded = np.zeros((-(-n // size) * size, width, prompts.shape[2]), np.int32)
-    padded[:n, :t] = prompts
+    padded[:n, :t] = prompts[order]
     padded[n:] = padded[:1]  # what only fills up ends no later than the rest
     key = jax.random.key(seed)
     numbers = (jnp.float32(temperature), jnp.int32(max_new), jnp.asarray(dials, jnp.int32))
@@ -102,8 +103,14 @@ def draw(
         part = padded[start : start + size]
         done.append(jax.device_get(run(params, part, *numbers, jax.random.fold_in(key, start))))
         progress(min(n, start + size))
-    completions, logprob = (np.concatenate(parts, axis=1)[:, :n] for parts in zip(*done, strict=True))
+    back = np.argsort(order)
+    completions, logprob = (np.concatenate(parts, axis=1)[:, back] for parts in zip(*done, strict=True))
     return Drawn(completions[..., :max_new], logprob)
+
+
+def lengths(prompts: np.ndarray) -> np.ndarray:
+    """Tokens of prompts int32 (n, t, c): int (n,)."""
+    return (prompts[..., 0] != PAD).sum(axis=1)
 
 
 def _rounded(width: int) -> int:

@@ -15,7 +15,7 @@ from alchemy import checkpoint, shelf, verifier
 from alchemy.answers import Answers, Samples
 from alchemy.bank import Bank, fill
 from alchemy.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
-from alchemy.decode import Drawn, draw
+from alchemy.decode import Drawn, draw, lengths
 from alchemy.errors import UserError
 from alchemy.forcing import Forcing
 from alchemy.journal import LOOKED_AT, Journal, described
@@ -217,6 +217,8 @@ class Lab:
         key = {
             **key, "runs": runs.key, "samples": samples, "temperature": temperature, "split": plain(self.split),
         } | ({"forced": plain(forced)} if forced else {})  # fmt: skip
+        if len(np.unique(lengths(prompts))) > 1:
+            key["order"] = "by length"  # of the prompts, in which they are drawn
         path = self.root / "answers" / f"{fingerprint(key)}.npz"
         shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
         if fresh := self._fresh(path):

@@ -167,3 +167,16 @@ def test_log_probabilities_are_those_of_what_was_written():
                 total += logs[s, before, token] if token else 0.0
                 before = token
             assert drawn.logprob[s, i, k] == pytest.approx(total, abs=1e-4)
+
+
+def test_prompts_are_answered_in_their_own_place_whatever_their_length():
+    """Rows are drawn by length and put back: greedy answers are those of each prompt alone."""
+    rng = np.random.default_rng(0)
+    table = {"table": rng.normal(size=(1, V, V)).astype(np.float32)}
+    table["table"][..., PAD] = -1e9
+    rows = [[2 + int(token) for token in rng.integers(0, 6, length)] for length in rng.permutation([1, 2, 3, 4] * 5)]
+    together = draw(Scripted(), table, prompts(*rows), samples=1, max_new=6, temperature=0.0, rows=8)
+    for place, row in enumerate(rows):
+        alone = draw(Scripted(), table, prompts(row), samples=1, max_new=6, temperature=0.0)
+        np.testing.assert_array_equal(together.completions[:, place], alone.completions[:, 0])
+        np.testing.assert_allclose(together.logprob[:, place], alone.logprob[:, 0], rtol=1e-5)
