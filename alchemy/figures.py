@@ -160,7 +160,8 @@ def save(figure: Figure, path: Path) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    style = {"svg.hashsalt": "alchemy", "svg.fonttype": "path", "font.size": 9, "axes.spines.top": False,
+    style = {"svg.hashsalt": "alchemy", "svg.fonttype": "none", "font.size": 9,
+             "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"], "axes.spines.top": False,
              "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25}  # fmt: skip
     with matplotlib.rc_context(style):
         canvas, axes = pyplot.subplots(figsize=(6.4, 3.8), layout="constrained")
@@ -169,5 +170,6 @@ def save(figure: Figure, path: Path) -> None:
         axes.set_ylabel(figure.y_label)
         if figure.note:
             canvas.supxlabel(fill(figure.note, 110), fontsize=6.5, x=0.01, ha="left")
-        write_whole(path, lambda scratch: canvas.savefig(scratch, format="svg", metadata={"Date": None}))
+        silent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        write_whole(path, lambda scratch: canvas.savefig(scratch, format="svg", metadata=silent))
         pyplot.close(canvas)

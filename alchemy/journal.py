@@ -15,7 +15,7 @@ from alchemy.task import Batch, Task
 
 POINTS = 60
 """Of a learning curve."""
-LOOKED_AT, KEPT, ASKED = 200, 3, 12
+LOOKED_AT, KEPT, ASKED = 200, 3, 8
 """Answers of a test that are looked through, kept of each outcome, and tests that are kept at most."""
 OUTCOMES = ("right answer, valid chain", "right answer, broken chain", "wrong answer")
 
