@@ -15,6 +15,7 @@ from alchemy.record import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 """Okabe and Ito's palette, told apart by colour-blind readers too."""
@@ -153,6 +154,14 @@ def _legend(axes: Axes) -> None:
     axes.figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
 
 
+def _footnote(canvas: Canvas, note: str) -> None:
+    """A line under the picture: over the names that stand there, if any do."""
+    if canvas.legends:
+        canvas.legends[0].set_title(note, prop={"size": 6.5})
+    else:
+        canvas.supxlabel(note, fontsize=6.5, x=0.01, ha="left")
+
+
 def save(figure: Figure, path: Path) -> None:
     """Draw one figure as SVG; the same figure gives the same bytes."""
     import matplotlib
@@ -169,7 +178,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.draw(axes)
         axes.set_ylabel(figure.y_label)
         if figure.note:
-            canvas.supxlabel(fill(figure.note, 110), fontsize=6.5, x=0.01, ha="left")
+            _footnote(canvas, fill(figure.note, 110))
         silent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         write_whole(path, lambda scratch: canvas.savefig(scratch, format="svg", metadata=silent))
         pyplot.close(canvas)
