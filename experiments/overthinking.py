@@ -16,7 +16,7 @@ Prediction   One model, five classes of problems told by a mark. In training re-
 Refuted if   Measured and predicted accuracy are more than .03 apart, a class moves the other way than predicted or less
              than .1, the mixed class has no hump of .05, natural and forced lengths differ by more than .02 a re-check, or
              the account by variance does no worse than the law where drafts are hurt.
-Run          alchemy reproduce overthinking --preset small      # nine minutes on 2 CPU cores
+Run          alchemy reproduce overthinking --preset small      # five minutes on 2 CPU cores
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CLAIM = Claim(
 
 @dataclass(frozen=True)
 class Config(Setting):
-    first: int = 1600
+    first: int = 1500
     """Problems on which one re-check is measured, others than those of the tests."""
     chains: int = 16
     """Chains with one re-check of each: wrong drafts are few where drafts are hurt, and what mends them sets the level."""
