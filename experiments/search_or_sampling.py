@@ -55,12 +55,14 @@ class Config(Setting):
     chains: int = 16
     """A beam has so many; MCTS tries about as many tokens' worth of steps."""
     width: int = 4
+    tries: int = 64
+    """Steps that MCTS tries at most; on long chains that is less than the beam writes."""
 
 
 PRESETS = {
     "smoke": Config(**{**SMOKE, "test": 24}, lengths=(3,), noise=(0.0, 0.6), chains=4, width=2),
     "small": Config(**SMALL, noise=(0.0, 0.6)),
-    "full": Config(**{**FULL, "test": 4000}, lengths=(2, 4, 8, 12), chains=64),
+    "full": Config(**{**FULL, "test": 4000}, lengths=(2, 4, 8, 12), chains=64, tries=1024),
 }
 
 
@@ -86,7 +88,7 @@ def _cell(config: Config, lab: Lab, runs: Runs, pool: Samples, bank: Bank, kind:
     """What each search gets right, what it writes, and what best-of-n gets for as many tokens."""
     task, reward = pool.task, OracleReward(pool.task, pool.batch, kind, sigma)
     steps = int(bank.facts["steps"].max())
-    tries = config.chains * steps if kind == "step" else config.chains
+    tries = min(config.tries, config.chains * steps) if kind == "step" else config.chains
     searches: dict[str, Search] = {
         "beam": Beam(config.chains, config.width),
         "mcts": Mcts(tries, config.width, value="step" if kind == "step" else "rollout"),
