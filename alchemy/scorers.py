@@ -6,6 +6,7 @@ Each gives scores float32 (s, n, k) of the answers of a bank; learned verifiers 
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import rankdata
 
 from alchemy.bank import Bank
 from alchemy.errors import UserError
@@ -45,6 +46,17 @@ def noisy(bank: Bank, rng: np.random.Generator | int, sigma: float, loved: float
     favourite = ~bank.right & (_uniform(np.arange(bank.shape[1])[:, None], bank.answer) < loved)
     noise = np.random.default_rng(rng).standard_normal(bank.shape, np.float32)
     return bank.right + np.float32(LOVED) * favourite + np.float32(sigma) * noise
+
+
+def auc(score: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """How often a right answer has a higher score than a wrong one, ties as halves: float (...) of arrays (..., k).
+
+    The area under the ROC curve; nan where all are right or all wrong.
+    """
+    ranks, good = rankdata(score, axis=-1), right.sum(axis=-1)
+    bad = right.shape[-1] - good
+    won = (ranks * right).sum(axis=-1) - good * (good + 1) / 2
+    return np.divide(won, good * bad, out=np.full(good.shape, np.nan), where=good * bad > 0)
 
 
 def _uniform(problem: np.ndarray, answer: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ from alchemy.lab import Lab
 from alchemy.ledger import BUDGET
 from alchemy.measure import Interval, paired_difference, resampled, two_level
 from alchemy.replay import averaged, curve, of_answers, of_problems
-from alchemy.scorers import noisy, scored
+from alchemy.scorers import auc, noisy, scored
 from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.rejection import Rejection
 from alchemy.strategies.self_consistency import SelfConsistency
@@ -104,7 +104,12 @@ def replayed(bank: Bank, draws: int) -> dict[str, Any]:
     measured["regret"] = _regret(np.array(cells))
     for name, learned in bank.scores.items():
         judged = _judged(bank, learned, sizes, draws)
-        measured[f"verifier {name}"] = _row(judged, vote, sizes, curves=True)
+        alone = auc(learned, bank.right)
+        measured[f"verifier {name}"] = {
+            **_row(judged, vote, sizes, curves=True),
+            "AUC": auc(*(one.reshape(len(one), -1) for one in (learned, bank.right))),
+            "AUC within a problem": np.nanmean(alone, axis=1) if np.isfinite(alone).any(axis=1).all() else np.nan,
+        }
     return measured
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from alchemy import discover
 from alchemy.errors import UserError
 from alchemy.replay import averaged, best, curve, deal, leads, of_answers, of_problems, vote
-from alchemy.scorers import exact, logprob, noisy, scored
+from alchemy.scorers import auc, exact, logprob, noisy, scored
 from alchemy.simulated import PARAMETERS, simulated
 from alchemy.strategies.adaptive_consistency import AdaptiveConsistency, sure
 from alchemy.strategies.bandit import Bandit
@@ -361,3 +361,15 @@ def test_a_completion_that_no_verifier_could_read_is_the_worst():
         np.testing.assert_allclose(
             way("holes").replay(one, K, None)[0], way("floor").replay(one, K, None)[0], atol=1e-6
         )
+
+
+def test_the_area_under_the_curve_is_that_of_every_pair():
+    rng = np.random.default_rng(0)
+    score, right = rng.integers(0, 4, (30, 9)).astype(float), rng.random((30, 9)) < 0.4
+    right[0], right[1] = True, False
+    found = auc(score, right)
+    assert np.isnan(found[:2]).all()
+    for row in range(2, 30):
+        pairs = score[row, right[row]][:, None] - score[row, ~right[row]]
+        if pairs.size:
+            assert found[row] == pytest.approx(((pairs > 0) + (pairs == 0) / 2).mean())
