@@ -81,6 +81,7 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
             "small": two_level(small.right.mean(axis=2), 0),
             "large": two_level(large.right.mean(axis=2), 0),
         },
+        "one answer, large - small": paired_difference(large.right.mean(axis=2), small.right.mean(axis=2), 0),
     }
     ways: dict[str, Replayed] = {"verifier": BestOfN("verifier"), "vote": SelfConsistency()}
     for name, way in ways.items():
@@ -120,15 +121,9 @@ def _gain(ours: np.ndarray, theirs: np.ndarray, there: np.ndarray) -> Interval:
 
 def check(measured: Mapping[str, Any]) -> list[Check]:
     rows, several = measured["verifier, large answers 1"], measured[_label("verifier", measured["several"])]
-    one = measured["one answer"]
+    better = measured["one answer, large - small"]
     return [
-        at_least(
-            "large: accuracy of one answer",
-            one["large"],
-            one["small"].high,
-            "it is the better model",
-            precondition=True,
-        ),
+        at_least("one answer: large - small", better, 0.1, "it is the better model", precondition=True),
         at_least("R = .16, easy: small - large", rows[0]["easy"], 0.0, "the paper: +19 % relative, by search"),
         at_most("R = 22, hard: small - large", rows[2]["hard"], 0.0, "the paper: -53 % relative, by search"),
         at_most("R = 22, hard: small - large that answers several times", several[2]["hard"], 0.0, "the arm it lacks"),
