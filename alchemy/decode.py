@@ -105,7 +105,7 @@ def draw(
         progress(min(n, start + size))
     back = np.argsort(order)
     completions, logprob = (np.concatenate(parts, axis=1)[:, back] for parts in zip(*done, strict=True))
-    return Drawn(completions[..., :max_new], logprob)
+    return Drawn(np.ascontiguousarray(completions[..., :max_new]), np.ascontiguousarray(logprob))  # as if read from a file
 
 
 def lengths(prompts: np.ndarray) -> np.ndarray:
