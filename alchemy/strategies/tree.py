@@ -23,6 +23,12 @@ class Question(NamedTuple):
     cuts: tuple[int, ...]  # ids after which a step ends
     most: int  # tokens a step may take
     room: int  # tokens a completion may take
+    steps: int = 1  # of a completion, at most
+
+    @property
+    def places(self) -> int:
+        """Room for branches that are written side by side: each step takes as many places as its longest piece."""
+        return max(self.room, self.steps * self.most)
 
     @property
     def prompt_len(self) -> np.ndarray:
@@ -51,7 +57,8 @@ def asked(task: Task, batch: Batch) -> Question:
     ends = np.where(np.isin(gold, task.cuts) | (gold == EOS), places, -1)
     before = np.maximum.accumulate(np.pad(ends, ((0, 0), (1, 0)), constant_values=-1), axis=1)[:, :-1]
     longest = int(np.where(ends >= 0, ends - before, 0).max(initial=1))
-    return Question(batch.prompts(), tuple(task.cuts), longest + 2, int((gold != PAD).sum(axis=1).max(initial=1)) + 4)
+    room, steps = int((gold != PAD).sum(axis=1).max(initial=1)) + 4, int((ends >= 0).sum(axis=1).max(initial=1))
+    return Question(batch.prompts(), tuple(task.cuts), longest + 2, room, steps)
 
 
 def packed(answers: Sequence[Answered], room: int) -> np.ndarray:
@@ -118,7 +125,7 @@ def grown(sampler: Sampler, reward: Reward, question: Question, n: int,
           choose: Callable[[np.ndarray], np.ndarray]) -> Answered:  # fmt: skip
     """`n` chains a problem, grown step by step: after each, `choose` says from their scores (n, w) which go on, int (n, w)."""
     bill, count = Bill(sampler, reward, question), len(question.prompts)
-    branches = sampler.pick(bill.read(question, question.room), np.zeros((count, n), np.intp))
+    branches = sampler.pick(bill.read(question, question.places), np.zeros((count, n), np.intp))
     scores = np.zeros((count, n))
     while True:
         before = branches
