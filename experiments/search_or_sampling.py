@@ -61,7 +61,7 @@ class Config(Setting):
 
 PRESETS = {
     "smoke": Config(**{**SMOKE, "test": 24}, lengths=(3,), noise=(0.0, 0.6), chains=4, width=2),
-    "small": Config(**SMALL, noise=(0.0, 0.6)),
+    "small": Config(**SMALL, lengths=(2, 4), noise=(0.0, 0.6)),
     "full": Config(**{**FULL, "test": 4000}, lengths=(2, 4, 8, 12), chains=64, tries=1024),
 }
 
