@@ -123,7 +123,7 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
     rows, several = measured["verifier, large answers 1"], measured[_label("verifier", measured["several"])]
     better = measured["one answer, large - small"]
     return [
-        at_least("one answer: large - small", better, 0.1, "it is the better model", precondition=True),
+        at_least("one answer: large - small", better, 0.0, "it is the better model", precondition=True),
         at_least("R = .16, easy: small - large", rows[0]["easy"], 0.0, "the paper: +19 % relative, by search"),
         at_most("R = 22, hard: small - large", rows[2]["hard"], 0.0, "the paper: -53 % relative, by search"),
         at_most("R = 22, hard: small - large that answers several times", several[2]["hard"], 0.0, "the arm it lacks"),

@@ -13,8 +13,9 @@ from alchemy.strategies.beam import Beam
 from alchemy.strategies.dvts import Dvts
 from alchemy.strategies.mcts import Mcts
 from alchemy.strategies.particle_filter import ParticleFilter, resampled
-from alchemy.strategies.tree import Question
+from alchemy.strategies.tree import Question, asked
 from alchemy.task import EOS, PAD
+from tasks.symbols import Symbols
 
 CUT, WRONG, RIGHT = 3, 4, 5
 PROBLEMS = 400
@@ -185,3 +186,14 @@ def test_searches_are_data():
         assert is_dataclass(search) and hash(search) == hash(
             type(search)(*(getattr(search, f.name) for f in fields(search)))
         )
+
+
+def test_there_are_places_for_the_longest_piece_of_every_step():
+    """Branches side by side leave gaps: what a wrong piece takes beyond the right one must not cost the last step."""
+    task = Symbols(compositions=("F1", "F1 F2 F3 F1"), dialect="uniform")
+    batch = task.sample(np.random.default_rng(0), 40)
+    asked_for = asked(task, batch)
+    gold = batch.completions()
+    pieces = (np.isin(gold, task.cuts) | (gold == EOS)).sum(axis=1).max()
+    assert asked_for.steps == pieces and asked_for.places >= pieces * asked_for.most > asked_for.room
+    assert question(2).places == question(2).room
