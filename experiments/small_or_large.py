@@ -135,7 +135,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
     return [
         Curves(
             name=f"small_or_large_{count}",
-            title=f"Small less {measured['M']:.0f} times as large at equal FLOPs; the large one answers {count} times, by a verifier",
+            title=f"Small less large at equal FLOPs, by a verifier; the large one answers {count} time{'s'[: count > 1]}",
             x_label="R, tokens written over tokens trained on",
             y_label="accuracy gained",
             x=RATIOS,

@@ -27,7 +27,7 @@ from alchemy.claim import Check, Claim, at_least, at_most
 from alchemy.figures import Bars, Curves, Figure
 from alchemy.lab import Lab
 from alchemy.ledger import BUDGET
-from alchemy.measure import paired_difference, two_level
+from alchemy.measure import exact, paired_difference, two_level
 from alchemy.multiplier import multiplier
 from alchemy.replay import Curve, averaged, of_answers
 from alchemy.rewards import OracleReward
@@ -222,7 +222,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             x_label="quantile of difficulty, the hardest first",
             y_label="accuracy",
             x=list(range(1, bins + 1)),
-            measured={},
-            theory=dict(hardest),
+            measured={name: [exact(share) for share in shares] for name, shares in hardest.items()},
+            theory={},
         ),
     ]
