@@ -23,7 +23,7 @@ help:
 setup: $(STAMP)
 
 test: $(STAMP) .venv/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # The reasoning-gym release builds with a setuptools that still has pkg_resources.
 test-peers:

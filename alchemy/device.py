@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ import jax.numpy as jnp
 
 CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy"))
 """Where compiled programs are kept between runs."""
+MAPS = 65_530
+"""Memory maps that Linux grants a process (vm.max_map_count)."""
 
 
 def prepare() -> None:
@@ -27,6 +30,17 @@ def prepare() -> None:
         jax.config.update("jax_num_cpu_devices", _cores())
     jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def release() -> None:
+    """Forget the programs compiled so far, once they hold half of the memory maps that Linux grants a process.
+
+    A program on a CPU holds some twenty of them, and XLA dies at the first that is refused.
+    """
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MAPS // 2:
+        jax.clear_caches()
+        gc.collect()
 
 
 def _cores() -> int:

@@ -88,6 +88,7 @@ def run_one(
     write_json(home / "journal.json", lab.journal.plain())
     write_json(home / "record.json", record)
     record = read_json(home / "record.json")
+    device.release()
     progress.say(f"{record['verdict']} after {record['seconds_now']} s; {report.effect(report.decisive(record))}")
     return record
 

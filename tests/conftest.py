@@ -36,6 +36,13 @@ jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def released():
+    """No process runs out of memory maps, however many tests it is given."""
+    yield
+    device.release()
+
+
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(0)
