@@ -54,6 +54,16 @@ def generate(
     return draw(model, params, prompts, samples=1, **one).completions[:, :, 0]
 
 
+class Parts(Protocol):
+    """Where pieces of a long draw are kept, so that one that is interrupted goes on where it was."""
+
+    def load(self, name: str) -> tuple[np.ndarray, ...] | None:
+        """What was kept under that name, if anything was."""
+
+    def keep(self, name: str, arrays: tuple[np.ndarray, ...]) -> None:
+        """Keep it, or leave it: what is not kept is made again."""
+
+
 class Drawn(NamedTuple):
     """Completions, and how likely the model finds them at temperature 1, whatever they were drawn at."""
 
@@ -75,10 +85,12 @@ def draw(
     steer: Steer | None = None,
     dials: Sequence[int] = (),
     progress: Callable[[int], None] = lambda done: None,
+    parts: Parts | None = None,
 ) -> Drawn:
     """Complete each prompt `samples` times, reading it once, else as `generate`.
 
     `progress` is told how many of the problems are done. `steer` may overrule the model's choices; `dials` are numbers for it that no program is compiled for.
+    `parts` are of this very draw: what is in there is not drawn again, and the bits are those of an undisturbed one.
     """
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
@@ -100,8 +112,12 @@ def draw(
     numbers = (jnp.float32(temperature), jnp.int32(max_new), jnp.asarray(dials, jnp.int32))
     done = []
     for start in range(0, len(padded), size):
-        part = padded[start : start + size]
-        done.append(jax.device_get(run(params, part, *numbers, jax.random.fold_in(key, start))))
+        name = f"{start}-{size}-{len(devices)}"
+        if parts is None or (made := parts.load(name)) is None:
+            made = jax.device_get(run(params, padded[start : start + size], *numbers, jax.random.fold_in(key, start)))
+            if parts is not None:
+                parts.keep(name, made)
+        done.append(made)
         progress(min(n, start + size))
     back = np.argsort(order)
     completions, logprob = (np.concatenate(parts, axis=1)[:, back] for parts in zip(*done, strict=True))

@@ -227,14 +227,19 @@ class Lab:
             stage.skip()
             self.seconds += stored[1] * fresh
             return stored[0]
-        began = monotonic()
+        began, parts = monotonic(), shelf.Parts(path.with_suffix(".parts"))
         steered = {"steer": forced.marks, "dials": forced.dials} if forced else {}
-        drawn = draw(runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature,
-                     progress=told, **steered)  # fmt: skip
+        try:
+            drawn = draw(runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature,
+                         progress=told, parts=parts, **steered)  # fmt: skip
+        except BaseException:  # Ctrl-C among them
+            parts.save()
+            raise
         if not key.get("likely"):
             drawn = drawn._replace(logprob=shelf.unknown(shape))
-        seconds = monotonic() - began
+        seconds = monotonic() - began + parts.seconds
         write_whole(path, lambda scratch: shelf.save_drawn(scratch, drawn, seconds))
+        parts.drop()
         self.seconds += seconds
         return drawn
 

@@ -167,7 +167,7 @@ def curve(
     return Curve(np.array(sizes), np.stack([one[0] for one in points]), np.stack([one[1].flops for one in points]))
 
 
-def of_problems(bank: Bank, rows: np.ndarray) -> Bank:
+def of_problems(bank: Bank, rows: slice | np.ndarray) -> Bank:
     """The bank of some of its problems; `rows` as numpy indexes with them."""
     return _cut(bank, lambda a: a[:, rows], lambda a: a[rows])
 

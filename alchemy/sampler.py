@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from threading import Event
 from typing import NamedTuple, Protocol
 
 import jax
@@ -58,14 +59,16 @@ class Sampler(Protocol):
     def pick(self, branches: Branches, index: np.ndarray) -> Branches:
         """The branches `index` int (n, w') of each problem, any of them more than once."""
 
-    def resume(self, start: Branches, tokens: np.ndarray) -> Branches:
-        """Branches that have written `tokens` int32 (n, w, m), read after the prompts of `start`, which is empty."""
+    def resume(self, start: Branches, tokens: np.ndarray, room: int) -> Branches:
+        """Branches that have written `tokens` int32 (n, w, m), read after the prompts that `start` has read, with `room`
+        places for what they write next."""
 
 
 class _Memory(NamedTuple):
     cache: Cache
     logits: jax.Array  # (n * w, v): of the next token
     room: int  # places that are left
+    prompts: tuple[Cache, jax.Array] | None = None  # what was read of them, and the logits behind; only before any writing
 
 
 @dataclass
@@ -77,6 +80,8 @@ class ModelSampler:
     """Of one seed: leaves without a seed axis."""
     temperature: float = 1.0
     key: jax.Array = field(default_factory=lambda: jax.random.key(0))
+    stop: Event = field(default_factory=Event)
+    """Once set, whoever asks for more is interrupted: Ctrl-C reaches only the main thread by itself."""
 
     def __post_init__(self) -> None:
         if self.temperature < 0:
@@ -86,13 +91,17 @@ class ModelSampler:
 
     def read(self, prompts: np.ndarray, room: int) -> Branches:
         n = len(prompts)
-        cache, logits = _reader(self.model, room)(self.params, prompts)
+        read, logits = _reader(self.model)(self.params, prompts)
+        cache = _brancher(self.model, 1, room)(read)
         nothing = np.zeros((n, 1, 0), np.int32)
-        return Branches(nothing, np.zeros((n, 1), np.float32), np.zeros((n, 1), bool), _Memory(cache, logits, room))
+        memory = _Memory(cache, logits, room, (read, logits))
+        return Branches(nothing, np.zeros((n, 1), np.float32), np.zeros((n, 1), bool), memory)
 
     def write(self, branches: Branches, cuts: tuple[int, ...], most: int) -> Branches:
         n, w, _ = branches.tokens.shape
-        cache, logits, room = branches.memory
+        cache, logits, room, _ = branches.memory
+        if self.stop.is_set():
+            raise KeyboardInterrupt
         ended = branches.ended.reshape(-1)
         most = min(most, room)
         if ended.all() or not most:
@@ -112,23 +121,21 @@ class ModelSampler:
     def pick(self, branches: Branches, index: np.ndarray) -> Branches:
         n, w = branches.ended.shape
         rows = (np.arange(n)[:, None] * w + index).reshape(-1)
-        cache, logits, room = branches.memory
+        cache, logits, room, _ = branches.memory
         cache, logits = _picker(self.model)(cache, logits, rows)
         along = partial(np.take_along_axis, indices=index, axis=1)
         tokens = np.take_along_axis(branches.tokens, index[:, :, None], axis=1)
         return Branches(tokens, along(branches.logprob), along(branches.ended), _Memory(cache, logits, room))
 
-    def resume(self, start: Branches, tokens: np.ndarray) -> Branches:
+    def resume(self, start: Branches, tokens: np.ndarray, room: int) -> Branches:
         n, w, m = tokens.shape
         ended = (tokens == EOS).any(axis=2)
-        cache, logits, room = self.pick(start, np.zeros((n, w), np.intp)).memory
         width = -(-max(m, 1) // BUCKET) * BUCKET
-        if width > room:
-            raise UserError(f"{m} tokens, {width} with gaps, do not fit the {room} places that are left")
         padded = np.pad(tokens.reshape(n * w, m), ((0, 0), (0, width - m)))
-        cache, logits, logprob = _resumer(self.model)(self.params, cache, logits, padded)
-        memory = _Memory(cache, logits, room - width)
-        return Branches(tokens, np.asarray(logprob).reshape(n, w), ended, memory)
+        read, logits = start.memory.prompts
+        cache = _brancher(self.model, w, width + room)(read)
+        cache, logits, logprob = _resumer(self.model, w)(self.params, cache, logits, padded)
+        return Branches(tokens, np.asarray(logprob).reshape(n, w), ended, _Memory(cache, logits, room))
 
 
 def _appended(before: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -147,7 +154,7 @@ def _logs(logits: jax.Array) -> jax.Array:
 
 
 @lru_cache(maxsize=64)
-def _reader(model: Model, room: int) -> Callable[..., tuple[Cache, jax.Array]]:
+def _reader(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
     dtype = device.dtype("auto")
 
     @jax.jit
@@ -157,9 +164,14 @@ def _reader(model: Model, room: int) -> Callable[..., tuple[Cache, jax.Array]]:
         empty = jax.lax.optimization_barrier(model.init_cache(n, t, dtype))  # or the compiler works out what nothing says
         logits, cache = model.extend(params, empty, prompts)
         last = jnp.maximum(cache.length - 1, 0)
-        return model.branch(cache, 1, room), jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
+        return cache, jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
 
     return read
+
+
+@lru_cache(maxsize=64)
+def _brancher(model: Model, width: int, room: int) -> Callable[[Cache], Cache]:
+    return jax.jit(lambda cache: model.branch(cache, width, room))
 
 
 @lru_cache(maxsize=64)
@@ -208,7 +220,7 @@ def _picker(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
 
 
 @lru_cache(maxsize=64)
-def _resumer(model: Model) -> Callable[..., tuple[Cache, jax.Array, jax.Array]]:
+def _resumer(model: Model, width: int) -> Callable[..., tuple[Cache, jax.Array, jax.Array]]:
     dtype = device.dtype("auto")
 
     @jax.jit
@@ -216,6 +228,7 @@ def _resumer(model: Model) -> Callable[..., tuple[Cache, jax.Array, jax.Array]]:
         params: Params, cache: Cache, logits: jax.Array, tokens: jax.Array
     ) -> tuple[Cache, jax.Array, jax.Array]:
         params = jax.tree.map(lambda x: x.astype(dtype), params)
+        logits = jnp.repeat(logits, width, axis=0)
         after, cache = model.extend(params, cache, tokens[..., None])
         every = jnp.concatenate([logits[:, None], after], axis=1)  # before each token, and behind the last
         real = tokens != PAD

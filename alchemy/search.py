@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from alchemy import shelf
@@ -13,7 +16,7 @@ from alchemy.ledger import Ledger
 from alchemy.record import plain
 from alchemy.rewards import Reward
 from alchemy.sampler import ModelSampler
-from alchemy.strategies.tree import Found, Search, asked, packed, unpacked
+from alchemy.strategies.tree import Answered, Found, Search, asked, packed, unpacked
 from alchemy.task import Batch, Task
 
 
@@ -29,12 +32,20 @@ def search(lab: Lab, runs: Runs, task: Task, batch: Batch, how: Search, reward: 
     }  # fmt: skip
 
     def make() -> np.ndarray:
-        each = []
-        for seed, judge in enumerate(rewards):
-            params = jax.tree.map(lambda leaf, seed=seed: leaf[seed], runs.trained.params)
-            sampler = ModelSampler(runs.model, params, temperature, jax.random.key(seed))
-            each.append(how.answer(sampler, judge, question))
-        return packed(each, question.room)
+        devices, stop = jax.local_devices(), Event()
+
+        def one(seed: int) -> Answered:
+            with jax.default_device(devices[seed % len(devices)]):
+                params = jax.tree.map(lambda leaf: jnp.asarray(leaf[seed]), runs.trained.params)
+                return how.answer(ModelSampler(runs.model, params, temperature, jax.random.key(seed), stop), rewards[seed], question)
+
+        with ThreadPoolExecutor(len(devices)) as threads:  # a seed on each device
+            try:
+                return packed(list(threads.map(one, range(seeds))), question.room)
+            except BaseException:
+                stop.set()
+                threads.shutdown(cancel_futures=True)
+                raise
 
     shape = (seeds, n, question.room + len(Ledger._fields))
     tokens = seeds * n * (question.prompts.shape[1] + question.room)  # of one chain: what is spent is in the ledger

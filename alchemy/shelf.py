@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 
@@ -62,6 +66,68 @@ def load_drawn(path: Path, shape: tuple[int, ...]) -> tuple[Drawn, float] | None
     if completions.shape != shape:
         raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
     return Drawn(completions, logprob), seconds
+
+
+SECONDS = "seconds "
+
+
+@dataclass
+class Parts:
+    """Pieces of something long, written to a folder every `every` seconds while it is made."""
+
+    home: Path
+    every: float = 20.0
+    seconds: float = field(default=0.0, init=False)
+    """What the pieces of earlier runs took."""
+
+    def __post_init__(self) -> None:
+        self._files = sorted(self.home.glob("*.npz"))
+        self._found = {name: part for path in self._files for name, part in _pieces(path).items()}
+        self._new: dict[str, tuple[np.ndarray, ...]] = {}
+        self.seconds = float(sum(part[0] for name, part in self._found.items() if name.startswith(SECONDS)))
+        self._saved = monotonic()
+
+    def load(self, name: str) -> tuple[np.ndarray, ...] | None:
+        """A piece that an earlier run has kept."""
+        return self._found.get(name)
+
+    def keep(self, name: str, arrays: tuple[np.ndarray, ...]) -> None:
+        """Keep a piece with the others, at the latest when the next one comes after `every` seconds."""
+        self._new[name] = arrays
+        if monotonic() - self._saved > self.every:
+            self.save()
+
+    def save(self) -> None:
+        """Write what is not written yet."""
+        if self._new:
+            self._new[f"{SECONDS}{len(self._files)}"] = (np.float64(monotonic() - self._saved),)
+            flat = {f"{name} {at}": one for name, arrays in self._new.items() for at, one in enumerate(arrays)}
+            path = self.home / f"{len(self._files)}.npz"
+            write_whole(path, lambda scratch: _write(scratch, flat))
+            self._files.append(path)
+            self._new = {}
+        self._saved = monotonic()
+
+    def drop(self) -> None:
+        """Remove the folder: the whole is kept elsewhere now."""
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def _write(scratch: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    with scratch.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _pieces(path: Path) -> dict[str, tuple[np.ndarray, ...]]:
+    try:
+        with path.open("rb") as raw, np.load(raw) as file:
+            found = {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
+        raise UserError(f"{path} is damaged ({type(fault).__name__}); remove that file") from fault
+    pieces: dict[str, list[np.ndarray]] = {}
+    for name in sorted(found):
+        pieces.setdefault(name.rsplit(" ", 1)[0], []).append(found[name])
+    return {name: tuple(arrays) for name, arrays in pieces.items()}
 
 
 def unknown(shape: tuple[int, ...]) -> np.ndarray:

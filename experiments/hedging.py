@@ -7,8 +7,8 @@ Prediction   One bank of answers, one exact checker and two dials on it: Gaussia
              with systematic errors the plain vote. Accuracy of best-of-n rises in n under noise, however much, and passes
              an inner optimum under systematic errors. Rejection sampling ends where the verifier's ROC says,
              T p / (T p + F (1 - p)), within two points. Whoever does not know the verifier should hedge: the worst regret
-             of a weighted vote or a tempered best-of-n is below that of best-of-n and of the vote. A verifier that was
-             learned from outcomes is measured beside the dials; no check rests on it.
+             of a weighted vote or a tempered best-of-n is below that of best-of-n and of the vote. Verifiers that were
+             learned, of outcomes and of the process, are measured beside the dials; no check rests on them.
              Selectors are compared at 32 answers, as in a simulation; that was settled before trained models were asked.
 Refuted if   A selector wins its own cell by nothing; the optimum of n is inside the range under noise alone, or not under
              systematic errors; the ceiling is off by two points under noise; or hedges regret as much as the pure ways.
@@ -18,13 +18,14 @@ Run          alchemy reproduce hedging --preset small      # a bank of answers, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from alchemy import verifier
 from alchemy.allocate import folds
+from alchemy.answers import Samples
 from alchemy.bank import Bank
 from alchemy.claim import Check, Claim, at_least, at_most, near
 from alchemy.coverage import beta_law, power_law
@@ -40,9 +41,8 @@ from alchemy.strategies.rejection import Rejection
 from alchemy.strategies.self_consistency import SelfConsistency
 from alchemy.strategies.soft_best_of_n import tuned
 from alchemy.strategies.weighted_vote import WeightedVote
-from alchemy.train import TrainConfig
 from alchemy.voting import any_at
-from experiments.chains import FULL, RECIPE, SMALL, SMOKE, Setting
+from experiments.chains import FULL_CHECKED, SMALL_CHECKED, SMOKE_CHECKED, Checked
 
 CLAIM = Claim(
     sentence="Which selector wins flips with the verifier's errors, and systematic ones give best-of-n an optimum in n.",
@@ -60,33 +60,34 @@ OF = 32
 
 
 @dataclass(frozen=True)
-class Config(Setting):
+class Config(Checked):
     draws: int = 2
     """Random orders of the answers that are averaged."""
-    practice: int = 12_000
-    """Training problems that each model answers once, for its verifiers to learn from."""
-    checker: TrainConfig = replace(RECIPE, steps=300, matrix_rate=0.01, learning_rate=3e-3)
-    """Verifiers start from the weights of the model whose answers they judge."""
+    checked: int = 500
+    """Problems whose answers learned verifiers read."""
 
 
 PRESETS = {
-    "smoke": Config(**SMOKE, practice=200, checker=SMOKE["train"]),
-    "small": Config(**SMALL),
-    "full": Config(**FULL, practice=200_000, checker=replace(RECIPE, steps=2000, batch=256, matrix_rate=0.01)),
+    "smoke": Config(**SMOKE_CHECKED),
+    "small": Config(**SMALL_CHECKED),
+    "full": Config(**FULL_CHECKED),
 }
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
     samples, bank = config.bank(lab)
-    learned = verifier.fit(lab, config.fit(lab), config.checker, problems=config.practice).score(lab, samples)
-    bank = scored(bank, learned=np.maximum(learned, -30.0))  # nothing was written: as bad as can be
-    return replayed(bank, config.draws)
+    few = slice(0, config.checked)
+    asked = Samples(samples.task, samples.batch.rows(few), samples.completions[:, few])
+    scores = {
+        "of outcomes": config.verifiers(lab, "outcome").score(lab, asked),
+        "of the process": verifier.aggregated(config.verifiers(lab, "process").score(lab, asked), "min"),
+    }
+    return {**replayed(bank, config.draws), **learned(of_problems(bank, few), scores, config.draws)}
 
 
 def replayed(bank: Bank, draws: int) -> dict[str, Any]:
     """Every cell of the dials, from one bank; each half of the problems chooses and calibrates for the other."""
-    sizes = [1 << power for power in range(bank.shape[2].bit_length())]
-    vote = averaged(SelfConsistency(), bank, min(OF, sizes[-1]), 0, draws)[0]
+    sizes, vote = _sizes(bank), _vote(bank, draws)
     measured: dict[str, Any] = {
         "sizes": sizes,
         "one answer": two_level(bank.right.mean(axis=2), 0),
@@ -102,15 +103,29 @@ def replayed(bank: Bank, draws: int) -> dict[str, Any]:
             measured[f"noise {sigma:g}, loved {loved:g}"] = _row(judged, vote, sizes, curves=drawn)
             cells.append([judged.best, vote, judged.weighted, judged.tempered])
     measured["regret"] = _regret(np.array(cells))
-    for name, learned in bank.scores.items():
-        judged = _judged(bank, learned, sizes, draws)
-        alone = auc(learned, bank.right)
+    return measured
+
+
+def learned(bank: Bank, scores: Mapping[str, np.ndarray], draws: int) -> dict[str, Any]:
+    """The same of verifiers that were learned, from what each says of the answers, float (s, n, k), and how well they rank."""
+    sizes, vote, measured = _sizes(bank), _vote(bank, draws), {}
+    for name, each in scores.items():
+        says = np.maximum(each, -30.0)  # where nothing was written: as bad as can be
+        alone = auc(says, bank.right)
         measured[f"verifier {name}"] = {
-            **_row(judged, vote, sizes, curves=True),
-            "AUC": auc(*(one.reshape(len(one), -1) for one in (learned, bank.right))),
+            **_row(_judged(bank, says, sizes, draws), vote, sizes, curves=True),
+            "AUC": auc(*(one.reshape(len(one), -1) for one in (says, bank.right))),
             "AUC within a problem": np.nanmean(alone, axis=1) if np.isfinite(alone).any(axis=1).all() else np.nan,
         }
     return measured
+
+
+def _sizes(bank: Bank) -> list[int]:
+    return [1 << power for power in range(bank.shape[2].bit_length())]
+
+
+def _vote(bank: Bank, draws: int) -> np.ndarray:
+    return averaged(SelfConsistency(), bank, min(OF, bank.shape[2]), 0, draws)[0]
 
 
 class Judged(NamedTuple):

@@ -7,11 +7,10 @@ Prediction   The paper: with as many tokens and as good a reward, best-of-n does
              mending one step at a time about L / q steps, so that on long chains search pulls away, the more so the
              better the reward is. The lab turns both dials: steps of the problem, and Gaussian noise on an exact reward.
              Tokens are all that were written, dropped branches included; best-of-n is read at the tokens that the search
-             of the same cell has spent. A text that is judged twice gets the same score.
-             At small there are chains of two and four steps. Eight were begun and dropped for time, after a first run in which
-             beams on four and more steps ran out of places in the cache; MCTS was .00 to .03 under best-of-n on them.
+             of the same cell has spent. A text that is judged twice gets the same score. Beside the dials are verifiers
+             learned from outcomes and from steps, as searches have them outside of a laboratory.
 Refuted if   In any cell search differs from best-of-n by more than 2 points.
-Run          alchemy reproduce search_or_sampling --preset small      # a quarter of an hour on 2 CPU cores
+Run          alchemy reproduce search_or_sampling --preset small      # MINUTES on 2 CPU cores
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ import numpy as np
 from alchemy.answers import Samples
 from alchemy.bank import Bank
 from alchemy.claim import Check, Claim, near
-from alchemy.figures import Curves, Figure
+from alchemy.figures import Bars, Curves, Figure
 from alchemy.lab import Lab, Runs
 from alchemy.measure import Interval, paired_difference, two_level
-from alchemy.rewards import Kind, OracleReward
+from alchemy.rewards import Kind, LearnedReward, OracleReward, Reward
 from alchemy.sampler import Branches
 from alchemy.search import search
 from alchemy.strategies.beam import Beam
@@ -37,7 +36,7 @@ from alchemy.strategies.mcts import Mcts
 from alchemy.strategies.tree import Search
 from alchemy.task import EOS
 from alchemy.voting import best_scored_at
-from experiments.chains import FULL, SMALL, SMOKE, Setting
+from experiments.chains import FULL_CHECKED, SMALL_CHECKED, SMOKE_CHECKED, Checked
 
 CLAIM = Claim(
     sentence="Best-of-n and tree search converge once compute and the quality of the reward are equal.",
@@ -47,9 +46,14 @@ CLAIM = Claim(
 )
 
 
+KINDS: tuple[Kind, ...] = ("outcome", "step")
+LEARNED = "learned"
+"""The quality of a reward that is no oracle's."""
+
+
 @dataclass(frozen=True)
-class Config(Setting):
-    test: int = 600
+class Config(Checked):
+    test: int = 300
     lengths: tuple[int, ...] = (2, 4, 8)
     """Steps of the problems in each row of the map."""
     noise: tuple[float, ...] = (0.0, 0.3, 0.6, 1.0)
@@ -57,46 +61,54 @@ class Config(Setting):
     chains: int = 16
     """A beam has so many; MCTS tries about as many tokens' worth of steps."""
     width: int = 4
-    tries: int = 64
-    """Steps that MCTS tries at most; on long chains that is less than the beam writes."""
+    tries: int = 128
+    """Steps that MCTS tries at most; on longer chains that is less than the beam writes."""
 
 
 PRESETS = {
-    "smoke": Config(**{**SMOKE, "test": 24}, lengths=(3,), noise=(0.0, 0.6), chains=4, width=2),
-    "small": Config(**SMALL, lengths=(2, 4), noise=(0.0, 0.6)),
-    "full": Config(**{**FULL, "test": 4000}, lengths=(2, 4, 8, 12), chains=64, tries=1024),
+    "smoke": Config(**{**SMOKE_CHECKED, "test": 24}, lengths=(3,), noise=(0.0, 0.6), chains=4, width=2),
+    "small": Config(**SMALL_CHECKED, noise=(0.0, 0.6, 1.0)),
+    "full": Config(**{**FULL_CHECKED, "test": 4000}, lengths=(2, 4, 8, 12), chains=64, tries=1024),
 }
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
     runs = config.fit(lab)
+    learned = {"outcome": config.verifiers(lab, "outcome"), "step": config.verifiers(lab, "process")}
     cells, alone = {}, {}
     for steps in config.lengths:
         task = config.problems((steps,))
         pool, bank = config.bank(lab, task)
         alone[str(steps)] = two_level(bank.right.mean(axis=2), 0)
-        for kind in ("outcome", "step"):
-            for sigma in config.noise:
-                cells[_label(steps, kind, sigma)] = _cell(config, lab, runs, pool, bank, kind, sigma)
+        for kind in KINDS:
+            judges: dict[float | str, list[Reward]] = {
+                sigma: [OracleReward(task, pool.batch, kind, sigma)] * config.seeds for sigma in config.noise
+            }
+            judges[LEARNED] = [LearnedReward(learned[kind], row, task, pool.batch) for row in range(config.seeds)]
+            for quality, each in judges.items():
+                label = _label(steps, kind, quality)
+                cells[label] = _cell(config, lab, runs, pool, bank, kind, each, label)
     dials = {"lengths": list(config.lengths), "noise": list(config.noise)}
-    return {**dials, "kinds": ["outcome", "step"], "one chain": alone, **cells}
+    return {**dials, "kinds": list(KINDS), "one chain": alone, **cells}
 
 
-def _label(steps: int, kind: str, sigma: float) -> str:
-    return f"{steps} steps, {kind} reward, noise {sigma:g}"
+def _label(steps: int, kind: str, quality: float | str) -> str:
+    told = quality if isinstance(quality, str) else f"noise {quality:g}"
+    return f"{steps} steps, {kind} reward, {told}"
 
 
-def _cell(config: Config, lab: Lab, runs: Runs, pool: Samples, bank: Bank, kind: Kind, sigma: float) -> dict[str, Any]:
-    """What each search gets right, what it writes, and what best-of-n gets for as many tokens."""
-    task, reward = pool.task, OracleReward(pool.task, pool.batch, kind, sigma)
+def _cell(config: Config, lab: Lab, runs: Runs, pool: Samples, bank: Bank, kind: Kind, judges: list[Reward],
+          label: str) -> dict[str, Any]:  # fmt: skip
+    """What each search gets right, what it writes, and what best-of-n gets for as many tokens; a judge for each model."""
+    task = pool.task
     steps = int(bank.facts["steps"].max())
     tries = min(config.tries, config.chains * steps) if kind == "step" else config.chains
     searches: dict[str, Search] = {
         "beam": Beam(config.chains, config.width),
         "mcts": Mcts(tries, config.width, value="step" if kind == "step" else "rollout"),
     }
-    pools = [Branches(one, np.zeros(one.shape[:2]), (one == EOS).any(axis=2)) for one in pool.completions]
-    scores = [reward.score(one) for one in pools]
+    said = [Branches(one, np.zeros(one.shape[:2]), (one == EOS).any(axis=2)) for one in pool.completions]
+    scores = [judge.score(one) for judge, one in zip(judges, said, strict=True)]
     each = bank.tokens.mean(axis=(1, 2))  # tokens of a chain, (s,)
 
     def best_of(tokens: np.ndarray) -> np.ndarray:
@@ -111,8 +123,8 @@ def _cell(config: Config, lab: Lab, runs: Runs, pool: Samples, bank: Bank, kind:
 
     found: dict[str, Any] = {}
     for name, one in searches.items():
-        answered = search(lab, runs, task, pool.batch, one, reward, temperature=config.temperature,
-                              label=f"{name}, {_label(steps, kind, sigma)}")  # fmt: skip
+        answered = search(lab, runs, task, pool.batch, one, judges, temperature=config.temperature,
+                          label=f"{name}, {label}")  # fmt: skip
         hits = np.stack([task.verify(pool.batch, one).answer for one in answered.completions]).astype(float)
         bill, many = answered.ledger, best_of(answered.ledger.written.mean(axis=1))
         found[name] = {
@@ -136,8 +148,8 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
 
 
 def _cells(measured: Mapping[str, Any]) -> list[str]:
-    dials = product(measured["kinds"], measured["lengths"], measured["noise"])
-    return [_label(steps, kind, sigma) for kind, steps, sigma in dials]
+    dials = product(measured["kinds"], measured["lengths"], [*measured["noise"], LEARNED])
+    return [_label(steps, kind, quality) for kind, steps, quality in dials]
 
 
 def figures(measured: Mapping[str, Any]) -> list[Figure]:
@@ -173,5 +185,16 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
                 "best of n, step": along(longest, "step", "mcts", "best of n"),
             },
             theory={"one chain": [measured["one chain"][str(longest)].mean] * len(noise)},
+        ),
+        Bars(
+            name="search_or_sampling_learned",
+            title="Learned verifiers: searches less best-of-n at equal tokens",
+            y_label="accuracy gained",
+            groups=[f"{steps} steps\n{kind}" for kind in measured["kinds"] for steps in lengths],
+            measured={
+                search: [measured[_label(steps, kind, LEARNED)][search]["gain"] for kind in measured["kinds"] for steps in lengths]
+                for search in ("mcts", "beam")
+            },
+            theory={},
         ),
     ]

@@ -56,7 +56,7 @@ class Config(Setting):
     samples: int = 128
     """Half of them say how hard a problem is, half are spent."""
     budgets: tuple[int, ...] = (4, 16, 64)
-    """Chains a prompt; the choice is judged at the middle one, of two at the larger."""
+    """Chains a prompt; the choice is judged at the middle one."""
     width: int = 4
     noise: float = 0.6
     """Standard deviation of the noise on the verifier's 0 or 1."""
@@ -68,7 +68,7 @@ class Config(Setting):
 
 PRESETS = {
     "smoke": Config(**{**SMOKE, "samples": 32}, budgets=(2, 4, 16), width=2, bins=2),
-    "small": Config(**SMALL, budgets=(4, 16)),
+    "small": Config(**SMALL),
     "full": Config(**{**FULL, "samples": 512}, budgets=(4, 16, 64, 256)),
 }
 

@@ -30,7 +30,8 @@ def drawn(module, measured, tmp_path):
 def test_hedging_finds_what_the_dials_were_set_to(tmp_path):
     rng = np.random.default_rng(0)
     bank = simulated(np.tile(rng.beta(1.2, 2, 1000), (3, 1)), 64, rng)
-    measured = hedging.replayed(bank._replace(scores={"learned": bank.right + rng.normal(0, 0.5, bank.shape)}), 1)
+    says = {"learned": bank.right + rng.normal(0, 0.5, bank.shape)}
+    measured = {**hedging.replayed(bank, 1), **hedging.learned(bank, says, 1)}
     verdicts = {check.name: check.verdict for check in hedging.check(measured)}
     assert Verdict.FAILS not in verdicts.values()
     assert sum(one is Verdict.HOLDS for one in verdicts.values()) >= 9

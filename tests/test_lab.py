@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import resource
 from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
 import pytest
 
-from alchemy import checkpoint
+from alchemy import checkpoint, decode
 from alchemy import lab as bench
+from alchemy.decode import draw
 from alchemy.errors import UserError
 from alchemy.forcing import Forcing, Marks
 from alchemy.lab import Lab
@@ -78,6 +80,34 @@ def test_whatever_changes_the_result_is_trained_anew(stored, model, task, idle, 
     how = {"config": CONFIG, "seeds": 2, **change}
     with pytest.raises(AssertionError, match="done before"):
         new_lab(root).train(model, task, how.pop("config"), **how)
+
+
+def test_a_bank_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monkeypatch):
+    """Pieces already drawn are not drawn again, and the whole has the bits of an undisturbed one."""
+    _, lab, runs, _ = stored
+    longer, few = replace(runs.task, length=(3,)), partial(draw, rows=64)  # several pieces
+    monkeypatch.setattr(bench, "draw", few)
+    whole, bank = lab.bank(runs, longer, 40, 4)
+    second, told = new_lab(tmp_path), []
+
+    def stop(*args, progress, **how):
+        def tell(done):
+            told.append(done)
+            if len(told) == 2:
+                raise KeyboardInterrupt
+
+        return few(*args, progress=tell, **how)
+
+    monkeypatch.setattr(bench, "draw", stop)
+    with pytest.raises(KeyboardInterrupt):
+        second.bank(runs, longer, 40, 4)
+    assert [path.suffix for path in (tmp_path / "answers").iterdir()] == [".parts"]
+    drawn, runner = [], decode._runner
+    monkeypatch.setattr(decode, "_runner", lambda *how: lambda *given: drawn.append(1) or runner(*how)(*given))
+    monkeypatch.setattr(bench, "draw", few)
+    again, same_bank = new_lab(tmp_path).bank(runs, longer, 40, 4)
+    same((again.completions, same_bank.logprob), (whole.completions, bank.logprob))
+    assert len(drawn) == 3 - 2 and [path.suffix for path in (tmp_path / "answers").iterdir()] == [".npz"]
 
 
 def test_answers_are_judged_by_the_oracle(stored):

@@ -68,7 +68,7 @@ class Scripted:
         along = np.take_along_axis(branches.tokens, index[:, :, None], axis=1)
         return Branches(along, np.zeros(index.shape), np.take_along_axis(branches.ended, index, axis=1))
 
-    def resume(self, start, tokens):
+    def resume(self, start, tokens, room):
         assert not start.tokens.size
         self.read_tokens += (tokens != PAD).sum()
         return Branches(tokens, np.zeros(tokens.shape[:2]), (tokens == EOS).any(axis=2))
@@ -143,9 +143,9 @@ def test_a_tree_comes_back_to_what_was_good():
     seen, sampler = [], Scripted(p=0.5)
     read = sampler.resume
 
-    def resume(start, tokens):
+    def resume(start, tokens, room):
         seen.append(tokens[:, 0, 0])
-        return read(start, tokens)
+        return read(start, tokens, room)
 
     sampler.resume = resume
     Mcts(40, 3, value="step").answer(sampler, Perfect(), question(200))

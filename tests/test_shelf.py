@@ -27,3 +27,30 @@ def test_what_is_damaged_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"one\.npz is damaged"):
         shelf.load(path, (2, 3))
+
+
+def test_pieces_come_back_until_the_whole_is_kept(tmp_path):
+    home, one = tmp_path / "whole.parts", (np.arange(3), np.ones((2, 2), np.float32))
+    parts = shelf.Parts(home, every=0)
+    assert parts.load("0-8") is None and parts.seconds == 0
+    parts.keep("0-8", one)
+    parts.keep("8-8", one[::-1])
+    again = shelf.Parts(home)
+    for name, kept in (("0-8", one), ("8-8", one[::-1])):
+        for found, array in zip(again.load(name), kept, strict=True):
+            np.testing.assert_array_equal(found, array)
+            assert found.dtype == array.dtype
+    assert again.seconds > 0 and again.load("16-8") is None
+    next(home.iterdir()).write_bytes(b"half")
+    with pytest.raises(UserError, match=r"npz is damaged"):
+        shelf.Parts(home)
+    again.drop()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_piece_waits_for_others(tmp_path):
+    parts = shelf.Parts(tmp_path / "whole.parts", every=1000)
+    parts.keep("0-8", (np.arange(3),))
+    assert not parts.home.exists()
+    parts.save()
+    assert len(list(parts.home.iterdir())) == 1

@@ -109,6 +109,15 @@ def test_muon_trains_and_resumes_bit_for_bit(model, stream, undisturbed, tmp_pat
     same(train(model, stream, config, seeds=SEEDS, directory=tmp_path), whole)
 
 
+@pytest.fixture
+def interruptible():
+    """A process that a shell puts in the background is born deaf to Ctrl-C."""
+    born = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, born)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_resumes_bit_for_bit_where_the_signal_came(model, stream, undisturbed, tmp_path):
     """The next chunk is made while the device works: the signal comes amid a chunk and waits for its end."""
     before = signal.getsignal(signal.SIGINT)

@@ -14,7 +14,7 @@ import numpy as np
 
 from alchemy.errors import UserError, nearest
 from alchemy.rewards import Reward
-from alchemy.sampler import BUCKET, Branches, Sampler
+from alchemy.sampler import Branches, Sampler
 from alchemy.strategies.tree import Answered, Bill, Question
 
 Value = Literal["step", "rollout"]
@@ -41,11 +41,12 @@ class Mcts:
 
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
         bill = Bill(sampler, reward, question)
-        start = bill.read(question, 2 * question.room + question.most + BUCKET)
+        start = bill.read(question, 0)
+        rest = 0 if self.value == "step" else question.room
         trees = _Trees(len(question.prompts), self.n, question.room)
         for _ in range(self.n):
             node = trees.select(self.width, self.explore)
-            before = bill.resume(start, trees.text(node)[:, None])
+            before = bill.resume(start, trees.text(node)[:, None], question.most + rest)
             step = bill.write(before, question.cuts, question.most)
             whole = step if self.value == "step" else bill.write(step, (), question.room)
             new = whole.length > before.length
@@ -53,8 +54,8 @@ class Mcts:
             trees.add(node, step, value, fresh=new[:, 0])
             trees.offer(whole, value)
         last = trees.favourite()
-        rest = bill.write(bill.resume(start, last[:, None]), (), question.room)
-        trees.offer(rest, np.where(rest.ended, bill.score(rest), -np.inf)[:, 0])
+        whole = bill.write(bill.resume(start, last[:, None], question.room), (), question.room)
+        trees.offer(whole, np.where(whole.ended, bill.score(whole), -np.inf)[:, 0])
         return Answered(trees.answers(), bill.ledger())
 
 

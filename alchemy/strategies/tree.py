@@ -95,10 +95,10 @@ class Bill:
         self._read += self._prompt
         return self._sampler.read(question.prompts, room)
 
-    def resume(self, start: Branches, tokens: np.ndarray) -> Branches:
+    def resume(self, start: Branches, tokens: np.ndarray, room: int) -> Branches:
         """Texts int32 (n, w, m) that are read again: a prompt of their own."""
         self._read += (tokens != 0).sum(axis=(1, 2))
-        return self._sampler.resume(start, tokens)
+        return self._sampler.resume(start, tokens, room)
 
     def write(self, branches: Branches, cuts: tuple[int, ...], most: int) -> Branches:
         """All branches go on, side by side: the longest piece is what one waits for."""

@@ -1,0 +1,67 @@
+"""Searches with a real model: where it has nothing to choose, each search writes what plain decoding writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+import pytest
+from test_searches import Perfect, every_search
+
+from alchemy.decode import generate
+from alchemy.sampler import ModelSampler
+from alchemy.strategies.tree import Question
+from alchemy.task import EOS, PAD
+from models.transformer import Transformer
+
+V, ROOM = 8, 12
+MODEL = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=96, scale=0.6)
+PARAMS = MODEL.init(jax.random.key(2))
+PROMPTS = np.random.default_rng(1).integers(3, V, size=(24, 5, 1)).astype(np.int32)
+PROMPTS[::3, 4] = PAD
+QUESTION = Question(PROMPTS, (3, 4), most=ROOM, room=ROOM, steps=5)
+
+
+@dataclass
+class Counted(ModelSampler):
+    """How many tokens the model has really been given, prompts apart."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.seen = Counter()
+
+    def write(self, branches, cuts, most):
+        after = super().write(branches, cuts, most)
+        self.seen["written"] += int((after.length - branches.length).sum())
+        return after
+
+    def resume(self, start, tokens, room):
+        self.seen["read"] += int((tokens != PAD).sum())
+        return super().resume(start, tokens, room)
+
+
+@pytest.fixture(scope="module")
+def greedy():
+    """What the likeliest token after the other makes of each prompt."""
+    one = jax.tree.map(lambda leaf: leaf[None], PARAMS)
+    return generate(MODEL, one, PROMPTS, max_new=ROOM)[0]
+
+
+@every_search
+def test_without_chance_a_search_writes_what_decoding_writes(search, greedy):
+    found = search.answer(ModelSampler(MODEL, PARAMS, temperature=0.0), Perfect(), QUESTION).completions
+    whole = (greedy == EOS).any(axis=1)
+    assert whole.sum() >= 4, "some chains end within the room"
+    found = np.pad(found, ((0, 0), (0, ROOM)))[:, :ROOM]
+    np.testing.assert_array_equal(found[whole], greedy[whole])
+
+
+@every_search
+def test_the_bill_is_what_the_model_was_given(search):
+    sampler = Counted(MODEL, PARAMS, temperature=1.0, key=jax.random.key(3))
+    bill = search.answer(sampler, Perfect(), QUESTION).ledger
+    assert bill.written.sum() == sampler.seen["written"] > 0
+    assert bill.prompt.sum() == (PROMPTS != PAD).sum() + sampler.seen["read"]
+    assert (bill.depth <= bill.written).all()
