@@ -55,6 +55,11 @@ def strategy(text: str) -> Any:
     return kind(**given)
 
 
+def answers(texts: Sequence[str], budgets: Sequence[int]) -> int:
+    """How many answers to each problem a bank needs for these strategies at these budgets."""
+    return max(budgets) * max((getattr(strategy(text), "spare", 1) for text in texts), default=1)
+
+
 def _value(hint: Any, value: str, name: str) -> Any:
     if hint is bool:
         if value not in ("true", "false"):
@@ -75,7 +80,7 @@ class Comparison:
     task: Task
     problems: int
     samples: int
-    """Answers in the bank: the largest budget of a replay."""
+    """Answers in the bank, as `answers` counts them."""
     temperature: float = 1.0
     reward: Kind | Literal["learned"] = "step"
     """What guides searches: the oracle, of steps or of outcomes, or a process verifier learned from the model's answers."""

@@ -58,7 +58,7 @@ class Solve:
 
 def run(options: Solve) -> int:
     """Print a row for each strategy at each budget."""
-    from alchemy.compare import Comparison
+    from alchemy.compare import Comparison, answers
     from alchemy.lab import Lab
     from alchemy.progress import Progress
     from alchemy.stored import choose, load
@@ -67,6 +67,7 @@ def run(options: Solve) -> int:
         raise UserError(f"budget {min(options.budget, default=0)} is too small for one chain; expected at least 1")
     if options.problems < 1:
         raise UserError(f"problems must be at least 1, not {options.problems}")
+    samples = answers(options.strategy, options.budget)
     runs = load(choose(options.out, options.model, options.task))
     task = runs.task.shift(options.shift)(runs.task) if options.shift else runs.task
     lab = Lab(options.out, Progress(options.quiet))
@@ -75,7 +76,7 @@ def run(options: Solve) -> int:
         runs,
         task,
         options.problems,
-        max(options.budget),
+        samples,
         options.temperature,
         options.reward,
         options.noise,

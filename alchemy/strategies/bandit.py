@@ -6,6 +6,7 @@ Source: bandit elimination, arXiv:2506.12721.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Bandit:
     """Answers an open problem gets in a round."""
     checker: int = 0
     """Parameters of the verifier."""
+    spare: ClassVar[int] = 4
+    """Answers a bank should have for each in the budget, so that some problems can get more than others."""
 
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         if self.each < 1:

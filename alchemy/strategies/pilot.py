@@ -6,7 +6,7 @@ Source: the difficulty bins of Snell et al., arXiv:2408.03314, section 3.2, whos
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class Pilot:
     """Whether these answers count later on, are paid for and dropped, or are dropped and not even paid for."""
     checker: int = 0
     """Parameters of the verifier."""
+    spare: ClassVar[int] = 4
+    """Answers a bank should have for each in the budget, so that some problems can get more than others."""
 
     def __post_init__(self) -> None:
         if self.then not in ENDS:
