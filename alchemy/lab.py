@@ -107,12 +107,18 @@ class Lab:
         if done := checkpoint.load(home / "final", like):
             stage.skip()
             return Trained(*done), read_json(home / "key.json")["seconds"]
-        began = monotonic()
+        began, spent = monotonic(), home / "spent.json"
+        before = read_json(spent)["seconds"] if spent.exists() else 0.0
         init = start.trained.params if start else None
         if init is not None and model != start.model:
             init = verifier.widened(init, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.asarray(seeds)))
-        trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
-        seconds = monotonic() - began
+        try:
+            trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
+        except BaseException:  # Ctrl-C among them
+            write_json(spent, {"seconds": before + monotonic() - began})
+            raise
+        seconds = before + monotonic() - began
+        spent.unlink(missing_ok=True)
         write_json(home / "key.json", {**key, "seconds": seconds})
         checkpoint.save(home / "final", config.steps, trained)
         checkpoint.drop(home / "state")

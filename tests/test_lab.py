@@ -152,8 +152,12 @@ def test_ctrl_c_resumes_to_the_same_bits(stored, model, task, tmp_path, monkeypa
         patched.setattr(Stage, "update", interrupted)
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2)
     assert [path.name for path in tmp_path.rglob("state/*")] == ["8"]
-    same(new_lab(tmp_path).train(model, task, CONFIG, seeds=2).trained, runs.trained)
-    assert not list(tmp_path.rglob("state"))
+    (spent,) = tmp_path.rglob("spent.json")
+    spent.write_text('{"seconds": 1000.0}')
+    lab = new_lab(tmp_path)
+    same(lab.train(model, task, CONFIG, seeds=2).trained, runs.trained)
+    assert lab.seconds > 1000, "what was spent before the interruption counts"
+    assert not list(tmp_path.rglob("state")) and not spent.exists()
 
 
 def test_training_goes_on_from_what_was_trained(stored, model, task, tmp_path):
