@@ -61,12 +61,23 @@ class Curves:
         if self.log_x:
             axes.set_xscale("log")
         if self.ticks or len(x) <= 8:
-            axes.set_xticks(x, self.ticks or [f"{value:g}" for value in x])
+            labels = self.ticks or [f"{value:g}" for value in x]
+            axes.set_xticks(x, _legible(np.log(x) if self.log_x else x, labels))
             axes.minorticks_off()
         if self.log_y:
             axes.set_yscale("log")
         axes.set_xlabel(self.x_label)
         _legend(axes)
+
+
+def _legible(x: np.ndarray, labels: Sequence[str]) -> list[str]:
+    """Labels of places (n,) in rising order, without those that would be written over the one before."""
+    shown, last = [], -np.inf
+    for place, label in zip(x, labels, strict=True):
+        free = place - last >= 0.05 * np.ptp(x)
+        shown.append(label if free else "")
+        last = place if free else last
+    return shown
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alchemy.figures import Bars, Curves, Map, save
+from alchemy.figures import Bars, Curves, Map, _legible, save
 from alchemy.measure import Interval, exact
 
 NOTHING = Interval(np.nan, np.nan, np.nan, 0, 0)
@@ -73,3 +73,10 @@ def test_names_cover_nothing(figure):
     )
     assert whole.x0 <= names.x0 and names.x1 <= whole.x1 and whole.y0 <= names.y0
     pyplot.close(canvas)
+
+
+@pytest.mark.parametrize(
+    ("x", "shown"), [([0.0, 0.5, 0.98, 1.0], ["a", "b", "c", ""]), ([-1.0, 2.0, 2.1, 2.3], ["a", "b", "", "d"])]
+)
+def test_labels_of_places_side_by_side_are_not_written_over_each_other(x, shown):
+    assert _legible(np.array(x), ["a", "b", "c", "d"]) == shown
