@@ -114,7 +114,7 @@ class Lab:
             init = verifier.widened(init, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.asarray(seeds)))
         try:
             trained = train(model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update)
-        except BaseException:  # Ctrl-C among them
+        except KeyboardInterrupt:
             write_json(spent, {"seconds": before + monotonic() - began})
             raise
         seconds = before + monotonic() - began
@@ -238,7 +238,7 @@ class Lab:
         try:
             drawn = draw(runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature,
                          progress=told, parts=parts, **steered)  # fmt: skip
-        except BaseException:  # Ctrl-C among them
+        except KeyboardInterrupt:
             parts.save()
             raise
         if not key.get("likely"):
