@@ -118,10 +118,10 @@ class Lab:
             write_json(spent, {"seconds": before + monotonic() - began})
             raise
         seconds = before + monotonic() - began
-        spent.unlink(missing_ok=True)
         write_json(home / "key.json", {**key, "seconds": seconds})
         checkpoint.save(home / "final", config.steps, trained)
         checkpoint.drop(home / "state")
+        spent.unlink(missing_ok=True)
         return trained, seconds
 
     def _data(self, task: Task, seeds: Sequence[int], loss: Loss, padding: Padding, context: int, limit: int,

@@ -16,6 +16,7 @@ from alchemy.replay import averaged, best, curve, deal, leads, of_answers, of_pr
 from alchemy.scorers import auc, exact, logprob, noisy, scored
 from alchemy.simulated import PARAMETERS, simulated
 from alchemy.strategies.adaptive_consistency import AdaptiveConsistency, sure
+from alchemy.strategies.allocate import Allocate
 from alchemy.strategies.bandit import Bandit
 from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.direct import Direct
@@ -345,7 +346,7 @@ def test_bad_input_is_one_clear_line():
 
 def test_every_strategy_is_found_by_the_name_of_its_file():
     found = discover.entries("strategy")
-    kinds = {type(one) for one in STRATEGIES} | {Bandit, Pilot}
+    kinds = {type(one) for one in STRATEGIES} | {Allocate, Bandit, Pilot}
     assert {one.symbol for one in found.values() if hasattr(discover.find("strategy", one.name), "replay")} == {
         kind.__name__ for kind in kinds
     }
