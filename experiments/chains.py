@@ -2,7 +2,7 @@
 
 A problem is a row of letters and one to eight transformations of it; the chain of thought writes the row after each. Some
 transformations are rare in training, so that steps differ in how surely they are right, and training ends early, so that
-none is sure (at small .29 of all answers are right, .13 to .40 by seed, after 450 steps; .64 after 600): pass@1 spreads
+none is sure (at small .29 of all answers are right, .13 to .40 by seed, after 450 steps; .64 after 600 in a trial): pass@1 spreads
 from near 0 to near 1, and what makes a problem hard is known before any model sees it.
 
 smoke  seconds: whether the code runs, never whether a claim holds

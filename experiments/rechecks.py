@@ -3,7 +3,7 @@
 smoke  seconds: whether the code runs, never whether a claim holds
 small  two CPU cores: a decoder of two layers of width 64 (107K parameters), 76,800 problems a seed: enough steps that all
        five seeds tell the kinds of mixed problems apart (their first drafts of the one are right .94 of the time, of the
-       other .2). After 800 steps two of the five did not
+       other .2, in a trial). After 800 steps two of the five did not
 full   one GPU: four layers of width 128, more problems, tests four times as large
 """
 
