@@ -81,8 +81,9 @@ class Parts:
     """What the pieces of earlier runs took."""
 
     def __post_init__(self) -> None:
-        self._files = sorted(self.home.glob("*.npz"))
-        self._found = {name: part for path in self._files for name, part in _pieces(path).items()}
+        files = list(self.home.glob("*.npz"))
+        self._next = 1 + max((int(path.stem) for path in files), default=-1)  # of a file: one that was damaged may be gone
+        self._found = {name: part for path in files for name, part in _pieces(path).items()}
         self._new: dict[str, tuple[np.ndarray, ...]] = {}
         self.seconds = float(sum(part[0] for name, part in self._found.items() if name.startswith(SECONDS)))
         self._saved = monotonic()
@@ -100,11 +101,10 @@ class Parts:
     def save(self) -> None:
         """Write what is not written yet."""
         if self._new:
-            self._new[f"{SECONDS}{len(self._files)}"] = (np.float64(monotonic() - self._saved),)
+            self._new[f"{SECONDS}{self._next}"] = (np.float64(monotonic() - self._saved),)
             flat = {f"{name} {at}": one for name, arrays in self._new.items() for at, one in enumerate(arrays)}
-            path = self.home / f"{len(self._files)}.npz"
-            write_whole(path, lambda scratch: _write(scratch, flat))
-            self._files.append(path)
+            write_whole(self.home / f"{self._next}.npz", lambda scratch: _write(scratch, flat))
+            self._next += 1
             self._new = {}
         self._saved = monotonic()
 

@@ -41,9 +41,14 @@ def test_pieces_come_back_until_the_whole_is_kept(tmp_path):
             np.testing.assert_array_equal(found, array)
             assert found.dtype == array.dtype
     assert again.seconds > 0 and again.load("16-8") is None
-    next(home.iterdir()).write_bytes(b"half")
-    with pytest.raises(UserError, match=r"npz is damaged"):
+    (home / "0.npz").write_bytes(b"half")
+    with pytest.raises(UserError, match=r"0\.npz is damaged"):
         shelf.Parts(home)
+    (home / "0.npz").unlink()
+    rest = shelf.Parts(home, every=0)
+    assert rest.load("0-8") is None
+    rest.keep("0-8", one)
+    assert all(shelf.Parts(home).load(name) for name in ("0-8", "8-8")), "no file is written over another"
     again.drop()
     assert not list(tmp_path.iterdir())
 
