@@ -17,11 +17,15 @@ from jax.sharding import PartitionSpec as P
 
 from alchemy import device
 from alchemy.errors import UserError
-from alchemy.model import Model, Params
+from alchemy.model import Cache, Model, Params
 from alchemy.task import EOS, PAD
 
 BUCKET = 8
 """Widths are rounded up to a multiple of this, so that few programs are compiled."""
+FIRST = 16
+"""Places that a cache has for new tokens at first: what is not written yet is not read either."""
+FEW = 8
+"""Once only one of so many rows goes on, those that do are put together; with fewer rows than its square nothing is gained."""
 
 
 class Steer(Protocol):
@@ -42,13 +46,13 @@ def generate(
     max_new: int,
     temperature: float = 0.0,
     seed: int = 0,
-    rows: int = 4096,
+    rows: int = 0,
     precision: str = "auto",
 ) -> np.ndarray:
     """Complete each prompt with each seed of the model: int32 (s, n, max_new), PAD after EOS.
 
     params leaves (s, ...); prompts int32 (n, t, c), padded on the right. Temperature 0 takes the likeliest token.
-    About `rows` problems are on the device at once. Raises `UserError` if the text cannot fit the model's context.
+    About `rows` completions are written at once, by default `device.rows` on each device. Raises `UserError` if the text cannot fit the model's context.
     """
     one = dict(max_new=max_new, temperature=temperature, seed=seed, rows=rows, precision=precision)
     return draw(model, params, prompts, samples=1, **one).completions[:, :, 0]
@@ -80,7 +84,7 @@ def draw(
     max_new: int,
     temperature: float = 1.0,
     seed: int = 0,
-    rows: int = 4096,
+    rows: int = 0,
     precision: str = "auto",
     steer: Steer | None = None,
     dials: Sequence[int] = (),
@@ -101,7 +105,7 @@ def draw(
     if t + max_new > model.context:
         raise UserError(f"{t} prompt and {max_new} new tokens do not fit a context of {model.context}")
     devices = jax.local_devices()
-    unit = BUCKET * len(devices)
+    unit, rows = BUCKET * len(devices), rows or device.rows() * len(devices)
     size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
     run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision, steer)
     order = np.argsort(lengths(prompts), kind="stable")  # what is alike ends together, and nobody waits for the longest
@@ -133,6 +137,31 @@ def _rounded(width: int) -> int:
     return -(-width // BUCKET) * BUCKET
 
 
+def _doubled(room: int) -> list[int]:
+    """Sizes of a cache that grows to `room` places: doubled, but for a last one that is not worth a program."""
+    sizes = [min(FIRST, room)]
+    while sizes[-1] < room:
+        sizes.append(2 * sizes[-1] if 3 * sizes[-1] < room else room)
+    return sizes
+
+
+class _Writing(NamedTuple):
+    """What `m` completions of one model have come to after so many steps."""
+
+    step: jax.Array
+    written: jax.Array  # int32 (room, m)
+    logprob: jax.Array  # (m,)
+    ended: jax.Array  # bool (m,)
+    state: Any  # of what steers, arrays (m, ...)
+    logits: jax.Array  # (m, v): of the next token
+    cache: Cache
+
+    def rows(self, rows: jax.Array, cache: Cache) -> _Writing:
+        """Some of the completions, with their cache."""
+        state = jax.tree.map(lambda leaf: leaf[rows], self.state)
+        return _Writing(self.step, self.written[:, rows], self.logprob[rows], self.ended[rows], state, self.logits[rows], cache)
+
+
 @lru_cache(maxsize=64)
 def _runner(
     model: Model, room: int, samples: int, sampled: bool, mesh: Mesh, precision: str, steer: Steer | None
@@ -155,29 +184,41 @@ def _runner(
         logits, cache = model.extend(params, empty, prompts)
         last = jnp.maximum(cache.length - 1, 0)  # an empty prompt reads its padding
         logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
-        logits, cache = jnp.repeat(logits, samples, axis=0), model.branch(cache, samples, room)
         m = n * samples
-        written = jnp.full((room, m), PAD, jnp.int32)
 
-        def going(carry: tuple[Any, ...]) -> jax.Array:
-            step, *_, ended = carry
-            return (step < most) & ~ended.all()
-
-        def write(carry: tuple[Any, ...]) -> tuple[Any, ...]:
-            step, written, logprob, logits, cache, state, ended = carry
-            token = pick(logits, temperature, jax.random.fold_in(key, step))
+        def write(now: _Writing) -> _Writing:
+            token = pick(now.logits, temperature, jax.random.fold_in(key, now.step))
+            state = now.state
             if steer is not None:
                 token, state = steer(token, state, dials)
-            token = jnp.where(ended, PAD, token)
-            ids = jnp.zeros((m, 1, c), jnp.int32).at[:, 0, 0].set(token)
-            each = jnp.take_along_axis(logits, token[:, None], axis=1)[:, 0] - jax.nn.logsumexp(logits, axis=1)
-            logprob = logprob + jnp.where(ended, 0.0, each)
-            logits, cache = model.extend(params, cache, ids)
-            return step + 1, written.at[step].set(token), logprob, logits[:, 0], cache, state, ended | (token == EOS)
+            token = jnp.where(now.ended, PAD, token)
+            ids = jnp.zeros((len(token), 1, c), jnp.int32).at[:, 0, 0].set(token)
+            each = jnp.take_along_axis(now.logits, token[:, None], axis=1)[:, 0] - jax.nn.logsumexp(now.logits, axis=1)
+            logprob = now.logprob + jnp.where(now.ended, 0.0, each)
+            logits, cache = model.extend(params, now.cache, ids)
+            written = now.written.at[now.step].set(token)
+            return _Writing(now.step + 1, written, logprob, now.ended | (token == EOS), state, logits[:, 0], cache)
+
+        def whole(now: _Writing, few: int, places: int) -> _Writing:
+            """Until the cache is full or no more than `few` rows go on."""
+            return jax.lax.while_loop(
+                lambda now: (now.step < jnp.minimum(most, places)) & ((~now.ended).sum() > few), write, now
+            )
 
         state = steer.start(m) if steer is not None else ()
-        start = (jnp.int32(0), written, jnp.zeros(m), logits, cache, state, jnp.zeros(m, bool))
-        _, written, logprob, *_ = jax.lax.while_loop(going, write, start)
+        now = _Writing(
+            jnp.int32(0), jnp.full((room, m), PAD, jnp.int32), jnp.zeros(m), jnp.zeros(m, bool), state,
+            jnp.repeat(logits, samples, axis=0), model.branch(cache, samples, min(FIRST, room)),
+        )  # fmt: skip
+        few = m // FEW if m >= FEW**2 else 0
+        for places in _doubled(room):
+            now = whole(now._replace(cache=model.grow(now.cache, places)), few, places)
+        if few:
+            rows = jnp.argsort(now.ended, stable=True)[:few]  # those that go on come first
+            last = whole(now.rows(rows, model.apart(now.cache, rows)), 0, room)
+            written, logprob = now.written.at[:, rows].set(last.written), now.logprob.at[rows].set(last.logprob)
+        else:
+            written, logprob = now.written, now.logprob
         return written.T.reshape(n, samples, room), logprob.reshape(n, samples)
 
     @jax.jit

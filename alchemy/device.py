@@ -55,6 +55,11 @@ def dtype(precision: str) -> Any:
     return jnp.dtype(precision)
 
 
+def rows() -> int:
+    """Texts that a device reads or writes at once: as many as the caches of a core hold, or as fill an accelerator."""
+    return 512 if jax.default_backend() == "cpu" else 8192
+
+
 def over_seeds(one: Callable[[Any], Any], stacked: Any) -> Any:
     """`one` for each row of `stacked`: all rows at once on accelerators, in turn on a CPU, whose cache holds one."""
     if jax.default_backend() == "cpu":

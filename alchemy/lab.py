@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -26,6 +27,8 @@ from alchemy.split import Split, join, train_chunk
 from alchemy.task import Batch, Task
 from alchemy.train import TrainConfig, Trained, train
 
+Make = Callable[[shelf.Parts, Callable[[int], None]], np.ndarray]
+"""Makes an array, given the pieces of it that there are already and whom to tell how many are done."""
 TEST_SEED = 10_007
 """Test problems are drawn from a stream of their own, the same for every experiment that asks for as many."""
 
@@ -233,39 +236,45 @@ class Lab:
             stage.skip()
             self.seconds += stored[1] * fresh
             return stored[0]
-        began, parts = monotonic(), shelf.Parts(path.with_suffix(".parts"))
         steered = {"steer": forced.marks, "dials": forced.dials} if forced else {}
-        try:
+        with self._parts(path) as parts:
             drawn = draw(runs.model, params, prompts, samples=samples, max_new=longest, temperature=temperature,
                          progress=told, parts=parts, **steered)  # fmt: skip
-        except KeyboardInterrupt:
-            parts.save()
-            raise
-        if not key.get("likely"):
-            drawn = drawn._replace(logprob=shelf.unknown(shape))
-        seconds = monotonic() - began + parts.seconds
-        write_whole(path, lambda scratch: shelf.save_drawn(scratch, drawn, seconds))
-        parts.drop()
+            if not key.get("likely"):
+                drawn = drawn._replace(logprob=shelf.unknown(shape))
+            seconds = parts.spent
+            write_whole(path, lambda scratch: shelf.save_drawn(scratch, drawn, seconds))
         self.seconds += seconds
         return drawn
 
-    def keep(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, make: Callable[[], np.ndarray],
-             label: str) -> np.ndarray:  # fmt: skip
-        """An array of that shape that so many tokens of the model make, from the store if it is there."""
+    def keep(self, model: Model, key: Mapping[str, Any], shape: tuple[int, ...], tokens: int, make: Make,
+             label: str, pieces: int = 1) -> np.ndarray:  # fmt: skip
+        """An array of that shape that so many tokens of the model make, in pieces, from the store if it is there."""
         path = self.root / "scores" / f"{fingerprint(key)}.npz"
         if fresh := self._fresh(path):
             self._count(model, tokens)
-        with self.progress.stage(label, 1) as stage:
+        with self.progress.stage(label, pieces, "pieces") as stage:
             if stored := shelf.load(path, shape):
                 stage.skip()
                 self.seconds += stored[1] * fresh
                 return stored[0]
-            began = monotonic()
-            made = make()
-            seconds = monotonic() - began
-        shelf.save(path, made, seconds)
+            with self._parts(path) as parts:
+                made = make(parts, stage.update)
+                shelf.save(path, made, seconds := parts.spent)
         self.seconds += seconds
         return made
+
+    @staticmethod
+    @contextmanager
+    def _parts(path: Path) -> Iterator[shelf.Parts]:
+        """Pieces of what goes to `path`: kept when it is interrupted, forgotten once it is there."""
+        parts = shelf.Parts(path.with_suffix(".parts"))
+        try:
+            yield parts
+        except KeyboardInterrupt:
+            parts.save()
+            raise
+        parts.drop()
 
     def _fresh(self, place: Path) -> bool:
         """Whether a result is asked for the first time."""

@@ -44,7 +44,7 @@ class Model(Protocol):
 
     def branch(self, cache: Cache, samples: int, length: int) -> Cache:
         """Each row of a cache `samples` times, one after the other, to be continued by at most `length` tokens each, padding
-        included.
+        included. With 0 what is read next is forgotten, until places are added.
 
         What was read so far is shared, not copied. A cache is branched once.
         """
@@ -52,4 +52,21 @@ class Model(Protocol):
     def pick(self, cache: Cache, rows: jax.Array) -> Cache:
         """The rows int32 (m,) of a branched cache, any of them more than once, in groups as before: the first m / n rows are
         of the row that was branched first, and so on.
+        """
+
+    def grow(self, cache: Cache, length: int) -> Cache:
+        """A branched cache with places for `length` tokens a row in all since then, padding included; never fewer than before."""
+
+    def apart(self, cache: Cache, rows: jax.Array) -> Cache:
+        """The rows int32 (m,) of a branched cache in any order, each with a copy of what its group had shared."""
+
+    def store(self, cache: Cache, length: int) -> Any:
+        """Empty places, `length` a row, for what branches of the rows of an unbranched `cache` write."""
+
+    def note(self, store: Any, cache: Cache, since: jax.Array, count: int, place: jax.Array) -> Any:
+        """The store with what a branched `cache`, one branch a row, has at its `count` places from `since` on, from `place` on."""
+
+    def recall(self, store: Any, cache: Cache, places: jax.Array, used: jax.Array) -> Cache:
+        """The unbranched `cache` branched into one branch a row that has written, in that order, what the store has at
+        `places` int32 (n, m); -1, behind them, is none. The first `used` of the m places count as written.
         """

@@ -5,7 +5,7 @@ Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completio
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import jax
@@ -33,6 +33,9 @@ class Reward(Protocol):
 
     def score(self, branches: Branches) -> np.ndarray:
         """float (n, w): the higher, the better."""
+
+    def rows(self, rows: np.ndarray) -> Reward:
+        """For some of the problems."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ class OracleReward:
     @property
     def name(self) -> str:
         return f"exact {self.kind}, noise {self.sigma:g}, loved {self.loved:g}, salt {self.salt}"
+
+    def rows(self, rows: np.ndarray) -> OracleReward:
+        return replace(self, batch=self.batch.rows(rows))
 
     def score(self, branches: Branches) -> np.ndarray:
         n, w, m = branches.tokens.shape
@@ -114,6 +120,9 @@ class LearnedReward:
     @property
     def name(self) -> str:
         return f"{self.verifier.kind} verifier {fingerprint(self.verifier.runs.key)}, {self.row}, {self.how}"
+
+    def rows(self, rows: np.ndarray) -> LearnedReward:
+        return replace(self, batch=self.batch.rows(rows))
 
     def score(self, branches: Branches) -> np.ndarray:
         width = -(-branches.tokens.shape[2] // BUCKET) * BUCKET  # few widths, few programs

@@ -1,8 +1,8 @@
-"""Writing chains of thought piece by piece: branches of a problem that are continued, dropped and copied.
+"""Writing chains of thought piece by piece: branches of a problem that are continued, dropped, copied and come back to.
 
 What a tree search does with a model. A problem's prompt is read once and shared by its branches, whose own text is kept
-in the cache as long as they live. Dimension letters: `n` problems, `w` branches of each, `t` prompt tokens, `c` ids a
-position carries, `m` tokens of a completion, `v` vocabulary.
+in a cache as long as they live; texts that a search may come back to are put on a pile. Dimension letters: `n` problems,
+`w` branches of each, `t` prompt tokens, `c` ids a position carries, `m` tokens of a completion, `v` vocabulary.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from threading import Event
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,10 @@ from alchemy.model import Cache, Model, Params
 from alchemy.task import EOS, PAD
 
 BUCKET = 16
-"""Texts that are read again are padded to a multiple of this, so that few programs are compiled."""
+"""Places of the smallest cache; larger ones have a power of two or half as much again, so that few programs are
+compiled."""
+PIECE = 8
+"""So has what is written at once: places for a multiple of this many tokens."""
 
 
 class Branches(NamedTuple):
@@ -59,16 +62,31 @@ class Sampler(Protocol):
     def pick(self, branches: Branches, index: np.ndarray) -> Branches:
         """The branches `index` int (n, w') of each problem, any of them more than once."""
 
-    def resume(self, start: Branches, tokens: np.ndarray, room: int) -> Branches:
-        """Branches that have written `tokens` int32 (n, w, m), read after the prompts that `start` has read, with `room`
-        places for what they write next."""
+    def pile(self, prompts: np.ndarray, size: int, most: int, longest: int) -> Branches:
+        """Room for `size` texts of each prompt; number 0 is the empty one, the others are `put` there. They have at most `longest`
+        tokens, `most` more than what they go on from. What is picked from a pile, one text of each problem, can go on."""
+
+    def put(self, pile: Branches, number: np.ndarray, text: Branches) -> Branches:
+        """The pile with `text`, which was picked from it and went on by one piece, as number `number` int (n,) of each
+        problem, -1 for none; the pile as it was is used up."""
 
 
 class _Memory(NamedTuple):
     cache: Cache
     logits: jax.Array  # (n * w, v): of the next token
-    room: int  # places that are left
-    prompts: tuple[Cache, jax.Array] | None = None  # what was read of them, and the logits behind; only before any writing
+    room: int  # places that may still be written
+    used: int  # places of the cache that are
+    size: int  # places it has
+    path: np.ndarray | None = None  # int (n, m): places, in the pile it was picked from, of what was written then
+    piece: tuple[int, int] = (0, 0)  # where the last piece begins, and the places it might have taken
+
+
+class _Pile(NamedTuple):
+    read: Cache  # of the prompts
+    store: Any
+    logits: jax.Array  # (n, size, v): behind each text
+    path: np.ndarray  # int32 (n, size, m): places of each text's tokens in the store, -1 behind them
+    used: int  # places of the store
 
 
 @dataclass
@@ -90,52 +108,90 @@ class ModelSampler:
         self._calls = 0
 
     def read(self, prompts: np.ndarray, room: int) -> Branches:
-        n = len(prompts)
+        n, size = len(prompts), BUCKET
         read, logits = _reader(self.model)(self.params, prompts)
-        cache = _brancher(self.model, 1, room)(read)
+        cache = _brancher(self.model, size)(read)
         nothing = np.zeros((n, 1, 0), np.int32)
-        memory = _Memory(cache, logits, room, (read, logits))
+        memory = _Memory(cache, logits, room, 0, size)
         return Branches(nothing, np.zeros((n, 1), np.float32), np.zeros((n, 1), bool), memory)
 
     def write(self, branches: Branches, cuts: tuple[int, ...], most: int) -> Branches:
         n, w, _ = branches.tokens.shape
-        cache, logits, room, _ = branches.memory
+        memory = branches.memory
         if self.stop.is_set():
             raise KeyboardInterrupt
         ended = branches.ended.reshape(-1)
-        most = min(most, room)
+        most = min(most, memory.room)
         if ended.all() or not most:
             return branches
         self._calls += 1
-        run = _writer(self.model, tuple(cuts), most, self.temperature > 0)
-        key = jax.random.fold_in(self.key, self._calls)
-        cache, logits, new, logprob, ended, used = run(self.params, cache, logits, ended, self.temperature, key)
-        if (longest := int(cache.length.max())) > self.model.context:
+        before, places = memory.used, -(-most // PIECE) * PIECE
+        size = max(memory.size, _size(before + places))
+        cache = memory.cache if size == memory.size else _grower(self.model, size)(memory.cache)
+        run, key = _writer(self.model, tuple(cuts), places, self.temperature > 0), jax.random.fold_in(self.key, self._calls)
+        done = run(self.params, cache, memory.logits, ended, self.temperature, most, key)
+        if (longest := int(done.cache.length.max())) > self.model.context:
             raise UserError(f"{longest} tokens were written and read, more than a context of {self.model.context} holds")
-        new = np.asarray(new)[:, : int(used)].reshape(n, w, -1)
-        tokens = _appended(branches.tokens, new)
-        logprob = branches.logprob + np.asarray(logprob).reshape(n, w)
-        memory = _Memory(cache, logits, room - int(used))
-        return Branches(tokens, logprob, np.asarray(ended).reshape(n, w), memory)
+        used = int(done.step)
+        tokens = _appended(branches.tokens, np.asarray(done.written)[:, :used].reshape(n, w, -1))
+        logprob = branches.logprob + np.asarray(done.logprob).reshape(n, w)
+        memory = _Memory(done.cache, done.logits, memory.room - used, before + used, size, memory.path, (before, places))
+        return Branches(tokens, logprob, np.asarray(done.ended).reshape(n, w), memory)
 
     def pick(self, branches: Branches, index: np.ndarray) -> Branches:
         n, w = branches.ended.shape
-        rows = (np.arange(n)[:, None] * w + index).reshape(-1)
-        cache, logits, room, _ = branches.memory
-        cache, logits = _picker(self.model)(cache, logits, rows)
         along = partial(np.take_along_axis, indices=index, axis=1)
         tokens = np.take_along_axis(branches.tokens, index[:, :, None], axis=1)
-        return Branches(tokens, along(branches.logprob), along(branches.ended), _Memory(cache, logits, room))
+        if isinstance(branches.memory, _Pile):
+            tokens = tokens[:, :, : int((tokens != PAD).sum(axis=2).max())]
+            memory = self._taken(branches.memory, index, tokens.shape[2])
+        else:
+            rows = (np.arange(n)[:, None] * w + index).reshape(-1)
+            cache, logits = _picker(self.model)(branches.memory.cache, branches.memory.logits, rows)
+            memory = branches.memory._replace(cache=cache, logits=logits)
+        return Branches(tokens, along(branches.logprob), along(branches.ended), memory)
 
-    def resume(self, start: Branches, tokens: np.ndarray, room: int) -> Branches:
-        n, w, m = tokens.shape
-        ended = (tokens == EOS).any(axis=2)
-        width = -(-max(m, 1) // BUCKET) * BUCKET
-        padded = np.pad(tokens.reshape(n * w, m), ((0, 0), (0, width - m)))
-        read, logits = start.memory.prompts
-        cache = _brancher(self.model, w, width + room)(read)
-        cache, logits, logprob = _resumer(self.model, w)(self.params, cache, logits, padded)
-        return Branches(tokens, np.asarray(logprob).reshape(n, w), ended, _Memory(cache, logits, room))
+    def _taken(self, pile: _Pile, index: np.ndarray, longest: int) -> _Memory:
+        """The texts `index` int (n, 1), of at most `longest` tokens, with a cache of their own."""
+        size = _size(longest)
+        path = pile.path[np.arange(len(index)), index[:, 0]]
+        path = np.pad(path[:, :size], [(0, 0), (0, max(0, size - path.shape[1]))], constant_values=-1)
+        cache, logits = _taker(self.model)(pile.store, pile.read, pile.logits, path, index[:, 0], longest)
+        return _Memory(cache, logits, pile.path.shape[2], longest, size, path)
+
+    def pile(self, prompts: np.ndarray, size: int, most: int, longest: int) -> Branches:
+        n = len(prompts)
+        read, logits = _reader(self.model)(self.params, prompts)
+        store = self.model.store(read, size * -(-most // PIECE) * PIECE)
+        logits = jnp.zeros((n, size, logits.shape[-1]), logits.dtype).at[:, 0].set(logits)
+        memory = _Pile(read, store, logits, np.full((n, size, longest), -1, np.int32), 0)
+        nothing = np.zeros((n, size, longest), np.int32)
+        return Branches(nothing, np.zeros((n, size), np.float32), np.zeros((n, size), bool), memory)
+
+    def put(self, pile: Branches, number: np.ndarray, text: Branches) -> Branches:
+        memory, after, rows = pile.memory, text.memory, np.flatnonzero(number >= 0)
+        if not len(rows):
+            return pile
+        since, most = after.piece
+        store, logits = _putter(self.model, most)(
+            memory.store, memory.logits, after.cache, after.logits, since, memory.used, number
+        )
+        at, tokens, before = number[rows], text.tokens[rows, 0], (after.path[rows] >= 0).sum(axis=1, keepdims=True)
+        place = np.arange(tokens.shape[1])
+        old = np.pad(after.path[rows], [(0, 0), (0, len(place))])[:, : len(place)]
+        path = np.where(place < before, old, memory.used + place - before)
+        memory.path[rows, at, : len(place)] = np.where(tokens != PAD, path, -1)
+        pile.tokens[rows, at, : len(place)] = tokens
+        pile.logprob[rows, at], pile.ended[rows, at] = text.logprob[rows, 0], text.ended[rows, 0]
+        return pile._replace(memory=memory._replace(store=store, logits=logits, used=memory.used + after.used - since))
+
+
+def _size(places: int) -> int:
+    """Places of a cache that has to hold so many."""
+    size = BUCKET
+    while size < places:
+        size = size * 4 // 3 if size % 3 == 0 else size * 3 // 2
+    return size
 
 
 def _appended(before: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -170,46 +226,54 @@ def _reader(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
 
 
 @lru_cache(maxsize=64)
-def _brancher(model: Model, width: int, room: int) -> Callable[[Cache], Cache]:
-    return jax.jit(lambda cache: model.branch(cache, width, room))
+def _brancher(model: Model, size: int) -> Callable[[Cache], Cache]:
+    return jax.jit(lambda cache: model.branch(cache, 1, size))
 
 
 @lru_cache(maxsize=64)
-def _writer(model: Model, cuts: tuple[int, ...], most: int, sampled: bool) -> Callable[..., tuple[jax.Array, ...]]:
+def _grower(model: Model, size: int) -> Callable[[Cache], Cache]:
+    return jax.jit(lambda cache: model.grow(cache, size))
+
+
+class _Writing(NamedTuple):
+    step: jax.Array
+    written: jax.Array  # int32 (rows, most)
+    logits: jax.Array
+    cache: Cache
+    logprob: jax.Array
+    stopped: jax.Array  # bool (rows,): at a cut, or ended
+    ended: jax.Array
+
+
+@lru_cache(maxsize=64)
+def _writer(model: Model, cuts: tuple[int, ...], places: int, sampled: bool) -> Callable[..., _Writing]:
     dtype = device.dtype("auto")
 
     @jax.jit
     def write(
-        params: Params, cache: Cache, logits: jax.Array, ended: jax.Array, temperature: jax.Array, key: jax.Array
-    ) -> tuple[jax.Array, ...]:
+        params: Params, cache: Cache, logits: jax.Array, ended: jax.Array, temperature: jax.Array, most: jax.Array, key: jax.Array
+    ) -> _Writing:
         params = jax.tree.map(lambda x: x.astype(dtype), params)
-        rows = len(ended)
 
-        def going(carry: tuple[jax.Array, ...]) -> jax.Array:
-            step, _, _, _, _, stopped, _ = carry
-            return (step < most) & ~stopped.all()
-
-        def one(carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-            step, written, logits, cache, logprob, stopped, ended = carry
-            logs = _logs(logits)
+        def one(now: _Writing) -> _Writing:
+            rows, logs = len(now.ended), _logs(now.logits)
             if sampled:
-                token = jax.random.categorical(jax.random.fold_in(key, step), logs / temperature)
+                token = jax.random.categorical(jax.random.fold_in(key, now.step), logs / temperature)
             else:
                 token = logs.argmax(axis=-1)
             each = jnp.take_along_axis(logs, token[:, None], axis=1)[:, 0]
-            token = jnp.where(stopped, PAD, token.astype(jnp.int32))
-            ids = jnp.zeros((rows, 1, 1), jnp.int32).at[:, 0, 0].set(token)
-            read, cache = model.extend(params, cache, ids)
-            logits = jnp.where(stopped[:, None], logits, read[:, 0])
-            now = ended | (token == EOS)
+            token = jnp.where(now.stopped, PAD, token.astype(jnp.int32))
+            read, cache = model.extend(params, now.cache, jnp.zeros((rows, 1, 1), jnp.int32).at[:, 0, 0].set(token))
+            ended = now.ended | (token == EOS)
             cut = jnp.isin(token, jnp.array(cuts, jnp.int32)) if cuts else False
-            logprob = logprob + jnp.where(stopped, 0.0, each)
-            return step + 1, written.at[:, step].set(token), logits, cache, logprob, stopped | now | cut, now
+            return _Writing(
+                now.step + 1, now.written.at[:, now.step].set(token), jnp.where(now.stopped[:, None], now.logits, read[:, 0]),
+                cache, now.logprob + jnp.where(now.stopped, 0.0, each), now.stopped | ended | cut, ended,
+            )  # fmt: skip
 
-        blank, none = jnp.full((rows, most), PAD, jnp.int32), jnp.zeros(rows)
-        start = (jnp.int32(0), blank, logits, cache, none, ended, ended)
-        used, written, logits, cache, logprob, _, ended = jax.lax.while_loop(going, one, start)
-        return cache, logits, written, logprob, ended, used
+        rows, none = len(ended), jnp.zeros(len(ended))
+        start = _Writing(jnp.int32(0), jnp.full((rows, places), PAD, jnp.int32), logits, cache, none, ended, ended)
+        return jax.lax.while_loop(lambda now: (now.step < most) & ~now.stopped.all(), one, start)
 
     return write
 
@@ -220,20 +284,25 @@ def _picker(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
 
 
 @lru_cache(maxsize=64)
-def _resumer(model: Model, width: int) -> Callable[..., tuple[Cache, jax.Array, jax.Array]]:
-    dtype = device.dtype("auto")
-
+def _taker(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
     @jax.jit
-    def resume(
-        params: Params, cache: Cache, logits: jax.Array, tokens: jax.Array
-    ) -> tuple[Cache, jax.Array, jax.Array]:
-        params = jax.tree.map(lambda x: x.astype(dtype), params)
-        logits = jnp.repeat(logits, width, axis=0)
-        after, cache = model.extend(params, cache, tokens[..., None])
-        every = jnp.concatenate([logits[:, None], after], axis=1)  # before each token, and behind the last
-        real = tokens != PAD
-        each = jnp.take_along_axis(_logs(every[:, :-1]), tokens[..., None], axis=2)[..., 0]
-        last = real.sum(axis=1)[:, None, None]
-        return cache, jnp.take_along_axis(every, last, axis=1)[:, 0], jnp.where(real, each, 0.0).sum(axis=1)
+    def take(
+        store: Any, read: Cache, logits: jax.Array, path: jax.Array, index: jax.Array, longest: jax.Array
+    ) -> tuple[Cache, jax.Array]:
+        behind = jnp.take_along_axis(logits, index[:, None, None], axis=1)[:, 0]
+        return model.recall(store, read, path, longest), behind
 
-    return resume
+    return take
+
+
+@lru_cache(maxsize=64)
+def _putter(model: Model, most: int) -> Callable[..., tuple[Any, jax.Array]]:
+    @partial(jax.jit, donate_argnums=(0, 1))  # or all that is on the pile would be copied each time
+    def put(
+        store: Any, logits: jax.Array, text: Cache, behind: jax.Array, since: jax.Array, used: jax.Array, number: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        at = jnp.where(number < 0, logits.shape[1], number)  # out of bounds: left out
+        logits = logits.at[jnp.arange(len(at)), at].set(behind, mode="drop")
+        return model.note(store, text, since, most, used), logits
+
+    return put

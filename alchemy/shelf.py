@@ -86,7 +86,12 @@ class Parts:
         self._found = {name: part for path in files for name, part in _pieces(path).items()}
         self._new: dict[str, tuple[np.ndarray, ...]] = {}
         self.seconds = float(sum(part[0] for name, part in self._found.items() if name.startswith(SECONDS)))
-        self._saved = monotonic()
+        self._began = self._saved = monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Seconds that the whole has taken so far, in this run and in those before."""
+        return self.seconds + monotonic() - self._began
 
     def load(self, name: str) -> tuple[np.ndarray, ...] | None:
         """A piece that an earlier run has kept."""

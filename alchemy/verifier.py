@@ -11,6 +11,7 @@ line, `c` ids a position carries.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -23,7 +24,7 @@ from jax.sharding import PartitionSpec as P
 from alchemy import device
 from alchemy.answers import Samples
 from alchemy.data import Examples
-from alchemy.decode import BUCKET, draw
+from alchemy.decode import BUCKET, Parts, draw, lengths
 from alchemy.errors import UserError, nearest
 from alchemy.model import Model, Params
 from alchemy.shelf import digest
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 Kind = Literal["outcome", "process"]
 Aggregation = Literal["last", "min", "product", "mean"]
 AGGREGATIONS = ("last", "min", "product", "mean")
+WIDTH = 16
+"""Completions that are read are padded to a multiple of this, so that few programs are compiled."""
 VERDICTS = 2
 """Ids beyond the task's: good, then bad."""
 
@@ -65,8 +68,12 @@ class Verifier(NamedTuple):
             raise UserError(f"{len(self.runs.key['seeds'])} verifiers for the completions of {len(completions)} models")
         key = {"runs": self.runs.key, "prompts": digest(prompts), "completions": digest(completions)}
         tokens = completions.size + len(completions) * prompts[..., 0].size
-        make = partial(log_odds, model, params, prompts, completions)
-        return lab.keep(model, key, completions.shape, tokens, make, f"score by {self.kind} verifier")
+
+        def make(parts: Parts, told: Callable[[int], None]) -> np.ndarray:
+            return log_odds(model, params, prompts, completions, parts=parts, told=told)
+
+        n, k = completions.shape[1:3]
+        return lab.keep(model, key, completions.shape, tokens, make, f"score by {self.kind} verifier", -(-n // _together(n, k)))
 
 
 def fit(lab: Lab, policy: Runs, config: TrainConfig, *, kind: Kind = "outcome", problems: int, samples: int = 1,
@@ -93,7 +100,10 @@ def _rolled_out(lab: Lab, policy: Runs, row: int, samples: Samples, rollouts: in
     drawn = digest(samples.batch.tokens, samples.completions)
     key = {"runs": policy.key, "row": row, "rollouts": rollouts, "drawn": drawn}
     tokens = int(ends(samples.task, samples.completions, "process").sum()) * rollouts * m
-    make = partial(rolled_out, policy.model, params, samples, rollouts)
+
+    def make(parts: Parts, told: Callable[[int], None]) -> np.ndarray:
+        return rolled_out(policy.model, params, samples, rollouts)
+
     return lab.keep(policy.model, key, (n * k, m), tokens, make, f"roll out, model {row + 1}")
 
 
@@ -200,22 +210,37 @@ def widened(params: Params, fresh: Params) -> Params:
     return jax.tree.map(lambda new, old: new.at[tuple(slice(0, size) for size in old.shape)].set(old), fresh, params)
 
 
-def log_odds(model: Model, params: Params, prompts: np.ndarray, completions: np.ndarray, *, rows: int = 4096,
-             precision: str = "auto") -> np.ndarray:  # fmt: skip
-    """Log-odds of good behind every token: float32 (s, n, k, m) of prompts int32 (n, t, c), completions int32 (s, n, k, m).
+def log_odds(model: Model, params: Params, prompts: np.ndarray, completions: np.ndarray, *, rows: int = 0,
+             precision: str = "auto", parts: Parts | None = None, told: Callable[[int], None] = lambda done: None) -> np.ndarray:  # fmt: skip
+    """Log-odds of good behind every token: float32 (s, n, k, m) of prompts int32 (n, t, c), completions int32 (s, n, k, m); 0
+    behind the longest.
 
-    Every prompt is read once, its completions side by side; about `rows` of these are on the device at once.
+    Every prompt is read once, its completions side by side; about `rows` of these are read at once, by default
+    `device.rows` on each device. `parts` are of this very call; `told` hears how many of the `pieces` are done.
     """
-    n, k = completions.shape[1:3]
-    devices = jax.local_devices()
-    size = max(1, min(rows // k, n) // len(devices)) * len(devices)
-    fill = -(-n // size) * size - n
-    prompts = np.concatenate([prompts, np.repeat(prompts[:1], fill, axis=0)])
-    kept = np.where(written(completions), completions, PAD)
-    kept = np.concatenate([kept, np.repeat(kept[:, :1], fill, axis=1)], axis=1)
+    devices, (n, k, m) = jax.local_devices(), completions.shape[1:]
+    size = _together(n, k, rows)
     run = _reader(model, Mesh(np.array(devices), ("data",)), precision)
-    done = [np.asarray(run(params, prompts[one : one + size], kept[:, one : one + size])) for one in range(0, n, size)]
-    return np.concatenate(done, axis=1)[:, :n]
+    order = np.argsort(lengths(prompts), kind="stable")  # what is alike is as long, and padded no further
+    kept = np.where(written(completions), completions, PAD)
+    made = np.zeros(completions.shape, np.float32)
+    for piece, start in enumerate(range(0, n, size)):
+        these = order[np.minimum(np.arange(start, start + size), n - 1)]
+        longest = min(m, -(-int((kept[:, these] != PAD).sum(axis=-1).max()) // WIDTH) * WIDTH)
+        name = f"{start}-{size}-{longest}"
+        if parts is None or (found := parts.load(name)) is None:
+            found = (np.asarray(run(params, prompts[these], kept[:, these, :, :longest])),)
+            if parts is not None:
+                parts.keep(name, found)
+        made[:, these, :, :longest] = found[0]
+        told(piece + 1)
+    return made
+
+
+def _together(n: int, k: int, rows: int = 0) -> int:
+    """How many of `n` problems with `k` completions each are read at once."""
+    devices = len(jax.local_devices())
+    return max(1, min((rows or device.rows() * devices) // k, n) // devices) * devices
 
 
 @lru_cache(maxsize=64)
@@ -230,7 +255,7 @@ def _reader(model: Model, mesh: Mesh, precision: str) -> Any:
         unknown = jax.lax.optimization_barrier  # or the compiler works out, for minutes, what empty caches say
         _, cache = model.extend(params, unknown(model.init_cache(n, t, dtype)), prompts)
         ids = jnp.zeros((n * k, m, c), jnp.int32).at[..., 0].set(completions.reshape(n * k, m))
-        logits, _ = model.extend(params, unknown(model.branch(cache, k, m)), ids)
+        logits, _ = model.extend(params, unknown(model.branch(cache, k, 0)), ids)
         return (logits[..., -2] - logits[..., -1]).reshape(n, k, m).astype(jnp.float32)
 
     specs = (P(), P("data"), P(None, "data"))

@@ -65,13 +65,18 @@ def sinusoids(places: jax.Array, width: int) -> jax.Array:
     return waves.reshape(*places.shape, -1)[..., :width]
 
 
-def rotate(x: jax.Array, places: jax.Array) -> jax.Array:
-    """Rotary position embedding of x (n, t, h, k) at places int (n | 1, t) (arXiv:2104.09864)."""
-    half = x.shape[-1] // 2
+def turns(places: jax.Array, width: int) -> tuple[jax.Array, jax.Array]:
+    """Cosine and sine of the angles by which rotary positions turn heads of that width: each (n | 1, t, 1, k / 2)."""
+    half = width // 2
     rates = 10_000.0 ** (-jnp.arange(half) / half)
-    angles = jnp.multiply.outer(places, rates)[:, :, None]  # (n | 1, t, 1, k / 2)
-    cos, sin = jnp.cos(angles).astype(x.dtype), jnp.sin(angles).astype(x.dtype)
-    left, right = x[..., :half], x[..., half:]
+    angles = jnp.multiply.outer(places, rates)[:, :, None]
+    return jnp.cos(angles), jnp.sin(angles)
+
+
+def rotate(x: jax.Array, turns: tuple[jax.Array, jax.Array]) -> jax.Array:
+    """Rotary position embedding of x (n, t, h, k) (arXiv:2104.09864)."""
+    cos, sin = (one.astype(x.dtype) for one in turns)
+    left, right = jnp.split(x, 2, axis=-1)
     return jnp.concatenate([left * cos - right * sin, right * cos + left * sin], axis=-1)
 
 

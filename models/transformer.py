@@ -8,6 +8,7 @@ Dimension letters: `n` sequences, `t` tokens, `c` ids a position carries, `v` vo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -19,7 +20,7 @@ from flax import nnx
 from alchemy.errors import UserError, nearest
 from alchemy.model import Cache, Params
 from alchemy.task import PAD
-from models.layers import Block, attention, by_head, causal, rotate, sinusoids
+from models.layers import Block, attention, by_head, causal, rotate, sinusoids, turns
 
 Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
 POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
@@ -48,6 +49,14 @@ class _Kept(NamedTuple):
     keys: jax.Array  # (l, n, h, m, k)
     values: jax.Array
     real: jax.Array  # bool (n, m): a token, not padding, nor yet to come
+
+    def rows(self, rows: jax.Array) -> _Kept:
+        return _Kept(self.keys[:, rows], self.values[:, rows], self.real[rows])
+
+    def written(self, keys: jax.Array, values: jax.Array, real: jax.Array, place: jax.Array) -> _Kept:
+        """With some tokens more from that place on."""
+        parts = zip(self, (keys, values, real), (3, 3, 1), strict=True)
+        return _Kept(*(jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), place, axis) for old, new, axis in parts))
 
 
 class _Memory(NamedTuple):
@@ -112,11 +121,11 @@ class Transformer:
         n, t, _ = tokens.shape
         order = _order(tokens)
         places = self._drawn_places(key, order, n) if key is not None else self._places(order)
-        visible = causal(t)
+        visible, turn = causal(t), self._turner(places)
 
         def layer(x: jax.Array, block: Params) -> tuple[jax.Array, None]:
             def attend(query, key, value):
-                query, key = self._rotated(query, places), self._rotated(key, places)
+                query, key = turn(query), turn(key)
                 return attention(query, (by_head(key), by_head(value), visible))
 
             return nnx.merge(_graphs(self)[0], block)(x, attend), None
@@ -138,15 +147,15 @@ class Transformer:
         own, used, ordered, shared = cache.memory
         real = tokens[..., 0] != PAD
         places = self._places(_order(tokens, ordered[:, None]))
-        visible = causal(tokens.shape[1]) & real[:, None]
-        earlier = [one for one in (shared, own) if one is not None]
+        visible, turn = causal(tokens.shape[1]) & real[:, None], self._turner(places)
+        earlier = [one for one in (shared, own) if one is not None and one.real.shape[1]]
 
         def layer(x: jax.Array, xs: tuple[Params, Any]) -> tuple[jax.Array, Any]:
             block, before = xs
             new = []
 
             def attend(query, key, value):
-                query, key = self._rotated(query, places), self._rotated(key, places)
+                query, key = turn(query), turn(key)
                 new.extend([by_head(key), by_head(value)])
                 read = [(*pair, one.real[:, None]) for pair, one in zip(before, earlier, strict=True)]
                 return attention(query, *read, (*new, visible))
@@ -156,14 +165,10 @@ class Transformer:
         shell = _shell(self, params)
         before = [(one.keys, one.values) for one in earlier]
         x, new = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), before))
-        own = _Kept(
-            *(
-                jax.lax.dynamic_update_slice_in_dim(there, more.astype(there.dtype), used, axis)
-                for there, more, axis in zip(own, (*new, real), (3, 3, 1), strict=True)
-            )
-        )
+        if own.real.shape[1]:
+            own, used = own.written(*new, real, used), used + tokens.shape[1]
         ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
-        memory = _Memory(own, used + tokens.shape[1], ordered, shared)
+        memory = _Memory(own, used, ordered, shared)
         return shell.logits(x), Cache(memory, cache.length + real.sum(axis=1, dtype=jnp.int32))
 
     def branch(self, cache: Cache, samples: int, length: int) -> Cache:
@@ -174,8 +179,37 @@ class Transformer:
 
     def pick(self, cache: Cache, rows: jax.Array) -> Cache:
         own, used, ordered, shared = cache.memory
-        own = _Kept(own.keys[:, rows], own.values[:, rows], own.real[rows])
-        return Cache(_Memory(own, used, ordered[rows], shared), cache.length[rows])
+        return Cache(_Memory(own.rows(rows), used, ordered[rows], shared), cache.length[rows])
+
+    def grow(self, cache: Cache, length: int) -> Cache:
+        own, used, ordered, shared = cache.memory
+        more = length - own.real.shape[1]
+        keys, values = (jnp.pad(one, [(0, 0)] * 3 + [(0, more), (0, 0)]) for one in (own.keys, own.values))
+        own = _Kept(keys, values, jnp.pad(own.real, [(0, 0), (0, more)]))
+        return Cache(_Memory(own, used, ordered, shared), cache.length)
+
+    def apart(self, cache: Cache, rows: jax.Array) -> Cache:
+        own, used, ordered, shared = cache.memory
+        if shared is not None:
+            shared = shared.rows(rows // (len(ordered) // len(shared.real)))
+        return Cache(_Memory(own.rows(rows), used, ordered[rows], shared), cache.length[rows])
+
+    def store(self, cache: Cache, length: int) -> _Kept:
+        return self._room(len(cache.length), length, cache.memory.own.keys.dtype)
+
+    def note(self, store: _Kept, cache: Cache, since: jax.Array, count: int, place: jax.Array) -> _Kept:
+        own = cache.memory.own
+        keys, values, real = (
+            jax.lax.dynamic_slice_in_dim(one, since, count, axis) for one, axis in zip(own, (3, 3, 1), strict=True)
+        )
+        return store.written(keys, values, real, place)
+
+    def recall(self, store: _Kept, cache: Cache, places: jax.Array, used: jax.Array) -> Cache:
+        read, _, ordered, _ = cache.memory
+        real, index = places >= 0, jnp.maximum(places, 0)[None, :, None, :, None]
+        keys, values = (jnp.take_along_axis(one, index, axis=3) for one in (store.keys, store.values))
+        count = real.sum(axis=1, dtype=jnp.int32)
+        return Cache(_Memory(_Kept(keys, values, real), used, ordered + count, read), cache.length + count)
 
     def _passes(self, params: Params) -> Params:
         """The blocks in the order in which the text passes them, leaves (l x loops, ...)."""
@@ -183,8 +217,12 @@ class Transformer:
             return params["blocks"]
         return jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
 
-    def _rotated(self, x: jax.Array, places: jax.Array) -> jax.Array:
-        return rotate(x, places) if self.positions == "rotary" else x
+    def _turner(self, places: jax.Array) -> Callable[[jax.Array], jax.Array]:
+        """What rotary positions do to queries and keys; the same in every layer."""
+        if self.positions != "rotary":
+            return lambda x: x
+        angles = turns(places, self.width // self.heads)
+        return lambda x: rotate(x, angles)
 
     def _places(self, order: jax.Array) -> jax.Array:
         """The place of the token of each number; random positions are spread evenly outside training."""

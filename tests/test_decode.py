@@ -14,8 +14,10 @@ from alchemy.decode import draw, generate
 from alchemy.errors import UserError
 from alchemy.model import Cache
 from alchemy.task import EOS, PAD
+from models.transformer import Transformer
 
 V = 8
+one_pass = jax.jit(lambda model, params, tokens: model.apply(params, tokens), static_argnums=0)
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,12 @@ class Scripted:
 
     def branch(self, cache: Cache, samples: int, length: int) -> Cache:
         return Cache((), jnp.repeat(cache.length, samples))
+
+    def grow(self, cache: Cache, length: int) -> Cache:
+        return cache
+
+    def apart(self, cache: Cache, rows: jax.Array) -> Cache:
+        return Cache((), cache.length[rows])
 
 
 def follow(*successors):
@@ -180,3 +188,21 @@ def test_prompts_are_answered_in_their_own_place_whatever_their_length():
         alone = draw(Scripted(), table, prompts(row), samples=1, max_new=6, temperature=0.0)
         np.testing.assert_array_equal(together.completions[:, place], alone.completions[:, 0])
         np.testing.assert_allclose(together.logprob[:, place], alone.logprob[:, 0], rtol=1e-5)
+
+
+def test_long_texts_of_many_rows_are_what_one_pass_says():
+    """The cache grows while they are written, and the last few rows are put together: neither changes what is read."""
+    model = Transformer(vocabulary=V, width=16, layers=2, heads=2, context=64, scale=0.5)
+    params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
+    asked = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
+    asked[::3, 4:] = PAD
+    drawn = draw(model, params, asked, samples=4 * len(jax.devices()), max_new=44)
+    count = (drawn.completions != PAD).sum(axis=3)
+    assert count.max() > 32 and np.mean(count > 20) < 0.3, "a few go on for long"
+    for seed, row, sample in np.ndindex(2, 40, 4):
+        text, prompt = drawn.completions[seed, row, sample], asked[row, asked[row, :, 0] != PAD]
+        whole = np.concatenate([prompt[:, 0], text[text != PAD]])
+        padded = np.pad(whole, (0, 64 - len(whole)))[None, :, None]
+        logs = jax.nn.log_softmax(one_pass(model, jax.tree.map(lambda leaf, s=seed: leaf[s], params), padded)[0])
+        places = np.arange(len(prompt), len(whole))
+        assert drawn.logprob[seed, row, sample] == pytest.approx(float(logs[places - 1, whole[places]].sum()), abs=2e-3)

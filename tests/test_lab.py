@@ -10,13 +10,16 @@ import jax
 import numpy as np
 import pytest
 
-from alchemy import checkpoint, decode
+from alchemy import checkpoint, decode, device
 from alchemy import lab as bench
 from alchemy.decode import draw
 from alchemy.errors import UserError
 from alchemy.forcing import Forcing, Marks
 from alchemy.lab import Lab
 from alchemy.progress import Progress, Stage
+from alchemy.rewards import OracleReward
+from alchemy.search import search
+from alchemy.strategies.beam import Beam
 from alchemy.train import TrainConfig
 
 CONFIG = TrainConfig(steps=16, batch=8, chunk=4)
@@ -108,6 +111,34 @@ def test_a_bank_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monke
     again, same_bank = new_lab(tmp_path).bank(runs, longer, 40, 4)
     same((again.completions, same_bank.logprob), (whole.completions, bank.logprob))
     assert len(drawn) == 3 - 2 and [path.suffix for path in (tmp_path / "answers").iterdir()] == [".npz"]
+
+
+def test_a_search_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monkeypatch):
+    """Problems are searched a few at a time; those done are not searched again, and the whole has the same bits."""
+    _, lab, runs, _ = stored
+    monkeypatch.setattr(device, "rows", lambda: 16)
+    task, how = replace(runs.task, length=(3,)), Beam(4, 2)
+    batch = lab.held_out(task, 21)
+    reward = OracleReward(task, batch)
+    whole = search(lab, runs, task, batch, how, reward)
+    assert whole.completions.shape[:2] == (2, 21)
+    second, update, searched = new_lab(tmp_path), Stage.update, []
+
+    def stop(stage, done, loss=None):
+        update(stage, done, loss)
+        if done == 3:
+            raise KeyboardInterrupt
+
+    answer = Beam.answer
+    monkeypatch.setattr(Stage, "update", stop)
+    with pytest.raises(KeyboardInterrupt):
+        search(second, runs, task, batch, how, reward)
+    assert [path.suffix for path in (tmp_path / "scores").iterdir()] == [".parts"]
+    monkeypatch.setattr(Stage, "update", update)
+    monkeypatch.setattr(Beam, "answer", lambda *given: searched.append(1) or answer(*given))
+    again = search(new_lab(tmp_path), runs, task, batch, how, reward)
+    same((again.completions, *again.ledger), (whole.completions, *whole.ledger))
+    assert len(searched) == 2 * 6 - 3 and [path.suffix for path in (tmp_path / "scores").iterdir()] == [".npz"]
 
 
 def test_answers_are_judged_by_the_oracle(stored):

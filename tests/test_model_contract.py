@@ -150,6 +150,49 @@ def test_picked_branches_go_on_as_what_they_are_copies_of(model):
     close(again, np.asarray(said)[index])
 
 
+@every_model
+def test_a_branched_cache_that_grows_or_whose_rows_part_says_the_same(model):
+    """Places more, and rows in any order with what their group had shared, change nothing that is said next."""
+    _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS)
+    branched, rows = model.branch(cache, 2, 2), np.repeat(np.arange(len(TEXT)), 2)
+    _, branched = extend(model, started(model), branched, TEXT[rows, :1])
+    said, _ = extend(model, started(model), branched, TEXT[rows, 1:2])
+    grown, _ = extend(model, started(model), model.grow(branched, 7), TEXT[rows, 1:2])
+    close(grown, said)
+    some = np.arange(len(rows))[::-1][: len(rows) - 1]
+    apart, after = extend(model, started(model), model.apart(model.grow(branched, 7), some), TEXT[rows[some], 1:2])
+    close(apart, np.asarray(said)[some])
+    np.testing.assert_array_equal(after.length, np.asarray(branched.length)[some] + 1)
+
+
+@every_model
+def test_what_is_read_without_places_is_forgotten(model):
+    """The logits of a text read at once need no places behind the prompt, and leave none written."""
+    _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS)
+    direct, _ = extend(model, started(model), model.branch(cache, 1, 3), TEXT[:, :3])
+    said, _ = extend(model, started(model), model.branch(cache, 1, 0), TEXT[:, :3])
+    close(said, direct)
+
+
+@every_model
+def test_stored_pieces_are_recalled_in_the_order_of_their_places(model):
+    """Two tokens, stored at other places beside what is not wanted, are behind the prompt as if they had been read there."""
+    n = len(TEXT)
+    _, cache = extend(model, started(model), model.init_cache(n, T), PROMPTS)
+    _, written = extend(model, started(model), model.branch(cache, 1, 4), TEXT[:, :3])
+    store = model.note(model.store(cache, 9), written, 0, 3, 5)
+    store = model.note(store, written, 1, 2, 0)
+    places = np.tile(np.array([5, 6, -1, -1], np.int32), (n, 1))
+    places[0] = [5, 0, 7, -1]  # the second token from where it was put the second time, and the third
+    recalled = model.recall(store, cache, places, 3)
+    _, direct = extend(model, started(model), model.branch(cache, 1, 4), TEXT[:, :2])
+    _, first = extend(model, started(model), model.branch(cache, 1, 4), TEXT[:, :3])
+    np.testing.assert_array_equal(recalled.length, np.where(np.arange(n) == 0, first.length, direct.length))
+    said, _ = extend(model, started(model), recalled, TEXT[:, 3:4])
+    close(said[1:], extend(model, started(model), direct, TEXT[:, 3:4])[0][1:])
+    close(said[:1], extend(model, started(model), first, TEXT[:, 3:4])[0][:1])
+
+
 @few_models
 def test_many_seeds_are_one_init_each(model):
     keys = jax.random.split(jax.random.key(3), 2).at[1].set(jax.random.key(1))

@@ -68,20 +68,42 @@ def test_pieces_end_at_cuts_and_at_the_end():
             assert len(piece) or EOS in old
 
 
-def test_copies_go_on_from_where_they_are_and_so_does_what_is_read_again():
+def test_copies_go_on_from_where_they_are():
     state = grown(sampler(), pieces=2)
     index = rng.integers(3, size=(5, 4))
     greedy = sampler(temperature=0.0)
-    again = greedy.resume(greedy.read(PROMPTS, 0), np.take_along_axis(state.tokens, index[..., None], axis=1), 8)
-    np.testing.assert_allclose(again.logprob, np.take_along_axis(state.logprob, index, axis=1), atol=1e-3)
-    picked = greedy.pick(state, index)
-    np.testing.assert_array_equal(picked.ended, again.ended)
-    one, two = greedy.write(picked, (), 8), greedy.write(again, (), 8)
-    np.testing.assert_array_equal(one.tokens, two.tokens)
-    apart = greedy.write(state, (), 8)
+    one, apart = greedy.write(greedy.pick(state, index), (), 8), greedy.write(state, (), 8)
     np.testing.assert_array_equal(
         one.tokens, np.take_along_axis(apart.tokens, index[..., None], axis=1)[..., : one.tokens.shape[2]]
     )
+
+
+def test_texts_of_a_pile_go_on_as_if_they_had_been_read_at_once():
+    """Texts that went on from any other, some of them not kept, have the probability of the whole and go on as it would."""
+    writer, size = sampler(), 12
+    pile = writer.pile(PROMPTS, size, 6, 30)
+    assert not writer.pick(pile, np.zeros((5, 1), int)).tokens.size
+    parents, kept = np.zeros((5, size), int), np.arange(size) < np.ones((5, 1))
+    for number in range(1, size):
+        parent = rng.integers(number, size=5)
+        parents[:, number] = np.where(kept[np.arange(5), parent], parent, 0)
+        before = writer.pick(pile, parents[:, number, None])
+        text = writer.write(before, (5, 6), 6)
+        kept[:, number] = (text.length > before.length)[:, 0] & (rng.random(5) < 0.8)
+        pile = writer.put(pile, np.where(kept[:, number], number, -1), text)
+    assert kept[:, 1:].sum() > 25 and (pile.tokens != PAD).sum(axis=2).max() > 12
+    assert not pile.tokens[~kept].any()
+    for row, prompt in enumerate(PROMPTS[..., 0]):
+        for number in np.flatnonzero(kept[row]):
+            text = pile.tokens[row, number]
+            assert pile.logprob[row, number] == pytest.approx(alone(prompt, text), abs=1e-3)
+            before = pile.tokens[row, parents[row, number]]
+            assert (text[: (before != PAD).sum()] == before[before != PAD]).all()
+    last = np.where(kept, np.arange(size), 0).max(axis=1)
+    greedy = sampler(temperature=0.0)
+    after = greedy.write(greedy.pick(pile, last[:, None]), (), 5)
+    for row, prompt in enumerate(PROMPTS[..., 0]):
+        assert after.logprob[row, 0] == pytest.approx(alone(prompt, after.tokens[row, 0]), abs=1e-3)
 
 
 def test_the_same_key_writes_the_same_and_another_does_not():

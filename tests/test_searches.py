@@ -68,10 +68,18 @@ class Scripted:
         along = np.take_along_axis(branches.tokens, index[:, :, None], axis=1)
         return Branches(along, np.zeros(index.shape), np.take_along_axis(branches.ended, index, axis=1))
 
-    def resume(self, start, tokens, room):
-        assert not start.tokens.size
-        self.read_tokens += (tokens != PAD).sum()
-        return Branches(tokens, np.zeros(tokens.shape[:2]), (tokens == EOS).any(axis=2))
+    def pile(self, prompts, size, most, longest):
+        empty = self.read(prompts, 0)
+        return Branches(*(np.repeat(one, size, axis=1) for one in empty[:3]))._replace(
+            tokens=np.zeros((len(prompts), size, longest), np.int32)
+        )
+
+    def put(self, pile, number, text):
+        rows = np.flatnonzero(number >= 0)
+        assert not pile.tokens[rows, number[rows]].any() and (number[rows] > 0).all(), "a number is given once"
+        pile.tokens[rows, number[rows], : text.tokens.shape[2]] = text.tokens[rows, 0]
+        pile.ended[rows, number[rows]] = text.ended[rows, 0]
+        return pile
 
 
 @dataclass
@@ -81,6 +89,9 @@ class Perfect:
     outcome: bool = False
     parameters: int = 7
     calls: int = 0
+
+    def rows(self, rows):
+        return self
 
     def score(self, branches):
         right = ~(branches.tokens == WRONG).any(axis=2)
@@ -141,13 +152,13 @@ def test_subtrees_stay_apart():
 def test_a_tree_comes_back_to_what_was_good():
     """Right steps are visited more than wrong ones, and no node has more children than it may."""
     seen, sampler = [], Scripted(p=0.5)
-    read = sampler.resume
+    pick = sampler.pick
 
-    def resume(start, tokens, room):
-        seen.append(tokens[:, 0, 0])
-        return read(start, tokens, room)
+    def picked(pile, index):
+        seen.append((text := pick(pile, index)).tokens[:, 0, 0])
+        return text
 
-    sampler.resume = resume
+    sampler.pick = picked
     Mcts(40, 3, value="step").answer(sampler, Perfect(), question(200))
     assert all((first == PAD).all() for first in seen[:3]), "the root gets its three children"
     assert (seen[3] == RIGHT).mean() == pytest.approx(1 - 0.5**3, abs=0.07), "one of which is right, if any"

@@ -26,6 +26,10 @@ class Beam:
             near = [w for w in range(1, self.n + 1) if self.n % w == 0]
             raise UserError(f"{self.n} chains cannot be divided by a width of {self.width}; expected one of {near}")
 
+    @property
+    def rows(self) -> int:
+        return self.n
+
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
         return grown(
             sampler, reward, question, self.n, lambda scores: np.repeat(self._kept(scores), self.width, axis=1)

@@ -20,5 +20,9 @@ class Dvts:
     def __post_init__(self) -> None:
         Beam(self.n, self.width)  # the same numbers are possible
 
+    @property
+    def rows(self) -> int:
+        return self.n
+
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
         return Beam(self.n, self.width, apart=True).answer(sampler, reward, question)

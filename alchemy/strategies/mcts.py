@@ -1,8 +1,7 @@
 """Monte-Carlo tree search over steps: UCT, whose values come from a step reward or from roll-outs to the end.
 
-Every problem has a tree of its own; all trees grow by one step at a time, side by side. A node's text is read again when
-the search comes back to it, which the bill counts as prompt. Dimension letters: `n` problems, `k` nodes of a tree, `m`
-tokens of a completion.
+Every problem has a tree of its own; all trees grow by one step at a time, side by side, and no node's text is read twice.
+Dimension letters: `n` problems, `k` nodes of a tree, `m` tokens of a completion.
 """
 
 from __future__ import annotations
@@ -16,9 +15,12 @@ from alchemy.errors import UserError, nearest
 from alchemy.rewards import Reward
 from alchemy.sampler import Branches, Sampler
 from alchemy.strategies.tree import Answered, Bill, Question
+from alchemy.task import EOS
 
 Value = Literal["step", "rollout"]
 VALUES: tuple[Value, ...] = ("step", "rollout")
+TEXTS = 64
+"""Steps on a pile that take about as much memory as is good for one row that is written."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +41,26 @@ class Mcts:
         if self.value not in VALUES:
             raise UserError(f"value {self.value!r} is unknown{nearest(self.value, VALUES)}")
 
+    @property
+    def rows(self) -> int:
+        return -(-self.n // TEXTS)
+
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
         bill = Bill(sampler, reward, question)
-        start = bill.read(question, 0)
-        rest = 0 if self.value == "step" else question.room
+        pile = bill.pile(question, self.n + 1)
         trees = _Trees(len(question.prompts), self.n, question.room)
         for _ in range(self.n):
             node = trees.select(self.width, self.explore)
-            before = bill.resume(start, trees.text(node)[:, None], question.most + rest)
+            before = sampler.pick(pile, node[:, None])
             step = bill.write(before, question.cuts, question.most)
             whole = step if self.value == "step" else bill.write(step, (), question.room)
             new = whole.length > before.length
             value = np.where(new, bill.score(whole, new), trees.value_of(node)[:, None])[:, 0]
-            trees.add(node, step, value, fresh=new[:, 0])
+            step = step._replace(ended=step.ended | (step.length >= question.room))  # as long as a text may get
+            pile = sampler.put(pile, trees.add(node, step, value, fresh=new[:, 0]), step)
             trees.offer(whole, value)
-        last = trees.favourite()
-        whole = bill.write(bill.resume(start, last[:, None], question.room), (), question.room)
+        last = sampler.pick(pile, trees.favourite()[:, None])
+        whole = bill.write(last, (), question.room)
         trees.offer(whole, np.where(whole.ended, bill.score(whole), -np.inf)[:, 0])
         return Answered(trees.answers(), bill.ledger())
 
@@ -65,16 +71,10 @@ class _Trees:
     def __init__(self, n: int, size: int, room: int):
         self.parent = np.full((n, size + 1), -1)
         self.visits, self.total, self.own = np.zeros((3, n, size + 1))
-        self.ended = np.zeros((n, size + 1), bool)  # or as long as a text may get
-        self.tokens = np.zeros((n, size + 1, room), np.int32)
+        self.ended = np.zeros((n, size + 1), bool)
         self.used = np.ones(n, int)
         self.rows = np.arange(n)
         self.found, self.found_value = np.zeros((n, room), np.int32), np.full(n, -np.inf)
-
-    def text(self, node: np.ndarray) -> np.ndarray:
-        """int32 (n, m) of nodes int (n,), no wider than needed."""
-        tokens = self.tokens[self.rows, node]
-        return tokens[:, : max(1, int((tokens != 0).sum(axis=1).max()))]
 
     def value_of(self, node: np.ndarray) -> np.ndarray:
         return self.own[self.rows, node]
@@ -92,25 +92,24 @@ class _Trees:
             bound = self.total / visits + explore * np.sqrt(np.log(above) / visits)
             node = np.where(down, np.where(children, bound, -np.inf).argmax(axis=1), node)
 
-    def add(self, node: np.ndarray, step: Branches, value: np.ndarray, fresh: np.ndarray) -> None:
-        """A child of each node where the text is `fresh`; the value goes up to the root."""
+    def add(self, node: np.ndarray, step: Branches, value: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+        """A child of each node where the text is `fresh`; the value goes up to the root. The child's number int (n,), or -1."""
         rows, place = self.rows[fresh], self.used[fresh]
         self.parent[rows, place] = node[fresh]
-        written = step.tokens[fresh, 0, : self.tokens.shape[2]]
-        self.tokens[rows, place, : written.shape[1]] = written
-        self.ended[rows, place] = step.ended[fresh, 0] | (step.length[fresh, 0] >= self.tokens.shape[2])
+        self.ended[rows, place] = step.ended[fresh, 0]
         self.own[rows, place] = value[fresh]
-        at = np.where(fresh, self.used, node)
+        number, at = np.where(fresh, self.used, -1), np.where(fresh, self.used, node)
         self.used[fresh] += 1
         while (at >= 0).any():
             alive = at >= 0
             self.visits[self.rows[alive], at[alive]] += 1
             self.total[self.rows[alive], at[alive]] += value[alive]
             at = np.where(alive, self.parent[self.rows, at], -1)
+        return number
 
     def offer(self, whole: Branches, value: np.ndarray) -> None:
         """Chains that may be the answer, if they are whole, fit, and are better than what there was."""
-        fits = whole.ended[:, 0] & (whole.length[:, 0] <= self.found.shape[1])
+        fits = (whole.tokens[:, 0] == EOS).any(axis=1) & (whole.length[:, 0] <= self.found.shape[1])
         better = fits & (value > self.found_value)
         text = whole.tokens[better, 0, : self.found.shape[1]]
         self.found[better] = 0
@@ -118,13 +117,13 @@ class _Trees:
         self.found_value[better] = value[better]
 
     def favourite(self) -> np.ndarray:
-        """The text at the end of the way down the most visited children: int32 (n, m)."""
+        """The node at the end of the way down the most visited children: int (n,)."""
         node = np.zeros(len(self.rows), int)
         while True:
             children = self.parent == node[:, None]
             down = children.any(axis=1)
             if not down.any():
-                return self.text(node)
+                return node
             node = np.where(down, np.where(children, self.visits, -1).argmax(axis=1), node)
 
     def answers(self) -> np.ndarray:

@@ -27,6 +27,10 @@ class ParticleFilter:
         if self.softness <= 0:
             raise UserError(f"softness {self.softness} is not positive")
 
+    @property
+    def rows(self) -> int:
+        return self.n
+
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
         rng = np.random.default_rng(self.seed)
         return grown(sampler, reward, question, self.n, lambda scores: resampled(rng, scores / self.softness))

@@ -5,7 +5,7 @@ Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -35,6 +35,10 @@ class Question(NamedTuple):
         """Tokens of each prompt, int (n,)."""
         return (self.prompts[..., 0] != 0).sum(axis=1)
 
+    def rows(self, rows: np.ndarray) -> Question:
+        """Of some of the problems."""
+        return self._replace(prompts=self.prompts[rows])
+
 
 class Answered(NamedTuple):
     """One completion a problem, and what it cost."""
@@ -61,22 +65,23 @@ def asked(task: Task, batch: Batch) -> Question:
     return Question(batch.prompts(), tuple(task.cuts), longest + 2, room, steps)
 
 
-def packed(answers: Sequence[Answered], room: int) -> np.ndarray:
-    """Answers of each model as one array, float64 (s, n, room + fields of the ledger)."""
-    texts = [
-        np.pad(one.completions, ((0, 0), (0, max(0, room - one.completions.shape[1]))))[:, :room] for one in answers
-    ]
-    bills = [np.stack(one.ledger, axis=1) for one in answers]
-    return np.concatenate([np.stack(texts), np.stack(bills)], axis=2)
+def packed(answered: Answered, room: int) -> np.ndarray:
+    """Answers as one array, float64 (n, room + fields of the ledger)."""
+    text = np.pad(answered.completions, ((0, 0), (0, max(0, room - answered.completions.shape[1]))))[:, :room]
+    return np.concatenate([text, np.stack(answered.ledger, axis=1)], axis=1)
 
 
 def unpacked(made: np.ndarray, room: int) -> Found:
-    """What `packed` packed."""
+    """What `packed` packed, of each of `s` models: (s, n, room + fields)."""
     return Found(made[..., :room].astype(np.int32), Ledger(*np.moveaxis(made[..., room:], 2, 0)))
 
 
 class Search(Protocol):
     """A strategy that decides while chains are written."""
+
+    @property
+    def rows(self) -> int:
+        """What one problem takes of the rows that a device works on at once (`device.rows`)."""
 
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
         """Spend tokens on every problem and settle for one completion of each."""
@@ -95,10 +100,10 @@ class Bill:
         self._read += self._prompt
         return self._sampler.read(question.prompts, room)
 
-    def resume(self, start: Branches, tokens: np.ndarray, room: int) -> Branches:
-        """Texts int32 (n, w, m) that are read again: a prompt of their own."""
-        self._read += (tokens != 0).sum(axis=(1, 2))
-        return self._sampler.resume(start, tokens, room)
+    def pile(self, question: Question, size: int) -> Branches:
+        """Room for so many texts of each problem, a step longer than another each; number 0 is the empty one."""
+        self._read += self._prompt
+        return self._sampler.pile(question.prompts, size, question.most, question.room + question.most)
 
     def write(self, branches: Branches, cuts: tuple[int, ...], most: int) -> Branches:
         """All branches go on, side by side: the longest piece is what one waits for."""
