@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy.decode import draw, generate
+from alchemy.decode import FEW, draw, generate
 from alchemy.errors import UserError
 from alchemy.model import Cache
 from alchemy.task import EOS, PAD
@@ -196,10 +196,13 @@ def test_long_texts_of_many_rows_are_what_one_pass_says():
     params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
     asked = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
     asked[::3, 4:] = PAD
-    drawn = draw(model, params, asked, samples=4 * len(jax.devices()), max_new=44)
+    drawn = draw(model, params, asked, samples=4 * len(jax.devices()), max_new=56)
     count = (drawn.completions != PAD).sum(axis=3)
-    assert count.max() > 32 and np.mean(count > 20) < 0.3, "a few go on for long"
-    for seed, row, sample in np.ndindex(2, 40, 4):
+    assert 0 < np.mean(count >= 54) < 1 / FEW, "a few go on for long"
+    ended = np.cumsum(drawn.completions == EOS, axis=3) > 0
+    clean = ((drawn.completions != PAD) | ended).all(axis=3)  # padding is drawn, too, where nobody has trained the model
+    assert clean.mean() > 0.2 and (clean & (count > 32)).any()
+    for seed, row, sample in np.argwhere(clean):
         text, prompt = drawn.completions[seed, row, sample], asked[row, asked[row, :, 0] != PAD]
         whole = np.concatenate([prompt[:, 0], text[text != PAD]])
         padded = np.pad(whole, (0, 64 - len(whole)))[None, :, None]
