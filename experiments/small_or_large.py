@@ -9,8 +9,7 @@ Prediction   Training costs 6 and inference 2 FLOPs a parameter and token. Where
              that costs, M c + 3 (M - 1) / R times. Both are trained on the same problems. Answers are chosen by a verifier
              with noise, or by vote. Easy, middle and hard are thirds of the prompts by the small model's own answers.
 Refuted if   At R = .16 the small model does not win on easy prompts, or at R = 22 it does not lose on hard ones.
-             At small one seed of each is all that minutes allow, so that intervals are over problems only.
-Run          alchemy reproduce small_or_large --preset small      # ten minutes on 2 CPU cores
+Run          alchemy reproduce small_or_large --preset small      # a quarter of an hour on 2 CPU cores
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class Config(Setting):
 
 PRESETS = {
     "smoke": Config(**{**SMOKE, "samples": 32}, large=replace(SMOKE["model"], width=32), several=2),
-    "small": Config(**SMALL, seeds=1, large=replace(SMALL["model"], width=256, hidden=448)),
+    "small": Config(**{**SMALL, "seeds": 3}, large=replace(SMALL["model"], width=256, hidden=448)),
     "full": Config(
         **{**FULL, "samples": 1024}, large=replace(FULL["model"], width=768, heads=12, hidden=2048, layers=6)
     ),
