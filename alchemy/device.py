@@ -55,6 +55,12 @@ def dtype(precision: str) -> Any:
     return jnp.dtype(precision)
 
 
+def here() -> list[jax.Device]:
+    """The devices to spread work over: all there are, or the one that `jax.default_device` has set for a thread."""
+    one = jax.config.jax_default_device
+    return jax.local_devices() if one is None else [one]
+
+
 def rows() -> int:
     """Texts that a device reads or writes at once: as many as the caches of a core hold, or as fill an accelerator."""
     return 512 if jax.default_backend() == "cpu" else 8192

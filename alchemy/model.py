@@ -1,4 +1,4 @@
-"""What an architecture must offer: four pure functions over a plain nested dict of arrays."""
+"""What an architecture must offer: pure functions over a plain nested dict of arrays."""
 
 from __future__ import annotations
 

@@ -7,9 +7,8 @@ in a cache as long as they live; texts that a search may come back to are put on
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from threading import Event
 from typing import Any, NamedTuple, Protocol
 
@@ -17,10 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from alchemy import device
+from alchemy import programs
 from alchemy.errors import UserError
 from alchemy.model import Cache, Model, Params
-from alchemy.task import EOS, PAD
+from alchemy.task import PAD
 
 BUCKET = 16
 """Places of the smallest cache; larger ones have a power of two or half as much again, so that few programs are
@@ -109,8 +108,8 @@ class ModelSampler:
 
     def read(self, prompts: np.ndarray, room: int) -> Branches:
         n, size = len(prompts), BUCKET
-        read, logits = _reader(self.model)(self.params, prompts)
-        cache = _brancher(self.model, size)(read)
+        read, logits = programs.reader(self.model)(self.params, prompts)
+        cache = programs.brancher(self.model, size)(read)
         nothing = np.zeros((n, 1, 0), np.int32)
         memory = _Memory(cache, logits, room, 0, size)
         return Branches(nothing, np.zeros((n, 1), np.float32), np.zeros((n, 1), bool), memory)
@@ -127,8 +126,8 @@ class ModelSampler:
         self._calls += 1
         before, places = memory.used, -(-most // PIECE) * PIECE
         size = max(memory.size, _size(before + places))
-        cache = memory.cache if size == memory.size else _grower(self.model, size)(memory.cache)
-        run, key = _writer(self.model, tuple(cuts), places, self.temperature > 0), jax.random.fold_in(self.key, self._calls)
+        cache = memory.cache if size == memory.size else programs.grower(self.model, size)(memory.cache)
+        run, key = programs.writer(self.model, tuple(cuts), places, self.temperature > 0), jax.random.fold_in(self.key, self._calls)
         done = run(self.params, cache, memory.logits, ended, self.temperature, most, key)
         if (longest := int(done.cache.length.max())) > self.model.context:
             raise UserError(f"{longest} tokens were written and read, more than a context of {self.model.context} holds")
@@ -147,7 +146,7 @@ class ModelSampler:
             memory = self._taken(branches.memory, index, tokens.shape[2])
         else:
             rows = (np.arange(n)[:, None] * w + index).reshape(-1)
-            cache, logits = _picker(self.model)(branches.memory.cache, branches.memory.logits, rows)
+            cache, logits = programs.picker(self.model)(branches.memory.cache, branches.memory.logits, rows)
             memory = branches.memory._replace(cache=cache, logits=logits)
         return Branches(tokens, along(branches.logprob), along(branches.ended), memory)
 
@@ -156,12 +155,12 @@ class ModelSampler:
         size = _size(longest)
         path = pile.path[np.arange(len(index)), index[:, 0]]
         path = np.pad(path[:, :size], [(0, 0), (0, max(0, size - path.shape[1]))], constant_values=-1)
-        cache, logits = _taker(self.model)(pile.store, pile.read, pile.logits, path, index[:, 0], longest)
+        cache, logits = programs.taker(self.model)(pile.store, pile.read, pile.logits, path, index[:, 0], longest)
         return _Memory(cache, logits, pile.path.shape[2], longest, size, path)
 
     def pile(self, prompts: np.ndarray, size: int, most: int, longest: int) -> Branches:
         n = len(prompts)
-        read, logits = _reader(self.model)(self.params, prompts)
+        read, logits = programs.reader(self.model)(self.params, prompts)
         store = self.model.store(read, size * -(-most // PIECE) * PIECE)
         logits = jnp.zeros((n, size, logits.shape[-1]), logits.dtype).at[:, 0].set(logits)
         memory = _Pile(read, store, logits, np.full((n, size, longest), -1, np.int32), 0)
@@ -173,7 +172,7 @@ class ModelSampler:
         if not len(rows):
             return pile
         since, most = after.piece
-        store, logits = _putter(self.model, most)(
+        store, logits = programs.putter(self.model, most)(
             memory.store, memory.logits, after.cache, after.logits, since, memory.used, number
         )
         at, tokens, before = number[rows], text.tokens[rows, 0], (after.path[rows] >= 0).sum(axis=1, keepdims=True)
@@ -202,107 +201,3 @@ def _appended(before: np.ndarray, new: np.ndarray) -> np.ndarray:
     place = np.arange(width)
     index = np.where(place < length, place, before.shape[2] + place - length)
     return np.take_along_axis(both, np.minimum(index, both.shape[2] - 1), axis=2)
-
-
-def _logs(logits: jax.Array) -> jax.Array:
-    """Log-probabilities of the next token; padding is none."""
-    return jax.nn.log_softmax(logits.at[..., PAD].set(-1e30))
-
-
-@lru_cache(maxsize=64)
-def _reader(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
-    dtype = device.dtype("auto")
-
-    @jax.jit
-    def read(params: Params, prompts: jax.Array) -> tuple[Cache, jax.Array]:
-        n, t, _ = prompts.shape
-        params = jax.tree.map(lambda x: x.astype(dtype), params)
-        empty = jax.lax.optimization_barrier(model.init_cache(n, t, dtype))  # or the compiler works out what nothing says
-        logits, cache = model.extend(params, empty, prompts)
-        last = jnp.maximum(cache.length - 1, 0)
-        return cache, jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
-
-    return read
-
-
-@lru_cache(maxsize=64)
-def _brancher(model: Model, size: int) -> Callable[[Cache], Cache]:
-    return jax.jit(lambda cache: model.branch(cache, 1, size))
-
-
-@lru_cache(maxsize=64)
-def _grower(model: Model, size: int) -> Callable[[Cache], Cache]:
-    return jax.jit(lambda cache: model.grow(cache, size))
-
-
-class _Writing(NamedTuple):
-    step: jax.Array
-    written: jax.Array  # int32 (rows, most)
-    logits: jax.Array
-    cache: Cache
-    logprob: jax.Array
-    stopped: jax.Array  # bool (rows,): at a cut, or ended
-    ended: jax.Array
-
-
-@lru_cache(maxsize=64)
-def _writer(model: Model, cuts: tuple[int, ...], places: int, sampled: bool) -> Callable[..., _Writing]:
-    dtype = device.dtype("auto")
-
-    @jax.jit
-    def write(
-        params: Params, cache: Cache, logits: jax.Array, ended: jax.Array, temperature: jax.Array, most: jax.Array, key: jax.Array
-    ) -> _Writing:
-        params = jax.tree.map(lambda x: x.astype(dtype), params)
-
-        def one(now: _Writing) -> _Writing:
-            rows, logs = len(now.ended), _logs(now.logits)
-            if sampled:
-                token = jax.random.categorical(jax.random.fold_in(key, now.step), logs / temperature)
-            else:
-                token = logs.argmax(axis=-1)
-            each = jnp.take_along_axis(logs, token[:, None], axis=1)[:, 0]
-            token = jnp.where(now.stopped, PAD, token.astype(jnp.int32))
-            read, cache = model.extend(params, now.cache, jnp.zeros((rows, 1, 1), jnp.int32).at[:, 0, 0].set(token))
-            ended = now.ended | (token == EOS)
-            cut = jnp.isin(token, jnp.array(cuts, jnp.int32)) if cuts else False
-            return _Writing(
-                now.step + 1, now.written.at[:, now.step].set(token), jnp.where(now.stopped[:, None], now.logits, read[:, 0]),
-                cache, now.logprob + jnp.where(now.stopped, 0.0, each), now.stopped | ended | cut, ended,
-            )  # fmt: skip
-
-        rows, none = len(ended), jnp.zeros(len(ended))
-        start = _Writing(jnp.int32(0), jnp.full((rows, places), PAD, jnp.int32), logits, cache, none, ended, ended)
-        return jax.lax.while_loop(lambda now: (now.step < most) & ~now.stopped.all(), one, start)
-
-    return write
-
-
-@lru_cache(maxsize=64)
-def _picker(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
-    return jax.jit(lambda cache, logits, rows: (model.pick(cache, rows), logits[rows]))
-
-
-@lru_cache(maxsize=64)
-def _taker(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
-    @jax.jit
-    def take(
-        store: Any, read: Cache, logits: jax.Array, path: jax.Array, index: jax.Array, longest: jax.Array
-    ) -> tuple[Cache, jax.Array]:
-        behind = jnp.take_along_axis(logits, index[:, None, None], axis=1)[:, 0]
-        return model.recall(store, read, path, longest), behind
-
-    return take
-
-
-@lru_cache(maxsize=64)
-def _putter(model: Model, most: int) -> Callable[..., tuple[Any, jax.Array]]:
-    @partial(jax.jit, donate_argnums=(0, 1))  # or all that is on the pile would be copied each time
-    def put(
-        store: Any, logits: jax.Array, text: Cache, behind: jax.Array, since: jax.Array, used: jax.Array, number: jax.Array
-    ) -> tuple[Any, jax.Array]:
-        at = jnp.where(number < 0, logits.shape[1], number)  # out of bounds: left out
-        logits = logits.at[jnp.arange(len(at)), at].set(behind, mode="drop")
-        return model.note(store, text, since, most, used), logits
-
-    return put

@@ -218,7 +218,7 @@ def log_odds(model: Model, params: Params, prompts: np.ndarray, completions: np.
     Every prompt is read once, its completions side by side; about `rows` of these are read at once, by default
     `device.rows` on each device. `parts` are of this very call; `told` hears how many of the `pieces` are done.
     """
-    devices, (n, k, m) = jax.local_devices(), completions.shape[1:]
+    devices, (n, k, m) = device.here(), completions.shape[1:]
     size = _together(n, k, rows)
     run = _reader(model, Mesh(np.array(devices), ("data",)), precision)
     order = np.argsort(lengths(prompts), kind="stable")  # what is alike is as long, and padded no further
@@ -239,7 +239,7 @@ def log_odds(model: Model, params: Params, prompts: np.ndarray, completions: np.
 
 def _together(n: int, k: int, rows: int = 0) -> int:
     """How many of `n` problems with `k` completions each are read at once."""
-    devices = len(jax.local_devices())
+    devices = len(device.here())
     return max(1, min((rows or device.rows() * devices) // k, n) // devices) * devices
 
 

@@ -12,7 +12,7 @@ Prediction   Internal: models trained on paths or on searches. External: one cha
              and 64 searches as much (`parallel_scaling`, known when this was written), so that this part should fail
              where paths can succeed at all.
              The interaction is I = (logit both - logit internal) - (logit external - logit neither). It is measured at every
-             budget and means something where no cell is near 0 or 1.
+             budget and means something where no cell is near 0 or 1. At small there is depth 1 alone; `--depths 1 2` has both.
 Refuted if   Several searches are less than .02 better than one search or than several paths; or coverage by the pool of
              searches is not .02 above that by the pool of paths.
 Run          alchemy reproduce complementary --preset small      # seconds after catching_up
@@ -57,8 +57,8 @@ class Config(Checked):
 
 PRESETS = {
     "smoke": Config(**SMOKE, problems=200, checker=TrainConfig(steps=4, batch=16, chunk=4)),
-    "small": Config(**SMALL),
-    "full": Config(**FULL, problems=500_000),
+    "small": Config(**SMALL, depths=(1,)),
+    "full": Config(**FULL, problems=250_000),
 }
 
 

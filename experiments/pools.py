@@ -61,8 +61,10 @@ class Checked(Setting):
     """Models of chains, and verifiers that are trained on what these write."""
 
     problems: int = 12_000
-    """Training graphs on each of which a policy writes one chain for its verifier to learn from, good or bad as they come."""
-    checker: TrainConfig = replace(RECIPE, steps=400, matrix_rate=0.01, learning_rate=3.5e-3)
+    """Training graphs on which a policy writes chains for its verifier to learn from, good or bad as they come."""
+    each: int = 4
+    """Chains on each of these, so that good and bad ones on one graph can be told apart by nothing but themselves."""
+    checker: TrainConfig = replace(RECIPE, steps=1500, matrix_rate=0.01, learning_rate=3.5e-3)
     """Verifiers start from their policy's weights, and see each chain about once."""
 
     def pool(
@@ -73,7 +75,7 @@ class Checked(Setting):
         first = Samples(drawn.task, drawn.batch, drawn.completions[:, :, : self.samples])
         scores = {}
         for kind in kinds:
-            how = {"kind": kind, "problems": self.problems, "max_new": self.room(runs.task)}
+            how = {"kind": kind, "problems": self.problems, "samples": self.each, "max_new": self.room(runs.task)}
             found = verifier.fit(lab, runs, self.checker, **how).score(lab, first)
             scores[kind] = found if kind == "outcome" else verifier.aggregated(found, "min")
         tokens = verifier.written(drawn.completions).sum(axis=3, dtype=np.int32)
