@@ -13,7 +13,7 @@ Prediction   Every chain thinks exactly the budget: its end is suppressed and `<
              there is to it, five short chains and a vote beat one that re-checks.
 Refuted if   Control is not 1, a slope has the wrong sign, forcing is .02 worse than prompts at its best, a model that
              never saw `<wait>` gains .01 a doubling, or at equal tokens either comparison goes the other way.
-Run          alchemy reproduce budget_forcing --preset small      # five minutes after overthinking
+Run          alchemy reproduce budget_forcing --preset small      # three minutes after overthinking
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Prediction   Internal: models trained on paths or on searches. External: one cha
              budget and means something where no cell is near 0 or 1. At small there is depth 1 alone; `--depths 1 2` has both.
 Refuted if   Several searches are less than .02 better than one search or than several paths; or coverage by the pool of
              searches is not .02 above that by the pool of paths.
-Run          alchemy reproduce complementary --preset small      # seconds after catching_up
+Run          alchemy reproduce complementary --preset small      # minutes after catching_up
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Prediction   The paper: with as many tokens and as good a reward, best-of-n does
              of the same cell has spent. A text that is judged twice gets the same score. Beside the dials are verifiers
              learned from outcomes and from steps, as searches have them outside of a laboratory.
 Refuted if   In any cell search differs from best-of-n by more than 2 points.
-Run          alchemy reproduce search_or_sampling --preset small      # fifty minutes on 2 CPU cores
+Run          alchemy reproduce search_or_sampling --preset small      # twenty minutes after hedging on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -1,0 +1,36 @@
+"""Where work goes: over all devices, or to the one that a thread was given."""
+
+from __future__ import annotations
+
+import threading
+
+import jax
+import numpy as np
+
+from alchemy import device
+from alchemy.verifier import log_odds
+from models.transformer import Transformer
+
+
+def test_a_thread_that_was_given_a_device_keeps_to_it():
+    last = jax.local_devices()[-1]
+    assert device.here() == jax.local_devices()
+    seen = []
+    with jax.default_device(last):
+        assert device.here() == [last]
+        other = threading.Thread(target=lambda: seen.append(device.here()))
+        other.start()
+        other.join()
+    assert seen == [jax.local_devices()] and device.here() == jax.local_devices()
+
+
+def test_verdicts_do_not_depend_on_the_devices():
+    model = Transformer(vocabulary=9, width=16, layers=1, heads=2, context=24)
+    params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
+    rng = np.random.default_rng(0)
+    prompts, said = rng.integers(3, 7, size=(7, 5, 1)).astype(np.int32), rng.integers(3, 7, size=(2, 7, 3, 6)).astype(np.int32)
+    spread = log_odds(model, params, prompts, said)
+    with jax.default_device(jax.local_devices()[-1]):
+        alone = log_odds(model, params, prompts, said)
+    np.testing.assert_allclose(alone, spread, atol=1e-5)
+    assert spread.std() > 0
