@@ -1,13 +1,14 @@
 """The parts a decoder is made of.
 
 Dimension letters: `n` sequences, `g` of which something is read, `t` tokens, `m` remembered tokens, `d` width, `h` heads,
-`k` width of a head.
+`k` width of a head, `l` layers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import accumulate
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,23 @@ Part = tuple[jax.Array, jax.Array, jax.Array]
 """Keys and values (g, h, m, k), each of the g rows for n / g rows of queries in turn, and which of them may be read:
 bool (g | 1, t | 1, m), one for all queries where rows are shared. Heads come before tokens, so that each head's keys
 are one matrix in memory."""
+
+
+class Kept(NamedTuple):
+    """What was read of some rows' tokens, padding included: all rows are written at the same places."""
+
+    keys: jax.Array  # (l, n, h, m, k)
+    values: jax.Array
+    real: jax.Array  # bool (n, m): a token, not padding, nor yet to come
+
+    def rows(self, rows: jax.Array) -> Kept:
+        """Of some of the rows, any of them more than once."""
+        return Kept(self.keys[:, rows], self.values[:, rows], self.real[rows])
+
+    def written(self, keys: jax.Array, values: jax.Array, real: jax.Array, place: jax.Array) -> Kept:
+        """With some tokens more from that place on."""
+        parts = zip(self, (keys, values, real), (3, 3, 1), strict=True)
+        return Kept(*(jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), place, axis) for old, new, axis in parts))
 
 
 def attention(query: jax.Array, *parts: Part) -> jax.Array:

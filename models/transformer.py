@@ -20,7 +20,7 @@ from flax import nnx
 from alchemy.errors import UserError, nearest
 from alchemy.model import Cache, Params
 from alchemy.task import PAD
-from models.layers import Block, attention, by_head, causal, rotate, sinusoids, turns
+from models.layers import Block, Kept, attention, by_head, causal, rotate, sinusoids, turns
 
 Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
 POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
@@ -43,27 +43,11 @@ SIZES: dict[str, dict[str, Any]] = {
 """The sizes of arXiv:2508.01191 v6, table 8, by name."""
 
 
-class _Kept(NamedTuple):
-    """What was read of some rows' tokens, padding included: all rows are written at the same places."""
-
-    keys: jax.Array  # (l, n, h, m, k)
-    values: jax.Array
-    real: jax.Array  # bool (n, m): a token, not padding, nor yet to come
-
-    def rows(self, rows: jax.Array) -> _Kept:
-        return _Kept(self.keys[:, rows], self.values[:, rows], self.real[rows])
-
-    def written(self, keys: jax.Array, values: jax.Array, real: jax.Array, place: jax.Array) -> _Kept:
-        """With some tokens more from that place on."""
-        parts = zip(self, (keys, values, real), (3, 3, 1), strict=True)
-        return _Kept(*(jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), place, axis) for old, new, axis in parts))
-
-
 class _Memory(NamedTuple):
-    own: _Kept
+    own: Kept
     used: jax.Array  # int32: places of `own` that are written
     ordered: jax.Array  # int32 (n,): tokens read that have a place
-    shared: _Kept | None  # what groups of rows read before they parted
+    shared: Kept | None  # what groups of rows read before they parted
 
 
 @dataclass(frozen=True)
@@ -138,10 +122,10 @@ class Transformer:
         none = jnp.zeros(n, jnp.int32)
         return Cache(_Memory(self._room(n, length, dtype), jnp.int32(0), none, None), none)
 
-    def _room(self, n: int, length: int, dtype: Any) -> _Kept:
+    def _room(self, n: int, length: int, dtype: Any) -> Kept:
         """Keys and values of no token yet."""
         shape = (self.layers * self.loops, n, self.heads, length, self.width // self.heads)
-        return _Kept(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), jnp.zeros((n, length), bool))
+        return Kept(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), jnp.zeros((n, length), bool))
 
     def extend(self, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
         own, used, ordered, shared = cache.memory
@@ -185,7 +169,7 @@ class Transformer:
         own, used, ordered, shared = cache.memory
         more = length - own.real.shape[1]
         keys, values = (jnp.pad(one, [(0, 0)] * 3 + [(0, more), (0, 0)]) for one in (own.keys, own.values))
-        own = _Kept(keys, values, jnp.pad(own.real, [(0, 0), (0, more)]))
+        own = Kept(keys, values, jnp.pad(own.real, [(0, 0), (0, more)]))
         return Cache(_Memory(own, used, ordered, shared), cache.length)
 
     def apart(self, cache: Cache, rows: jax.Array) -> Cache:
@@ -194,22 +178,22 @@ class Transformer:
             shared = shared.rows(rows // (len(ordered) // len(shared.real)))
         return Cache(_Memory(own.rows(rows), used, ordered[rows], shared), cache.length[rows])
 
-    def store(self, cache: Cache, length: int) -> _Kept:
+    def store(self, cache: Cache, length: int) -> Kept:
         return self._room(len(cache.length), length, cache.memory.own.keys.dtype)
 
-    def note(self, store: _Kept, cache: Cache, since: jax.Array, count: int, place: jax.Array) -> _Kept:
+    def note(self, store: Kept, cache: Cache, since: jax.Array, count: int, place: jax.Array) -> Kept:
         own = cache.memory.own
         keys, values, real = (
             jax.lax.dynamic_slice_in_dim(one, since, count, axis) for one, axis in zip(own, (3, 3, 1), strict=True)
         )
         return store.written(keys, values, real, place)
 
-    def recall(self, store: _Kept, cache: Cache, places: jax.Array, used: jax.Array) -> Cache:
+    def recall(self, store: Kept, cache: Cache, places: jax.Array, used: jax.Array) -> Cache:
         read, _, ordered, _ = cache.memory
         real, index = places >= 0, jnp.maximum(places, 0)[None, :, None, :, None]
         keys, values = (jnp.take_along_axis(one, index, axis=3) for one in (store.keys, store.values))
         count = real.sum(axis=1, dtype=jnp.int32)
-        return Cache(_Memory(_Kept(keys, values, real), used, ordered + count, read), cache.length + count)
+        return Cache(_Memory(Kept(keys, values, real), used, ordered + count, read), cache.length + count)
 
     def _passes(self, params: Params) -> Params:
         """The blocks in the order in which the text passes them, leaves (l x loops, ...)."""

@@ -40,6 +40,12 @@ class Scripted:
     def branch(self, cache: Cache, samples: int, length: int) -> Cache:
         return Cache((), jnp.repeat(cache.length, samples))
 
+    def grow(self, cache: Cache, length: int) -> Cache:
+        return cache
+
+    def apart(self, cache: Cache, rows: jax.Array) -> Cache:
+        return Cache((), cache.length[rows])
+
 
 def follow(*successors):
     return {"table": np.stack([10 * np.eye(V, dtype=np.float32)[list(one)] for one in successors])}
