@@ -27,7 +27,7 @@ def prepare() -> None:
     if "xla_cpu_multi_thread_eigen" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
     if "xla_force_host_platform_device_count" not in flags:
-        jax.config.update("jax_num_cpu_devices", _cores())
+        jax.config.update("jax_num_cpu_devices", cores())
     jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
@@ -43,7 +43,7 @@ def release() -> None:
         gc.collect()
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

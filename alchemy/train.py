@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -201,8 +202,15 @@ def _chunk(data: Data, seeds: Sequence[int], start: int, config: TrainConfig) ->
     steps = min(config.chunk, config.steps - start)
     if steps <= 0:
         return None
-    drawn = [data.chunk(seed, start, steps, config.batch) for seed in seeds]
+    drawn = _hands().map(lambda seed: data.chunk(seed, start, steps, config.batch), seeds)
     return jax.tree.map(lambda *rows: np.stack(rows), *drawn)
+
+
+@lru_cache(maxsize=1)
+def _hands() -> ThreadPoolExecutor:
+    """They draw for several seeds at once, on the cores that no device keeps busy."""
+    busy = len(jax.local_devices()) if jax.default_backend() == "cpu" else 0
+    return ThreadPoolExecutor(max(1, device.cores() - busy))
 
 
 def _padded(table: Any) -> Any:

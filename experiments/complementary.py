@@ -32,7 +32,7 @@ from alchemy.lab import Lab
 from alchemy.measure import Interval, paired_difference, resampled, two_level
 from alchemy.train import TrainConfig
 from experiments.bridges import FULL, SMALL, SMOKE, any_of, length_law, share
-from experiments.pools import Checked, Pool, chosen, ranking, worth
+from experiments.pools import FEW, Checked, Pool, chosen, ranking, worth
 
 CLAIM = Claim(
     sentence="Training and search are complementary: together they beat either, and training raises the ceiling.",
@@ -74,9 +74,12 @@ def run(config: Config, lab: Lab) -> dict[str, Any]:
             "longest search": longest,
             "budgets": budgets,
             "evidence": {name: share(pool.chains.valid) for name, pool in pools.items()},
-            "chosen - random": {
-                name: two_level(ranking(worth(pool.chains.votes), pool.scores["outcome"]), 0)
-                for name, pool in pools.items()
+            **{
+                f"chosen of {of} - random": {
+                    name: two_level(ranking(worth(pool.chains.votes), pool.scores["outcome"], size), 0)
+                    for name, pool in pools.items()
+                }
+                for of, size in (("few", FEW), ("all", 0))
             },
             "sizes": [1 << power for power in range(most.bit_length())],
             "ceiling": paired_difference(*(any_of(pools[name].chains.valid, most) for name in ("searches", "paths")), 0),
@@ -162,8 +165,8 @@ def check(measured: Mapping[str, Any]) -> list[Check]:
         row, at = measured[f"depth {depth}"], f"depth {depth}"
         checks.append(at_least(f"{at}: evidence of one search", row["evidence"]["searches"], 0.5, "it searches at all", True))
         for name in INTERNAL:
-            checks.append(at_least(f"{at}, {name}: learned verifier, chosen - random", row["chosen - random"][name], 0.02,
-                                   "it tells chains apart", True))  # fmt: skip
+            checks.append(at_least(f"{at}, {name}: learned verifier, chosen of few - random", row["chosen of few - random"][name],
+                                   0.02, "it tells chains apart", True))  # fmt: skip
         for how in VERIFIERS:
             for other in ("one of searches", "several of paths"):
                 checks.append(at_least(f"{at}, {how} verifier: several searches - {other}",

@@ -30,6 +30,10 @@ TOKENS = "tokens: all that is written for a problem, ends and dropped chains inc
 """The one sentence that says what an axis called tokens means."""
 
 
+FEW = 8
+"""Chains among which a verifier must choose better than chance does, or a claim about it is left undecided."""
+
+
 class Pool(NamedTuple):
     """`k` chains of each of `s` models about the same `n` graphs."""
 
@@ -60,11 +64,13 @@ class Pool(NamedTuple):
 class Checked(Setting):
     """Models of chains, and verifiers that are trained on what these write."""
 
-    problems: int = 12_000
+    pools: int = 512
+    """Not the 500 graphs of the claims without verifiers: preconditions were rewritten after verifiers had been seen on those."""
+    problems: int = 5000
     """Training graphs on which a policy writes chains for its verifier to learn from, good or bad as they come."""
     each: int = 4
     """Chains on each of these, so that good and bad ones on one graph can be told apart by nothing but themselves."""
-    checker: TrainConfig = replace(RECIPE, steps=1500, matrix_rate=0.01, learning_rate=3.5e-3)
+    checker: TrainConfig = replace(RECIPE, steps=625, matrix_rate=0.01, learning_rate=3.5e-3)
     """Verifiers start from their policy's weights, and see each chain about once."""
 
     def pool(
@@ -94,9 +100,10 @@ def chosen(values: np.ndarray, scores: np.ndarray, size: int) -> np.ndarray:
     return np.stack([best_scored_at(*one, size) for one in zip(scored, scores, strict=True)])
 
 
-def ranking(values: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """How much better than a random chain the highest scored of the whole pool is: float (s, n)."""
-    return chosen(values, scores, scores.shape[2]) - values[:, :, : scores.shape[2]].mean(axis=2)
+def ranking(values: np.ndarray, scores: np.ndarray, size: int = 0) -> np.ndarray:
+    """How much better than a random chain the highest scored of `size` is, by default of the whole pool: float (s, n)."""
+    most = scores.shape[2]
+    return chosen(values, scores, min(size or most, most)) - values[:, :, :most].mean(axis=2)
 
 
 def readouts(pool: Pool) -> dict[str, tuple[list[int], np.ndarray]]:
