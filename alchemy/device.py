@@ -13,6 +13,8 @@ import jax.numpy as jnp
 
 CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy"))
 """Where compiled programs are kept between runs."""
+COPIES = 1 << 24
+"""Numbers that the copies of a model's weights hold at most where a batch is divided."""
 MAPS = 65_530
 """Memory maps that Linux grants a process (vm.max_map_count)."""
 
@@ -64,6 +66,24 @@ def here() -> list[jax.Device]:
 def rows() -> int:
     """Texts that a device reads or writes at once: as many as the caches of a core hold, or as fill an accelerator."""
     return 512 if jax.default_backend() == "cpu" else 8192
+
+
+def unrolled() -> int:
+    """Layers of a model that are compiled one after the other instead of as turns of a loop: on accelerators a loop's turns
+    copy what they keep for the way back, which takes as long as the work itself."""
+    return 1 if jax.default_backend() == "cpu" else 8
+
+
+def parts(batch: int, size: int) -> int:
+    """Into how many parts a batch is divided, each with weights of its own, `size` numbers, whose gradients are added up.
+
+    The gradient of a small matrix has few rows and columns, each a sum over very many tokens, and an accelerator works at it
+    with few of its processors; over parts there are as many such matrices.
+    """
+    if jax.default_backend() == "cpu":
+        return 1
+    fitting = (part for part in (32, 16, 8, 4, 2) if batch % part == 0 and batch >= 32 * part and part * size <= COPIES)
+    return next(fitting, 1)
 
 
 def over_seeds(one: Callable[[Any], Any], stacked: Any) -> Any:

@@ -27,9 +27,7 @@ from alchemy import checkpoint, device
 from alchemy.data import Data, Examples
 from alchemy.errors import UserError, nearest
 from alchemy.model import Model, Params
-
-Optimizer = Literal["adamw", "muon"]
-OPTIMIZERS: tuple[Optimizer, ...] = ("adamw", "muon")
+from alchemy.optimizers import OPTIMIZERS, Optimizer, updates
 
 
 @dataclass(frozen=True)
@@ -122,13 +120,16 @@ def train(
             checkpoint.save(directory, done, (state, losses))
 
     saved_at, saved_steps = monotonic(), done
-    upcoming = _chunk(data, seeds, done, config)
+
+    def chunk(start: int) -> Any:
+        return jax.device_put(_chunk(data, seeds, start, config), NamedSharding(mesh, P("seed", None, "data")))
+
+    upcoming = chunk(done)
     with _interrupts_held() as stop:
         while done < config.steps:
-            chunk = jax.device_put(upcoming, NamedSharding(mesh, P("seed", None, "data")))
-            state, loss = run(state, keys, table, chunk)
+            state, loss = run(state, keys, table, upcoming)
             ahead = min(done + config.chunk, config.steps)
-            upcoming = _chunk(data, seeds, ahead, config)  # made while the device works
+            upcoming = chunk(ahead)  # made while the device works
             losses[:, done:ahead] = np.asarray(loss)
             done = ahead
             try:
@@ -190,7 +191,7 @@ def _start(model: Model, config: TrainConfig, keys: jax.Array, init: Params | No
     @jax.jit
     def start(keys: jax.Array, init: Params | None) -> _State:
         params = init if init is not None else jax.vmap(model.init)(keys)
-        return _State(params, jax.vmap(_optimizer(config).init)(params), jnp.zeros(len(keys), jnp.int32))
+        return _State(params, jax.vmap(updates(config).init)(params), jnp.zeros(len(keys), jnp.int32))
 
     if init is not None and (given := len(jax.tree.leaves(init)[0])) != len(keys):
         raise UserError(f"{given} models were given to train on, for {len(keys)} seeds")
@@ -219,54 +220,39 @@ def _padded(table: Any) -> Any:
     return jax.tree.map(lambda rows: np.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1)), table)
 
 
-def _optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    rising = max(1, round(config.warmup * config.steps))
-
-    def rate(peak: float) -> optax.Schedule:
-        return optax.warmup_cosine_decay_schedule(0.0, peak, rising, max(config.steps, rising + 1))
-
-    adamw, decay = rate(config.learning_rate), config.weight_decay
-    if config.optimizer == "adamw":
-        return optax.chain(optax.clip_by_global_norm(config.clip), optax.adamw(adamw, weight_decay=decay))
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip),
-        optax.contrib.muon(
-            rate(config.matrix_rate),
-            weight_decay=decay,
-            adam_weight_decay=decay,
-            adam_learning_rate=adamw,
-            muon_weight_dimension_numbers=_matrices,
-        ),
-    )
-
-
-def _matrices(params: Params) -> Any:
-    """Which leaves are matrices of blocks: those of equal blocks are stacked, so that they have three axes."""
-    inner = optax.contrib.MuonDimensionNumbers(reduction_axis=1, output_axis=2)
-    return jax.tree.map(lambda leaf: inner if leaf.ndim == 3 else None, params)
+def _in_parts(summed: Callable[..., jax.Array], params: Params, read: Examples, key: jax.Array) -> jax.Array:
+    """What `summed` says of a batch, added up over `device.parts` of it, each with its own copy of the parameters."""
+    parts = device.parts(len(read.tokens), sum(leaf.size for leaf in jax.tree.leaves(params)))
+    if parts == 1:
+        return summed(params, read, key)
+    copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (parts, *leaf.shape)), params)
+    divided = jax.tree.map(lambda rows: rows.reshape(parts, -1, *rows.shape[1:]), read)
+    return jax.vmap(summed)(copies, divided, jax.random.split(key, parts)).sum()
 
 
 @lru_cache(maxsize=64)
 def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool) -> Callable[..., Any]:
     """One compiled program: a chunk of steps for every seed."""
-    optimizer, dtype = _optimizer(config), device.dtype(config.precision)
+    optimizer, dtype = updates(config), device.dtype(config.precision)
 
-    def loss(params: Params, read: Examples, key: jax.Array) -> jax.Array:
+    def summed(params: Params, read: Examples, key: jax.Array) -> jax.Array:
         half = jax.tree.map(lambda x: x.astype(dtype), params)
         logits = model.apply(half, read.tokens[:, :-1], key)
         target = read.tokens[..., 0] if read.target is None else read.target
         each = optax.softmax_cross_entropy_with_integer_labels(logits, target[:, 1:])
-        counted = read.weight[:, 1:].astype(jnp.float32)
-        total = jax.lax.psum(counted.sum(), "data")
-        return (each * counted).sum() / jnp.maximum(total, 1.0)
+        return (each * read.weight[:, 1:].astype(jnp.float32)).sum()
+
+    def loss(params: Params, read: Examples, key: jax.Array) -> jax.Array:
+        total = jax.lax.psum(read.weight[:, 1:].astype(jnp.float32).sum(), "data")
+        return _in_parts(summed, params, read, key) / jnp.maximum(total, 1.0)
 
     def step(table: Any, key: jax.Array, state: _State, given: Any) -> tuple[_State, jax.Array]:
         read = given if streamed else jax.tree.map(lambda rows: rows[given], table)
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), jax.lax.axis_index("data"))
         value, gradient = jax.value_and_grad(loss)(state.params, read, key)
         value, gradient = jax.lax.psum((value, gradient), "data")
-        updates, moments = optimizer.update(gradient, state.moments, state.params)
-        return _State(optax.apply_updates(state.params, updates), moments, state.step + 1), value
+        change, moments = optimizer.update(gradient, state.moments, state.params)
+        return _State(optax.apply_updates(state.params, change), moments, state.step + 1), value
 
     @partial(jax.jit, donate_argnums=0)
     @partial(

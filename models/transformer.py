@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from alchemy import device
 from alchemy.errors import UserError, nearest
 from alchemy.model import Cache, Params
 from alchemy.task import PAD
@@ -115,7 +116,7 @@ class Transformer:
             return nnx.merge(_graphs(self)[0], block)(x, attend), None
 
         shell = _shell(self, params)
-        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), self._passes(params))
+        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), self._passes(params), unroll=device.unrolled())
         return shell.logits(x)
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
@@ -148,7 +149,7 @@ class Transformer:
 
         shell = _shell(self, params)
         before = [(one.keys, one.values) for one in earlier]
-        x, new = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), before))
+        x, new = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), before), unroll=device.unrolled())
         if own.real.shape[1]:
             own, used = own.written(*new, real, used), used + tokens.shape[1]
         ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
@@ -239,21 +240,26 @@ class _Shell(nnx.Module):
     def embed(self, tokens: jax.Array, places: jax.Array) -> jax.Array:
         """Tokens int (n, t, c) and their places int (n | 1, t) to (n, t, d); absent further ids add nothing."""
         first, further = tokens[..., 0], tokens[..., 1:]
-        x = self.token(first)
+        x = _rows(self.token, first)
         if self.model.positions in ("learned", "random"):
-            place = self.place(places)
+            place = _rows(self.place, places)
         elif self.model.positions == "sinusoidal":
             place = self.model.scale * sinusoids(places, self.model.width).astype(x.dtype)
         else:
             place = jnp.zeros((), x.dtype)
         if not further.shape[-1]:
             return x + place
-        x = x + jnp.where((further != PAD)[..., None], self.token(further), 0).sum(axis=2)
+        x = x + jnp.where((further != PAD)[..., None], _rows(self.token, further), 0).sum(axis=2)
         return x + jnp.where(_in_set(tokens)[..., None], 0, place)
 
     def logits(self, x: jax.Array) -> jax.Array:
-        x = self.norm(x)
-        return (self.token.attend(x) if self.model.tied else self.output(x)).astype(jnp.float32)
+        x = self.norm(x).astype(jnp.float32)
+        return self.token.attend(x) if self.model.tied else self.output(x)
+
+
+def _rows(table: nnx.Embed, ids: jax.Array) -> jax.Array:
+    """Vectors of ids in the precision of the parameters given; `nnx.Embed` returns that of the ones it was made with."""
+    return jnp.take(table.embedding[...], ids, axis=0)
 
 
 def _in_set(tokens: jax.Array) -> jax.Array:

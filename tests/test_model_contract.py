@@ -193,6 +193,24 @@ def test_stored_pieces_are_recalled_in_the_order_of_their_places(model):
     close(said[:1], extend(model, started(model), first, TEXT[:, 3:4])[0][:1])
 
 
+def products(program):
+    """The types that matrix products of a jaxpr are of, those of its loops included."""
+    for step in program.eqns:
+        if step.primitive.name == "dot_general":
+            yield step.invars[0].aval.dtype.name
+        for inner in jax.tree.leaves(list(step.params.values()), is_leaf=lambda value: hasattr(value, "jaxpr")):
+            if hasattr(inner, "jaxpr"):
+                yield from products(inner.jaxpr)
+
+
+@every_model
+def test_works_in_the_precision_of_its_parameters(model):
+    """But for the last product: logits are float32."""
+    half = jax.tree.map(lambda leaf: jax.numpy.asarray(leaf, "bfloat16"), started(model))
+    *inside, last = products(jax.make_jaxpr(lambda params: model.apply(params, TEXT))(half).jaxpr)
+    assert set(inside) == {"bfloat16"} and last == "float32"
+
+
 @few_models
 def test_many_seeds_are_one_init_each(model):
     keys = jax.random.split(jax.random.key(3), 2).at[1].set(jax.random.key(1))

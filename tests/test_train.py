@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alchemy import device
 from alchemy.data import Examples, Finite, Stream, examples
 from alchemy.errors import UserError
 from alchemy.split import Split, join, train_chunk
 from alchemy.task import EOS, PAD
-from alchemy.train import TrainConfig, train
+from alchemy.train import TrainConfig, _runner, train
 from tasks.symbols import Symbols
 
 CONFIG = TrainConfig(steps=16, batch=8, chunk=4)
@@ -65,6 +66,16 @@ def test_devices_that_share_a_batch_get_the_same_result(model, stream, undisturb
     np.testing.assert_allclose(alone.losses[0], undisturbed.losses[0], rtol=1e-4)
     for one, many in zip(jax.tree.leaves(alone.params), jax.tree.leaves(undisturbed.params), strict=True):
         np.testing.assert_allclose(one[0], many[0], atol=2e-3)
+
+
+def test_a_divided_batch_gets_the_same_result(model, stream, undisturbed, monkeypatch):
+    """As accelerators divide it, each part with its own copy of the weights."""
+    monkeypatch.setattr(device, "parts", lambda batch, size: 4)
+    _runner.cache_clear()
+    divided = train(model, stream, CONFIG, seeds=SEEDS)
+    _runner.cache_clear()
+    np.testing.assert_allclose(divided.losses, undisturbed.losses, rtol=1e-4)
+    assert (divided.losses != undisturbed.losses).any(), "the order of sums differs"
 
 
 def test_losses_fall_and_the_config_matters(undisturbed):
