@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
 
 from alchemy.data import Stream, examples
 from alchemy.decode import draw
@@ -207,6 +208,7 @@ def _compilation(model: Model, task: Task, load: Load) -> Iterator[Row]:
     """What the first chunk of a training run takes beyond the others, without and with stored programs."""
     for what, stored in (("nothing stored", False), ("stored", True)):
         jax.config.update("jax_enable_compilation_cache", stored)
+        compilation_cache.reset_cache()  # or jax goes on as it was told when it first compiled
         taken = []
         for _ in range(1 + stored):  # the first one stores it
             jax.clear_caches()
@@ -214,6 +216,7 @@ def _compilation(model: Model, task: Task, load: Load) -> Iterator[Row]:
             taken.append(first - median(others))
         yield Row(f"compile a training step, {what}", max(0.0, taken[-1]), "s")
     jax.config.update("jax_enable_compilation_cache", True)
+    compilation_cache.reset_cache()
 
 
 def host_memory() -> float:

@@ -30,7 +30,8 @@ class Model(Protocol):
     def apply(self, params: Params, tokens: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Logits (n, t, v) of the next token after each of `tokens` int32 (n, t, c).
 
-        Padding may only follow the text. `key` drives what is random in training and is None otherwise.
+        Padding may only follow the text. `key` drives what is random in training and is None otherwise. What is computed is of
+        the precision of `params`; logits are float32.
         """
 
     def init_cache(self, n: int, length: int, dtype: Any = ...) -> Cache:

@@ -53,6 +53,20 @@ def test_the_median_leaves_the_first_run_out(monkeypatch):
     assert bench.seconds(lambda: runs.append(1)) == 2.0 and len(runs) == 4
 
 
+def test_programs_are_compiled_without_those_stored_and_then_with_them(task, model, monkeypatch):
+    read = []
+    jax.monitoring.register_event_listener(lambda event, **_: read.append(event == "/jax/compilation_cache/cache_hits"))
+    seconds = jax.config.jax_persistent_cache_min_compile_time_secs
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    hits = []
+    for row in bench._compilation(model, task, replace(LOAD, batch=16)):
+        assert row.rate >= 0
+        hits.append(sum(read))
+        read.clear()
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", seconds)
+    assert hits[0] == 0 < hits[1]
+
+
 def test_the_table_is_short():
     rows = [Row("work", 1234567.0, "samples/s", 0.1234, "flops"), Row("other", 0.5, "s")]
     assert bench.table(rows) == [("work", "1.23 M samples/s", "12.3% of flops"), ("other", "0.5 s", "")]
