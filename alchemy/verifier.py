@@ -73,7 +73,7 @@ class Verifier(NamedTuple):
             return log_odds(model, params, prompts, completions, parts=parts, told=told)
 
         n, k = completions.shape[1:3]
-        return lab.keep(model, key, completions.shape, tokens, make, f"score by {self.kind} verifier", -(-n // _together(n, k)))
+        return lab.keep(model, key, completions.shape, tokens, make, f"score by {self.kind} verifier", -(-n // _together(n, k, longest)))
 
 
 def fit(lab: Lab, policy: Runs, config: TrainConfig, *, kind: Kind = "outcome", problems: int, samples: int = 1,
@@ -216,10 +216,10 @@ def log_odds(model: Model, params: Params, prompts: np.ndarray, completions: np.
     behind the longest.
 
     Every prompt is read once, its completions side by side; about `rows` of these are read at once, by default
-    `device.rows` on each device. `parts` are of this very call; `told` hears how many of the `pieces` are done.
+    `device.tokens` on each device. `parts` are of this very call; `told` hears how many of the `pieces` are done.
     """
     devices, (n, k, m) = device.here(), completions.shape[1:]
-    size = _together(n, k, rows)
+    size = _together(n, k, m, rows)
     run = _reader(model, Mesh(np.array(devices), ("data",)), precision)
     order = np.argsort(lengths(prompts), kind="stable")  # what is alike is as long, and padded no further
     kept = np.where(written(completions), completions, PAD)
@@ -237,10 +237,10 @@ def log_odds(model: Model, params: Params, prompts: np.ndarray, completions: np.
     return made
 
 
-def _together(n: int, k: int, rows: int = 0) -> int:
-    """How many of `n` problems with `k` completions each are read at once."""
+def _together(n: int, k: int, m: int, rows: int = 0) -> int:
+    """How many of `n` problems with `k` completions of `m` tokens each are read at once."""
     devices = len(device.here())
-    return max(1, min((rows or device.rows() * devices) // k, n) // devices) * devices
+    return max(1, min((rows or device.tokens() * devices // max(m, 1)) // k, n) // devices) * devices
 
 
 @lru_cache(maxsize=64)

@@ -116,7 +116,8 @@ class Transformer:
             return nnx.merge(_graphs(self)[0], block)(x, attend), None
 
         shell = _shell(self, params)
-        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), self._passes(params), unroll=device.unrolled())
+        unroll = device.unrolled(self.layers * self.loops)
+        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), self._passes(params), unroll=unroll)
         return shell.logits(x)
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
@@ -149,7 +150,8 @@ class Transformer:
 
         shell = _shell(self, params)
         before = [(one.keys, one.values) for one in earlier]
-        x, new = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), before), unroll=device.unrolled())
+        unroll = device.unrolled(self.layers * self.loops, cached=True)
+        x, new = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), before), unroll=unroll)
         if own.real.shape[1]:
             own, used = own.written(*new, real, used), used + tokens.shape[1]
         ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
