@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
+from alchemy import device
 from alchemy.data import Stream, examples
 from alchemy.decode import draw
 from alchemy.discover import find
@@ -200,7 +201,7 @@ def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, 
     taken = seconds(work)
     rate = made / taken
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
-    cache = 2 * 4 * model.layers * model.width * (prompts.shape[1] + room / 2)
+    cache = 2 * jnp.dtype(device.dtype("auto")).itemsize * model.layers * model.width * (prompts.shape[1] + room / 2)
     return Row(what, rate, "tokens/s", rate * (size / rows + cache) / limits.bytes, "bytes")
 
 

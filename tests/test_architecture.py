@@ -23,7 +23,7 @@ MAY_IMPORT = {
 """What each package may know: of ours, and of what others wrote."""
 
 HOMES = {
-    "optax": ("alchemy/train.py",),
+    "optax": ("alchemy/train.py", "alchemy/optimizers.py"),
     "orbax": ("alchemy/checkpoint.py",),
     "matplotlib": ("alchemy/figures.py",),
     "tyro": ("alchemy/flags.py", "alchemy/commands/*.py"),
