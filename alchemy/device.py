@@ -69,7 +69,7 @@ def tokens() -> int:
 
 
 def rows() -> int:
-    """Texts that a device reads or writes at once: as many as the caches of a core hold, or as fill an accelerator."""
+    """Texts that a device writes at once: as many as the caches of a core hold, or as fill an accelerator."""
     return 512 if jax.default_backend() == "cpu" else 8192
 
 

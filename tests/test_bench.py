@@ -53,7 +53,7 @@ def test_the_median_leaves_the_first_run_out(monkeypatch):
     assert bench.seconds(lambda: runs.append(1)) == 2.0 and len(runs) == 4
 
 
-def test_programs_are_compiled_without_those_stored_and_then_with_them(task, model, monkeypatch):
+def test_programs_are_compiled_without_those_stored_and_then_with_them(task, model):
     read = []
     jax.monitoring.register_event_listener(lambda event, **_: read.append(event == "/jax/compilation_cache/cache_hits"))
     seconds = jax.config.jax_persistent_cache_min_compile_time_secs
