@@ -22,7 +22,7 @@ Prediction   Models of one size that were trained on no chain, on shortest paths
              right of eight, .78 of one): where many are bad, the highest scored is one that deceives.
 Refuted if   A plateau by majority or by a learned verifier is within .05 of one search, or above; or all chains of a pool
              cover fewer graphs than one search does.
-Run          alchemy reproduce catching_up --preset small      # three quarters of an hour on 2 busy CPU cores
+Run          alchemy reproduce catching_up --preset small      # half an hour on 2 CPU cores
 """
 
 from __future__ import annotations
