@@ -179,9 +179,8 @@ def _runner(
     ) -> tuple[jax.Array, jax.Array]:
         params, key = args
         params = jax.tree.map(lambda x: x.astype(dtype), params)
-        n, t, c = prompts.shape
-        empty = jax.lax.optimization_barrier(model.init_cache(n, t, dtype))  # or the compiler works out what nothing says
-        logits, cache = model.extend(params, empty, prompts)
+        n, _, c = prompts.shape
+        logits, cache = model.extend(params, model.init_cache(n, 0, dtype), prompts)
         last = jnp.maximum(cache.length - 1, 0)  # an empty prompt reads its padding
         logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
         m = n * samples

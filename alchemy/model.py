@@ -35,7 +35,7 @@ class Model(Protocol):
         """
 
     def init_cache(self, n: int, length: int, dtype: Any = ...) -> Cache:
-        """An empty cache for `n` rows of at most `length` tokens, padding included."""
+        """An empty cache for `n` rows of at most `length` tokens, padding included; with 0 the first text it is given fills it."""
 
     def extend(self, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
         """Read `tokens` int32 (n, t, c) after what `cache` holds: logits (n, t, v) and the new cache.

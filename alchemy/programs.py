@@ -29,10 +29,8 @@ def reader(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
 
     @jax.jit
     def read(params: Params, prompts: jax.Array) -> tuple[Cache, jax.Array]:
-        n, t, _ = prompts.shape
         params = jax.tree.map(lambda x: x.astype(dtype), params)
-        empty = jax.lax.optimization_barrier(model.init_cache(n, t, dtype))  # or the compiler works out what nothing says
-        logits, cache = model.extend(params, empty, prompts)
+        logits, cache = model.extend(params, model.init_cache(len(prompts), 0, dtype), prompts)
         last = jnp.maximum(cache.length - 1, 0)
         return cache, jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
 

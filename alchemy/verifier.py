@@ -251,11 +251,10 @@ def _reader(model: Model, mesh: Mesh, precision: str) -> Any:
     def one(args: tuple[Params, jax.Array], prompts: jax.Array) -> jax.Array:
         params, completions = args
         params = jax.tree.map(lambda x: x.astype(dtype), params)
-        (n, t, c), (_, k, m) = prompts.shape, completions.shape
-        unknown = jax.lax.optimization_barrier  # or the compiler works out, for minutes, what empty caches say
-        _, cache = model.extend(params, unknown(model.init_cache(n, t, dtype)), prompts)
+        (n, _, c), (_, k, m) = prompts.shape, completions.shape
+        _, cache = model.extend(params, model.init_cache(n, 0, dtype), prompts)
         ids = jnp.zeros((n * k, m, c), jnp.int32).at[..., 0].set(completions.reshape(n * k, m))
-        logits, _ = model.extend(params, unknown(model.branch(cache, k, 0)), ids)
+        logits, _ = model.extend(params, model.branch(cache, k, 0), ids)
         return (logits[..., -2] - logits[..., -1]).reshape(n, k, m).astype(jnp.float32)
 
     specs = (P(), P("data"), P(None, "data"))

@@ -154,6 +154,8 @@ class Transformer:
         x, new = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), before), unroll=unroll)
         if own.real.shape[1]:
             own, used = own.written(*new, real, used), used + tokens.shape[1]
+        elif shared is None:
+            own, used = Kept(*new, real), jnp.int32(tokens.shape[1])
         ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
         memory = _Memory(own, used, ordered, shared)
         return shell.logits(x), Cache(memory, cache.length + real.sum(axis=1, dtype=jnp.int32))

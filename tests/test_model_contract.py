@@ -120,7 +120,8 @@ def test_members_of_a_set_have_no_place(model):
 @every_model
 def test_branches_of_a_cache_go_on_as_they_would(model):
     """Each row thrice, every branch with tokens of its own, is reading each of these texts alone."""
-    _, cache = extend(model, started(model), model.init_cache(len(TEXT), 6), PROMPTS[:, :6])
+    said, cache = extend(model, started(model), model.init_cache(len(TEXT), 0), PROMPTS[:, :6])  # with room for no more
+    close(np.asarray(said)[INSIDE[:, :6]], np.asarray(apply(model, started(model), PROMPTS[:, :6]))[INSIDE[:, :6]])
     branched = model.branch(cache, 3, 4)
     rows = np.repeat(np.arange(len(TEXT)), 3)
     _, direct = extend(model, started(model), model.init_cache(len(rows), T + 2), PROMPTS[rows, :6])
