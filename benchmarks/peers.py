@@ -1,0 +1,164 @@
+"""Ours and the code of two papers at the same work on this machine, turn by turn, medians of three turns each.
+
+python benchmarks/peers.py PYTHON DATAALCHEMY LETMETHINK OUT.json
+
+PYTHON has torch and what the two repositories ask for; the next two are checkouts of them (arXiv:2508.01191 and
+arXiv:2505.21825). Nothing else should run. `theirs.py` says what each work is.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+TURNS = 3
+
+
+def train_letters(seeds: int = 1) -> float:
+    """Samples a second over all seeds, 1,024 a step and seed."""
+    from alchemy.bench import chunk_seconds
+
+    task, model = _letters()
+    steps = max(2, 8 // seeds)
+    return seeds * 1024 * steps / median(chunk_seconds(model, task, seeds, 1024, steps)[1:])
+
+
+def train_letters_8() -> float:
+    return train_letters(8)
+
+
+def write_letters() -> float:
+    """Completions of all their tokens a second, greedy, 2,000 at once."""
+    from alchemy.bench import seconds
+    from alchemy.decode import generate
+
+    task, model = _letters()
+    batch = task.sample(_generator(), 2000)
+    room = batch.completions().shape[1]
+    params = _started(model)
+    return 2000 / seconds(lambda: generate(model, params, batch.prompts(), max_new=room))
+
+
+def score_letters() -> float:
+    from alchemy.bench import scoring
+
+    return scoring(_letters()[0], 20_000)
+
+
+def make_letters() -> float:
+    from alchemy.bench import seconds
+
+    task = _letters()[0]
+    return 200_000 / seconds(lambda: task.jsonl(task.sample(_generator(), 200_000)))
+
+
+def make_graphs() -> float:
+    from alchemy.bench import seconds
+
+    tasks = [replace(_graphs()[0], trace=trace) for trace in ("shortest", "path", "dfs")]
+    return 150_000 / seconds(lambda: [task.sample(_generator(), 50_000) for task in tasks])
+
+
+def train_graphs() -> float:
+    from alchemy.bench import chunk_seconds
+
+    task, model = _graphs()
+    return 32 * 8 * task.max_len / median(chunk_seconds(model, task, 1, 32, 8)[1:])
+
+
+def write_graphs() -> float:
+    from alchemy.bench import seconds
+    from alchemy.decode import draw
+    from alchemy.task import PAD
+
+    task, model = _graphs()
+    prompts, params = task.sample(_generator(), 256).prompts(), _started(model)
+    made = 0
+
+    def work() -> None:
+        nonlocal made
+        made = int((draw(model, params, prompts, samples=1, max_new=32).completions != PAD).sum())
+
+    taken = seconds(work)
+    return made / taken
+
+
+def _letters() -> tuple[Any, Any]:
+    """Compositions of two on four letters, and the paper's smallest model."""
+    from alchemy.discover import find
+
+    task = find("task", "symbols")()
+    return task, find("model", "transformer").sized("gpt-68k", vocabulary=len(task.vocabulary))
+
+
+def _graphs() -> tuple[Any, Any]:
+    """Bridges of depth 3 and a model of the same layers as theirs."""
+    from alchemy.discover import find
+
+    task = find("task", "connectivity")(depth=3, ids=64)
+    how = dict(block="llama", positions="rotary", width=128, layers=4, heads=4, hidden=128, context=task.max_len)
+    return task, find("model", "transformer")(vocabulary=len(task.vocabulary), **how)
+
+
+def _generator() -> Any:
+    import numpy as np
+
+    return np.random.default_rng(0)
+
+
+def _started(model: Any) -> Any:
+    import jax
+
+    return jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
+
+
+WORKS: list[Callable[[], float]] = [
+    train_letters, train_letters_8, write_letters, score_letters, make_letters, make_graphs, train_graphs, write_graphs,
+]  # fmt: skip
+
+
+def turns(work: str, python: str, letters: str, graphs: str) -> dict[str, list[float]]:
+    """Rates of one work, ours and theirs in turn."""
+    here = Path(__file__)
+    ours = [sys.executable, str(here), work]
+    theirs = [python, str(here.with_name("theirs.py")), work.removesuffix("_8"), graphs if "graphs" in work else letters]
+    rates: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for _ in range(TURNS):
+        for name, command in (("ours", ours), ("theirs", theirs)):
+            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            rates[name].append(float(said.split()[-1]))
+    return rates
+
+
+def compare(python: str, letters: str, graphs: str, out: str) -> None:
+    from alchemy import device
+    from alchemy.record import commit, write_json
+
+    asked = "import torch, transformers; print(torch.__version__, transformers.__version__)"
+    versions = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    found = {"device": device.describe(), "commit": commit(), "versions": device.versions()}
+    found["peers"] = dict(zip(("torch", "transformers"), versions, strict=True))
+    found["rows"] = []
+    for work in (work.__name__ for work in WORKS):
+        rates = turns(work, python, letters, graphs)
+        ours, theirs = median(rates["ours"]), median(rates["theirs"])
+        found["rows"].append({"work": work, "ours": ours, "theirs": theirs, "ratio": ours / theirs, "turns": rates})
+        print(f"{work:16} ours {ours:12,.0f}  theirs {theirs:10,.0f}  ratio {ours / theirs:6.1f}", flush=True)
+    write_json(Path(out), found)
+
+
+if __name__ == "__main__":
+    from alchemy import device
+
+    device.prepare()
+    if len(sys.argv) == 2:
+        print({work.__name__: work for work in WORKS}[sys.argv[1]]())
+    elif len(sys.argv) == 5:
+        compare(*sys.argv[1:])
+    else:
+        sys.exit(__doc__)
