@@ -15,6 +15,8 @@ CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy")
 """Where compiled programs are kept between runs."""
 COPIES = 1 << 24
 """Numbers that the copies of a model's weights hold at most where a batch is divided."""
+NEAR = 256
+"""Tokens of a training batch that a core works at at once."""
 MAPS = 65_530
 """Memory maps that Linux grants a process (vm.max_map_count)."""
 
@@ -84,23 +86,27 @@ def unrolled(layers: int, cached: bool = False) -> int:
     return min(layers, 8)
 
 
-def parts(batch: int, size: int) -> int:
-    """Into how many parts a batch is divided, each with weights of its own, `size` numbers, whose gradients are added up.
+def parts(n: int, t: int, size: int) -> int:
+    """Into how many parts a batch of `n` texts of `t` tokens is divided, whose gradients by `size` numbers are added up.
 
-    The gradient of a small matrix has few rows and columns, each a sum over very many tokens, and an accelerator works at it
-    with few of its processors; over parts there are as many such matrices.
+    On a CPU one after the other, each so small that a core's nearest cache holds what it keeps for the way back. On an
+    accelerator side by side, each with weights of its own: the gradient of a small matrix has few rows and columns, each a
+    sum over very many tokens, at which few processors can work; over parts there are as many such matrices.
     """
     if jax.default_backend() == "cpu":
-        return 1
-    fitting = (part for part in (32, 16, 8, 4, 2) if batch % part == 0 and batch >= 32 * part and part * size <= COPIES)
+        return next(part for part in range(1, n + 1) if n % part == 0 and n // part <= max(1, NEAR // t))
+    fitting = (part for part in (32, 16, 8, 4, 2) if n % part == 0 and n >= 32 * part and part * size <= COPIES)
     return next(fitting, 1)
 
 
+def side_by_side() -> bool:
+    """Whether seeds, and parts of a batch, are worked at all at once; in turn on a CPU, whose cache holds one."""
+    return jax.default_backend() != "cpu"
+
+
 def over_seeds(one: Callable[[Any], Any], stacked: Any) -> Any:
-    """`one` for each row of `stacked`: all rows at once on accelerators, in turn on a CPU, whose cache holds one."""
-    if jax.default_backend() == "cpu":
-        return jax.lax.map(one, stacked)
-    return jax.vmap(one)(stacked)
+    """`one` for each row of `stacked`, `side_by_side` or in turn."""
+    return jax.vmap(one)(stacked) if side_by_side() else jax.lax.map(one, stacked)
 
 
 def describe() -> str:

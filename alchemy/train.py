@@ -220,14 +220,27 @@ def _padded(table: Any) -> Any:
     return jax.tree.map(lambda rows: np.pad(rows, [(0, extra)] + [(0, 0)] * (rows.ndim - 1)), table)
 
 
-def _in_parts(summed: Callable[..., jax.Array], params: Params, read: Examples, key: jax.Array) -> jax.Array:
-    """What `summed` says of a batch, added up over `device.parts` of it, each with its own copy of the parameters."""
-    parts = device.parts(len(read.tokens), sum(leaf.size for leaf in jax.tree.leaves(params)))
+def _gradient(summed: Callable[..., jax.Array], params: Params, read: Examples, key: jax.Array) -> tuple[jax.Array, Params]:
+    """What `summed` says of a batch and its gradient, added up over `device.parts` of it."""
+    n, t, _ = read.tokens.shape
+    parts = device.parts(n, t, sum(leaf.size for leaf in jax.tree.leaves(params)))
+    of = jax.value_and_grad(summed)
     if parts == 1:
-        return summed(params, read, key)
-    copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (parts, *leaf.shape)), params)
+        return of(params, read, key)
     divided = jax.tree.map(lambda rows: rows.reshape(parts, -1, *rows.shape[1:]), read)
-    return jax.vmap(summed)(copies, divided, jax.random.split(key, parts)).sum()
+    divided = (divided, jax.random.split(key, parts))
+    if not device.side_by_side():
+
+        def add(found: Any, part: Any) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, found, of(params, *part)), None
+
+        return jax.lax.scan(add, (jnp.float32(0), jax.tree.map(jnp.zeros_like, params)), divided)[0]
+
+    def all_of(params: Params) -> jax.Array:
+        copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (parts, *leaf.shape)), params)
+        return jax.vmap(summed)(copies, *divided).sum()
+
+    return jax.value_and_grad(all_of)(params)
 
 
 @lru_cache(maxsize=64)
@@ -242,15 +255,12 @@ def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool) -> Ca
         each = optax.softmax_cross_entropy_with_integer_labels(logits, target[:, 1:])
         return (each * read.weight[:, 1:].astype(jnp.float32)).sum()
 
-    def loss(params: Params, read: Examples, key: jax.Array) -> jax.Array:
-        total = jax.lax.psum(read.weight[:, 1:].astype(jnp.float32).sum(), "data")
-        return _in_parts(summed, params, read, key) / jnp.maximum(total, 1.0)
-
     def step(table: Any, key: jax.Array, state: _State, given: Any) -> tuple[_State, jax.Array]:
         read = given if streamed else jax.tree.map(lambda rows: rows[given], table)
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), jax.lax.axis_index("data"))
-        value, gradient = jax.value_and_grad(loss)(state.params, read, key)
-        value, gradient = jax.lax.psum((value, gradient), "data")
+        found = (*_gradient(summed, state.params, read, key), read.weight[:, 1:].astype(jnp.float32).sum())
+        value, gradient, total = jax.lax.psum(found, "data")
+        value, gradient = jax.tree.map(lambda leaf: leaf / jnp.maximum(total, 1.0), (value, gradient))
         change, moments = optimizer.update(gradient, state.moments, state.params)
         return _State(optax.apply_updates(state.params, change), moments, state.step + 1), value
 

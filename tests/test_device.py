@@ -36,11 +36,13 @@ def test_verdicts_do_not_depend_on_the_devices():
     assert spread.std() > 0
 
 
-def test_accelerators_divide_large_batches_of_small_models(monkeypatch):
-    assert device.parts(1024, 68_000) == 1, "a core has no idle processors"
+def test_batches_are_divided_to_fit_the_device(monkeypatch):
+    assert [device.parts(*batch, 68_000) for batch in ((1024, 17), (128, 17), (16, 102), (50, 30), (7, 30), (3, 400))] == [
+        128, 16, 8, 10, 1, 3,
+    ], "parts of at most 256 tokens, or one text"
     assert [device.unrolled(layers) for layers in (2, 4, 8)] == [2, 4, 1]
     assert device.unrolled(2, cached=True) == 1
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert [device.parts(batch, 68_000) for batch in (1024, 256, 96, 100, 32)] == [32, 8, 2, 2, 1]
-    assert [device.parts(1024, size) for size in (4_800_000, 35_000_000)] == [2, 1]
+    assert [device.parts(batch, 17, 68_000) for batch in (1024, 256, 96, 100, 32)] == [32, 8, 2, 2, 1]
+    assert [device.parts(1024, 17, size) for size in (4_800_000, 35_000_000)] == [2, 1]
     assert [device.unrolled(layers) for layers in (4, 26)] == [4, 8]

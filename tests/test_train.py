@@ -68,14 +68,20 @@ def test_devices_that_share_a_batch_get_the_same_result(model, stream, undisturb
         np.testing.assert_allclose(one[0], many[0], atol=2e-3)
 
 
-def test_a_divided_batch_gets_the_same_result(model, stream, undisturbed, monkeypatch):
-    """As accelerators divide it, each part with its own copy of the weights."""
-    monkeypatch.setattr(device, "parts", lambda batch, size: 4)
+@pytest.mark.parametrize("copies", [False, True], ids=["in turn", "side by side"])
+def test_a_divided_batch_gets_the_same_result(model, stream, monkeypatch, copies):
+    """As CPUs divide it, part after part, and as accelerators do, each part with its own copy of the weights."""
+
+    def losses(parts: int) -> np.ndarray:
+        monkeypatch.setattr(device, "parts", lambda n, t, size: parts)
+        monkeypatch.setattr(device, "side_by_side", lambda: copies)
+        _runner.cache_clear()
+        return train(model, stream, CONFIG, seeds=SEEDS).losses
+
+    whole, divided = losses(1), losses(4)
     _runner.cache_clear()
-    divided = train(model, stream, CONFIG, seeds=SEEDS)
-    _runner.cache_clear()
-    np.testing.assert_allclose(divided.losses, undisturbed.losses, rtol=1e-4)
-    assert (divided.losses != undisturbed.losses).any(), "the order of sums differs"
+    np.testing.assert_allclose(divided, whole, rtol=1e-4)
+    assert (divided != whole).any(), "the order of sums differs"
 
 
 def test_losses_fall_and_the_config_matters(undisturbed):
