@@ -1,6 +1,6 @@
 """Ours and the code of two papers at the same work on this machine, turn by turn, medians of three turns each.
 
-python benchmarks/peers.py PYTHON DATAALCHEMY LETMETHINK OUT.json
+python benchmarks/peers.py PYTHON DATAALCHEMY LETMETHINK OUT.json [WORK ...]
 
 PYTHON has torch and what the two repositories ask for; the next two are checkouts of them (arXiv:2508.01191 and
 arXiv:2505.21825). Nothing else should run. `theirs.py` says what each work is.
@@ -135,21 +135,23 @@ def turns(work: str, python: str, letters: str, graphs: str) -> dict[str, list[f
     return rates
 
 
-def compare(python: str, letters: str, graphs: str, out: str) -> None:
+def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> None:
+    """All works, or only those named, which take the place of what an earlier run said of them."""
     from alchemy import device
-    from alchemy.record import commit, write_json
+    from alchemy.record import commit, read_json, write_json
 
     asked = "import torch, transformers; print(torch.__version__, transformers.__version__)"
-    versions = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
-    found = {"device": device.describe(), "commit": commit(), "versions": device.versions()}
-    found["peers"] = dict(zip(("torch", "transformers"), versions, strict=True))
-    found["rows"] = []
-    for work in (work.__name__ for work in WORKS):
+    theirs = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    path, works = Path(out), list(only) or [work.__name__ for work in WORKS]
+    rows = {row["work"]: row for row in read_json(path)["rows"]} if only else {}
+    for work in works:
         rates = turns(work, python, letters, graphs)
-        ours, theirs = median(rates["ours"]), median(rates["theirs"])
-        found["rows"].append({"work": work, "ours": ours, "theirs": theirs, "ratio": ours / theirs, "turns": rates})
-        print(f"{work:16} ours {ours:12,.0f}  theirs {theirs:10,.0f}  ratio {ours / theirs:6.1f}", flush=True)
-    write_json(Path(out), found)
+        mine, other = median(rates["ours"]), median(rates["theirs"])
+        versions = {**device.versions(), **dict(zip(("torch", "transformers"), theirs, strict=True))}
+        row = {"work": work, "ours": mine, "theirs": other, "ratio": mine / other, "turns": rates}
+        rows[work] = {**row, "commit": commit(), "versions": versions}
+        print(f"{work:16} ours {mine:12,.0f}  theirs {other:10,.0f}  ratio {mine / other:6.1f}", flush=True)
+    write_json(path, {"device": device.describe(), "rows": list(rows.values())})
 
 
 if __name__ == "__main__":
@@ -158,7 +160,7 @@ if __name__ == "__main__":
     device.prepare()
     if len(sys.argv) == 2:
         print({work.__name__: work for work in WORKS}[sys.argv[1]]())
-    elif len(sys.argv) == 5:
+    elif len(sys.argv) >= 5:
         compare(*sys.argv[1:])
     else:
         sys.exit(__doc__)
