@@ -150,6 +150,7 @@ def _generation(symbols: Task, bridge: Task, load: Load) -> Iterator[Row]:
 
 
 def scoring(task: Task, n: int) -> float:
+    """Texts a second by exact match, edit distance and both kinds of BLEU."""
     gold = [task.show(tokens) for tokens in task.sample(np.random.default_rng(0), n).tokens]
     predicted = gold[1:] + gold[:1]
     metrics = (exact_match, edit_distance, sentence_bleu, bleu_counts)
