@@ -12,7 +12,7 @@ Prediction   One bank of answers, one exact checker and two dials on it: Gaussia
              Selectors are compared at 32 answers, as in a simulation; that was settled before trained models were asked.
 Refuted if   A selector wins its own cell by nothing; the optimum of n is inside the range under noise alone, or not under
              systematic errors; the ceiling is off by two points under noise; or hedges regret as much as the pure ways.
-Run          alchemy reproduce hedging --preset small      # twelve minutes on 2 CPU cores
+Run          alchemy reproduce hedging --preset small      # nine minutes on 2 CPU cores
 """
 
 from __future__ import annotations
