@@ -9,6 +9,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -77,7 +78,7 @@ def generate_exhaustive(
     letters = len(set(task.atoms or task.alphabet))
     total = len(task.compositions) * sum(letters**length for length in task.length)
     with _new_file(Path(file), force) as out:
-        _write(out, told(_all_lines(task), Path(file).name, total, progress))
+        _behind(out.write, told(_all_lines(task), Path(file).name, total, progress))
     return total
 
 
@@ -101,10 +102,25 @@ def told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> 
 def _write(out: BinaryIO, blocks: Iterable[bytes]) -> str:
     """Write the blocks and return their SHA-256."""
     digest = hashlib.sha256()
-    for block in blocks:
+
+    def put(block: bytes) -> None:
         out.write(block)
         digest.update(block)
+
+    _behind(put, blocks)
     return digest.hexdigest()
+
+
+def _behind(put: Callable[[bytes], Any], blocks: Iterable[bytes]) -> None:
+    """Put each block where it belongs while the next is made."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        last: Future[Any] | None = None
+        for block in blocks:
+            if last is not None:
+                last.result()
+            last = thread.submit(put, block)
+        if last is not None:
+            last.result()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +12,15 @@ from alchemy.split import splitmix64
 from alchemy.task import Batch, Field, Vocabulary
 
 BLOCK = 1 << 12  # rows assembled at once, so that they stay in the cache
+WORDS = 1 << 8  # codes from here on are symbols of several bytes; those below are the one byte of a symbol
 
 
 class Template(NamedTuple):
     """The line that rows of equal layout share, and its one-byte holes."""
 
     line: np.ndarray  # uint8 (w,)
-    column: np.ndarray  # intp (holes,): where in the line
-    position: np.ndarray  # intp (holes,): which token of the row
+    column: list[int]  # where in the line
+    position: list[int]  # which token of the row
 
 
 def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...]) -> bytes:
@@ -29,35 +31,45 @@ def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...]) 
     """
     symbols = [json.dumps(symbol)[1:-1].encode() for symbol in vocabulary.symbols]
     hole = np.array([len(symbol) == 1 for symbol in symbols])
-    byte = np.array([symbol[0] for symbol in symbols], np.uint8)
-    kind = np.where(hole, 0, np.arange(1, len(symbols) + 1)).astype(np.uint64)
-    weight = splitmix64(np.arange(batch.field.shape[1], dtype=np.uint64))
+    code = np.array([symbol[0] if len(symbol) == 1 else WORDS + i for i, symbol in enumerate(symbols)], np.uint16)
     templates: dict[int, Template] = {}
-    blocks = []
+    out = BytesIO()
     for start in range(0, len(batch.tokens), BLOCK):
         text, field = batch.text[start : start + BLOCK], batch.field[start : start + BLOCK]
-        signature = (splitmix64(kind[text] << np.uint64(8) | field.view(np.uint8)) * weight).sum(axis=1)
-        names, first, group = np.unique(signature, return_index=True, return_inverse=True)
-        lines = np.empty(len(text), object)
-        for number, (name, example) in enumerate(zip(names.tolist(), first, strict=True)):
+        codes = code.take(text)
+        names, first, group = _layouts(codes, field)
+        for name, example in zip(names, first, strict=True):
             if name not in templates:
                 templates[name] = _template(text[example], field[example], symbols, hole, prompt_fields)
-            template = templates[name]
-            rows = slice(None) if names.size == 1 else np.flatnonzero(group == number)
-            filled = _fill(template, byte[text[rows][:, template.position]])
-            if names.size == 1:
-                lines = [filled.tobytes()]
-            else:
-                lines[rows] = filled.view(f"S{filled.shape[1]}")[:, 0].tolist()
-        blocks.append(b"".join(lines))
-    return b"".join(blocks)
+        if len(names) == 1:
+            out.write(_fill(templates[names[0]], codes))
+            continue
+        lines = np.empty(len(text), object)
+        for number, name in enumerate(names):
+            rows = np.flatnonzero(group == number)
+            filled = _fill(templates[name], codes[rows])
+            lines[rows] = filled.view(f"S{filled.shape[1]}")[:, 0].tolist()
+        out.writelines(lines)
+    return out.getvalue()
 
 
-def _fill(template: Template, letters: np.ndarray) -> np.ndarray:
-    """The template with its holes filled, once a row: letters uint8 (n, holes) to uint8 (n, w)."""
-    lines = np.empty((len(letters), len(template.line)), np.uint8)
+def _layouts(codes: np.ndarray, field: np.ndarray) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Hashes of the layouts there are, a row of each, and which one each row has; codes uint16 and field int8 (n, t)."""
+    kinds = np.maximum(codes, WORDS - 1)  # letters are all of one kind
+    same = all(rows.tobytes() == rows[:1].tobytes() * len(rows) for rows in (kinds, field))
+    kinds, fields = (rows[:1] if same else rows for rows in (kinds, field.view(np.uint8)))
+    cells = splitmix64(kinds.astype(np.uint64) << np.uint64(8) | fields)
+    weight = splitmix64(np.arange(field.shape[1], dtype=np.uint64))
+    names, first, group = np.unique((cells * weight).sum(axis=1), return_index=True, return_inverse=True)
+    return names.tolist(), first, group
+
+
+def _fill(template: Template, codes: np.ndarray) -> np.ndarray:
+    """The template with its holes filled, once a row: codes uint16 (n, t) to uint8 (n, w)."""
+    lines = np.empty((len(codes), len(template.line)), np.uint8)
     lines[:] = template.line
-    lines[:, template.column] = letters
+    for column, position in zip(template.column, template.position, strict=True):
+        lines[:, column] = codes[:, position]
     return lines
 
 
@@ -81,4 +93,4 @@ def _template(
         line = line.removesuffix(b" ") if inside.any() else line
         line += b'", '
     line = line.removesuffix(b", ") + b"}\n"
-    return Template(np.frombuffer(bytes(line), np.uint8), np.array(column, np.intp), np.array(position, np.intp))
+    return Template(np.frombuffer(bytes(line), np.uint8), column, position)

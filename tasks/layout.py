@@ -16,6 +16,9 @@ import numpy as np
 from alchemy.split import hash_rows
 from alchemy.task import EOS, PAD, Field, Judgement, Problem
 
+BLOCK = 1 << 13
+"""Lines written at once, so that what they are put together from stays in the cache."""
+
 Dialect = Literal["dataalchemy", "uniform"]
 
 
@@ -52,14 +55,18 @@ def layout(length: int, steps: int, cot: bool, dialect: Dialect) -> Layout:
 
 
 def groups(problem: Problem) -> Iterator[tuple[np.ndarray | slice, int, int]]:
-    """Rows of equal element length and equal number of steps: (rows, length, steps)."""
-    steps_of = (problem["ops"] >= 0).sum(axis=1)
-    length_of = (problem["element"] >= 0).sum(axis=1)
-    key = length_of * (problem["ops"].shape[1] + 1) + steps_of
-    present = np.flatnonzero(np.bincount(key))
-    for value in present:
-        length, steps = divmod(int(value), problem["ops"].shape[1] + 1)
-        yield slice(None) if present.size == 1 else np.flatnonzero(key == value), length, steps
+    """Rows of equal element length and equal number of steps, at most `BLOCK` at once: (rows, length, steps)."""
+    has_step, has_letter = problem["ops"] >= 0, problem["element"] >= 0
+    if has_step.all() and has_letter.all():
+        for start in range(0, len(has_step), BLOCK):
+            yield slice(start, start + BLOCK), has_letter.shape[1], has_step.shape[1]
+        return
+    key = has_letter.sum(axis=1) * (has_step.shape[1] + 1) + has_step.sum(axis=1)
+    for value in np.flatnonzero(np.bincount(key)):
+        length, steps = divmod(int(value), has_step.shape[1] + 1)
+        rows = np.flatnonzero(key == value)
+        for start in range(0, len(rows), BLOCK):
+            yield rows[start : start + BLOCK], length, steps
 
 
 class Gold(NamedTuple):

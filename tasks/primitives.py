@@ -65,7 +65,7 @@ class Primitives:
 
     def _apply_one(self, op: int, element: np.ndarray) -> np.ndarray:
         table, source, second = compiled(self.names[op], self.letters, element.shape[1], self.rotate, self.shift_by)
-        out = table[element[:, source]]
+        out = table.take(element.take(source, axis=1))
         if second is None:
             return out
         padded = np.pad(element, ((0, 0), (0, 1)))

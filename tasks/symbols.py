@@ -26,6 +26,7 @@ from tasks import symbols_shift, symbols_steps, symbols_words
 from tasks.layout import Dialect, Gold, groups, judge, layout, said
 from tasks.primitives import Primitives
 from tasks.symbols_check import check
+from tasks.symbols_draw import elements
 
 NOISE_CODE = 254  # the letter number of the noise symbol, beyond every alphabet
 
@@ -130,21 +131,9 @@ class Symbols:
         composition = np.zeros(n, np.int32)
         if len(share) > 1:
             composition[:] = np.searchsorted(share, rng.random(n) * share[-1], side="right")
-        count = self.possible.sum(axis=2)
-        choices = np.argsort(~self.possible, axis=2, kind="stable").astype(np.int16)  # the possible ones first
-        place = np.arange(max(self.length))
         lengths = np.array(self.length)[rng.integers(len(self.length), size=(n, 1))]
-        forced = self._forced(rng, lengths, place).astype(np.intp) if self.unseen else 0
-        number = (rng.random((n, place.size)) * (count[forced, place] if self.unseen else count[0])).astype(np.intp)
-        element = choices.ravel()[(forced * place.size + place) * len(self.alphabet) + number]
-        if min(self.length) < place.size:
-            element[place >= lengths] = -1
-        return {"element": element, "composition": composition, "ops": self._composition_ops[composition]}
-
-    def _forced(self, rng: np.random.Generator, lengths: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """`unseen` random positions of every element, bool (n, longest)."""
-        key = np.where(place < lengths, rng.random((len(lengths), place.size)), np.inf)
-        return key <= np.sort(key, axis=1)[:, self.unseen - 1 : self.unseen]
+        element = elements(rng, self.possible, lengths, self.unseen)
+        return {"element": element, "composition": composition, "ops": self._composition_ops.take(composition, axis=0)}
 
     def sample(self, rng: np.random.Generator, n: int) -> Batch:
         return self.render(self.draw(rng, n), rng)
