@@ -17,6 +17,8 @@ COPIES = 1 << 24
 """Numbers that the copies of a model's weights hold at most where a batch is divided."""
 NEAR = 256
 """Tokens of a training batch that a core works at at once."""
+SMALL = 320
+"""Numbers in a matrix that is too small for a call of its own."""
 MAPS = 65_530
 """Memory maps that Linux grants a process (vm.max_map_count)."""
 
@@ -97,6 +99,14 @@ def parts(n: int, t: int, size: int) -> int:
         return next(part for part in range(1, n + 1) if n % part == 0 and n // part <= max(1, NEAR // t))
     fitting = (part for part in (32, 16, 8, 4, 2) if n % part == 0 and n >= 32 * part and part * size <= COPIES)
     return next(fitting, 1)
+
+
+def summed(size: int) -> bool:
+    """Whether many products with matrices of so many numbers are best written out as sums.
+
+    On a CPU each product of a batch is a call, which takes longer than a small product itself.
+    """
+    return jax.default_backend() == "cpu" and size <= SMALL
 
 
 def side_by_side() -> bool:

@@ -7,12 +7,14 @@ Dimension letters: `n` sequences, `g` of which something is read, `t` tokens, `m
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import accumulate
+from functools import reduce
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+
+from alchemy import device
 
 Attend = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 """(query, key, value), each (n, t, h, k), to what was read, (n, t, h, k)."""
@@ -43,26 +45,69 @@ class Kept(NamedTuple):
 
 def attention(query: jax.Array, *parts: Part) -> jax.Array:
     """Scaled dot-product attention of query (n, t, h, k) over all that its row finds in any of the parts."""
-    scores = jnp.concatenate([_scores(query, key, visible) for key, _, visible in parts], axis=-1)
-    weights = jax.nn.softmax(scores, axis=-1).astype(query.dtype)
-    ends = list(accumulate(key.shape[2] for key, _, _ in parts))[:-1]
-    shares = jnp.split(weights, ends, axis=-1)
-    return sum(_read(share, value) for share, (_, value, _) in zip(shares, parts, strict=True))
+    query = by_head(query)
+    scores = [_scores(query, key, visible) for key, _, visible in parts]
+    shares = [share.astype(query.dtype) for share in _softmax(scores)]
+    return by_head(sum(_read(share, value) for share, (_, value, _) in zip(shares, parts, strict=True)))
+
+
+def _softmax(scores: list[jax.Array]) -> list[jax.Array]:
+    """Over the last axes of all of them together, which are not put together as that would take longer."""
+    if len(scores) == 1:
+        return [jax.nn.softmax(scores[0], axis=-1)]
+    most = reduce(jnp.maximum, [one.max(axis=-1, keepdims=True) for one in scores])
+    shares = [jnp.exp(one - most) for one in scores]
+    total = sum(share.sum(axis=-1, keepdims=True) for share in shares)
+    return [share / total for share in shares]
 
 
 def _scores(query: jax.Array, key: jax.Array, visible: jax.Array) -> jax.Array:
     """float32 (n, h, t, m) of one part."""
-    (n, t, h, k), (g, _, m, _) = query.shape, key.shape
-    scores = jnp.einsum("gqhk,ghmk->ghqm", query.reshape(g, -1, h, k), key) * k**-0.5
-    scores = jnp.where(visible[:, None], scores.astype(jnp.float32), -1e30)
-    return scores.reshape(g, h, n // g, t, m).swapaxes(1, 2).reshape(n, h, t, m)
+    (n, h, t, _), (g, _, m, k) = query.shape, key.shape
+    scores = product(_grouped(query, g), key.swapaxes(2, 3)) * k**-0.5
+    return _apart(jnp.where(visible[:, None], scores.astype(jnp.float32), -1e30), n, t)
 
 
 def _read(weights: jax.Array, value: jax.Array) -> jax.Array:
-    """(n, t, h, k) of weights (n, h, t, m) on one part."""
-    (n, h, t, m), (g, _, _, k) = weights.shape, value.shape
-    weights = weights.reshape(g, n // g, h, t, m).swapaxes(1, 2).reshape(g, h, -1, m)
-    return jnp.einsum("ghqm,ghmk->gqhk", weights, value).reshape(n, t, h, k)
+    """(n, h, t, k) of weights (n, h, t, m) on one part."""
+    return _apart(product(_grouped(weights, len(value)), value), len(weights), weights.shape[2])
+
+
+def _grouped(x: jax.Array, g: int) -> jax.Array:
+    """Rows (n, h, t, ...) that read the same are rows of one matrix: (g, h, n / g x t, ...)."""
+    n, h, t, *rest = x.shape
+    return x if g == n else x.reshape(g, n // g, h, t, *rest).swapaxes(1, 2).reshape(g, h, n // g * t, *rest)
+
+
+def _apart(x: jax.Array, n: int, t: int) -> jax.Array:
+    """What `_grouped` put together, (n, h, t, ...) again."""
+    g, h, _, *rest = x.shape
+    return x if g == n else x.reshape(g, h, n // g, t, *rest).swapaxes(1, 2).reshape(n, h, t, *rest)
+
+
+def product(left: jax.Array, right: jax.Array) -> jax.Array:
+    """Matrix products of left (..., t, c) and right (..., c, m), the way that is the faster for their size here."""
+    few = left.shape[-2] > 1 and device.summed(right.shape[-2] * right.shape[-1])
+    return _summed(left, right) if few else left @ right
+
+
+@jax.custom_vjp
+def _summed(left: jax.Array, right: jax.Array) -> jax.Array:
+    """The product as c sums over all matrices at once, instead of a call of a matrix product for each of them."""
+    return sum(left[..., i, None] * right[..., None, i, :] for i in range(left.shape[-1]))
+
+
+def _summed_forward(left: jax.Array, right: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return _summed(left, right), (left, right)
+
+
+def _summed_backward(kept: tuple[jax.Array, jax.Array], slope: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Of sums again, which the sums' own gradients would not be."""
+    left, right = kept
+    return _summed(slope, right.swapaxes(-1, -2)), _summed(left.swapaxes(-1, -2), slope)
+
+
+_summed.defvjp(_summed_forward, _summed_backward)
 
 
 def by_head(x: jax.Array) -> jax.Array:
@@ -137,10 +182,14 @@ class Block(nnx.Module):
         self.forward = Perceptron(width, hidden, activation, rngs) if gpt else SwiGLU(width, hidden, rngs)
 
     def __call__(self, x: jax.Array, attend: Attend) -> jax.Array:
-        """x (n, t, d) to (n, t, d); `attend` decides what each token may read."""
+        """x (n, t, d) to (n, t, d); `attend` decides what each token may read.
+
+        All else is done to rows of one matrix, so that gradients of weights are plain products, nothing copied for them.
+        """
         n, t, d = x.shape
-        query, key, value = jnp.split(self.qkv(self.norm_attention(x)), 3, axis=-1)
         shape = (n, t, self.heads, d // self.heads)
+        x = x.reshape(n * t, d)
+        query, key, value = jnp.split(self.qkv(self.norm_attention(x)), 3, axis=-1)
         read = attend(query.reshape(shape), key.reshape(shape), value.reshape(shape))
-        x = x + self.out(read.reshape(n, t, d))
-        return x + self.forward(self.norm_forward(x))
+        x = x + self.out(read.reshape(n * t, d))
+        return (x + self.forward(self.norm_forward(x))).reshape(n, t, d)
