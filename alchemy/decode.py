@@ -22,7 +22,7 @@ from alchemy.task import EOS, PAD
 
 BUCKET = 8
 """Widths are rounded up to a multiple of this, so that few programs are compiled."""
-FIRST = 16
+FIRST = 8
 """Places that a cache has for new tokens at first: what is not written yet is not read either."""
 FEW = 8
 """Once only one of so many rows goes on, those that do are put together; with fewer rows than its square nothing is gained."""
@@ -148,18 +148,17 @@ def _doubled(room: int) -> list[int]:
 class _Writing(NamedTuple):
     """What `m` completions of one model have come to after so many steps."""
 
-    step: jax.Array
+    step: jax.Array  # int32: tokens written, the last of which was not read
     written: jax.Array  # int32 (room, m)
     logprob: jax.Array  # (m,)
     ended: jax.Array  # bool (m,)
     state: Any  # of what steers, arrays (m, ...)
-    logits: jax.Array  # (m, v): of the next token
     cache: Cache
 
     def rows(self, rows: jax.Array, cache: Cache) -> _Writing:
         """Some of the completions, with their cache."""
         state = jax.tree.map(lambda leaf: leaf[rows], self.state)
-        return _Writing(self.step, self.written[:, rows], self.logprob[rows], self.ended[rows], state, self.logits[rows], cache)
+        return _Writing(self.step, self.written[:, rows], self.logprob[rows], self.ended[rows], state, cache)
 
 
 @lru_cache(maxsize=64)
@@ -185,30 +184,35 @@ def _runner(
         logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
         m = n * samples
 
-        def write(now: _Writing) -> _Writing:
-            token = pick(now.logits, temperature, jax.random.fold_in(key, now.step))
+        def write(now: _Writing, logits: jax.Array) -> _Writing:
+            """Each completion's next token, of which these are the logits (m, v)."""
+            token = pick(logits, temperature, jax.random.fold_in(key, now.step))
             state = now.state
             if steer is not None:
                 token, state = steer(token, state, dials)
             token = jnp.where(now.ended, PAD, token)
-            ids = jnp.zeros((len(token), 1, c), jnp.int32).at[:, 0, 0].set(token)
-            each = jnp.take_along_axis(now.logits, token[:, None], axis=1)[:, 0] - jax.nn.logsumexp(now.logits, axis=1)
+            each = jnp.take_along_axis(logits, token[:, None], axis=1)[:, 0] - jax.nn.logsumexp(logits, axis=1)
             logprob = now.logprob + jnp.where(now.ended, 0.0, each)
+            written, ended = now.written.at[now.step].set(token), now.ended | (token == EOS)
+            return _Writing(now.step + 1, written, logprob, ended, state, now.cache)
+
+        def go_on(now: _Writing) -> _Writing:
+            last = now.written[now.step - 1]
+            ids = jnp.zeros((len(last), 1, c), jnp.int32).at[:, 0, 0].set(last)
             logits, cache = model.extend(params, now.cache, ids)
-            written = now.written.at[now.step].set(token)
-            return _Writing(now.step + 1, written, logprob, now.ended | (token == EOS), state, logits[:, 0], cache)
+            return write(now._replace(cache=cache), logits[:, 0])
 
         def whole(now: _Writing, few: int, places: int) -> _Writing:
             """Until the cache is full or no more than `few` rows go on."""
-            return jax.lax.while_loop(
-                lambda now: (now.step < jnp.minimum(most, places)) & ((~now.ended).sum() > few), write, now
-            )
+            most_now = jnp.minimum(most, places + 1)  # the last token is not read
+            return jax.lax.while_loop(lambda now: (now.step < most_now) & ((~now.ended).sum() > few), go_on, now)
 
         state = steer.start(m) if steer is not None else ()
         now = _Writing(
             jnp.int32(0), jnp.full((room, m), PAD, jnp.int32), jnp.zeros(m), jnp.zeros(m, bool), state,
-            jnp.repeat(logits, samples, axis=0), model.branch(cache, samples, min(FIRST, room)),
+            model.branch(cache, samples, min(FIRST, room)),
         )  # fmt: skip
+        now = write(now, jnp.repeat(logits, samples, axis=0))
         few = m // FEW if m >= FEW**2 else 0
         for places in _doubled(room):
             now = whole(now._replace(cache=model.grow(now.cache, places)), few, places)
