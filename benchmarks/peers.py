@@ -14,9 +14,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 TURNS = 3
+SCORED = 20_000
+"""Texts that are scored in one go, as many as in `theirs.py`."""
+THEIRS = {"train_letters_8": "train_letters", "draw_letters": "make_letters"}
+"""Which of their works stands beside one of ours, where that has another name: they train one seed, and make text alone."""
 
 
 def train_letters(seeds: int = 1) -> float:
@@ -49,16 +54,33 @@ def write_letters() -> float:
 
 
 def score_letters() -> float:
-    from alchemy.bench import scoring
+    """Texts a second by the three metrics that theirs has, whole outputs of the same lines, each beside the next."""
+    from alchemy.bench import seconds
+    from alchemy.metrics import edit_distance, exact_match, sentence_bleu
 
-    return scoring(_letters()[0], 20_000)
+    task = _letters()[0]
+    batch = task.render(next(task.exhaustive(4, "F1 F2", chunk=SCORED)), _generator())
+    gold = [record["output"] for record in task.record(batch)]
+    other = gold[1:] + gold[:1]
+    return SCORED / seconds(lambda: [metric(other, gold) for metric in (exact_match, edit_distance, sentence_bleu)])
 
 
 def make_letters() -> float:
+    """Lines a second, all of one composition, written to a file."""
+    from alchemy.bench import seconds
+    from alchemy.export import generate_exhaustive
+
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "lines.jsonl"
+        return 26**4 / seconds(lambda: generate_exhaustive(_letters()[0], path, force=True))
+
+
+def draw_letters() -> float:
+    """Problems a second, drawn and written as arrays of ids."""
     from alchemy.bench import seconds
 
     task = _letters()[0]
-    return 200_000 / seconds(lambda: task.jsonl(task.sample(_generator(), 200_000)))
+    return 200_000 / seconds(lambda: task.sample(_generator(), 200_000))
 
 
 def make_graphs() -> float:
@@ -122,7 +144,8 @@ def _started(model: Any) -> Any:
 
 
 WORKS: list[Callable[[], float]] = [
-    train_letters, train_letters_8, write_letters, score_letters, make_letters, make_graphs, train_graphs, write_graphs,
+    train_letters, train_letters_8, write_letters, score_letters, make_letters, draw_letters, make_graphs, train_graphs,
+    write_graphs,
 ]  # fmt: skip
 
 
@@ -130,7 +153,7 @@ def turns(work: str, python: str, letters: str, graphs: str) -> dict[str, list[f
     """Rates of one work, ours and theirs in turn."""
     here = Path(__file__)
     ours = [sys.executable, str(here), work]
-    theirs = [python, str(here.with_name("theirs.py")), work.removesuffix("_8"), graphs if "graphs" in work else letters]
+    theirs = [python, str(here.with_name("theirs.py")), THEIRS.get(work, work), graphs if "graphs" in work else letters]
     rates: dict[str, list[float]] = {"ours": [], "theirs": []}
     for _ in range(TURNS):
         for name, command in (("ours", ours), ("theirs", theirs)):

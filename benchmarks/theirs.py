@@ -18,6 +18,7 @@ from typing import Any
 import torch
 import transformers
 
+SCORED = 20_000
 STEPS = 6
 """Training steps that are timed, after two that are not."""
 
@@ -92,7 +93,7 @@ def score_letters(directory: Path) -> float:
 
     from src.evaluation.scoring import score_pair
 
-    gold = [json.loads(row)["output"] for row in lines(directory).read_text().splitlines()[:4000]]
+    gold = [json.loads(row)["output"] for row in lines(directory).read_text().splitlines()[:SCORED]]
     pairs = list(zip(gold[1:] + gold[:1], gold, strict=True))
     return len(pairs) / seconds(lambda: [score_pair(*pair) for pair in pairs], 3)
 
