@@ -63,8 +63,8 @@ def _softmax(scores: list[jax.Array]) -> list[jax.Array]:
 
 def _scores(query: jax.Array, key: jax.Array, visible: jax.Array) -> jax.Array:
     """float32 (n, h, t, m) of one part."""
-    (n, h, t, _), (g, _, m, k) = query.shape, key.shape
-    scores = product(_grouped(query, g), key.swapaxes(2, 3)) * k**-0.5
+    n, _, t, k = query.shape
+    scores = product(_grouped(query, len(key)), key.swapaxes(2, 3)) * k**-0.5
     return _apart(jnp.where(visible[:, None], scores.astype(jnp.float32), -1e30), n, t)
 
 
