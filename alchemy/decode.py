@@ -179,10 +179,13 @@ def _runner(
         params, key = args
         params = jax.tree.map(lambda x: x.astype(dtype), params)
         n, _, c = prompts.shape
-        logits, cache = model.extend(params, model.init_cache(n, 0, dtype), prompts)
-        last = jnp.maximum(cache.length - 1, 0)  # an empty prompt reads its padding
-        logits = jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
-        m = n * samples
+
+        def read(some: jax.Array) -> tuple[jax.Array, Cache]:
+            return model.extend(params, model.init_cache(len(some), 0, dtype), some, last=True)
+
+        m, groups = n * samples, device.groups(n, prompts.shape[1])
+        logits, cache = jax.lax.map(read, prompts.reshape(groups, -1, *prompts.shape[1:]))
+        logits, cache = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]) if x.ndim > 1 else x[0], (logits, cache))
 
         def write(now: _Writing, logits: jax.Array) -> _Writing:
             """Each completion's next token, of which these are the logits (m, v)."""
@@ -212,7 +215,7 @@ def _runner(
             jnp.int32(0), jnp.full((room, m), PAD, jnp.int32), jnp.zeros(m), jnp.zeros(m, bool), state,
             model.branch(cache, samples, min(FIRST, room)),
         )  # fmt: skip
-        now = write(now, jnp.repeat(logits, samples, axis=0))
+        now = write(now, jnp.repeat(logits[:, 0], samples, axis=0))
         few = m // FEW if m >= FEW**2 else 0
         for places in _doubled(room):
             now = whole(now._replace(cache=model.grow(now.cache, places)), few, places)

@@ -16,7 +16,7 @@ CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy")
 COPIES = 1 << 24
 """Numbers that the copies of a model's weights hold at most where a batch is divided."""
 NEAR = 256
-"""Tokens of a training batch that a core works at at once."""
+"""Tokens of a training batch that a core works at at once; twice as many where nothing is kept for a way back."""
 SMALL = 320
 """Numbers in a matrix that is too small for a call of its own."""
 MAPS = 65_530
@@ -77,15 +77,13 @@ def rows() -> int:
     return 512 if jax.default_backend() == "cpu" else 8192
 
 
-def unrolled(layers: int, cached: bool = False) -> int:
-    """Of so many layers, those that are compiled one after the other instead of as turns of a loop.
+def unrolled(layers: int) -> int:
+    """Of so many layers, those that are compiled one after the other for training instead of as turns of a loop.
 
     A loop's turns copy what they keep for the way back: on a CPU up to a third of the time of models of two and four layers,
-    while at eight nothing is gained. Layers that read a cache keep nothing, and there loops are the faster by as much.
+    while at eight nothing is gained.
     """
-    if jax.default_backend() == "cpu":
-        return layers if layers <= 4 and not cached else 1
-    return min(layers, 8)
+    return min(layers, 8) if jax.default_backend() != "cpu" else layers if layers <= 4 else 1
 
 
 def parts(n: int, t: int, size: int) -> int:
@@ -99,6 +97,15 @@ def parts(n: int, t: int, size: int) -> int:
         return next(part for part in range(1, n + 1) if n % part == 0 and n // part <= max(1, NEAR // t))
     fitting = (part for part in (32, 16, 8, 4, 2) if n % part == 0 and n >= 32 * part and part * size <= COPIES)
     return next(fitting, 1)
+
+
+def groups(n: int, t: int) -> int:
+    """Into how many groups `n` prompts of `t` tokens are divided, which are read one after the other: on a CPU such that its
+    nearest caches hold what a layer makes of one.
+    """
+    if jax.default_backend() != "cpu":
+        return 1
+    return next(group for group in range(1, n + 1) if n % group == 0 and n // group <= max(1, 2 * NEAR // t))
 
 
 def summed(size: int) -> bool:

@@ -30,9 +30,8 @@ def reader(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
     @jax.jit
     def read(params: Params, prompts: jax.Array) -> tuple[Cache, jax.Array]:
         params = jax.tree.map(lambda x: x.astype(dtype), params)
-        logits, cache = model.extend(params, model.init_cache(len(prompts), 0, dtype), prompts)
-        last = jnp.maximum(cache.length - 1, 0)
-        return cache, jnp.take_along_axis(logits, last[:, None, None], axis=1)[:, 0]
+        logits, cache = model.extend(params, model.init_cache(len(prompts), 0, dtype), prompts, last=True)
+        return cache, logits[:, 0]
 
     return read
 

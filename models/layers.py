@@ -7,7 +7,7 @@ Dimension letters: `n` sequences, `g` of which something is read, `t` tokens, `m
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -21,26 +21,54 @@ Attend = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 
 
 Part = tuple[jax.Array, jax.Array, jax.Array]
-"""Keys and values (g, h, m, k), each of the g rows for n / g rows of queries in turn, and which of them may be read:
-bool (g | 1, t | 1, m), one for all queries where rows are shared. Heads come before tokens, so that each head's keys
-are one matrix in memory."""
+"""Keys (g, h, k, m) and values (g, h, m, k), each of the g rows for n / g rows of queries in turn, and which of them may be
+read: bool (g | 1, t | 1, m), one for all queries where rows are shared. Each head's are a matrix in memory, as products with
+them want it."""
 
 
 class Kept(NamedTuple):
-    """What was read of some rows' tokens, padding included: all rows are written at the same places."""
+    """What was read of some rows' tokens, padding included: all rows are written at the same places.
 
-    keys: jax.Array  # (l, n, h, m, k)
-    values: jax.Array
+    One array a layer, as what a layer reads of a larger one would be copied for it each time.
+    """
+
+    keys: tuple[jax.Array, ...]  # l of (n, h, k, m)
+    values: tuple[jax.Array, ...]  # l of (n, h, m, k)
     real: jax.Array  # bool (n, m): a token, not padding, nor yet to come
 
     def rows(self, rows: jax.Array) -> Kept:
         """Of some of the rows, any of them more than once."""
-        return Kept(self.keys[:, rows], self.values[:, rows], self.real[rows])
+        return jax.tree.map(lambda one: one[rows], self)
 
-    def written(self, keys: jax.Array, values: jax.Array, real: jax.Array, place: jax.Array) -> Kept:
-        """With some tokens more from that place on."""
-        parts = zip(self, (keys, values, real), (3, 3, 1), strict=True)
-        return Kept(*(jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), place, axis) for old, new, axis in parts))
+    def written(self, other: Kept, place: jax.Array) -> Kept:
+        """With other tokens from that place on."""
+        return self._each(lambda axis, old, new: put(old, new, place, axis), other)
+
+    def followed(self, other: Kept) -> Kept:
+        """With other tokens behind."""
+        return self._each(lambda axis, *both: jnp.concatenate(both, axis), other)
+
+    def part(self, since: jax.Array, count: int) -> Kept:
+        """So many tokens from a place on."""
+        return self._each(lambda axis, one: jax.lax.dynamic_slice_in_dim(one, since, count, axis))
+
+    def at(self, places: jax.Array) -> Kept:
+        """Tokens at places int (n, m)."""
+
+        def taken(axis: int, one: jax.Array) -> jax.Array:
+            others = [other for other in range(1, one.ndim) if other != axis]
+            return jnp.take_along_axis(one, jnp.expand_dims(places, others), axis)
+
+        return self._each(taken)
+
+    def _each(self, change: Callable[..., jax.Array], *others: Kept) -> Kept:
+        """Every array changed, given its axis of tokens."""
+        return Kept(*(jax.tree.map(partial(change, axis), *arrays) for axis, *arrays in zip((3, 2, 1), self, *others, strict=True)))
+
+
+def put(old: jax.Array, new: jax.Array, place: jax.Array, axis: int) -> jax.Array:
+    """With what is new from a place on."""
+    return jax.lax.dynamic_update_slice_in_dim(old, new.astype(old.dtype), place, axis)
 
 
 def attention(query: jax.Array, *parts: Part) -> jax.Array:
@@ -64,7 +92,7 @@ def _softmax(scores: list[jax.Array]) -> list[jax.Array]:
 def _scores(query: jax.Array, key: jax.Array, visible: jax.Array) -> jax.Array:
     """float32 (n, h, t, m) of one part."""
     n, _, t, k = query.shape
-    scores = product(_grouped(query, len(key)), key.swapaxes(2, 3)) * k**-0.5
+    scores = product(_grouped(query, len(key)), key) * k**-0.5
     return _apart(jnp.where(visible[:, None], scores.astype(jnp.float32), -1e30), n, t)
 
 
@@ -111,8 +139,13 @@ _summed.defvjp(_summed_forward, _summed_backward)
 
 
 def by_head(x: jax.Array) -> jax.Array:
-    """Keys or values (n, t, h, k) as a part has them, (n, h, t, k)."""
+    """Queries or values (n, t, h, k) as matrices (n, h, t, k), and back."""
     return x.swapaxes(1, 2)
+
+
+def by_head_turned(key: jax.Array) -> jax.Array:
+    """Keys (n, t, h, k) as matrices (n, h, k, t)."""
+    return key.transpose(0, 2, 3, 1)
 
 
 def causal(t: int) -> jax.Array:
@@ -181,8 +214,8 @@ class Block(nnx.Module):
         self.norm_forward = norm(width, rngs=rngs)
         self.forward = Perceptron(width, hidden, activation, rngs) if gpt else SwiGLU(width, hidden, rngs)
 
-    def __call__(self, x: jax.Array, attend: Attend) -> jax.Array:
-        """x (n, t, d) to (n, t, d); `attend` decides what each token may read.
+    def __call__(self, x: jax.Array, attend: Attend, only: jax.Array | None = None) -> jax.Array:
+        """x (n, t, d) to (n, t, d), or to (n, 1, d) of the tokens `only` int (n,); `attend` decides what they may read.
 
         All else is done to rows of one matrix, so that gradients of weights are plain products, nothing copied for them.
         """
@@ -191,5 +224,12 @@ class Block(nnx.Module):
         x = x.reshape(n * t, d)
         query, key, value = jnp.split(self.qkv(self.norm_attention(x)), 3, axis=-1)
         read = attend(query.reshape(shape), key.reshape(shape), value.reshape(shape))
-        x = x + self.out(read.reshape(n * t, d))
-        return (x + self.forward(self.norm_forward(x))).reshape(n, t, d)
+        if only is not None:
+            x = at(x.reshape(n, t, d), only)[:, 0]
+        x = x + self.out(read.reshape(-1, d))
+        return (x + self.forward(self.norm_forward(x))).reshape(n, -1, d)
+
+
+def at(x: jax.Array, only: jax.Array) -> jax.Array:
+    """One token of each sequence, x (n, t, ...) at int (n,): (n, 1, ...)."""
+    return jnp.take_along_axis(x, jnp.expand_dims(only, range(1, x.ndim)), axis=1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -21,7 +22,7 @@ from alchemy import device
 from alchemy.errors import UserError, nearest
 from alchemy.model import Cache, Params
 from alchemy.task import PAD
-from models.layers import Block, Kept, attention, by_head, causal, rotate, sinusoids, turns
+from models.layers import Block, Kept, at, attention, by_head, by_head_turned, causal, put, rotate, sinusoids, turns
 
 Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
 POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
@@ -111,7 +112,7 @@ class Transformer:
         def layer(x: jax.Array, block: Params) -> tuple[jax.Array, None]:
             def attend(query, key, value):
                 query, key = turn(query), turn(key)
-                return attention(query, (by_head(key), by_head(value), visible))
+                return attention(query, (by_head_turned(key), by_head(value), visible))
 
             return nnx.merge(_graphs(self)[0], block)(x, attend), None
 
@@ -126,43 +127,47 @@ class Transformer:
 
     def _room(self, n: int, length: int, dtype: Any) -> Kept:
         """Keys and values of no token yet."""
-        shape = (self.layers * self.loops, n, self.heads, length, self.width // self.heads)
-        return Kept(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), jnp.zeros((n, length), bool))
+        count, head = self.layers * self.loops, self.width // self.heads
+        keys, values = (jnp.zeros((n, self.heads, *shape), dtype) for shape in ((head, length), (length, head)))
+        return Kept((keys,) * count, (values,) * count, jnp.zeros((n, length), bool))
 
-    def extend(self, params: Params, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
+    def extend(self, params: Params, cache: Cache, tokens: jax.Array, last: bool = False) -> tuple[jax.Array, Cache]:
         own, used, ordered, shared = cache.memory
-        real = tokens[..., 0] != PAD
+        t, room, real = tokens.shape[1], own.real.shape[1], tokens[..., 0] != PAD
         places = self._places(_order(tokens, ordered[:, None]))
-        visible, turn = causal(tokens.shape[1]) & real[:, None], self._turner(places)
-        earlier = [one for one in (shared, own) if one is not None and one.real.shape[1]]
+        turn, keys, values = self._turner(places), [], []
+        if room:  # what is new is written first and read with the rest
+            seen = put(own.real, real, used, 1)
+            visible = seen[:, None] & (jnp.arange(room)[None] <= used + jnp.arange(t)[:, None])[None]
+        else:
+            seen, visible = real, causal(t) & real[:, None]
+        count, only = self.layers * self.loops, jnp.maximum(real.sum(axis=1) - 1, 0) if last else None
 
-        def layer(x: jax.Array, xs: tuple[Params, Any]) -> tuple[jax.Array, Any]:
-            block, before = xs
-            new = []
+        def attend(query, key, value):
+            layer, query, new = len(keys), turn(query), (by_head_turned(turn(key)), by_head(value))
+            if room:
+                new = put(own.keys[layer], new[0], used, 3), put(own.values[layer], new[1], used, 2)
+            keys.append(new[0])
+            values.append(new[1])
+            common = [] if shared is None else [(shared.keys[layer], shared.values[layer], shared.real[:, None])]
+            if last and layer == count - 1:
+                return attention(at(query, only), *common, (*new, seen[:, None]))
+            return attention(query, *common, (*new, visible))
 
-            def attend(query, key, value):
-                query, key = turn(query), turn(key)
-                new.extend([by_head(key), by_head(value)])
-                read = [(*pair, one.real[:, None]) for pair, one in zip(before, earlier, strict=True)]
-                return attention(query, *read, (*new, visible))
-
-            return nnx.merge(_graphs(self)[0], block)(x, attend), tuple(new)
-
-        shell = _shell(self, params)
-        before = [(one.keys, one.values) for one in earlier]
-        unroll = device.unrolled(self.layers * self.loops, cached=True)
-        x, new = jax.lax.scan(layer, shell.embed(tokens, places), (self._passes(params), before), unroll=unroll)
-        if own.real.shape[1]:
-            own, used = own.written(*new, real, used), used + tokens.shape[1]
-        elif shared is None:
-            own, used = Kept(*new, real), jnp.int32(tokens.shape[1])
+        shell, passes = _shell(self, params), self._passes(params)
+        x = shell.embed(tokens, places)
+        for layer in range(count):
+            block = nnx.merge(_graphs(self)[0], jax.tree.map(itemgetter(layer), passes))
+            x = block(x, attend, only if layer == count - 1 else None)
+        if room or shared is None:
+            own, used = Kept(tuple(keys), tuple(values), seen), used + t
         ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
         memory = _Memory(own, used, ordered, shared)
         return shell.logits(x), Cache(memory, cache.length + real.sum(axis=1, dtype=jnp.int32))
 
     def branch(self, cache: Cache, samples: int, length: int) -> Cache:
         own, _, ordered, _ = cache.memory
-        room = self._room(len(ordered) * samples, length, own.keys.dtype)
+        room = self._room(len(ordered) * samples, length, own.keys[0].dtype)
         ordered, read = (jnp.repeat(one, samples) for one in (ordered, cache.length))
         return Cache(_Memory(room, jnp.int32(0), ordered, own), read)
 
@@ -172,10 +177,8 @@ class Transformer:
 
     def grow(self, cache: Cache, length: int) -> Cache:
         own, used, ordered, shared = cache.memory
-        more = length - own.real.shape[1]
-        keys, values = (jnp.pad(one, [(0, 0)] * 3 + [(0, more), (0, 0)]) for one in (own.keys, own.values))
-        own = Kept(keys, values, jnp.pad(own.real, [(0, 0), (0, more)]))
-        return Cache(_Memory(own, used, ordered, shared), cache.length)
+        more = self._room(len(ordered), length - own.real.shape[1], own.keys[0].dtype)
+        return Cache(_Memory(own.followed(more), used, ordered, shared), cache.length)
 
     def apart(self, cache: Cache, rows: jax.Array) -> Cache:
         own, used, ordered, shared = cache.memory
@@ -184,21 +187,17 @@ class Transformer:
         return Cache(_Memory(own.rows(rows), used, ordered[rows], shared), cache.length[rows])
 
     def store(self, cache: Cache, length: int) -> Kept:
-        return self._room(len(cache.length), length, cache.memory.own.keys.dtype)
+        return self._room(len(cache.length), length, cache.memory.own.keys[0].dtype)
 
     def note(self, store: Kept, cache: Cache, since: jax.Array, count: int, place: jax.Array) -> Kept:
-        own = cache.memory.own
-        keys, values, real = (
-            jax.lax.dynamic_slice_in_dim(one, since, count, axis) for one, axis in zip(own, (3, 3, 1), strict=True)
-        )
-        return store.written(keys, values, real, place)
+        return store.written(cache.memory.own.part(since, count), place)
 
     def recall(self, store: Kept, cache: Cache, places: jax.Array, used: jax.Array) -> Cache:
         read, _, ordered, _ = cache.memory
-        real, index = places >= 0, jnp.maximum(places, 0)[None, :, None, :, None]
-        keys, values = (jnp.take_along_axis(one, index, axis=3) for one in (store.keys, store.values))
+        real = places >= 0
+        own = store.at(jnp.maximum(places, 0))._replace(real=real)
         count = real.sum(axis=1, dtype=jnp.int32)
-        return Cache(_Memory(Kept(keys, values, real), used, ordered + count, read), cache.length + count)
+        return Cache(_Memory(own, used, ordered + count, read), cache.length + count)
 
     def _passes(self, params: Params) -> Params:
         """The blocks in the order in which the text passes them, leaves (l x loops, ...)."""

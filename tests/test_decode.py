@@ -14,6 +14,7 @@ from alchemy.decode import FEW, draw, generate
 from alchemy.errors import UserError
 from alchemy.model import Cache
 from alchemy.task import EOS, PAD
+from models.layers import at
 from models.transformer import Transformer
 
 V = 8
@@ -32,9 +33,10 @@ class Scripted:
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
         return Cache((), jnp.zeros(n, jnp.int32))
 
-    def extend(self, params: Any, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
+    def extend(self, params: Any, cache: Cache, tokens: jax.Array, last: bool = False) -> tuple[jax.Array, Cache]:
         read = (tokens[..., 0] != PAD).sum(axis=1, dtype=jnp.int32)
-        return self.apply(params, tokens), Cache((), cache.length + read)
+        logits = self.apply(params, tokens)
+        return at(logits, jnp.maximum(read - 1, 0)) if last else logits, Cache((), cache.length + read)
 
     def branch(self, cache: Cache, samples: int, length: int) -> Cache:
         return Cache((), jnp.repeat(cache.length, samples))

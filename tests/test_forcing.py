@@ -16,6 +16,7 @@ from alchemy.forcing import Forcing, Marks, bill, thinking
 from alchemy.model import Cache
 from alchemy.revision import drafts, flips, picks, plurality
 from alchemy.task import EOS, PAD, Vocabulary
+from models.layers import at
 
 V = 8
 END, WAIT, A, B = 4, 5, 6, 7
@@ -32,10 +33,11 @@ class Scripted:
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
         return Cache((), jnp.zeros(n, jnp.int32))
 
-    def extend(self, params: Any, cache: Cache, tokens: jax.Array) -> tuple[jax.Array, Cache]:
+    def extend(self, params: Any, cache: Cache, tokens: jax.Array, last: bool = False) -> tuple[jax.Array, Cache]:
         read = (tokens[..., 0] != PAD).sum(axis=1, dtype=jnp.int32)
         jax.debug.callback(lambda count: FORWARDED.append(int(count)), read.sum())
-        return params["table"][tokens[..., 0]].astype(jnp.float32), Cache((), cache.length + read)
+        logits = params["table"][tokens[..., 0]].astype(jnp.float32)
+        return at(logits, jnp.maximum(read - 1, 0)) if last else logits, Cache((), cache.length + read)
 
     def branch(self, cache: Cache, samples: int, length: int) -> Cache:
         return Cache((), jnp.repeat(cache.length, samples))
@@ -117,11 +119,12 @@ def test_seeds_and_dials_share_one_program():
 @pytest.mark.parametrize("how", [{}, {"least": 2}, {"budget": 1}, {"least": 3, "exact": True}, {"least": 9, "budget": 5}])
 @pytest.mark.parametrize("samples", [1, 3])
 def test_the_bill_is_what_was_forwarded(how, samples):
+    """And the last token of each chain, which nothing follows."""
     FORWARDED.clear()
     completions = force(follow(TWO, OWN), samples=samples, **how)
     jax.effects_barrier()
     ledger = bill(completions, np.ones(16), parameters=7)
-    assert (ledger.prompt + ledger.written).sum() == sum(FORWARDED) and ledger.written.shape == (2, 16)
+    assert (ledger.prompt + ledger.written).sum() == sum(FORWARDED) + 2 * 16 * samples and ledger.written.shape == (2, 16)
     np.testing.assert_array_equal(ledger.depth * samples, ledger.written)  # greedy samples are alike
     np.testing.assert_array_equal(ledger.flops, 14 * (1 + ledger.written))
     assert not ledger.checked.any() and not ledger.calls.any()

@@ -47,6 +47,7 @@ INSIDE = np.arange(T) < LENGTHS[:, None]
 close = partial(np.testing.assert_allclose, rtol=0, atol=1e-5, equal_nan=False)
 apply = jax.jit(lambda model, params, tokens: model.apply(params, tokens), static_argnums=0)
 extend = jax.jit(lambda model, params, cache, tokens: model.extend(params, cache, tokens), static_argnums=0)
+extend_last = jax.jit(lambda model, params, cache, tokens: model.extend(params, cache, tokens, last=True), static_argnums=0)
 
 
 @cache
@@ -82,6 +83,18 @@ def test_cached_decoding_is_the_full_forward(model):
         rows = np.flatnonzero(token[:, 0, 0] != PAD)
         close(np.asarray(logits)[rows, 0], full[rows, place[rows]])
     np.testing.assert_array_equal(cache.length, LENGTHS + 2 - (np.arange(len(LENGTHS)) == 1))
+
+
+@every_model
+@pytest.mark.parametrize("room", [0, T + 2], ids=["filled by the text", "with places"])
+def test_the_last_logits_can_be_had_alone(model, room):
+    """Those of each row's last token, and a cache that goes on as if all had been asked for."""
+    every, cache = extend(model, started(model), model.init_cache(len(TEXT), room), PROMPTS)
+    last, same = extend_last(model, started(model), model.init_cache(len(TEXT), room), PROMPTS)
+    close(last, np.take_along_axis(np.asarray(every), LENGTHS[:, None, None] - 1, axis=1))
+    np.testing.assert_array_equal(same.length, cache.length)
+    going_on = (extend(model, started(model), model.branch(one, 1, 1), TEXT[:, :1])[0] for one in (same, cache))
+    close(*map(np.asarray, going_on))
 
 
 @every_model
