@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -20,6 +20,8 @@ from typing import Any
 TURNS = 3
 SCORED = 20_000
 """Texts that are scored in one go, as many as in `theirs.py`."""
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where files are no matter of a disk."""
 THEIRS = {"train_letters_8": "train_letters", "draw_letters": "make_letters"}
 """Which of their works stands beside one of ours, where that has another name: they train one seed, and make text alone."""
 
@@ -66,11 +68,11 @@ def score_letters() -> float:
 
 
 def make_letters() -> float:
-    """Lines a second, all of one composition, written to a file."""
+    """Lines a second, all of one composition, written to a file; in memory where there is a place for such, as theirs."""
     from alchemy.bench import seconds
     from alchemy.export import generate_exhaustive
 
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory(dir=MEMORY) as scratch:
         path = Path(scratch) / "lines.jsonl"
         return 26**4 / seconds(lambda: generate_exhaustive(_letters()[0], path, force=True))
 
@@ -162,6 +164,14 @@ def turns(work: str, python: str, letters: str, graphs: str) -> dict[str, list[f
     return rates
 
 
+def known(works: Iterable[str]) -> None:
+    """Leaves with a line if one of these is no work."""
+    names = [work.__name__ for work in WORKS]
+    for work in works:
+        if work not in names:
+            sys.exit(f"unknown work {work!r}; there are {', '.join(names)}")
+
+
 def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> None:
     """All works, or only those named, which take the place of what an earlier run said of them."""
     from alchemy import device
@@ -170,6 +180,7 @@ def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> Non
     asked = "import torch, transformers; print(torch.__version__, transformers.__version__)"
     theirs = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
     path, works = Path(out), list(only) or [work.__name__ for work in WORKS]
+    known(works)
     rows = {row["work"]: row for row in read_json(path)["rows"]} if only else {}
     for work in works:
         rates = turns(work, python, letters, graphs)
@@ -186,6 +197,7 @@ if __name__ == "__main__":
 
     device.prepare()
     if len(sys.argv) == 2:
+        known(sys.argv[1:])
         print({work.__name__: work for work in WORKS}[sys.argv[1]]())
     elif len(sys.argv) >= 5:
         compare(*sys.argv[1:])

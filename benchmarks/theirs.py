@@ -147,5 +147,6 @@ WORKS = [train_letters, write_letters, score_letters, make_letters, make_graphs,
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[2])
     transformers.utils.logging.set_verbosity_error()
-    with tempfile.TemporaryDirectory() as scratch:
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory) as scratch:
         print({work.__name__: work for work in WORKS}[sys.argv[1]](Path(scratch)))
