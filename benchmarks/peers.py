@@ -181,15 +181,16 @@ def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> Non
     theirs = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
     path, works = Path(out), list(only) or [work.__name__ for work in WORKS]
     known(works)
+    at = commit()  # before the file of measurements makes a difference
     rows = {row["work"]: row for row in read_json(path)["rows"]} if only else {}
     for work in works:
         rates = turns(work, python, letters, graphs)
         mine, other = median(rates["ours"]), median(rates["theirs"])
         versions = {**device.versions(), **dict(zip(("torch", "transformers"), theirs, strict=True))}
         row = {"work": work, "ours": mine, "theirs": other, "ratio": mine / other, "turns": rates}
-        rows[work] = {**row, "commit": commit(), "versions": versions}
+        rows[work] = {**row, "commit": at, "versions": versions}
         print(f"{work:16} ours {mine:12,.0f}  theirs {other:10,.0f}  ratio {mine / other:6.1f}", flush=True)
-    write_json(path, {"device": device.describe(), "rows": list(rows.values())})
+        write_json(path, {"device": device.describe(), "rows": list(rows.values())})
 
 
 if __name__ == "__main__":
