@@ -14,7 +14,7 @@ Params = Any
 class Cache(NamedTuple):
     """What a model remembers of the tokens it has read."""
 
-    memory: Any  # arrays of the model's own, `n` rows each
+    memory: Any  # arrays of the model's own, `n` rows each, and numbers that hold for all rows
     length: jax.Array  # int32 (n,): tokens read so far
 
 

@@ -17,7 +17,7 @@ from flax import nnx
 from alchemy import device
 
 Attend = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
-"""(query, key, value), each (n, t, h, k), to what was read, (n, t, h, k)."""
+"""(query, key, value), each (n, t, h, k), to what was read, (n, t, h, k), or (n, 1, h, k) where one token alone is asked for."""
 
 
 Part = tuple[jax.Array, jax.Array, jax.Array]
