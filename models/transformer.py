@@ -126,10 +126,11 @@ class Transformer:
         return Cache(_Memory(self._room(n, length, dtype), jnp.int32(0), none, None), none)
 
     def _room(self, n: int, length: int, dtype: Any) -> Kept:
-        """Keys and values of no token yet."""
-        count, head = self.layers * self.loops, self.width // self.heads
-        keys, values = (jnp.zeros((n, self.heads, *shape), dtype) for shape in ((head, length), (length, head)))
-        return Kept((keys,) * count, (values,) * count, jnp.zeros((n, length), bool))
+        """Keys and values of no token yet, no array twice, as some are given away."""
+        head = self.width // self.heads
+        shapes = (n, self.heads, head, length), (n, self.heads, length, head)
+        keys, values = (tuple(jnp.zeros(one, dtype) for _ in range(self.layers * self.loops)) for one in shapes)
+        return Kept(keys, values, jnp.zeros((n, length), bool))
 
     def extend(self, params: Params, cache: Cache, tokens: jax.Array, last: bool = False) -> tuple[jax.Array, Cache]:
         own, used, ordered, shared = cache.memory
