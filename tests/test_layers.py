@@ -1,0 +1,27 @@
+"""Products of small matrices are products, and so are their gradients, whichever way they are worked out."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from alchemy import device
+from models.layers import product
+
+SHAPES = [((2, 3, 5, 8), (2, 3, 8, 4)), ((2, 3, 1, 8), (2, 3, 8, 4)), ((7, 6), (6, 1)), ((4, 2, 9), (4, 9, 9))]
+
+
+@pytest.mark.parametrize("summed", [False, True], ids=["called", "summed"])
+@pytest.mark.parametrize("left, right", SHAPES)
+def test_a_product_and_its_gradients(monkeypatch, left, right, summed):
+    """Against numpy's, the gradients of a weighted sum of its entries against the rule for matrices."""
+    monkeypatch.setattr(device, "summed", lambda size: summed)
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=left).astype(np.float32), rng.normal(size=right).astype(np.float32)
+    weight = rng.normal(size=(a @ b).shape).astype(np.float32)
+    np.testing.assert_allclose(product(a, b), a @ b, rtol=1e-5, atol=1e-5)
+    of_a, of_b = jax.grad(lambda a, b: jnp.sum(weight * product(a, b)), argnums=(0, 1))(a, b)
+    np.testing.assert_allclose(of_a, weight @ b.swapaxes(-1, -2), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(of_b, a.swapaxes(-1, -2) @ weight, rtol=1e-5, atol=1e-5)
