@@ -83,7 +83,7 @@ def measure(load: Load, say: Callable[[str], None]) -> Iterator[Row]:
     say("generation")
     yield from _generation(symbols, bridge, load)
     say("scoring")
-    yield Row("score text: exact match, edit distance, BLEU", scoring(symbols, load.lines), "samples/s")
+    yield Row("score text: exact match, edit distance, BLEU", _scoring(symbols, load.lines), "samples/s")
     model = find("model", "transformer")
     small = model.sized("gpt-68k", vocabulary=len(symbols.vocabulary))
     wide = model(vocabulary=len(bridge.vocabulary), width=128, layers=4, heads=4, context=bridge.max_len)
@@ -149,7 +149,7 @@ def _generation(symbols: Task, bridge: Task, load: Load) -> Iterator[Row]:
     yield Row("generate bridges of depth 3, three traces, tokenised", work, "samples/s")
 
 
-def scoring(task: Task, n: int) -> float:
+def _scoring(task: Task, n: int) -> float:
     """Texts a second by exact match, edit distance and both kinds of BLEU."""
     gold = [task.show(tokens) for tokens in task.sample(np.random.default_rng(0), n).tokens]
     predicted = gold[1:] + gold[:1]

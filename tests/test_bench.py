@@ -40,7 +40,7 @@ def test_every_work_has_a_rate(task, model):
     rows = list(bench._generation(task, bridge, LOAD))
     rows += list(bench._training("tiny", model, task, 1, LOAD, LIMITS, lambda _: None))
     rows.append(bench._decoding("tiny", model, task, 4, LIMITS, lambda _: None))
-    assert all(row.rate > 0 for row in rows) and bench.scoring(task, 40) > 0
+    assert all(row.rate > 0 for row in rows) and bench._scoring(task, 40) > 0
     samples, tokens = rows[-3:-1]
     assert tokens.rate == pytest.approx(samples.rate * task.max_len)
     assert samples.share == tokens.share > 0 and rows[-1].ceiling == "bytes"
