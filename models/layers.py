@@ -7,7 +7,7 @@ Dimension letters: `n` sequences, `g` of which something is read, `t` tokens, `m
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from alchemy import device
+from models.sums import LayerNorm, Linear, RMSNorm, softmax
 
 Attend = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 """(query, key, value), each (n, t, h, k), to what was read, (n, t, h, k), or (n, 1, h, k) where one token alone is asked for."""
@@ -75,18 +76,8 @@ def attention(query: jax.Array, *parts: Part) -> jax.Array:
     """Scaled dot-product attention of query (n, t, h, k) over all that its row finds in any of the parts."""
     query = by_head(query)
     scores = [_scores(query, key, visible) for key, _, visible in parts]
-    shares = [share.astype(query.dtype) for share in _softmax(scores)]
+    shares = [share.astype(query.dtype) for share in softmax(scores)]
     return by_head(sum(_read(share, value) for share, (_, value, _) in zip(shares, parts, strict=True)))
-
-
-def _softmax(scores: list[jax.Array]) -> list[jax.Array]:
-    """Over the last axes of all of them together, which are not put together as that would take longer."""
-    if len(scores) == 1:
-        return [jax.nn.softmax(scores[0], axis=-1)]
-    most = reduce(jnp.maximum, [one.max(axis=-1, keepdims=True) for one in scores])
-    shares = [jnp.exp(one - most) for one in scores]
-    total = sum(share.sum(axis=-1, keepdims=True) for share in shares)
-    return [share / total for share in shares]
 
 
 def _scores(query: jax.Array, key: jax.Array, visible: jax.Array) -> jax.Array:
@@ -180,9 +171,9 @@ class SwiGLU(nnx.Module):
     """The gated feed-forward layer of LLaMA (arXiv:2002.05202)."""
 
     def __init__(self, width: int, hidden: int, rngs: nnx.Rngs):
-        self.gate = nnx.Linear(width, hidden, use_bias=False, rngs=rngs)
-        self.up = nnx.Linear(width, hidden, use_bias=False, rngs=rngs)
-        self.down = nnx.Linear(hidden, width, use_bias=False, rngs=rngs)
+        self.gate = Linear(width, hidden, use_bias=False, rngs=rngs)
+        self.up = Linear(width, hidden, use_bias=False, rngs=rngs)
+        self.down = Linear(hidden, width, use_bias=False, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.down(jax.nn.silu(self.gate(x)) * self.up(x))
@@ -192,8 +183,8 @@ class Perceptron(nnx.Module):
     """The two-layer feed-forward of GPT-2, with its tanh GELU or a ReLU."""
 
     def __init__(self, width: int, hidden: int, activation: str, rngs: nnx.Rngs):
-        self.up = nnx.Linear(width, hidden, rngs=rngs)
-        self.down = nnx.Linear(hidden, width, rngs=rngs)
+        self.up = Linear(width, hidden, rngs=rngs)
+        self.down = Linear(hidden, width, rngs=rngs)
         self.activation = activation
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -206,11 +197,11 @@ class Block(nnx.Module):
 
     def __init__(self, style: str, width: int, heads: int, hidden: int, activation: str, rngs: nnx.Rngs):
         gpt = style == "gpt"
-        norm = nnx.LayerNorm if gpt else nnx.RMSNorm
+        norm = LayerNorm if gpt else RMSNorm
         self.heads = heads
         self.norm_attention = norm(width, rngs=rngs)
-        self.qkv = nnx.Linear(width, 3 * width, use_bias=gpt, rngs=rngs)
-        self.out = nnx.Linear(width, width, use_bias=gpt, rngs=rngs)
+        self.qkv = Linear(width, 3 * width, use_bias=gpt, rngs=rngs)
+        self.out = Linear(width, width, use_bias=gpt, rngs=rngs)
         self.norm_forward = norm(width, rngs=rngs)
         self.forward = Perceptron(width, hidden, activation, rngs) if gpt else SwiGLU(width, hidden, rngs)
 

@@ -23,6 +23,7 @@ from alchemy.errors import UserError, nearest
 from alchemy.model import Cache, Params
 from alchemy.task import PAD
 from models.layers import Block, Kept, at, attention, by_head, by_head_turned, causal, put, rotate, sinusoids, turns
+from models.sums import LayerNorm, RMSNorm
 
 Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
 POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
@@ -230,7 +231,7 @@ class _Shell(nnx.Module):
     """All that is not a block: embeddings and the output layer."""
 
     def __init__(self, model: Transformer, rngs: nnx.Rngs):
-        norm = nnx.LayerNorm if model.block == "gpt" else nnx.RMSNorm
+        norm = LayerNorm if model.block == "gpt" else RMSNorm
         small = nnx.initializers.normal(model.scale)
         self.model = model
         self.token = nnx.Embed(model.vocabulary, model.width, embedding_init=small, rngs=rngs)
