@@ -16,7 +16,10 @@ CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy")
 COPIES = 1 << 24
 """Numbers that the copies of a model's weights hold at most where a batch is divided."""
 NEAR = 256
-"""Tokens of a training batch that a core works at at once; twice as many where nothing is kept for a way back."""
+"""Tokens of a training batch that a core works at at once; twice as many where nothing is kept for a way back, or where the
+model is more than `LIGHT`."""
+LIGHT = 1 << 17
+"""Weights whose gradients a core's second cache holds beside all else: those of more are better added up less often."""
 SMALL = 320
 """Numbers in a matrix that is too small for a call of its own."""
 MAPS = 65_530
@@ -94,7 +97,8 @@ def parts(n: int, t: int, size: int) -> int:
     sum over very many tokens, at which few processors can work; over parts there are as many such matrices.
     """
     if jax.default_backend() == "cpu":
-        return next(part for part in range(1, n + 1) if n % part == 0 and n // part <= max(1, NEAR // t))
+        near = NEAR if size <= LIGHT else 2 * NEAR
+        return next(part for part in range(1, n + 1) if n % part == 0 and n // part <= max(1, near // t))
     fitting = (part for part in (32, 16, 8, 4, 2) if n % part == 0 and n >= 32 * part and part * size <= COPIES)
     return next(fitting, 1)
 

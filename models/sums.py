@@ -43,8 +43,8 @@ class LayerNorm(nnx.LayerNorm):
     def __call__(self, x: jax.Array) -> jax.Array:
         if not device.multiplied():
             return super().__call__(x)
-        y = _standard(self.epsilon, True, x.astype(jnp.float32)).astype(x.dtype)
-        return y * everywhere(self.scale[...], x) + everywhere(self.bias[...], x)
+        y = _standard(self.epsilon, True, x.astype(jnp.float32))
+        return (y * everywhere(self.scale[...], x) + everywhere(self.bias[...], x)).astype(x.dtype)
 
 
 class RMSNorm(nnx.RMSNorm):
@@ -53,8 +53,8 @@ class RMSNorm(nnx.RMSNorm):
     def __call__(self, x: jax.Array) -> jax.Array:
         if not device.multiplied():
             return super().__call__(x)
-        y = _standard(self.epsilon, False, x.astype(jnp.float32)).astype(x.dtype)
-        return y * everywhere(self.scale[...], x)
+        y = _standard(self.epsilon, False, x.astype(jnp.float32))
+        return (y * everywhere(self.scale[...], x)).astype(x.dtype)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))

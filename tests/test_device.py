@@ -40,6 +40,7 @@ def test_batches_are_divided_to_fit_the_device(monkeypatch):
     assert [device.parts(*batch, 68_000) for batch in ((1024, 17), (128, 17), (16, 102), (50, 30), (7, 30), (3, 400))] == [
         128, 16, 8, 10, 1, 3,
     ], "parts of at most 256 tokens, or one text"
+    assert [device.parts(*batch, 589_000) for batch in ((1024, 17), (16, 102), (3, 600))] == [64, 4, 3], "of at most 512"
     assert [device.unrolled(layers) for layers in (2, 4, 8)] == [2, 4, 1]
     assert [device.groups(*prompts) for prompts in ((128, 72), (512, 8), (8, 600), (24, 72))] == [32, 8, 8, 4]
     assert [device.summed(size) for size in (18 * 8, 320, 321)] == [True, True, False]
@@ -47,4 +48,4 @@ def test_batches_are_divided_to_fit_the_device(monkeypatch):
     assert [device.parts(batch, 17, 68_000) for batch in (1024, 256, 96, 100, 32)] == [32, 8, 2, 2, 1]
     assert [device.parts(1024, 17, size) for size in (4_800_000, 35_000_000)] == [2, 1]
     assert [device.unrolled(layers) for layers in (4, 26)] == [4, 8]
-    assert device.groups(8192, 72) == 1 and not device.summed(64)
+    assert device.groups(8192, 72) == 1 and not device.summed(64) and not device.multiplied()
