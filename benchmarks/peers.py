@@ -1,4 +1,4 @@
-"""Ours and the code of two papers at the same work on this machine, turn by turn, medians of three turns each.
+"""Ours and the code of two papers at the same work on this machine, turn by turn, medians of five turns each.
 
 python benchmarks/peers.py PYTHON DATAALCHEMY LETMETHINK OUT.json [WORK ...]
 
@@ -17,7 +17,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-TURNS = 3
+TURNS = 5
 SCORED = 20_000
 """Texts that are scored in one go, as many as in `theirs.py`."""
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
