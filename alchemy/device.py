@@ -123,8 +123,7 @@ def summed(size: int) -> bool:
 def multiplied() -> bool:
     """Whether sums over rows or columns are best products with ones.
 
-    On a CPU XLA's sums take two to four times as long as its products with one row or column, and several times as long
-    where they are a gradient.
+    On a CPU XLA's sums take two to four times as long as its products with one row or column.
     """
     return jax.default_backend() == "cpu"
 
