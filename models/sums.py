@@ -1,7 +1,7 @@
 """Sums over rows and columns, and the layers that are made of them.
 
 Where `device.multiplied` says so, a sum is a product with ones, forward or as a gradient.
-Dimension letters: `n` rows, `d` width.
+Dimension letters: `d` width, `c` that of what a layer reads, `m` tokens whose scores a softmax is of.
 """
 
 from __future__ import annotations
