@@ -105,7 +105,8 @@ def draw(
     if t + max_new > model.context:
         raise UserError(f"{t} prompt and {max_new} new tokens do not fit a context of {model.context}")
     devices = jax.local_devices()
-    unit, rows = BUCKET * len(devices), rows or device.rows() * len(devices)
+    remembered = _bytes(model, room, precision) + _bytes(model, width, precision) // samples
+    unit, rows = BUCKET * len(devices), rows or device.rows(remembered) * len(devices)
     size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
     run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision, steer)
     order = np.argsort(lengths(prompts), kind="stable")  # what is alike ends together, and nobody waits for the longest
@@ -135,6 +136,12 @@ def lengths(prompts: np.ndarray) -> np.ndarray:
 
 def _rounded(width: int) -> int:
     return -(-width // BUCKET) * BUCKET
+
+
+def _bytes(model: Model, length: int, precision: str) -> int:
+    """What the model remembers of a text of that many tokens."""
+    cache = jax.eval_shape(lambda: model.init_cache(1, length, device.dtype(precision)))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(cache))
 
 
 def _doubled(room: int) -> list[int]:

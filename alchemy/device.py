@@ -18,6 +18,8 @@ COPIES = 1 << 24
 NEAR = 256
 """Tokens of a training batch that a core works at at once; twice as many where nothing is kept for a way back, or where the
 model is more than `LIGHT`."""
+REMEMBERED = 12 << 20
+"""Bytes of keys and values that are written and read again at once: those of more texts come from memory with every token."""
 LIGHT = 1 << 17
 """Weights whose gradients a core's second cache holds beside all else: those of more are better added up less often."""
 SMALL = 320
@@ -75,9 +77,13 @@ def tokens() -> int:
     return 3072 if jax.default_backend() == "cpu" else 1 << 19
 
 
-def rows() -> int:
-    """Texts that a device writes at once: as many as the caches of a core hold, or as fill an accelerator."""
-    return 512 if jax.default_backend() == "cpu" else 8192
+def rows(size: int = 0) -> int:
+    """Texts that a device writes at once, each of which the model remembers in `size` bytes: as many as the caches of a core
+    hold, or as fill an accelerator.
+    """
+    if jax.default_backend() != "cpu":
+        return 8192
+    return max(1, min(512, REMEMBERED // max(1, size)))
 
 
 def unrolled(layers: int) -> int:
@@ -123,7 +129,8 @@ def summed(size: int) -> bool:
 def multiplied() -> bool:
     """Whether sums over rows or columns are best products with ones.
 
-    On a CPU XLA's sums take two to four times as long as its products with one row or column.
+    On a CPU XLA's sums take two to four times as long as its products with one row or column; the same holds of rows put
+    together from pieces, as rotary positions do, which are products with a fixed matrix.
     """
     return jax.default_backend() == "cpu"
 

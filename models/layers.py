@@ -162,9 +162,20 @@ def turns(places: jax.Array, width: int) -> tuple[jax.Array, jax.Array]:
 
 def rotate(x: jax.Array, turns: tuple[jax.Array, jax.Array]) -> jax.Array:
     """Rotary position embedding of x (n, t, h, k) (arXiv:2104.09864)."""
-    cos, sin = (one.astype(x.dtype) for one in turns)
-    left, right = jnp.split(x, 2, axis=-1)
-    return jnp.concatenate([left * cos - right * sin, right * cos + left * sin], axis=-1)
+    cos, sin = (jnp.concatenate([one, one], axis=-1).astype(x.dtype) for one in turns)
+    return x * cos + _quarter_turn(x) * sin
+
+
+def _quarter_turn(x: jax.Array) -> jax.Array:
+    """x (..., k) turned by a right angle: the first half in place of the second, which takes its place with the sign changed.
+
+    Exact either way, as every number of the product is a sum of one number and zeros.
+    """
+    half = x.shape[-1] // 2
+    if not device.multiplied():
+        return jnp.concatenate([-x[..., half:], x[..., :half]], axis=-1)
+    turn = jnp.eye(2 * half, k=half, dtype=x.dtype) - jnp.eye(2 * half, k=-half, dtype=x.dtype)
+    return x @ turn
 
 
 class SwiGLU(nnx.Module):
