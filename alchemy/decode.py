@@ -184,7 +184,7 @@ def _runner(
         args: tuple[Params, jax.Array], prompts: jax.Array, temperature: jax.Array, most: jax.Array, dials: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         params, key = args
-        params = jax.tree.map(lambda x: x.astype(dtype), params)
+        params = model.ready(jax.tree.map(lambda x: x.astype(dtype), params))
         n, _, c = prompts.shape
 
         def read(some: jax.Array) -> tuple[jax.Array, Cache]:

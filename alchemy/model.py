@@ -37,8 +37,11 @@ class Model(Protocol):
     def init_cache(self, n: int, length: int, dtype: Any = ...) -> Cache:
         """An empty cache for `n` rows of at most `length` tokens, padding included; with 0 the first text it is given fills it."""
 
+    def ready(self, params: Params) -> Params:
+        """Parameters as `extend` reads them: made once, before a loop whose every turn would pick them apart."""
+
     def extend(self, params: Params, cache: Cache, tokens: jax.Array, last: bool = False) -> tuple[jax.Array, Cache]:
-        """Read `tokens` int32 (n, t, c) after what `cache` holds: logits (n, t, v) and the new cache.
+        """Read `tokens` int32 (n, t, c) after what `cache` holds, with params of `ready`: logits (n, t, v) and the new cache.
 
         With `last`, logits (n, 1, v) after the last token of each row alone; after its first padding where it has none.
 

@@ -29,7 +29,7 @@ def reader(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
 
     @jax.jit
     def read(params: Params, prompts: jax.Array) -> tuple[Cache, jax.Array]:
-        params = jax.tree.map(lambda x: x.astype(dtype), params)
+        params = model.ready(jax.tree.map(lambda x: x.astype(dtype), params))
         logits, cache = model.extend(params, model.init_cache(len(prompts), 0, dtype), prompts, last=True)
         return cache, logits[:, 0]
 
@@ -69,7 +69,7 @@ def writer(model: Model, cuts: tuple[int, ...], places: int, sampled: bool) -> C
     def write(
         params: Params, cache: Cache, logits: jax.Array, ended: jax.Array, temperature: jax.Array, most: jax.Array, key: jax.Array
     ) -> Writing:
-        params = jax.tree.map(lambda x: x.astype(dtype), params)
+        params = model.ready(jax.tree.map(lambda x: x.astype(dtype), params))
 
         def one(now: Writing) -> Writing:
             rows, logs = len(now.ended), _logs(now.logits)

@@ -250,7 +250,7 @@ def _reader(model: Model, mesh: Mesh, precision: str) -> Any:
 
     def one(args: tuple[Params, jax.Array], prompts: jax.Array) -> jax.Array:
         params, completions = args
-        params = jax.tree.map(lambda x: x.astype(dtype), params)
+        params = model.ready(jax.tree.map(lambda x: x.astype(dtype), params))
         (n, _, c), (_, k, m) = prompts.shape, completions.shape
         _, cache = model.extend(params, model.init_cache(n, 0, dtype), prompts)
         ids = jnp.zeros((n * k, m, c), jnp.int32).at[..., 0].set(completions.reshape(n * k, m))

@@ -118,9 +118,14 @@ class Transformer:
             return nnx.merge(_graphs(self)[0], block)(x, attend), None
 
         shell = _shell(self, params)
+        passes = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
         unroll = device.unrolled(self.layers * self.loops)
-        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), self._passes(params), unroll=unroll)
+        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), passes, unroll=unroll)
         return shell.logits(x)
+
+    def ready(self, params: Params) -> Params:
+        layers = [jax.tree.map(itemgetter(layer), params["blocks"]) for layer in range(self.layers)]
+        return {**params, "blocks": layers * self.loops}
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
         none = jnp.zeros(n, jnp.int32)
@@ -156,10 +161,10 @@ class Transformer:
                 return attention(at(query, only), *common, (*new, seen[:, None]))
             return attention(query, *common, (*new, visible))
 
-        shell, passes = _shell(self, params), self._passes(params)
+        shell = _shell(self, params)
         x = shell.embed(tokens, places)
-        for layer in range(count):
-            block = nnx.merge(_graphs(self)[0], jax.tree.map(itemgetter(layer), passes))
+        for layer, weights in enumerate(params["blocks"]):
+            block = nnx.merge(_graphs(self)[0], weights)
             x = block(x, attend, only if layer == count - 1 else None)
         if room or shared is None:
             own, used = Kept(tuple(keys), tuple(values), seen), used + t
@@ -200,12 +205,6 @@ class Transformer:
         own = store.at(jnp.maximum(places, 0))._replace(real=real)
         count = real.sum(axis=1, dtype=jnp.int32)
         return Cache(_Memory(own, used, ordered + count, read), cache.length + count)
-
-    def _passes(self, params: Params) -> Params:
-        """The blocks in the order in which the text passes them, leaves (l x loops, ...)."""
-        if self.loops == 1:
-            return params["blocks"]
-        return jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
 
     def _turner(self, places: jax.Array) -> Callable[[jax.Array], jax.Array]:
         """What rotary positions do to queries and keys; the same in every layer."""

@@ -49,3 +49,10 @@ def test_batches_are_divided_to_fit_the_device(monkeypatch):
     assert [device.parts(1024, 17, size) for size in (4_800_000, 35_000_000)] == [2, 1]
     assert [device.unrolled(layers) for layers in (4, 26)] == [4, 8]
     assert device.groups(8192, 72) == 1 and not device.summed(64) and not device.multiplied()
+
+
+def test_long_texts_of_wide_models_are_written_fewer_at_once(monkeypatch):
+    """What they are remembered by fits the caches: 4 x 32 with 24 tokens just so, 4 x 128 with 112 no more than 27 times."""
+    assert [device.rows(size) for size in (0, 2 * 4 * 32 * 24 * 4, 2 * 4 * 128 * 112 * 4, 1 << 40)] == [512, 512, 27, 1]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert device.rows(1 << 20) == device.rows() == 8192

@@ -33,6 +33,9 @@ class Scripted:
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
         return Cache((), jnp.zeros(n, jnp.int32))
 
+    def ready(self, params: Any) -> Any:
+        return params
+
     def extend(self, params: Any, cache: Cache, tokens: jax.Array, last: bool = False) -> tuple[jax.Array, Cache]:
         read = (tokens[..., 0] != PAD).sum(axis=1, dtype=jnp.int32)
         jax.debug.callback(lambda count: FORWARDED.append(int(count)), read.sum())

@@ -1,4 +1,4 @@
-"""Products of small matrices are products, and so are their gradients, whichever way they are worked out."""
+"""Products and rotations are what they are named for, whichever way they are worked out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alchemy import device
-from models.layers import product
+from models.layers import product, rotate, turns
 
 SHAPES = [((2, 3, 5, 8), (2, 3, 8, 4)), ((2, 3, 1, 8), (2, 3, 8, 4)), ((7, 6), (6, 1)), ((4, 2, 9), (4, 9, 9))]
 
@@ -25,3 +25,28 @@ def test_a_product_and_its_gradients(monkeypatch, left, right, summed):
     of_a, of_b = jax.grad(lambda a, b: jnp.sum(weight * product(a, b)), argnums=(0, 1))(a, b)
     np.testing.assert_allclose(of_a, weight @ b.swapaxes(-1, -2), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(of_b, a.swapaxes(-1, -2) @ weight, rtol=1e-5, atol=1e-5)
+
+
+def _rotated(x):
+    return np.asarray(jax.jit(lambda x: rotate(x, turns(jnp.arange(3, 3 + x.shape[1])[None], x.shape[-1])))(x))
+
+
+@pytest.mark.parametrize("multiplied", [False, True], ids=["put together", "multiplied"])
+@pytest.mark.parametrize("width", [2, 8, 32])
+def test_heads_are_turned_by_their_places(monkeypatch, width, multiplied):
+    """Against complex numbers: entry j and entry j + k / 2 are one, turned by its place times 10,000 ^ (-2 j / k)."""
+    monkeypatch.setattr(device, "multiplied", lambda: multiplied)
+    x = np.random.default_rng(0).normal(size=(2, 5, 3, width)).astype(np.float32)
+    rates = 10_000.0 ** (-np.arange(width // 2) / (width // 2))
+    angles = np.multiply.outer(np.arange(3, 8), rates)[:, None]
+    turned = (x[..., : width // 2] + 1j * x[..., width // 2 :]) * np.exp(1j * angles)
+    np.testing.assert_allclose(_rotated(x), np.concatenate([turned.real, turned.imag], axis=-1), rtol=1e-5, atol=1e-5)
+
+
+def test_either_way_of_turning_gives_the_same_bits(monkeypatch):
+    x = np.random.default_rng(1).normal(size=(4, 7, 2, 32)).astype(np.float32)
+    found = []
+    for way in (False, True):
+        monkeypatch.setattr(device, "multiplied", lambda way=way: way)
+        found.append(_rotated(x))
+    np.testing.assert_array_equal(*found)

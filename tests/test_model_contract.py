@@ -46,8 +46,10 @@ PROMPTS = np.where((np.arange(T) < LENGTHS[:, None])[..., None], TEXT, PAD)
 INSIDE = np.arange(T) < LENGTHS[:, None]
 close = partial(np.testing.assert_allclose, rtol=0, atol=1e-5, equal_nan=False)
 apply = jax.jit(lambda model, params, tokens: model.apply(params, tokens), static_argnums=0)
-extend = jax.jit(lambda model, params, cache, tokens: model.extend(params, cache, tokens), static_argnums=0)
-extend_last = jax.jit(lambda model, params, cache, tokens: model.extend(params, cache, tokens, last=True), static_argnums=0)
+extend = jax.jit(lambda model, params, cache, tokens: model.extend(model.ready(params), cache, tokens), static_argnums=0)
+extend_last = jax.jit(
+    lambda model, params, cache, tokens: model.extend(model.ready(params), cache, tokens, last=True), static_argnums=0
+)
 
 
 @cache
