@@ -129,8 +129,7 @@ def summed(size: int) -> bool:
 def multiplied() -> bool:
     """Whether sums over rows or columns are best products with ones.
 
-    On a CPU XLA's sums take two to four times as long as its products with one row or column; the same holds of rows put
-    together from pieces, as rotary positions do, which are products with a fixed matrix.
+    On a CPU XLA's sums take two to four times as long as its products with one row or column.
     """
     return jax.default_backend() == "cpu"
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from alchemy import device
@@ -152,30 +153,24 @@ def sinusoids(places: jax.Array, width: int) -> jax.Array:
     return waves.reshape(*places.shape, -1)[..., :width]
 
 
-def turns(places: jax.Array, width: int) -> tuple[jax.Array, jax.Array]:
-    """Cosine and sine of the angles by which rotary positions turn heads of that width: each (n | 1, t, 1, k / 2)."""
+def turns(places: jax.Array, width: int, context: int) -> tuple[jax.Array, jax.Array]:
+    """Cosine and sine of the angles by which rotary positions turn heads of that width: each (n | 1, t, 1, k / 2).
+
+    Looked up, as what is computed here XLA computes again for each number that is turned, in every layer.
+    """
     half = width // 2
-    rates = 10_000.0 ** (-jnp.arange(half) / half)
-    angles = jnp.multiply.outer(places, rates)[:, :, None]
-    return jnp.cos(angles), jnp.sin(angles)
+    angles = np.multiply.outer(np.arange(context), 10_000.0 ** (-np.arange(half) / half))
+    cos, sin = (
+        jnp.take(jnp.asarray(of(angles), jnp.float32), places, axis=0, mode="clip")[:, :, None] for of in (np.cos, np.sin)
+    )
+    return cos, sin
 
 
 def rotate(x: jax.Array, turns: tuple[jax.Array, jax.Array]) -> jax.Array:
     """Rotary position embedding of x (n, t, h, k) (arXiv:2104.09864)."""
-    cos, sin = (jnp.concatenate([one, one], axis=-1).astype(x.dtype) for one in turns)
-    return x * cos + _quarter_turn(x) * sin
-
-
-def _quarter_turn(x: jax.Array) -> jax.Array:
-    """x (..., k) turned by a right angle: the first half in place of the second, which takes its place with the sign changed.
-
-    Exact either way, as every number of the product is a sum of one number and zeros.
-    """
-    half = x.shape[-1] // 2
-    if not device.multiplied():
-        return jnp.concatenate([-x[..., half:], x[..., :half]], axis=-1)
-    turn = jnp.eye(2 * half, k=half, dtype=x.dtype) - jnp.eye(2 * half, k=-half, dtype=x.dtype)
-    return x @ turn
+    cos, sin = (one.astype(x.dtype) for one in turns)
+    left, right = jnp.split(x, 2, axis=-1)
+    return jnp.concatenate([left * cos - right * sin, right * cos + left * sin], axis=-1)
 
 
 class SwiGLU(nnx.Module):

@@ -210,7 +210,7 @@ class Transformer:
         """What rotary positions do to queries and keys; the same in every layer."""
         if self.positions != "rotary":
             return lambda x: x
-        angles = turns(places, self.width // self.heads)
+        angles = turns(places, self.width // self.heads, self.context)
         return lambda x: rotate(x, angles)
 
     def _places(self, order: jax.Array) -> jax.Array:
