@@ -138,6 +138,7 @@ def _rounded(width: int) -> int:
     return -(-width // BUCKET) * BUCKET
 
 
+@lru_cache(maxsize=64)
 def _bytes(model: Model, length: int, precision: str) -> int:
     """What the model remembers of a text of that many tokens."""
     cache = jax.eval_shape(lambda: model.init_cache(1, length, device.dtype(precision)))

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from alchemy import device
@@ -159,10 +158,10 @@ def turns(places: jax.Array, width: int, context: int) -> tuple[jax.Array, jax.A
     Looked up, as what is computed here XLA computes again for each number that is turned, in every layer.
     """
     half = width // 2
-    angles = np.multiply.outer(np.arange(context), 10_000.0 ** (-np.arange(half) / half))
-    cos, sin = (
-        jnp.take(jnp.asarray(of(angles), jnp.float32), places, axis=0, mode="clip")[:, :, None] for of in (np.cos, np.sin)
-    )
+    with jax.ensure_compile_time_eval():
+        angles = jnp.multiply.outer(jnp.arange(context), 10_000.0 ** (-jnp.arange(half) / half))
+        tables = jnp.cos(angles), jnp.sin(angles)
+    cos, sin = (jnp.take(table, places, axis=0, mode="clip")[:, :, None] for table in tables)
     return cos, sin
 
 
