@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy.decode import FEW, draw, generate
+from alchemy import device
+from alchemy.decode import BUCKET, FEW, draw, generate
 from alchemy.errors import UserError
 from alchemy.model import Cache
 from alchemy.task import EOS, PAD
@@ -214,3 +215,17 @@ def test_long_texts_of_many_rows_are_what_one_pass_says():
         logs = jax.nn.log_softmax(one_pass(model, jax.tree.map(lambda leaf, s=seed: leaf[s], params), padded)[0])
         places = np.arange(len(prompt), len(whole))
         assert drawn.logprob[seed, row, sample] == pytest.approx(float(logs[places - 1, whole[places]].sum()), abs=2e-3)
+
+
+def test_texts_that_are_much_to_remember_are_written_few_at_once(monkeypatch):
+    """As many as the caches hold, of the prompt and of what is written; what is written does not change."""
+    model = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=24)
+    params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
+    asked = prompts(*[[2 + i % 5, 2 + i // 5] for i in range(40)])
+    how = dict(samples=1, max_new=4, temperature=0.0)
+    whole, seen = draw(model, params, asked, **how), []
+    monkeypatch.setattr(device, "REMEMBERED", 1)
+    few = draw(model, params, asked, **how, progress=seen.append)
+    unit = BUCKET * len(jax.local_devices())
+    assert seen == [*range(unit, 40, unit), 40]
+    np.testing.assert_array_equal(few.completions, whole.completions)
