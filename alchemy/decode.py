@@ -140,7 +140,7 @@ def _rounded(width: int) -> int:
 
 @lru_cache(maxsize=64)
 def _bytes(model: Model, length: int, precision: str) -> int:
-    """What the model remembers of a text of that many tokens."""
+    """Bytes that the model remembers a text of that many tokens by."""
     cache = jax.eval_shape(lambda: model.init_cache(1, length, device.dtype(precision)))
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(cache))
 

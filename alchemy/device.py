@@ -18,10 +18,10 @@ COPIES = 1 << 24
 NEAR = 256
 """Tokens of a training batch that a core works at at once; twice as many where nothing is kept for a way back, or where the
 model is more than `LIGHT`."""
-REMEMBERED = 12 << 20
-"""Bytes of keys and values that are written and read again at once: those of more texts come from memory with every token."""
 LIGHT = 1 << 17
 """Weights whose gradients a core's second cache holds beside all else: those of more are better added up less often."""
+REMEMBERED = 12 << 20
+"""Bytes of keys and values that a core works at at once: those of more texts come from memory with every token."""
 SMALL = 320
 """Numbers in a matrix that is too small for a call of its own."""
 MAPS = 65_530

@@ -155,7 +155,7 @@ def sinusoids(places: jax.Array, width: int) -> jax.Array:
 def turns(places: jax.Array, width: int, context: int) -> tuple[jax.Array, jax.Array]:
     """Cosine and sine of the angles by which rotary positions turn heads of that width: each (n | 1, t, 1, k / 2).
 
-    Looked up, as what is computed here XLA computes again for each number that is turned, in every layer.
+    Looked up: what is computed here XLA computes again for each number that is turned, where layers are not in a loop.
     """
     half = width // 2
     with jax.ensure_compile_time_eval():
