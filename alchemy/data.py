@@ -26,6 +26,10 @@ class Examples(NamedTuple):
 class Data(Protocol):
     """Where training examples come from; chunk i of seed s is a pure function of (s, i)."""
 
+    @property
+    def since(self) -> int:
+        """Tokens at the front of all examples that are never to be predicted, at least."""
+
     def table(self) -> Examples | None:
         """A finite set to hold on the device, whose rows `chunk` then names; None for a stream."""
 
@@ -74,6 +78,7 @@ class Stream:
     """Fresh problems at every step; `draw(seed, step, n)` makes `n` examples, the same for the same arguments."""
 
     draw: Callable[[int, int, int], Examples]
+    since: int = 0
 
     def table(self) -> None:
         return None
@@ -91,6 +96,7 @@ class Finite:
     seeds: tuple[int, ...]
     sizes: tuple[int, ...] = ()
     """Rows of each seed's set; by default they are of equal size."""
+    since: int = 0
 
     def table(self) -> Examples:
         return self.rows

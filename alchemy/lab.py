@@ -129,23 +129,25 @@ class Lab:
 
     def _data(self, task: Task, seeds: Sequence[int], loss: Loss, padding: Padding, context: int, limit: int,
               sets: Sequence[Batch], labels: Sequence[Examples]) -> Data:  # fmt: skip
+        since = task.least_prompt if loss == "completion" and padding != "group" else 0
         if sets or labels:
             sizes = tuple(len(one.tokens) for one in (sets or labels))
             if len(sizes) != len(seeds) or not all(sizes):
                 raise UserError(f"sets of {list(sizes)} lines for {len(seeds)} seeds; each seed needs one of its own")
             rows = joined(labels) if labels else examples(join(list(sets)), loss, padding, context)
-            return Finite(rows, tuple(seeds), sizes)
+            judged = int(rows.weight.any(axis=0).argmax())  # sets need not be of this task
+            return Finite(rows, tuple(seeds), sizes, min(since, judged))
         if limit:
             rng = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
             batch = join([self.split.distinct(task, one, limit, "train") for one in rng.values()])
-            return Finite(examples(batch, loss, padding, context), tuple(rng))
+            return Finite(examples(batch, loss, padding, context), tuple(rng), since=since)
 
         def draw(seed: int, step: int, n: int) -> Examples:
             lines = n if padding != "group" else -(-n * context // self._shortest(task)) + 1
             made = examples(train_chunk(task, self.split, seed, step, lines), loss, padding, context)
             return Examples(made.tokens[:n], made.weight[:n])
 
-        return Stream(draw)
+        return Stream(draw, since)
 
     def _shortest(self, task: Task) -> int:
         """Tokens of a short line, to know how many lines fill a block."""

@@ -27,8 +27,8 @@ class Model(Protocol):
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters."""
 
-    def apply(self, params: Params, tokens: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        """Logits (n, t, v) of the next token after each of `tokens` int32 (n, t, c).
+    def apply(self, params: Params, tokens: jax.Array, key: jax.Array | None = None, since: int = 0) -> jax.Array:
+        """Logits (n, t - since, v) of the next token after each of `tokens` int32 (n, t, c) from place `since` on.
 
         Padding may only follow the text. `key` drives what is random in training and is None otherwise. What is computed is of
         the precision of `params`; logits are float32.

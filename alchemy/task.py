@@ -123,6 +123,10 @@ class Task(Protocol):
         """Tokens of the longest line, EOS included."""
 
     @property
+    def least_prompt(self) -> int:
+        """Tokens that every prompt has at least, noise and all."""
+
+    @property
     def cuts(self) -> tuple[int, ...]:
         """Ids after which a step of a completion ends; EOS ends the last."""
 

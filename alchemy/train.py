@@ -107,7 +107,7 @@ def train(
     state = jax.device_put(_start(model, config, keys, init), rows)
     table = data.table()
     table = jax.device_put(_padded(table), NamedSharding(mesh, P())) if table is not None else None
-    run = _runner(model, config, mesh, table is None)
+    run = _runner(model, config, mesh, table is None, max(0, data.since - 1))
 
     losses = np.zeros((len(seeds), config.steps), np.float32)
     done = 0
@@ -244,16 +244,16 @@ def _gradient(summed: Callable[..., jax.Array], params: Params, read: Examples, 
 
 
 @lru_cache(maxsize=64)
-def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool) -> Callable[..., Any]:
-    """One compiled program: a chunk of steps for every seed."""
+def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, since: int) -> Callable[..., Any]:
+    """One compiled program: a chunk of steps for every seed; what may follow tokens before `since` is not asked."""
     optimizer, dtype = updates(config), device.dtype(config.precision)
 
     def summed(params: Params, read: Examples, key: jax.Array) -> jax.Array:
         half = jax.tree.map(lambda x: x.astype(dtype), params)
-        logits = model.apply(half, read.tokens[:, :-1], key)
+        logits = model.apply(half, read.tokens[:, :-1], key, since)
         target = read.tokens[..., 0] if read.target is None else read.target
-        each = optax.softmax_cross_entropy_with_integer_labels(logits, target[:, 1:])
-        return (each * read.weight[:, 1:].astype(jnp.float32)).sum()
+        each = optax.softmax_cross_entropy_with_integer_labels(logits, target[:, since + 1 :])
+        return (each * read.weight[:, since + 1 :].astype(jnp.float32)).sum()
 
     def step(table: Any, key: jax.Array, state: _State, given: Any) -> tuple[_State, jax.Array]:
         read = given if streamed else jax.tree.map(lambda rows: rows[given], table)

@@ -18,8 +18,9 @@ from alchemy import device
 from models.sums import LayerNorm, Linear, RMSNorm, softmax
 
 Attend = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
-"""(query, key, value), each (n, t, h, k), to what was read, (n, t, h, k), or (n, 1, h, k) where one token alone is asked for."""
-
+"""(query, key, value), each (n, t, h, k), to what the tokens read, (n, t, h, k), or those alone of which something is asked."""
+Asked = Callable[[jax.Array], jax.Array]
+"""Of (n, t, ...) those tokens of which something is asked."""
 
 Part = tuple[jax.Array, jax.Array, jax.Array]
 """Keys (g, h, k, m) and values (g, h, m, k), each of the g rows for n / g rows of queries in turn, and which of them may be
@@ -210,8 +211,8 @@ class Block(nnx.Module):
         self.norm_forward = norm(width, rngs=rngs)
         self.forward = Perceptron(width, hidden, activation, rngs) if gpt else SwiGLU(width, hidden, rngs)
 
-    def __call__(self, x: jax.Array, attend: Attend, only: jax.Array | None = None) -> jax.Array:
-        """x (n, t, d) to (n, t, d), or to (n, 1, d) of the tokens `only` int (n,); `attend` decides what they may read.
+    def __call__(self, x: jax.Array, attend: Attend, asked: Asked | None = None) -> jax.Array:
+        """x (n, t, d) to (n, t, d), or to what is `asked` of it; `attend` decides what these tokens may read.
 
         All else is done to rows of one matrix, so that gradients of weights are plain products, nothing copied for them.
         """
@@ -220,8 +221,8 @@ class Block(nnx.Module):
         x = x.reshape(n * t, d)
         query, key, value = jnp.split(self.qkv(self.norm_attention(x)), 3, axis=-1)
         read = attend(query.reshape(shape), key.reshape(shape), value.reshape(shape))
-        if only is not None:
-            x = at(x.reshape(n, t, d), only)[:, 0]
+        if asked is not None:
+            x = asked(x.reshape(n, t, d)).reshape(-1, d)
         x = x + self.out(read.reshape(-1, d))
         return (x + self.forward(self.norm_forward(x))).reshape(n, -1, d)
 

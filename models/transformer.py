@@ -23,27 +23,12 @@ from alchemy.errors import UserError, nearest
 from alchemy.model import Cache, Params
 from alchemy.task import PAD
 from models.layers import Block, Kept, at, attention, by_head, by_head_turned, causal, put, rotate, sinusoids, turns
+from models.sizes import SIZES
 from models.sums import LayerNorm, RMSNorm
 
 Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
 POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
 BLOCKS = ("gpt", "llama")
-
-SIZES: dict[str, dict[str, Any]] = {
-    "gpt-68k": dict(width=32, layers=4, heads=4),
-    "gpt-589k": dict(width=80, layers=7, heads=8),
-    "gpt-4.8m": dict(width=256, layers=6, heads=4),
-    "gpt-35m": dict(width=512, layers=11, heads=8),
-    "gpt-540m": dict(width=1536, layers=19, heads=24),
-    "gpt-3b": dict(width=3072, layers=26, heads=32),
-    "llama-62k": dict(block="llama", positions="rotary", width=48, hidden=128, layers=2, heads=4),
-    "llama-631k": dict(block="llama", positions="rotary", width=80, hidden=216, layers=8, heads=4),
-    "llama-6m": dict(block="llama", positions="rotary", width=288, hidden=768, layers=6, heads=6),
-    "llama-60m": dict(block="llama", positions="rotary", width=640, hidden=1728, layers=12, heads=10),
-    "llama-623m": dict(block="llama", positions="rotary", width=1536, hidden=4096, layers=22, heads=12),
-    "llama-3b": dict(block="llama", positions="rotary", width=3072, hidden=8192, layers=26, heads=24),
-}
-"""The sizes of arXiv:2508.01191 v6, table 8, by name."""
 
 
 class _Memory(NamedTuple):
@@ -104,23 +89,29 @@ class Transformer:
         blocks = jax.vmap(lambda k: _pure(_new_block(self, nnx.Rngs(k))))(jax.random.split(inner, self.layers))
         return {"blocks": blocks, **_pure(_Shell(self, nnx.Rngs(outer)))}
 
-    def apply(self, params: Params, tokens: jax.Array, key: jax.Array | None = None) -> jax.Array:
+    def apply(self, params: Params, tokens: jax.Array, key: jax.Array | None = None, since: int = 0) -> jax.Array:
         n, t, _ = tokens.shape
         order = _order(tokens)
         places = self._drawn_places(key, order, n) if key is not None else self._places(order)
         visible, turn = causal(t), self._turner(places)
 
-        def layer(x: jax.Array, block: Params) -> tuple[jax.Array, None]:
+        def layer(x: jax.Array, block: Params, since: int = 0) -> tuple[jax.Array, None]:
+            def asked(x: jax.Array) -> jax.Array:
+                return x[:, since:]
+
             def attend(query, key, value):
                 query, key = turn(query), turn(key)
-                return attention(query, (by_head_turned(key), by_head(value), visible))
+                return asked(attention(query, (by_head_turned(key), by_head(value), visible)))
 
-            return nnx.merge(_graphs(self)[0], block)(x, attend), None
+            return nnx.merge(_graphs(self)[0], block)(x, attend, asked), None
 
         shell = _shell(self, params)
         passes = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
-        unroll = device.unrolled(self.layers * self.loops)
-        x, _ = jax.lax.scan(layer, shell.embed(tokens, places), passes, unroll=unroll)
+        whole = self.layers * self.loops - bool(since)  # what the last layer makes of tokens before `since` nobody reads
+        x, unroll = shell.embed(tokens, places), device.unrolled(self.layers * self.loops)
+        x, _ = jax.lax.scan(layer, x, jax.tree.map(lambda leaf: leaf[:whole], passes), unroll=unroll)
+        if since:
+            x, _ = layer(x, jax.tree.map(lambda leaf: leaf[-1], passes), since)
         return shell.logits(x)
 
     def ready(self, params: Params) -> Params:
@@ -150,6 +141,9 @@ class Transformer:
             seen, visible = real, causal(t) & real[:, None]
         count, only = self.layers * self.loops, jnp.maximum(real.sum(axis=1) - 1, 0) if last else None
 
+        def asked(x: jax.Array) -> jax.Array:
+            return at(x, only)
+
         def attend(query, key, value):
             layer, query, new = len(keys), turn(query), (by_head_turned(turn(key)), by_head(value))
             if room:
@@ -158,14 +152,14 @@ class Transformer:
             values.append(new[1])
             common = [] if shared is None else [(shared.keys[layer], shared.values[layer], shared.real[:, None])]
             if last and layer == count - 1:
-                return attention(at(query, only), *common, (*new, seen[:, None]))
+                return attention(asked(query), *common, (*new, seen[:, None]))
             return attention(query, *common, (*new, visible))
 
         shell = _shell(self, params)
         x = shell.embed(tokens, places)
         for layer, weights in enumerate(params["blocks"]):
             block = nnx.merge(_graphs(self)[0], weights)
-            x = block(x, attend, only if layer == count - 1 else None)
+            x = block(x, attend, asked if last and layer == count - 1 else None)
         if room or shared is None:
             own, used = Kept(tuple(keys), tuple(values), seen), used + t
         ordered = ordered + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)

@@ -124,9 +124,15 @@ class Connectivity:
     @property
     def longest_prompt(self) -> int:
         """Tokens of the longest prompt before noise."""
-        if self.encoding == "edges":
-            return self.most_edges + 4
-        return 2 * self.most_edges + 13 + (self.most_edges - 1) * self.separator
+        return self._prompt(self.most_edges)
+
+    @property
+    def least_prompt(self) -> int:
+        return 0 if self.noise is not None else self._prompt((self.distractors + 1) * self.component.least_edges)
+
+    def _prompt(self, edges: int) -> int:
+        """Tokens of a prompt with so many edges, before noise."""
+        return edges + 4 if self.encoding == "edges" else 2 * edges + 13 + (edges - 1) * self.separator
 
     @property
     def max_len(self) -> int:

@@ -46,6 +46,11 @@ class Family(NamedTuple):
     """Nodes of the longest path between the ends, of the longest depth-first search, and of one that lists every step
     back; None where only `size` limits them."""
 
+    @property
+    def least_edges(self) -> int:
+        """Edges of a component, at least: what a connected graph needs."""
+        return self.most_edges if self.only is not None else self.size - 1
+
 
 def bridge(depth: int, short: int, long: int, dead: int) -> Family:
     """Petals in a chain: between consecutive hubs a short and a long route, on the first of both hubs a dead end.

@@ -110,6 +110,10 @@ class Recheck:
         return max(self.most, self.asked) if self.waits else 0
 
     @property
+    def least_prompt(self) -> int:
+        return 0 if self.noise is not None else self.longest_prompt
+
+    @property
     def max_len(self) -> int:
         return self._clean_len + growth(self.noise, self.longest_prompt)
 

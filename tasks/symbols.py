@@ -87,6 +87,11 @@ class Symbols:
         return max(self.length) + self._composition_ops.shape[1] + 1
 
     @property
+    def least_prompt(self) -> int:
+        steps = (self._composition_ops >= 0).sum(axis=1).min()
+        return 0 if self.noise is not None else min(self.length) + int(steps) + 1
+
+    @property
     def max_len(self) -> int:
         return self._clean_len + growth(self.noise, self.longest_prompt)
 

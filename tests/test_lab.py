@@ -16,6 +16,7 @@ from alchemy.decode import draw
 from alchemy.errors import UserError
 from alchemy.forcing import Forcing, Marks
 from alchemy.lab import Lab
+from alchemy.noise import Noise
 from alchemy.progress import Progress, Stage
 from alchemy.rewards import OracleReward
 from alchemy.search import search
@@ -273,3 +274,42 @@ def test_practice_is_on_training_problems_and_is_kept(stored, task):
     again, later = new_lab(root).practise(runs, task, 12, 1), lab.practise(runs, task, 12, 2)
     same([one.completions for one in again], [one.completions for one in first])
     assert not np.array_equal(later[0].batch.tokens, first[0].batch.tokens)
+
+
+@pytest.mark.parametrize(
+    ("change", "how", "least"),
+    [
+        ({}, {}, 5),
+        ({}, {"limit": 5}, 5),
+        ({}, {"padding": "pad", "context": 20}, 5),
+        ({}, {"padding": "group", "context": 20}, 0),
+        ({}, {"loss": "sequence"}, 0),
+        ({"length": (1, 2)}, {}, 4),
+        ({"compositions": ("F1 F2", "F1")}, {}, 4),
+        ({"noise": Noise("delete", 0.1)}, {}, 0),
+    ],
+)
+def test_places_at_which_no_example_is_judged_are_known(model, task, tmp_path, monkeypatch, change, how, least):
+    """Where the loss is on completions, as many as the shortest prompt has."""
+    seen = []
+    monkeypatch.setattr(bench, "train", lambda model, data, *_, **__: seen.append(data) or no_more())
+    changed = replace(task, **change)
+    with pytest.raises(KeyboardInterrupt):
+        new_lab(tmp_path).train(model, changed, CONFIG, seeds=2, **how)
+    assert seen[0].since == least
+    rows = seen[0].table() or seen[0].chunk(0, 0, 4, 8)
+    assert not rows.weight[..., :least].any()
+    assert changed.noise or rows.weight[..., least].any()
+
+
+def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, tmp_path, monkeypatch):
+    seen, shorter = [], replace(task, length=(1, 2))
+    monkeypatch.setattr(bench, "train", lambda model, data, *_, **__: seen.append(data) or no_more())
+    sets = [shorter.sample(np.random.default_rng(0), 20) for _ in range(2)]
+    with pytest.raises(KeyboardInterrupt):
+        new_lab(tmp_path).train(model, task, CONFIG, seeds=2, sets=sets)
+    assert seen[0].since == shorter.least_prompt < task.least_prompt
+
+
+def no_more():
+    raise KeyboardInterrupt

@@ -16,7 +16,8 @@ from alchemy.decode import generate
 from alchemy.errors import UserError
 from alchemy.task import EOS, PAD
 from alchemy.train import TrainConfig, train
-from models.transformer import BLOCKS, POSITIONS, SIZES, Transformer
+from models.sizes import SIZES
+from models.transformer import BLOCKS, POSITIONS, Transformer
 
 V, T = 11, 8
 SMALL = {"vocabulary": V, "context": 16, "width": 16, "layers": 2, "heads": 2}
@@ -97,6 +98,21 @@ def test_the_last_logits_can_be_had_alone(model, room):
     np.testing.assert_array_equal(same.length, cache.length)
     going_on = (extend(model, started(model), model.branch(one, 1, 1), TEXT[:, :1])[0] for one in (same, cache))
     close(*map(np.asarray, going_on))
+
+
+@every_model
+def test_logits_can_be_had_from_a_place_on(model):
+    """They, and what they depend on how, are those of the whole text."""
+
+    def told(params, since):
+        some = model.apply(params, TEXT, since=since)[:, -2:]
+        return (some * np.cos(np.arange(some.size)).reshape(some.shape)).sum(), some
+
+    both = (jax.jit(jax.grad(partial(told, since=since), has_aux=True))(started(model)) for since in (0, T - 2))
+    (slope, some), (same_slope, same) = both
+    assert same.shape == (len(TEXT), 2, V) and max(np.abs(leaf).max() for leaf in jax.tree.leaves(slope)) > 0.1
+    close(some, same)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4), slope, same_slope)
 
 
 @every_model

@@ -32,7 +32,8 @@ def check_batch(task, batch):
     assert batch.tokens.dtype == batch.prompt_len.dtype == np.int32 and batch.field.dtype == np.int8
     assert batch.tokens.shape[:2] == batch.field.shape == (n, t) and batch.prompt_len.shape == (n,)
     assert all(len(values) == n for values in batch.problem.values())
-    assert t <= task.max_len and batch.tokens.min() >= 0 and batch.tokens.max() < len(task.vocabulary)
+    assert task.least_prompt <= batch.prompt_len.min(initial=task.max_len) <= t <= task.max_len
+    assert batch.tokens.min() >= 0 and batch.tokens.max() < len(task.vocabulary)
     assert ((batch.text != PAD) == (batch.field != Field.PADDING)).all()
     assert ((batch.text == EOS) == (batch.field == Field.END)).all() and ((batch.text == EOS).sum(axis=1) == 1).all()
     inside = np.arange(t) < batch.prompt_len[:, None]

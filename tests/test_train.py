@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -51,6 +52,14 @@ def finite(task, seeds, n=12):
     split = Split()
     batch = join([split.distinct(task, np.random.default_rng([seed, 1]), n, "train") for seed in seeds])
     return Finite(examples(batch), seeds)
+
+
+def test_what_is_never_judged_is_not_worked_at(model, task, stream, undisturbed):
+    """The same training but for rounding."""
+    fewer = train(model, replace(stream, since=task.least_prompt), CONFIG, seeds=SEEDS)
+    np.testing.assert_allclose(fewer.losses, undisturbed.losses, rtol=1e-4)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-3), fewer.params, undisturbed.params)
+    assert task.least_prompt > 1 and (fewer.losses != undisturbed.losses).any()
 
 
 def test_a_seed_does_not_see_its_neighbours(model, stream, undisturbed):
@@ -106,6 +115,7 @@ class Signalled:
     """A stream during whose chunk at step 8 Ctrl-C comes once."""
 
     stream: Stream
+    since: int = 0
 
     def table(self):
         return None
