@@ -66,7 +66,7 @@ class Config(Checked, self_taught_search.Config):
 
 
 PRESETS = {
-    "smoke": Config(**SMOKE, depth=1, rounds=2, graphs=200, few=2, tune=TrainConfig(steps=4, batch=16, chunk=4),
+    "smoke": Config(**SMOKE, depths=(1,), depth=1, rounds=2, graphs=200, few=2, tune=TrainConfig(steps=4, batch=16, chunk=4),
                     problems=200, checker=TrainConfig(steps=4, batch=16, chunk=4), silent=SMOKE["train"]),
     "small": Config(**SMALL, depths=(1,)),
     "full": Config(**FULL, depth=3, rounds=4, graphs=500_000, tune=replace(RECIPE, steps=20_000, batch=256),

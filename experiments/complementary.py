@@ -56,7 +56,7 @@ class Config(Checked):
 
 
 PRESETS = {
-    "smoke": Config(**SMOKE, problems=200, checker=TrainConfig(steps=4, batch=16, chunk=4)),
+    "smoke": Config(**SMOKE, depths=(1,), problems=200, checker=TrainConfig(steps=4, batch=16, chunk=4)),
     "small": Config(**SMALL, depths=(1,)),
     "full": Config(**FULL, problems=250_000),
 }
