@@ -28,7 +28,7 @@ class Data(Protocol):
 
     @property
     def since(self) -> int:
-        """Tokens at the front of all examples that are never to be predicted, at least."""
+        """Tokens at the front of every example that are never to be predicted; 0 where that is not known."""
 
     def table(self) -> Examples | None:
         """A finite set to hold on the device, whose rows `chunk` then names; None for a stream."""
