@@ -50,6 +50,19 @@ def idle(monkeypatch):
     monkeypatch.setattr(bench, "draw", refuse)
 
 
+@pytest.fixture
+def given(monkeypatch):
+    """What training is given as data, at which it stops."""
+    seen = []
+
+    def stop(model, data, *_, **__):
+        seen.append(data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "train", stop)
+    return seen
+
+
 def same(one, two):
     for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
         np.testing.assert_array_equal(left, right)
@@ -289,27 +302,20 @@ def test_practice_is_on_training_problems_and_is_kept(stored, task):
         ({"noise": Noise("delete", 0.1)}, {}, 0),
     ],
 )
-def test_places_at_which_no_example_is_judged_are_known(model, task, tmp_path, monkeypatch, change, how, least):
+def test_places_at_which_no_example_is_judged_are_known(model, task, tmp_path, given, change, how, least):
     """Where the loss is on completions, as many as the shortest prompt has."""
-    seen = []
-    monkeypatch.setattr(bench, "train", lambda model, data, *_, **__: seen.append(data) or no_more())
     changed = replace(task, **change)
     with pytest.raises(KeyboardInterrupt):
         new_lab(tmp_path).train(model, changed, CONFIG, seeds=2, **how)
-    assert seen[0].since == least
-    rows = seen[0].table() or seen[0].chunk(0, 0, 4, 8)
+    assert given[0].since == least
+    rows = given[0].table() or given[0].chunk(0, 0, 4, 8)
     assert not rows.weight[..., :least].any()
     assert changed.noise or rows.weight[..., least].any()
 
 
-def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, tmp_path, monkeypatch):
-    seen, shorter = [], replace(task, length=(1, 2))
-    monkeypatch.setattr(bench, "train", lambda model, data, *_, **__: seen.append(data) or no_more())
+def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, tmp_path, given):
+    shorter = replace(task, length=(1, 2))
     sets = [shorter.sample(np.random.default_rng(0), 20) for _ in range(2)]
     with pytest.raises(KeyboardInterrupt):
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2, sets=sets)
-    assert seen[0].since == shorter.least_prompt < task.least_prompt
-
-
-def no_more():
-    raise KeyboardInterrupt
+    assert given[0].since == shorter.least_prompt < task.least_prompt
