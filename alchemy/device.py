@@ -95,6 +95,11 @@ def unrolled(layers: int) -> int:
     return min(layers, 8) if jax.default_backend() != "cpu" else layers if layers <= 4 else 1
 
 
+def hurried() -> dict[str, Any] | None:
+    """How to compile what runs once: on a CPU the code of less optimization is there in half the time."""
+    return {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+
+
 def parts(n: int, t: int, size: int) -> int:
     """Into how many parts a batch of `n` texts of `t` tokens is divided, whose gradients by `size` numbers are added up.
 

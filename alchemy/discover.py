@@ -9,6 +9,7 @@ import ast
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Literal, NamedTuple
@@ -31,7 +32,7 @@ class Entry(NamedTuple):
 
 def entries(kind: Kind) -> dict[str, Entry]:
     """What the folder of that kind holds, by name; empty if there is no such folder."""
-    return {entry.name: entry for path in _files(FOLDERS[kind]) if (entry := _read(kind, path))}
+    return {entry.name: entry for path in _files(FOLDERS[kind]) if (entry := _read(kind, path, path.stat().st_mtime_ns))}
 
 
 def tasks() -> dict[str, type]:
@@ -66,8 +67,9 @@ def _files(folder: str) -> Iterator[Path]:
         yield from sorted(Path(location).glob("[!_]*.py"))
 
 
-def _read(kind: Kind, path: Path) -> Entry | None:
-    """The entry a file makes, or None if it is only part of one."""
+@cache
+def _read(kind: Kind, path: Path, _changed: int) -> Entry | None:
+    """The entry a file makes, or None if it is only part of one; read again if it has changed."""
     tree = ast.parse(path.read_bytes(), filename=str(path))
     symbol = next((symbol for node in tree.body if (symbol := SYMBOLS[kind](node))), None)
     if symbol is None:

@@ -25,7 +25,7 @@ from alchemy.progress import Progress, Stage
 from alchemy.record import fingerprint, plain, read_json, write_json, write_whole
 from alchemy.split import Split, join, train_chunk
 from alchemy.task import Batch, Task
-from alchemy.train import TrainConfig, Trained, train
+from alchemy.train import TrainConfig, Trained, expected, shapes, train
 
 Make = Callable[[shelf.Parts, Callable[[int], None]], np.ndarray]
 """Makes an array, given the pieces of it that there are already and whom to tell how many are done."""
@@ -105,9 +105,7 @@ class Lab:
 
     def _stored(self, home: Path, model: Model, data: Data, config: TrainConfig, seeds: Sequence[int],
                 start: Runs | None, stage: Stage, key: Mapping[str, Any]) -> tuple[Trained, float]:  # fmt: skip
-        shapes = jax.eval_shape(jax.vmap(lambda seed: model.init(jax.random.key(seed))), np.arange(len(seeds)))
-        like = Trained(shapes, np.zeros((len(seeds), config.steps), np.float32))
-        if done := checkpoint.load(home / "final", like):
+        if done := checkpoint.load(home / "final", expected(model, len(seeds), config.steps)):
             stage.skip()
             return Trained(*done), read_json(home / "key.json")["seconds"]
         began, spent = monotonic(), home / "spent.json"
@@ -287,12 +285,9 @@ class Lab:
     @staticmethod
     def size(model: Model) -> int:
         """Parameters, those of looped layers as often as they are passed."""
-        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(_shapes(model))) * getattr(model, "loops", 1)
+        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes(model))) * getattr(model, "loops", 1)
 
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
         self.tokens += tokens
         self.flops += (6.0 if backward else 2.0) * self.size(model) * tokens
 
-
-def _shapes(model: Model) -> Params:
-    return jax.eval_shape(lambda: model.init(jax.random.key(0)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import jax
+import numpy as np
 import optax
 
 from alchemy.model import Params
@@ -16,23 +18,38 @@ Optimizer = Literal["adamw", "muon"]
 OPTIMIZERS: tuple[Optimizer, ...] = ("adamw", "muon")
 
 
-def updates(config: TrainConfig) -> optax.GradientTransformation:
-    """What is done with the gradients of one model."""
+class Rates(NamedTuple):
+    """Learning rates, of one step or float32 (steps,)."""
+
+    adamw: Any
+    matrix: Any
+
+
+def rates(config: TrainConfig, start: int, steps: int) -> Rates:
+    """Those of so many steps from `start` on: in a line up to their peak, then along a cosine to zero."""
     rising = max(1, round(config.warmup * config.steps))
+    step, falling = np.arange(start, start + steps), max(1, config.steps - rising)
+    share = np.where(step < rising, step / rising, 0.5 + 0.5 * np.cos(np.pi * (step - rising) / falling))
+    return Rates(np.float32(config.learning_rate * share), np.float32(config.matrix_rate * share))
 
-    def rate(peak: float) -> optax.Schedule:
-        return optax.warmup_cosine_decay_schedule(0.0, peak, rising, max(config.steps, rising + 1))
 
-    adamw, decay = rate(config.learning_rate), config.weight_decay
+def program(config: TrainConfig) -> TrainConfig:
+    """The same but for what a compiled program is told as it runs: trainings of which this is equal share one."""
+    return replace(config, steps=1, batch=1, learning_rate=0.0, matrix_rate=0.0, warmup=0.0, chunk=1)
+
+
+def updates(config: TrainConfig, rates: Rates) -> optax.GradientTransformation:
+    """What is done with the gradients of one model in a step of these rates."""
+    decay = config.weight_decay
     if config.optimizer == "adamw":
-        return optax.chain(optax.clip_by_global_norm(config.clip), optax.adamw(adamw, weight_decay=decay))
+        return optax.chain(optax.clip_by_global_norm(config.clip), optax.adamw(lambda _: rates.adamw, weight_decay=decay))
     return optax.chain(
         optax.clip_by_global_norm(config.clip),
         optax.contrib.muon(
-            rate(config.matrix_rate),
+            lambda _: rates.matrix,
             weight_decay=decay,
             adam_weight_decay=decay,
-            adam_learning_rate=adamw,
+            adam_learning_rate=lambda _: rates.adamw,
             muon_weight_dimension_numbers=_matrices,
         ),
     )

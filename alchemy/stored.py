@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-
 from alchemy import checkpoint
 from alchemy.discover import Kind, entries, find
 from alchemy.errors import UserError, nearest
@@ -18,7 +15,7 @@ from alchemy.manifest import build
 from alchemy.model import Model
 from alchemy.record import read_json
 from alchemy.task import Task
-from alchemy.train import Trained
+from alchemy.train import Trained, expected
 
 
 @dataclass(frozen=True)
@@ -73,10 +70,7 @@ def load(one: Stored) -> Runs:
     """The models; raises `UserError` if task or model have other fields now than when they were trained."""
     model: Model = _rebuilt("model", one.key["model"])
     task: Task = _rebuilt("task", one.key["task"])
-    seeds = np.arange(len(one.key["seeds"]))
-    shapes = jax.eval_shape(jax.vmap(lambda seed: model.init(jax.random.key(seed))), seeds)
-    like = Trained(shapes, np.zeros((len(seeds), one.steps), np.float32))
-    trained = checkpoint.load(one.home / "final", like)
+    trained = checkpoint.load(one.home / "final", expected(model, len(one.key["seeds"]), one.steps))
     if trained is None:
         raise UserError(f"{one.home} has no finished model; the run that trains it goes on where it was")
     key = {name: value for name, value in one.key.items() if name != "seconds"}

@@ -27,7 +27,7 @@ from alchemy import checkpoint, device
 from alchemy.data import Data, Examples
 from alchemy.errors import UserError, nearest
 from alchemy.model import Model, Params
-from alchemy.optimizers import OPTIMIZERS, Optimizer, updates
+from alchemy.optimizers import OPTIMIZERS, Optimizer, Rates, program, rates, updates
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,18 @@ class Trained(NamedTuple):
     losses: np.ndarray  # float32 (s, steps)
 
 
+@lru_cache
+def shapes(model: Model) -> Params:
+    """Shapes and types of the parameters of one model; nothing is computed."""
+    return jax.eval_shape(model.init, jax.random.key(0))
+
+
+def expected(model: Model, seeds: int, steps: int) -> Trained:
+    """What training that many seeds for so many steps will leave, by shape, as a checkpoint is read into."""
+    params = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((seeds, *leaf.shape), leaf.dtype), shapes(model))
+    return Trained(params, np.zeros((seeds, steps), np.float32))
+
+
 class _State(NamedTuple):
     params: Params
     moments: Any
@@ -107,7 +119,7 @@ def train(
     state = jax.device_put(_start(model, config, keys, init), rows)
     table = data.table()
     table = jax.device_put(_padded(table), NamedSharding(mesh, P())) if table is not None else None
-    run = _runner(model, config, mesh, table is None, max(0, data.since - 1))
+    run = _runner(model, program(config), mesh, table is None, max(0, data.since - 1))
 
     losses = np.zeros((len(seeds), config.steps), np.float32)
     done = 0
@@ -127,8 +139,8 @@ def train(
     upcoming = chunk(done)
     with _interrupts_held() as stop:
         while done < config.steps:
-            state, loss = run(state, keys, table, upcoming)
             ahead = min(done + config.chunk, config.steps)
+            state, loss = run(state, keys, table, upcoming, rates(config, done, ahead - done))
             upcoming = chunk(ahead)  # made while the device works
             losses[:, done:ahead] = np.asarray(loss)
             done = ahead
@@ -188,14 +200,19 @@ def _divisor(number: int, most: int) -> int:
 
 
 def _start(model: Model, config: TrainConfig, keys: jax.Array, init: Params | None) -> _State:
-    @jax.jit
-    def start(keys: jax.Array, init: Params | None) -> _State:
-        params = init if init is not None else jax.vmap(model.init)(keys)
-        return _State(params, jax.vmap(updates(config).init)(params), jnp.zeros(len(keys), jnp.int32))
-
     if init is not None and (given := len(jax.tree.leaves(init)[0])) != len(keys):
         raise UserError(f"{given} models were given to train on, for {len(keys)} seeds")
-    return start(keys, init)
+    return _starter(model, program(config))(keys, init)
+
+
+@lru_cache(maxsize=64)
+def _starter(model: Model, config: TrainConfig) -> Callable[[jax.Array, Params | None], _State]:
+    @partial(jax.jit, compiler_options=device.hurried())
+    def start(keys: jax.Array, init: Params | None) -> _State:
+        params = init if init is not None else jax.vmap(model.init)(keys)
+        return _State(params, jax.vmap(updates(config, Rates(0.0, 0.0)).init)(params), jnp.zeros(len(keys), jnp.int32))
+
+    return start
 
 
 def _chunk(data: Data, seeds: Sequence[int], start: int, config: TrainConfig) -> Any:
@@ -246,7 +263,7 @@ def _gradient(summed: Callable[..., jax.Array], params: Params, read: Examples, 
 @lru_cache(maxsize=64)
 def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, since: int) -> Callable[..., Any]:
     """One compiled program: a chunk of steps for every seed; what may follow tokens before `since` is not asked."""
-    optimizer, dtype = updates(config), device.dtype(config.precision)
+    dtype = device.dtype(config.precision)
 
     def summed(params: Params, read: Examples, key: jax.Array) -> jax.Array:
         half = jax.tree.map(lambda x: x.astype(dtype), params)
@@ -255,27 +272,28 @@ def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, since
         each = optax.softmax_cross_entropy_with_integer_labels(logits, target[:, since + 1 :])
         return (each * read.weight[:, since + 1 :].astype(jnp.float32)).sum()
 
-    def step(table: Any, key: jax.Array, state: _State, given: Any) -> tuple[_State, jax.Array]:
+    def step(table: Any, key: jax.Array, state: _State, now: tuple[Any, Rates]) -> tuple[_State, jax.Array]:
+        given, rates = now
         read = given if streamed else jax.tree.map(lambda rows: rows[given], table)
         key = jax.random.fold_in(jax.random.fold_in(key, state.step), jax.lax.axis_index("data"))
         found = (*_gradient(summed, state.params, read, key), read.weight[:, 1:].astype(jnp.float32).sum())
         value, gradient, total = jax.lax.psum(found, "data")
         value, gradient = jax.tree.map(lambda leaf: leaf / jnp.maximum(total, 1.0), (value, gradient))
-        change, moments = optimizer.update(gradient, state.moments, state.params)
+        change, moments = updates(config, rates).update(gradient, state.moments, state.params)
         return _State(optax.apply_updates(state.params, change), moments, state.step + 1), value
 
     @partial(jax.jit, donate_argnums=0)
     @partial(
         jax.shard_map,
         mesh=mesh,
-        in_specs=(P("seed"), P("seed"), P(), P("seed", None, "data")),
+        in_specs=(P("seed"), P("seed"), P(), P("seed", None, "data"), P()),
         out_specs=(P("seed"), P("seed")),
         check_vma=False,
     )
-    def run(state: _State, keys: jax.Array, table: Any, chunk: Any) -> tuple[_State, jax.Array]:
+    def run(state: _State, keys: jax.Array, table: Any, chunk: Any, rates: Rates) -> tuple[_State, jax.Array]:
         def one(args: tuple[Any, ...]) -> tuple[_State, jax.Array]:
             state, key, chunk = args
-            return jax.lax.scan(partial(step, table, key), state, chunk)
+            return jax.lax.scan(partial(step, table, key), state, (chunk, rates))
 
         return device.over_seeds(one, (state, keys, chunk))
 

@@ -37,7 +37,15 @@ FEW = [
     for name in VARIANTS
     if not name.startswith("transformer") or name.endswith(("gpt-learned-tied", "llama-rotary-untied"))
 ]
+COVER = [  # every block, every way to give positions, tied and not, looped and not, but not each with each
+    name
+    for name in VARIANTS
+    if not name.startswith("transformer-")
+    or name.removeprefix("transformer-")
+    in ("gpt-learned-tied", "llama-sinusoidal-tied", "llama-rotary-untied", "gpt-none-untied", "gpt-random-tied", "looped")
+]
 every_model = pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)
+covering_models = pytest.mark.parametrize("model", [VARIANTS[name] for name in COVER], ids=COVER)  # what takes many programs
 few_models = pytest.mark.parametrize("model", [VARIANTS[name] for name in FEW], ids=FEW)  # what is slow to compile
 
 LENGTHS = np.array([5, 3, 6, 1, 2, 6, 4, 5])
@@ -51,6 +59,12 @@ extend = jax.jit(lambda model, params, cache, tokens: model.extend(model.ready(p
 extend_last = jax.jit(
     lambda model, params, cache, tokens: model.extend(model.ready(params), cache, tokens, last=True), static_argnums=0
 )
+
+
+def test_the_cover_has_every_block_and_every_way_to_give_positions():
+    some = [VARIANTS[name] for name in COVER]
+    for field, values in {"block": BLOCKS, "positions": POSITIONS, "tied": (False, True), "loops": (1, 2)}.items():
+        assert {getattr(one, field) for one in some if isinstance(one, Transformer)} == set(values)
 
 
 @cache
@@ -88,7 +102,7 @@ def test_cached_decoding_is_the_full_forward(model):
     np.testing.assert_array_equal(cache.length, LENGTHS + 2 - (np.arange(len(LENGTHS)) == 1))
 
 
-@every_model
+@covering_models
 @pytest.mark.parametrize("room", [0, T + 2], ids=["filled by the text", "with places"])
 def test_the_last_logits_can_be_had_alone(model, room):
     """Those of each row's last token, and a cache that goes on as if all had been asked for."""
@@ -100,7 +114,7 @@ def test_the_last_logits_can_be_had_alone(model, room):
     close(*map(np.asarray, going_on))
 
 
-@every_model
+@covering_models
 def test_logits_can_be_had_from_a_place_on(model):
     """They, and what they depend on how, are those of the whole text."""
 
@@ -132,7 +146,7 @@ def test_positions_of_several_ids(model):
     close(apply(model, params, two), apply(model, params, two[..., ::-1]))
 
 
-@every_model
+@covering_models
 def test_members_of_a_set_have_no_place(model):
     """One layer cannot tell the order of positions with several ids, wherever the text around them puts them."""
     model = replace(model, layers=1, loops=1)
@@ -148,7 +162,7 @@ def test_members_of_a_set_have_no_place(model):
     close(np.concatenate([first, second, third], axis=1), logits)
 
 
-@every_model
+@covering_models
 def test_branches_of_a_cache_go_on_as_they_would(model):
     """Each row thrice, every branch with tokens of its own, is reading each of these texts alone."""
     said, cache = extend(model, started(model), model.init_cache(len(TEXT), 0), PROMPTS[:, :6])  # with room for no more
@@ -168,7 +182,7 @@ def test_branches_of_a_cache_go_on_as_they_would(model):
         close(said[real], expected[real])
 
 
-@every_model
+@covering_models
 def test_picked_branches_go_on_as_what_they_are_copies_of(model):
     _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS)
     branched, rows = model.branch(cache, 2, 4), np.repeat(np.arange(len(TEXT)), 2)
@@ -182,7 +196,7 @@ def test_picked_branches_go_on_as_what_they_are_copies_of(model):
     close(again, np.asarray(said)[index])
 
 
-@every_model
+@covering_models
 def test_a_branched_cache_that_grows_or_whose_rows_part_says_the_same(model):
     """Places more, and rows in any order with what their group had shared, change nothing that is said next."""
     _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS)
@@ -197,7 +211,7 @@ def test_a_branched_cache_that_grows_or_whose_rows_part_says_the_same(model):
     np.testing.assert_array_equal(after.length, np.asarray(branched.length)[some] + 1)
 
 
-@every_model
+@covering_models
 def test_what_is_read_without_places_is_forgotten(model):
     """The logits of a text read at once need no places behind the prompt, and leave none written."""
     _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS)
@@ -206,7 +220,7 @@ def test_what_is_read_without_places_is_forgotten(model):
     close(said, direct)
 
 
-@every_model
+@covering_models
 def test_stored_pieces_are_recalled_in_the_order_of_their_places(model):
     """Two tokens, stored at other places beside what is not wanted, are behind the prompt as if they had been read there."""
     n = len(TEXT)

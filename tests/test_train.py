@@ -9,13 +9,15 @@ from functools import partial
 
 import jax
 import numpy as np
+import optax
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy import device
 from alchemy.data import Examples, Finite, Stream, examples
 from alchemy.errors import UserError
+from alchemy.optimizers import rates
 from alchemy.split import Split, join, train_chunk
 from alchemy.task import EOS, PAD
 from alchemy.train import TrainConfig, _runner, train
@@ -98,6 +100,30 @@ def test_a_divided_batch_gets_the_same_result(model, stream, monkeypatch, copies
 def test_losses_fall_and_the_config_matters(undisturbed):
     assert undisturbed.losses.shape == (len(SEEDS), CONFIG.steps) and undisturbed.losses.dtype == np.float32
     assert (undisturbed.losses[:, -4:].mean(axis=1) < undisturbed.losses[:, :4].mean(axis=1)).all()
+
+
+@settings(deadline=None)  # jax compiles for the first example
+@given(st.floats(0, 1), st.integers(1, 300), st.integers(0, 299))
+def test_rates_rise_and_fall_as_optax_has_them(warmup, steps, start):
+    config, start = TrainConfig(steps=steps, warmup=warmup), min(start, steps - 1)
+    rising = max(1, round(warmup * steps))
+    schedule = optax.warmup_cosine_decay_schedule(0.0, 1.0, rising, max(steps, rising + 1))
+    share = np.asarray(schedule(np.arange(300)))[start:steps]
+    told = rates(config, start, steps - start)
+    np.testing.assert_allclose(told.adamw, config.learning_rate * share, atol=1e-6 * config.learning_rate)
+    np.testing.assert_allclose(told.matrix, config.matrix_rate * share, atol=1e-6 * config.matrix_rate)
+
+
+def test_other_rates_and_lengths_are_the_same_program(model, stream):
+    """As each would take seconds to compile; and the rates are not those of the first that was compiled."""
+    first = train(model, stream, CONFIG, seeds=SEEDS)
+    before = _runner.cache_info().misses
+    other = train(model, stream, replace(CONFIG, steps=24, learning_rate=1e-3, warmup=0.5), seeds=SEEDS)
+    assert _runner.cache_info().misses == before
+    assert (other.losses[:, 1] == first.losses[:, 1]).all(), "the first step has no rate"
+    assert (other.losses[:, 2:16] != first.losses[:, 2:]).any()
+    decayed = train(model, stream, replace(CONFIG, weight_decay=0.5), seeds=SEEDS)
+    assert _runner.cache_info().misses == before + 1 and (decayed.losses != first.losses).any()
 
 
 @pytest.mark.parametrize("steps", [(8,), (16,), (4, 8, 12)])
