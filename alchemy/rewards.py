@@ -14,13 +14,15 @@ from scipy.special import ndtri
 
 from alchemy.errors import UserError, nearest
 from alchemy.record import fingerprint
-from alchemy.sampler import BUCKET, Branches
+from alchemy.sampler import Branches
 from alchemy.split import hash_rows, splitmix64
 from alchemy.task import PAD, Batch, Task
 from alchemy.verifier import Aggregation, Verifier, aggregated, by_step, ends, log_odds
 
 Kind = Literal["step", "outcome"]
 KINDS: tuple[Kind, ...] = ("step", "outcome")
+WIDTH = 16
+"""Texts are read at a multiple of so many tokens: few widths, few programs."""
 
 
 class Reward(Protocol):
@@ -125,7 +127,7 @@ class LearnedReward:
         return replace(self, batch=self.batch.rows(rows))
 
     def score(self, branches: Branches) -> np.ndarray:
-        width = -(-branches.tokens.shape[2] // BUCKET) * BUCKET  # few widths, few programs
+        width = -(-branches.tokens.shape[2] // WIDTH) * WIDTH
         tokens = np.pad(branches.tokens, ((0, 0), (0, 0), (0, width - branches.tokens.shape[2])))
         runs = self.verifier.runs
         params = jax.tree.map(lambda leaf: leaf[self.row : self.row + 1], runs.trained.params)

@@ -21,7 +21,7 @@ from alchemy.errors import UserError
 from alchemy.model import Cache, Model, Params
 from alchemy.task import PAD
 
-BUCKET = 16
+BUCKET = 48
 """Places of the smallest cache; larger ones have a power of two or half as much again, so that few programs are
 compiled."""
 PIECE = 8
