@@ -23,7 +23,7 @@ from alchemy.task import PAD
 
 BUCKET = 48
 """Places of the smallest cache; larger ones have a power of two or half as much again, so that few programs are
-compiled."""
+compiled. Reading a few places that are empty costs less than another program."""
 PIECE = 8
 """So has what is written at once: places for a multiple of this many tokens."""
 

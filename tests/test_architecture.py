@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+
+from alchemy import discover
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -61,6 +64,18 @@ def test_homes(path):
     name = path.relative_to(ROOT).as_posix()
     for library in {imported.partition(".")[0] for imported in imports(path)} & HOMES.keys():
         assert any(fnmatch(name, home) for home in HOMES[library]), f"{library} is at home in {HOMES[library]}"
+
+
+def test_a_file_that_has_changed_is_listed_as_it_is_now(tmp_path, monkeypatch):
+    folder = tmp_path / "some_claims"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(discover.FOLDERS, "claim", "some_claims")
+    for at, (text, listed) in enumerate([("'''One.'''\nCLAIM = 1", ["One."]), ("'''Two.'''\nCLAIM = 1", ["Two."]), ("", [])]):
+        (folder / "one.py").write_text(text)
+        os.utime(folder / "one.py", (at, at))  # clocks of some file systems are coarse
+        assert [entry.sentence for entry in discover.entries("claim").values()] == listed
 
 
 @each_file
