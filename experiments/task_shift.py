@@ -110,7 +110,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
     known = {TABLE[0]: 0.0, TABLE[1]: law.cmp, TABLE[2]: law.cmp, TABLE[3]: law.pood, TABLE[4]: law.ood,
              TABLE[5]: law.pood, TABLE[6]: law.pood}  # fmt: skip
     shown = [pair for pair in measured if pair in known]
-    short = [pair.replace("F", "").replace(" > ", "\n> ").replace(", ", "+") for pair in shown]
+    short = [pair.replace("F", "").replace(" > ", "\n> ").replace(", ", ",\n") for pair in shown]
     return [
         Bars(
             name="task_shift",
