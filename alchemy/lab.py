@@ -290,4 +290,3 @@ class Lab:
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
         self.tokens += tokens
         self.flops += (6.0 if backward else 2.0) * self.size(model) * tokens
-
