@@ -60,19 +60,21 @@ PRESETS = {
 
 
 def run(config: Config, lab: Lab) -> dict[str, Any]:
-    measured: dict[str, Any] = {}
-    for pair in TABLE:
-        trained, _, tested = pair.partition(" > ")
-        task = Symbols(compositions=tuple(trained.split(", ")))
-        runs = config.fit(lab, task)
-        familiar = lab.answer(runs, task, config.test, label="answer what was trained on")
-        shifted = lab.answer(runs, task.shift(f"task={tested}")(task), config.test, label=f"answer {tested}")
-        measured[pair] = {
-            "trained on": familiar.interval("exact_match"),
-            **profile(shifted),
-            "floors": shifted.floors(task),
-        }
-    return measured
+    return {pair: row(config, lab, pair) for pair in TABLE}
+
+
+def row(config: Config, lab: Lab, pair: str) -> dict[str, Any]:
+    """One row of the tables: models trained on its compositions and asked the other."""
+    trained, _, tested = pair.partition(" > ")
+    task = Symbols(compositions=tuple(trained.split(", ")))
+    runs = config.fit(lab, task)
+    familiar = lab.answer(runs, task, config.test, label="answer what was trained on")
+    shifted = lab.answer(runs, task.shift(f"task={tested}")(task), config.test, label=f"answer {tested}")
+    return {
+        "trained on": familiar.interval("exact_match"),
+        **profile(shifted),
+        "floors": shifted.floors(task),
+    }
 
 
 def check(measured: Mapping[str, Any]) -> list[Check]:
