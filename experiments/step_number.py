@@ -8,7 +8,7 @@ Refuted if   An untrained number of steps is solved by more than 1 %, or two ste
              when half of the training set has another number: then nothing is traded.
 Control      In the paper's format a prompt of one step ends in `<answer>` and others in `<think>`, so one step is also a
              new format. The uniform dialect keeps the marker; its exact match at one step is reported beside.
-Run          alchemy reproduce step_number --preset small      # 2-3 minutes on 2 CPU cores
+Run          alchemy reproduce step_number --preset small      # 3-4 minutes on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Prediction   Exact match is 100 % at l = 4 and 0 % elsewhere. The answer has the
              and not judged.
 Refuted if   Some length but 4 is solved by more than 1 %; an answer's distance is not within .02 of the floor; grouping
              adds less than .05 BLEU at l = 3, or padding moves the distance there by more than .02.
-Run          alchemy reproduce text_length --preset small      # 2-3 minutes on 2 CPU cores
+Run          alchemy reproduce text_length --preset small      # 3-7 minutes on 2 CPU cores
 """
 
 from __future__ import annotations
