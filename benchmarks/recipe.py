@@ -42,8 +42,10 @@ def measure(out: str, seeds: str = "1") -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3) or (len(sys.argv) == 3 and not sys.argv[2].strip("0").isdigit()):
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
+    if len(sys.argv) == 3 and not (sys.argv[2].isdecimal() and int(sys.argv[2])):
+        sys.exit(f"seeds are a number from 1 on, not {sys.argv[2]!r}")
     if not Path(sys.argv[1]).absolute().parent.is_dir():
         sys.exit(f"no folder for {sys.argv[1]}")
     measure(*sys.argv[1:])
