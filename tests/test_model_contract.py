@@ -129,6 +129,25 @@ def test_logits_can_be_had_from_a_place_on(model):
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4), slope, same_slope)
 
 
+@covering_models
+@pytest.mark.parametrize("elsewhere", ["gpu", "tpu"])
+def test_an_accelerator_goes_about_it_otherwise_and_says_the_same(model, elsewhere, monkeypatch):
+    """Logits and all gradients, in single precision: what `device` decides there is tried here."""
+
+    def told(params):
+        logits = model.apply(params, TEXT)
+        return (logits * np.cos(np.arange(logits.size)).reshape(logits.shape)).sum(), logits
+
+    way = jax.jit(jax.grad(told, has_aux=True))
+    slope, logits = way(started(model))
+    monkeypatch.setattr(jax, "default_backend", lambda: elsewhere)
+    way.clear_cache()
+    same_slope, same = way(started(model))
+    close(logits, same)
+    assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(slope)) > 0.1
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4), slope, same_slope)
+
+
 @every_model
 def test_padding_does_not_matter(model):
     padded, full = (np.asarray(apply(model, started(model), tokens)) for tokens in (PROMPTS, TEXT))

@@ -1,0 +1,189 @@
+"""What XLA makes of the lab's programs for an accelerator that is not here: kernels and bytes of a training step, memory.
+
+python benchmarks/compiled.py gpu|tpu OUT.json [COMMIT]
+
+Nothing runs. Beside what the lab needs, gpu asks for jax-cuda12-plugin and jax-cuda12-pjrt of jax's version and compiles for an
+H100 (for an H200 the same), tpu asks for the libtpu that jax names and compiles for one chip of a TPU v5e. COMMIT is that of
+the tree, if it is not the one around this file.
+
+A kernel reads what it is given and writes what it returns, each once: bytes that caches hold between kernels are counted, bytes
+that a kernel fetches twice are not.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+os.environ["JAX_PLATFORMS"] = "cpu"  # what is here
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_gpu_autotune_level=0"  # as no kernel can be tried
+os.environ["TPU_SKIP_MDS_QUERY"] = "1"
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import topologies
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+BATCH, STEPS = 256, 4
+H100 = """
+gpu_device_info {
+  threads_per_block_limit: 1024 threads_per_warp: 32 shared_memory_per_block: 49152 shared_memory_per_core: 233472
+  threads_per_core_limit: 2048 core_count: 132 fpus_per_core: 128 block_dim_limit_x: 2147483647 block_dim_limit_y: 65535
+  block_dim_limit_z: 65535 memory_bandwidth: 3352320000000 l2_cache_size: 52428800 clock_rate_ghz: 1.98
+  device_memory_size: 84929347584 shared_memory_per_block_optin: 232448 cuda_compute_capability { major: 9 }
+  registers_per_core_limit: 65536 registers_per_block_limit: 65536
+}
+platform_name: "CUDA"
+dnn_version_info { major: 9 minor: 10 }
+runtime_version { major: 12 minor: 9 patch: 0 }
+device_description_str: "NVIDIA H100 80GB HBM3"
+"""
+TOPOLOGIES: dict[str, dict[str, Any]] = {
+    "gpu": dict(platform="cuda", topology_name="one", topology="1x1x1", target_config=H100),
+    "tpu": dict(platform="tpu", topology_name="v5e:2x2", chips_per_host_bounds=(2, 2, 1), num_slices=1),
+}
+BYTES = dict(pred=1, s8=1, u8=1, bf16=2, f16=2, s16=2, u16=2, f32=4, s32=4, u32=4, f64=8, s64=8, u64=8)
+NOTHING = {"Parameter", "Constant", "GetTupleElement", "Tuple", "Bitcast", "AfterAll", "PartitionId"}
+"""Instructions at which nothing is done."""
+
+
+def training(device: Any, seeds: int) -> Any:
+    """A few training steps of 4 x 32 on symbols, compiled, as `alchemy bench` has them."""
+    from alchemy import train
+    from alchemy.data import examples
+    from alchemy.optimizers import program, rates
+    from alchemy.split import Split, train_chunk
+
+    task, model = _letters()
+    mesh = Mesh(np.array([[device]]), ("seed", "data"))
+    config = train.TrainConfig(steps=STEPS, batch=BATCH, chunk=STEPS)
+    keys = jax.eval_shape(lambda: jax.vmap(jax.random.key)(jnp.arange(seeds)))
+    state = jax.eval_shape(lambda keys: train._start(model, config, keys, None), keys)
+    drawn = examples(train_chunk(task, Split(), 0, 0, BATCH), "sequence")
+    chunk = jax.tree.map(lambda rows: jax.ShapeDtypeStruct((seeds, STEPS, *rows.shape), rows.dtype), drawn)
+    given = [_placed(tree, mesh, spec) for tree, spec in ((state, P("seed")), (keys, P("seed")), (chunk, P("seed", None, "data")))]
+    numbers = _placed(rates(config, 0, STEPS), mesh, P())
+    return train._runner(model, program(config), mesh, True, 0).lower(*given[:2], None, given[2], numbers)
+
+
+def writing(device: Any, rows: int) -> Any:
+    """Greedy completions of so many lines by 4 x 32, compiled."""
+    from alchemy import decode
+
+    task, model = _letters()
+    mesh = Mesh(np.array([device]), ("data",))
+    batch = task.sample(np.random.default_rng(0), 8)
+    params = jax.eval_shape(lambda: jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0))))
+    prompts = jax.ShapeDtypeStruct((rows, 8, batch.prompts().shape[2]), jnp.int32)
+    numbers = (jnp.float32(0), jnp.int32(16), jnp.zeros(0, jnp.int32), jax.eval_shape(lambda: jax.random.key(0)))
+    given = [_placed(tree, mesh, spec) for tree, spec in ((params, P()), (prompts, P("data")), *((one, P()) for one in numbers))]
+    return decode._runner(model, 16, 1, False, mesh, "auto", None).lower(*given)
+
+
+def _letters() -> tuple[Any, Any]:
+    from alchemy.discover import find
+
+    task = find("task", "symbols")()
+    return task, find("model", "transformer").sized("gpt-68k", vocabulary=len(task.vocabulary))
+
+
+def _placed(tree: Any, mesh: Mesh, spec: P) -> Any:
+    """The same by shape, on devices."""
+    where = NamedSharding(mesh, spec)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), tree)
+
+
+def kernels(module: Any) -> Iterator[tuple[int, int]]:
+    """(times, bytes) of every kernel of a compiled program; of a loop of unknown length one turn."""
+    computations = {one.name: one.instructions() for one in module.computations()}
+
+    def within(name: str, times: int) -> Iterator[tuple[int, int]]:
+        for one in computations[name]:
+            kind, text = str(one.opcode).removeprefix("HloOpcode.k"), one.to_string()
+            if kind == "While":
+                turns = re.search(r'known_trip_count":\{"n":"(\d+)"', text)
+                yield from within(_called(text, "body"), times * int(turns[1]) if turns else times)
+            elif kind == "Call":
+                yield from within(_called(text, "to_apply"), times)
+            elif kind == "Fusion":
+                yield times, _fused(computations[_called(text, "calls")])
+            elif kind not in NOTHING:
+                yield times, _size(one) + sum(map(_size, one.operands()))
+
+    return within(re.search(r"^ENTRY %?([\w.-]+)", module.to_string(), re.MULTILINE)[1], 1)
+
+
+def _called(text: str, what: str) -> str:
+    return re.search(rf"{what}=%?([\w.-]+)", text)[1]
+
+
+def _fused(instructions: list[Any]) -> int:
+    """Bytes that a kernel reads and writes: of what it only takes slices of, those; of what it writes into, what it writes."""
+
+    def read(one: Any) -> int:
+        used = [(user, str(user.opcode).removeprefix("HloOpcode.k")) for user in one.users()]
+        partly = {"DynamicSlice": _size, "Slice": _size, "Gather": _size, "Bitcast": read, "DynamicUpdateSlice": lambda user: 0}
+        if not used or any(kind not in partly or user.operands()[0].name != one.name for user, kind in used):
+            return _size(one)
+        return min(_size(one), sum(partly[kind](user) for user, kind in used))
+
+    def written(one: Any) -> int:
+        kind = str(one.opcode).removeprefix("HloOpcode.k")
+        if kind == "Tuple":
+            return sum(map(written, one.operands()))
+        if kind == "Bitcast":
+            return written(one.operands()[0])
+        return _size(one.operands()[1] if kind == "DynamicUpdateSlice" else one)
+
+    roots = [one for one in instructions if not one.users()]
+    return sum(read(one) for one in instructions if "kParameter" in str(one.opcode)) + sum(map(written, roots))
+
+
+def _size(one: Any) -> int:
+    """Bytes of what an instruction returns, padding left out."""
+    shape = one.to_string().split(" = ", 1)[1].split(f"{one.name}(")[0]
+    shape = re.match(r"\(.*?\)(?= [a-z])|\S+", shape)[0]
+    return sum(
+        BYTES.get(kind, 0) * int(np.prod([int(n) for n in sides.split(",") if n]))
+        for kind, sides in re.findall(r"(\w+)\[([\d,]*)\]", shape)
+    )
+
+
+def measure(platform: str, out: str, commit: str = "") -> None:
+    """Every program, compiled and counted."""
+    from alchemy import device as machine
+    from alchemy.record import commit as here
+    from alchemy.record import write_json
+
+    device = topologies.get_topology_desc(**TOPOLOGIES[platform]).devices[0]
+    jax.default_backend = lambda: platform  # the lab asks it how to go about things
+    works: dict[str, Callable[[], Any]] = {
+        **{f"train 4 x 32, {seeds} x {BATCH} a step": lambda seeds=seeds: training(device, seeds) for seeds in (1, 8, 64)},
+        "write 8192 lines with 4 x 32": lambda: writing(device, 8192),
+    }
+    rows, at = [], commit or here()
+    for what, lower in works.items():
+        lowered, began = lower(), perf_counter()
+        program = lowered.compile()
+        seconds = perf_counter() - began
+        row = {"what": what, "compile seconds": seconds, "memory": program.memory_analysis().temp_size_in_bytes}
+        if what.startswith("train") and platform == "gpu":
+            found = list(kernels(program.runtime_executable().hlo_modules()[0]))
+            row["kernels a step"] = sum(times for times, _ in found) / STEPS
+            row["bytes a step"] = sum(times * size for times, size in found) / STEPS
+        rows.append(row)
+        print("  ".join(f"{name} {value:.4g}" if not isinstance(value, str) else value for name, value in row.items()), flush=True)
+    write_json(Path(out), {"device": device.device_kind, "commit": at, "versions": machine.versions(), "rows": rows})
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (3, 4) or sys.argv[1] not in TOPOLOGIES:
+        sys.exit(__doc__)
+    measure(*sys.argv[1:])
