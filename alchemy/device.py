@@ -139,15 +139,6 @@ def multiplied() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def recomputed(work: Callable[..., Any]) -> Callable[..., Any]:
-    """`work` on products of matrices, of which nothing is kept for the way back: it is worked out again.
-
-    On a GPU, which waits for memory rather than for numbers. What a CPU keeps is still in its caches, and a TPU needs more memory
-    for the products alone.
-    """
-    return jax.checkpoint(work) if jax.default_backend() == "gpu" else work
-
-
 def side_by_side() -> bool:
     """Whether seeds, and parts of a batch, are worked at all at once; in turn on a CPU, whose cache holds one."""
     return jax.default_backend() != "cpu"

@@ -76,18 +76,16 @@ def put(old: jax.Array, new: jax.Array, place: jax.Array, axis: int) -> jax.Arra
 def attention(query: jax.Array, *parts: Part) -> jax.Array:
     """Scaled dot-product attention of query (n, t, h, k) over all that its row finds in any of the parts."""
     query = by_head(query)
-    products = [product(_grouped(query, len(key)), key) for key, _, _ in parts]
-    shares = device.recomputed(partial(_shares, query.shape, [visible for _, _, visible in parts]))(products)
+    scores = [_scores(query, key, visible) for key, _, visible in parts]
+    shares = [share.astype(query.dtype) for share in softmax(scores)]
     return by_head(sum(_read(share, value) for share, (_, value, _) in zip(shares, parts, strict=True)))
 
 
-def _shares(shape: tuple[int, ...], visible: list[jax.Array], products: list[jax.Array]) -> list[jax.Array]:
-    """Softmax (n, h, t, m) of products of queries of that shape, (n, h, t, k), with the keys of each part."""
-    n, _, t, k = shape
-    scores = [(one * k**-0.5).astype(jnp.float32) for one in products]
-    seen = [jnp.where(may[:, None], score, -1e30) for may, score in zip(visible, scores, strict=True)]
-    shares = softmax([_apart(score, n, t) for score in seen])
-    return [share.astype(products[0].dtype) for share in shares]
+def _scores(query: jax.Array, key: jax.Array, visible: jax.Array) -> jax.Array:
+    """float32 (n, h, t, m) of one part."""
+    n, _, t, k = query.shape
+    scores = product(_grouped(query, len(key)), key) * k**-0.5
+    return _apart(jnp.where(visible[:, None], scores.astype(jnp.float32), -1e30), n, t)
 
 
 def _read(weights: jax.Array, value: jax.Array) -> jax.Array:
@@ -184,8 +182,7 @@ class SwiGLU(nnx.Module):
         self.down = Linear(hidden, width, use_bias=False, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        gated = device.recomputed(lambda gate, up: jax.nn.silu(gate) * up)
-        return self.down(gated(self.gate(x), self.up(x)))
+        return self.down(jax.nn.silu(self.gate(x)) * self.up(x))
 
 
 class Perceptron(nnx.Module):
@@ -197,7 +194,8 @@ class Perceptron(nnx.Module):
         self.activation = activation
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return self.down(self.up.then(x, jax.nn.gelu if self.activation == "gelu" else jax.nn.relu))
+        hidden = self.up(x)
+        return self.down(jax.nn.gelu(hidden) if self.activation == "gelu" else jax.nn.relu(hidden))
 
 
 class Block(nnx.Module):

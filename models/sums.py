@@ -6,7 +6,6 @@ Dimension letters: `d` width, `c` that of what a layer reads, `m` tokens whose s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial, reduce
 
 import jax
@@ -32,17 +31,10 @@ class Linear(nnx.Linear):
     """An affine layer, x (..., c) to (..., d)."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return self._moved(x @ self.kernel[...])
-
-    def then(self, x: jax.Array, activation: Callable[[jax.Array], jax.Array]) -> jax.Array:
-        """The activations of its outputs, `device.recomputed` from the product."""
-        return device.recomputed(lambda y: activation(self._moved(y)))(x @ self.kernel[...])
-
-    def _moved(self, y: jax.Array) -> jax.Array:
-        if self.bias is None:
-            return y
-        bias = self.bias[...]
-        return y + (everywhere(bias, y) if device.multiplied() else jnp.broadcast_to(bias, y.shape))
+        if self.bias is None or not device.multiplied():
+            return super().__call__(x)
+        y = x @ self.kernel[...]
+        return y + everywhere(self.bias[...], y)
 
 
 class LayerNorm(nnx.LayerNorm):
