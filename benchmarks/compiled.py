@@ -5,17 +5,13 @@ python benchmarks/compiled.py gpu|tpu OUT.json [COMMIT]
 Nothing runs. Beside what the lab needs, gpu asks for jax-cuda12-plugin and jax-cuda12-pjrt of jax's version and compiles for an
 H100 (for an H200 the same), tpu asks for the libtpu that jax names and compiles for one chip of a TPU v5e. COMMIT is that of
 the tree, if it is not the one around this file.
-
-A kernel reads what it is given and writes what it returns, each once: bytes that caches hold between kernels are counted, bytes
-that a kernel fetches twice are not.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -30,6 +26,7 @@ import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from traffic import kernels
 
 BATCH, STEPS = 256, 4
 H100 = """
@@ -49,9 +46,6 @@ TOPOLOGIES: dict[str, dict[str, Any]] = {
     "gpu": dict(platform="cuda", topology_name="one", topology="1x1x1", target_config=H100),
     "tpu": dict(platform="tpu", topology_name="v5e:2x2", chips_per_host_bounds=(2, 2, 1), num_slices=1),
 }
-BYTES = dict(pred=1, s8=1, u8=1, bf16=2, f16=2, s16=2, u16=2, f32=4, s32=4, u32=4, f64=8, s64=8, u64=8)
-NOTHING = {"Parameter", "Constant", "GetTupleElement", "Tuple", "Bitcast", "AfterAll", "PartitionId"}
-"""Instructions at which nothing is done."""
 
 
 def training(device: Any, seeds: int) -> Any:
@@ -100,69 +94,16 @@ def _placed(tree: Any, mesh: Mesh, spec: P) -> Any:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), tree)
 
 
-def kernels(module: Any) -> Iterator[tuple[int, int]]:
-    """(times, bytes) of every kernel of a compiled program; of a loop of unknown length one turn."""
-    computations = {one.name: one.instructions() for one in module.computations()}
-
-    def within(name: str, times: int) -> Iterator[tuple[int, int]]:
-        for one in computations[name]:
-            kind, text = str(one.opcode).removeprefix("HloOpcode.k"), one.to_string()
-            if kind == "While":
-                turns = re.search(r'known_trip_count":\{"n":"(\d+)"', text)
-                yield from within(_called(text, "body"), times * int(turns[1]) if turns else times)
-            elif kind == "Call":
-                yield from within(_called(text, "to_apply"), times)
-            elif kind == "Fusion":
-                yield times, _fused(computations[_called(text, "calls")])
-            elif kind not in NOTHING:
-                yield times, _size(one) + sum(map(_size, one.operands()))
-
-    return within(re.search(r"^ENTRY %?([\w.-]+)", module.to_string(), re.MULTILINE)[1], 1)
-
-
-def _called(text: str, what: str) -> str:
-    return re.search(rf"{what}=%?([\w.-]+)", text)[1]
-
-
-def _fused(instructions: list[Any]) -> int:
-    """Bytes that a kernel reads and writes: of what it only takes slices of, those; of what it writes into, what it writes."""
-
-    def read(one: Any) -> int:
-        used = [(user, str(user.opcode).removeprefix("HloOpcode.k")) for user in one.users()]
-        partly = {"DynamicSlice": _size, "Slice": _size, "Gather": _size, "Bitcast": read, "DynamicUpdateSlice": lambda user: 0}
-        if not used or any(kind not in partly or user.operands()[0].name != one.name for user, kind in used):
-            return _size(one)
-        return min(_size(one), sum(partly[kind](user) for user, kind in used))
-
-    def written(one: Any) -> int:
-        kind = str(one.opcode).removeprefix("HloOpcode.k")
-        if kind == "Tuple":
-            return sum(map(written, one.operands()))
-        if kind == "Bitcast":
-            return written(one.operands()[0])
-        return _size(one.operands()[1] if kind == "DynamicUpdateSlice" else one)
-
-    roots = [one for one in instructions if not one.users()]
-    return sum(read(one) for one in instructions if "kParameter" in str(one.opcode)) + sum(map(written, roots))
-
-
-def _size(one: Any) -> int:
-    """Bytes of what an instruction returns, padding left out."""
-    shape = one.to_string().split(" = ", 1)[1].split(f"{one.name}(")[0]
-    shape = re.match(r"\(.*?\)(?= [a-z])|\S+", shape)[0]
-    return sum(
-        BYTES.get(kind, 0) * int(np.prod([int(n) for n in sides.split(",") if n]))
-        for kind, sides in re.findall(r"(\w+)\[([\d,]*)\]", shape)
-    )
-
-
 def measure(platform: str, out: str, commit: str = "") -> None:
     """Every program, compiled and counted."""
     from alchemy import device as machine
     from alchemy.record import commit as here
     from alchemy.record import write_json
 
-    device = topologies.get_topology_desc(**TOPOLOGIES[platform]).devices[0]
+    try:
+        device = topologies.get_topology_desc(**TOPOLOGIES[platform]).devices[0]
+    except (NotImplementedError, RuntimeError, OSError) as problem:
+        sys.exit(f"nothing here compiles for a {platform}: {problem}")
     jax.default_backend = lambda: platform  # the lab asks it how to go about things
     works: dict[str, Callable[[], Any]] = {
         **{f"train 4 x 32, {seeds} x {BATCH} a step": lambda seeds=seeds: training(device, seeds) for seeds in (1, 8, 64)},
@@ -186,4 +127,6 @@ def measure(platform: str, out: str, commit: str = "") -> None:
 if __name__ == "__main__":
     if len(sys.argv) not in (3, 4) or sys.argv[1] not in TOPOLOGIES:
         sys.exit(__doc__)
+    if not Path(sys.argv[2]).absolute().parent.is_dir():
+        sys.exit(f"no folder for {sys.argv[2]}")
     measure(*sys.argv[1:])
