@@ -26,6 +26,7 @@ import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from peers import letters
 from traffic import kernels
 
 BATCH, STEPS = 256, 4
@@ -55,7 +56,7 @@ def training(device: Any, seeds: int) -> Any:
     from alchemy.optimizers import program, rates
     from alchemy.split import Split, train_chunk
 
-    task, model = _letters()
+    task, model = letters()
     mesh = Mesh(np.array([[device]]), ("seed", "data"))
     config = train.TrainConfig(steps=STEPS, batch=BATCH, chunk=STEPS)
     keys = jax.eval_shape(lambda: jax.vmap(jax.random.key)(jnp.arange(seeds)))
@@ -71,7 +72,7 @@ def writing(device: Any, rows: int) -> Any:
     """Greedy completions of so many lines by 4 x 32, compiled."""
     from alchemy import decode
 
-    task, model = _letters()
+    task, model = letters()
     mesh = Mesh(np.array([device]), ("data",))
     batch = task.sample(np.random.default_rng(0), 8)
     params = jax.eval_shape(lambda: jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0))))
@@ -79,13 +80,6 @@ def writing(device: Any, rows: int) -> Any:
     numbers = (jnp.float32(0), jnp.int32(16), jnp.zeros(0, jnp.int32), jax.eval_shape(lambda: jax.random.key(0)))
     given = [_placed(tree, mesh, spec) for tree, spec in ((params, P()), (prompts, P("data")), *((one, P()) for one in numbers))]
     return decode._runner(model, 16, 1, False, mesh, "auto", None).lower(*given)
-
-
-def _letters() -> tuple[Any, Any]:
-    from alchemy.discover import find
-
-    task = find("task", "symbols")()
-    return task, find("model", "transformer").sized("gpt-68k", vocabulary=len(task.vocabulary))
 
 
 def _placed(tree: Any, mesh: Mesh, spec: P) -> Any:
@@ -127,6 +121,4 @@ def measure(platform: str, out: str, commit: str = "") -> None:
 if __name__ == "__main__":
     if len(sys.argv) not in (3, 4) or sys.argv[1] not in TOPOLOGIES:
         sys.exit(__doc__)
-    if not Path(sys.argv[2]).absolute().parent.is_dir():
-        sys.exit(f"no folder for {sys.argv[2]}")
     measure(*sys.argv[1:])

@@ -70,8 +70,6 @@ if __name__ == "__main__":
         from peers import known
 
         known(sys.argv[2:])
-        if not Path(sys.argv[1]).absolute().parent.is_dir():
-            sys.exit(f"no folder for {sys.argv[1]}")
         from alchemy import device
         from alchemy.record import commit, write_json
 

@@ -22,6 +22,8 @@ SCORED = 20_000
 """Texts that are scored in one go, as many as in `theirs.py`."""
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where files are no matter of a disk."""
+NEW = 32
+"""Tokens written behind each prompt of a graph."""
 THEIRS = {"train_letters_8": "train_letters", "draw_letters": "make_letters"}
 """Which of their works stands beside one of ours, where that has another name: they train one seed, and make text alone."""
 
@@ -30,7 +32,7 @@ def train_letters(seeds: int = 1) -> float:
     """Samples a second over all seeds, 1,024 a step and seed."""
     from alchemy.bench import chunk_seconds
 
-    task, model = _letters()
+    task, model = letters()
     steps = max(2, 8 // seeds)
     return seeds * 1024 * steps / median(chunk_seconds(model, task, seeds, 1024, steps)[1:])
 
@@ -45,7 +47,7 @@ def write_letters() -> float:
     from alchemy.decode import generate
     from alchemy.task import EOS, PAD
 
-    task, model = _letters()
+    task, model = letters()
     batch = task.sample(_generator(), 2000)
     room = batch.completions().shape[1]
     params = _started(model)
@@ -60,7 +62,7 @@ def score_letters() -> float:
     from alchemy.bench import seconds
     from alchemy.metrics import edit_distance, exact_match, sentence_bleu
 
-    task = _letters()[0]
+    task = letters()[0]
     batch = task.render(next(task.exhaustive(4, "F1 F2", chunk=SCORED)), _generator())
     gold = [record["output"] for record in task.record(batch)]
     other = gold[1:] + gold[:1]
@@ -74,14 +76,14 @@ def make_letters() -> float:
 
     with TemporaryDirectory(dir=MEMORY) as scratch:
         path = Path(scratch) / "lines.jsonl"
-        return 26**4 / seconds(lambda: generate_exhaustive(_letters()[0], path, force=True))
+        return 26**4 / seconds(lambda: generate_exhaustive(letters()[0], path, force=True))
 
 
 def draw_letters() -> float:
     """Problems a second, drawn and written as arrays of ids."""
     from alchemy.bench import seconds
 
-    task = _letters()[0]
+    task = letters()[0]
     return 200_000 / seconds(lambda: task.sample(_generator(), 200_000))
 
 
@@ -110,13 +112,13 @@ def write_graphs() -> float:
 
     def work() -> None:
         nonlocal made
-        made = int((draw(model, params, prompts, samples=1, max_new=32).completions != PAD).sum())
+        made = int((draw(model, params, prompts, samples=1, max_new=NEW).completions != PAD).sum())
 
     taken = seconds(work)
     return made / taken
 
 
-def _letters() -> tuple[Any, Any]:
+def letters() -> tuple[Any, Any]:
     """Compositions of two on four letters, and the paper's smallest model."""
     from alchemy.discover import find
 
@@ -164,6 +166,19 @@ def turns(work: str, python: str, letters: str, graphs: str) -> dict[str, list[f
     return rates
 
 
+def operations(work: str) -> float:
+    """Of matrices and attention, for a unit of what a work trains on or writes: a line of letters, a token of graphs."""
+    import jax
+
+    from alchemy.bench import training_flops
+
+    task, model = letters() if "letters" in work else _graphs()
+    trained = training_flops(model, model.init(jax.random.key(0)), task.max_len)
+    if work.startswith("train"):
+        return trained * (task.max_len if "letters" in work else 1)
+    return trained / 3 * task.max_len / (1 if "letters" in work else NEW)
+
+
 def known(works: Iterable[str]) -> None:
     """Leaves with a line if one of these is no work."""
     names = [work.__name__ for work in WORKS]
@@ -175,6 +190,7 @@ def known(works: Iterable[str]) -> None:
 def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> None:
     """All works, or only those named, which take the place of what an earlier run said of them."""
     from alchemy import device
+    from alchemy.bench import Load, ceilings
     from alchemy.record import commit, read_json, write_json
 
     asked = "import torch, transformers; print(torch.__version__, transformers.__version__)"
@@ -188,6 +204,9 @@ def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> Non
         mine, other = median(rates["ours"]), median(rates["theirs"])
         versions = {**device.versions(), **dict(zip(("torch", "transformers"), theirs, strict=True))}
         row = {"work": work, "ours": mine, "theirs": other, "ratio": mine / other, "turns": rates}
+        if work.startswith(("train", "write")):  # the ratio if all of it went at the pace of one large product
+            row["operations"] = operations(work)
+            row["most"] = ceilings(Load().matrix).flops / row["operations"] / other
         rows[work] = {**row, "commit": at, "versions": versions}
         print(f"{work:16} ours {mine:12,.0f}  theirs {other:10,.0f}  ratio {mine / other:6.1f}", flush=True)
         write_json(path, {"device": device.describe(), "rows": list(rows.values())})

@@ -34,7 +34,7 @@ def measure(out: str, seeds: str = "1") -> None:
         config = replace(PRESETS["full"], seeds=int(seeds))
         measured = row(config, Lab(Path(scratch) / "runs", Progress()), ROW)
         seconds = perf_counter() - began
-    samples = config.train.steps * config.more * config.train.batch * config.seeds
+    samples = config.schedule(longer=True).steps * config.train.batch * config.seeds
     found = {"row": ROW, "seconds": seconds, "samples": samples, "samples a second": samples / seconds}
     where = {"device": device.describe(), "commit": commit(), "versions": device.versions()}
     write_json(Path(out), {**found, **where, "config": plain(config), "measured": plain(measured)})
@@ -46,6 +46,4 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     if len(sys.argv) == 3 and not (sys.argv[2].isdecimal() and int(sys.argv[2])):
         sys.exit(f"seeds are a number from 1 on, not {sys.argv[2]!r}")
-    if not Path(sys.argv[1]).absolute().parent.is_dir():
-        sys.exit(f"no folder for {sys.argv[1]}")
     measure(*sys.argv[1:])

@@ -40,11 +40,14 @@ class Setting:
 
     def fit(self, lab: Lab, task: Symbols, *, model: Transformer | None = None, slow: bool = False, **how: Any) -> Runs:
         """Models of this setting trained on `task`."""
-        longer = slow or len(task.compositions) > 1
-        train = replace(self.train, steps=self.train.steps * self.more) if longer else self.train
+        train = self.schedule(slow or len(task.compositions) > 1)
         label = "train on " + ", ".join(task.compositions[:3]) + (", ..." if len(task.compositions) > 3 else "")
         how = {"seeds": self.seeds, "loss": self.loss, "label": label, **how}
         return lab.train(model or self.model, task, train, **how)
+
+    def schedule(self, longer: bool) -> TrainConfig:
+        """How what takes longer to learn, or does not, is trained."""
+        return replace(self.train, steps=self.train.steps * self.more) if longer else self.train
 
 
 SMOKE: dict[str, Any] = {
