@@ -2,7 +2,7 @@
 
 import sys
 
-from alchemy.cli import main
+from alchemy.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

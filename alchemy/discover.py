@@ -1,4 +1,4 @@
-"""The folder is the registry: a task, a model, a strategy or a claim is a file, and its name is the file's name.
+"""The folder is the registry: a task, a model, a strategy or a claim is found by being there, under its file's name.
 
 Files are read as text to see what they hold, so that listing them imports nothing.
 """
@@ -28,11 +28,22 @@ class Entry(NamedTuple):
     symbol: str
     """What to take from the module: the name of its class, or `CLAIM`."""
     path: Path
+    module: str
+    """The name to import it by."""
 
 
 def entries(kind: Kind) -> dict[str, Entry]:
-    """What the folder of that kind holds, by name; empty if there is no such folder."""
-    return {entry.name: entry for path in _files(FOLDERS[kind]) if (entry := _read(kind, path, path.stat().st_mtime_ns))}
+    """What the folder of that kind holds, by name; empty if there is no such folder.
+
+    A file `NAME.py` of the folder or of a folder in it, or a package `NAME`. Raises `UserError` if two have one name.
+    """
+    found: dict[str, Entry] = {}
+    for module, path in _modules(FOLDERS[kind]):
+        if entry := _read(kind, module, path, path.stat().st_mtime_ns):
+            if entry.name in found:
+                raise UserError(f"two {kind}s are called {entry.name!r}: {found[entry.name].path} and {path}")
+            found[entry.name] = entry
+    return dict(sorted(found.items()))
 
 
 def tasks() -> dict[str, type]:
@@ -46,36 +57,49 @@ def experiments() -> dict[str, ModuleType]:
 
 
 def find(kind: Kind, name: str) -> type | ModuleType:
-    """The class of a task, model or strategy, or the module of a claim; raises `UserError` if there is none of that name."""
+    """The class of a task, model or strategy, or the module of a claim; raises `UserError` if it is unknown."""
     known = entries(kind)
     if name not in known:
         raise UserError(f"{kind} {name!r} is unknown{nearest(name, known) if known else f'; there is no {kind} yet'}")
-    module = importlib.import_module(f"{FOLDERS[kind]}.{name}")
+    module = importlib.import_module(known[name].module)
     return module if kind == "claim" else getattr(module, known[name].symbol)
 
 
 def verdicts(name: str) -> Path | None:
     """The file with a claim's committed verdicts, or None if it has none."""
-    path = entries("claim")[name].path.parent / "verdicts" / f"{name}.json"
-    return path if path.is_file() else None
+    for folder in _locations(FOLDERS["claim"]):
+        if (path := folder / "verdicts" / f"{name}.json").is_file():
+            return path
+    return None
 
 
-def _files(folder: str) -> Iterator[Path]:
-    """The modules of a top-level package, in alphabetical order."""
+def _locations(folder: str) -> list[Path]:
+    """Where a top-level package lies."""
     spec = importlib.util.find_spec(folder)
-    for location in (spec and spec.submodule_search_locations) or ():
-        yield from sorted(Path(location).glob("[!_]*.py"))
+    return [Path(location) for location in (spec and spec.submodule_search_locations) or ()]
+
+
+def _modules(folder: str) -> Iterator[tuple[str, Path]]:
+    """The modules of a package and of the packages in it, by the names they are imported by."""
+    for location in _locations(folder):
+        for path in sorted(location.glob("[!_]*.py")):
+            yield f"{folder}.{path.stem}", path
+        for package in sorted(location.glob("*/__init__.py")):
+            name = f"{folder}.{package.parent.name}"
+            yield name, package
+            for path in sorted(package.parent.glob("[!_]*.py")):
+                yield f"{name}.{path.stem}", path
 
 
 @cache
-def _read(kind: Kind, path: Path, _changed: int) -> Entry | None:
+def _read(kind: Kind, module: str, path: Path, _changed: int) -> Entry | None:
     """The entry a file makes, or None if it is only part of one; read again if it has changed."""
     tree = ast.parse(path.read_bytes(), filename=str(path))
     symbol = next((symbol for node in tree.body if (symbol := SYMBOLS[kind](node))), None)
     if symbol is None:
         return None
     lines = (ast.get_docstring(tree) or "").splitlines() or [""]
-    return Entry(path.stem, lines[0], symbol, path)
+    return Entry(module.rpartition(".")[2], lines[0], symbol, path, module)
 
 
 def _task(node: ast.stmt) -> str | None:
@@ -85,18 +109,21 @@ def _task(node: ast.stmt) -> str | None:
 
 def _model(node: ast.stmt) -> str | None:
     """The name of a class that has the methods of a model."""
-    members = {one.name for one in getattr(node, "body", ()) if isinstance(one, ast.FunctionDef)}
-    return node.name if isinstance(node, ast.ClassDef) and {"init", "apply"} <= members else None
+    return node.name if isinstance(node, ast.ClassDef) and _methods(node) >= {"init", "apply"} else None
 
 
 def _strategy(node: ast.stmt) -> str | None:
     """The name of a dataclass that answers by searching, by replaying, or by forcing."""
-    members = {one.name for one in getattr(node, "body", ()) if isinstance(one, ast.FunctionDef)}
-    return node.name if isinstance(node, ast.ClassDef) and node.decorator_list and members & {"answer", "replay", "forcing"} else None
+    spends = {"answer", "replay", "forcing"}
+    return node.name if isinstance(node, ast.ClassDef) and node.decorator_list and _methods(node) & spends else None
 
 
 def _claim(node: ast.stmt) -> str | None:
     return "CLAIM" if "CLAIM" in _assigned([node]) else None
+
+
+def _methods(node: ast.ClassDef) -> set[str]:
+    return {member.name for member in node.body if isinstance(member, ast.FunctionDef)}
 
 
 def _assigned(body: list[ast.stmt]) -> set[str]:

@@ -44,6 +44,11 @@ def fingerprint(key: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def digest(*arrays: np.ndarray) -> str:
+    """A name for what arrays hold."""
+    return hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()[:20]
+
+
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place; on any failure nothing is left.
 
@@ -89,8 +94,12 @@ def commit() -> str:
     try:
         name = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"],
-            cwd=here, capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return name.stdout.strip()

@@ -51,10 +51,10 @@ TOPOLOGIES: dict[str, dict[str, Any]] = {
 
 def training(device: Any, seeds: int) -> Any:
     """A few training steps of 4 x 32 on symbols, compiled, as `alchemy bench` has them."""
-    from alchemy import train
-    from alchemy.data import examples
-    from alchemy.optimizers import program, rates
-    from alchemy.split import Split, train_chunk
+    from alchemy.learning import train
+    from alchemy.learning.data import examples
+    from alchemy.learning.optimizers import program, rates
+    from alchemy.problem.split import Split, train_chunk
 
     task, model = letters()
     mesh = Mesh(np.array([[device]]), ("seed", "data"))
@@ -63,14 +63,17 @@ def training(device: Any, seeds: int) -> Any:
     state = jax.eval_shape(lambda keys: train._start(model, config, keys, None), keys)
     drawn = examples(train_chunk(task, Split(), 0, 0, BATCH), "sequence")
     chunk = jax.tree.map(lambda rows: jax.ShapeDtypeStruct((seeds, STEPS, *rows.shape), rows.dtype), drawn)
-    given = [_placed(tree, mesh, spec) for tree, spec in ((state, P("seed")), (keys, P("seed")), (chunk, P("seed", None, "data")))]
+    given = [
+        _placed(tree, mesh, spec)
+        for tree, spec in ((state, P("seed")), (keys, P("seed")), (chunk, P("seed", None, "data")))
+    ]
     numbers = _placed(rates(config, 0, STEPS), mesh, P())
     return train._runner(model, program(config), mesh, True, 0).lower(*given[:2], None, given[2], numbers)
 
 
 def writing(device: Any, rows: int) -> Any:
     """Greedy completions of so many lines by 4 x 32, compiled."""
-    from alchemy import decode
+    from alchemy.decoding import generate as decode
 
     task, model = letters()
     mesh = Mesh(np.array([device]), ("data",))
@@ -78,7 +81,10 @@ def writing(device: Any, rows: int) -> Any:
     params = jax.eval_shape(lambda: jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0))))
     prompts = jax.ShapeDtypeStruct((rows, 8, batch.prompts().shape[2]), jnp.int32)
     numbers = (jnp.float32(0), jnp.int32(16), jnp.zeros(0, jnp.int32), jax.eval_shape(lambda: jax.random.key(0)))
-    given = [_placed(tree, mesh, spec) for tree, spec in ((params, P()), (prompts, P("data")), *((one, P()) for one in numbers))]
+    given = [
+        _placed(tree, mesh, spec)
+        for tree, spec in ((params, P()), (prompts, P("data")), *((one, P()) for one in numbers))
+    ]
     return decode._runner(model, 16, 1, False, mesh, "auto", None).lower(*given)
 
 
@@ -90,7 +96,7 @@ def _placed(tree: Any, mesh: Mesh, spec: P) -> Any:
 
 def measure(platform: str, out: str, commit: str = "") -> None:
     """Every program, compiled and counted."""
-    from alchemy import device as machine
+    from alchemy.learning import machine
     from alchemy.record import commit as here
     from alchemy.record import write_json
 
@@ -100,7 +106,10 @@ def measure(platform: str, out: str, commit: str = "") -> None:
         sys.exit(f"nothing here compiles for a {platform}: {problem}")
     jax.default_backend = lambda: platform  # the lab asks it how to go about things
     works: dict[str, Callable[[], Any]] = {
-        **{f"train 4 x 32, {seeds} x {BATCH} a step": lambda seeds=seeds: training(device, seeds) for seeds in (1, 8, 64)},
+        **{
+            f"train 4 x 32, {seeds} x {BATCH} a step": lambda seeds=seeds: training(device, seeds)
+            for seeds in (1, 8, 64)
+        },
         "write 8192 lines with 4 x 32": lambda: writing(device, 8192),
     }
     rows, at = [], commit or here()
@@ -114,7 +123,10 @@ def measure(platform: str, out: str, commit: str = "") -> None:
             row["kernels a step"] = sum(times for times, _ in found) / STEPS
             row["bytes a step"] = sum(times * size for times, size in found) / STEPS
         rows.append(row)
-        print("  ".join(f"{name} {value:.4g}" if not isinstance(value, str) else value for name, value in row.items()), flush=True)
+        print(
+            "  ".join(f"{name} {value:.4g}" if not isinstance(value, str) else value for name, value in row.items()),
+            flush=True,
+        )
     write_json(Path(out), {"device": device.device_kind, "commit": at, "versions": machine.versions(), "rows": rows})
 
 

@@ -29,7 +29,7 @@ def shares(work: str) -> list[dict[str, Any]]:
         import jax
         from peers import WORKS, known
 
-        from alchemy import device
+        from alchemy.learning import machine as device
 
         known([work])
         device.prepare()
@@ -56,7 +56,9 @@ def kinds(programs: Path) -> dict[str, tuple[str, str]]:
     """Of every instruction but loops and calls: its name without a number, and the operation it ends with."""
     found = {}
     for path in programs.glob("*after_optimizations.txt"):
-        for name, op, rest in re.findall(r"^\s+(?:ROOT )?%?([\w.-]+) = .*? ([\w-]+)\((.*)$", path.read_text(), re.MULTILINE):
+        for name, op, rest in re.findall(
+            r"^\s+(?:ROOT )?%?([\w.-]+) = .*? ([\w-]+)\((.*)$", path.read_text(), re.MULTILINE
+        ):
             if op not in ("while", "call", "conditional"):
                 last = re.search(r'op_name="(?:[^"]*/)?([^"/]*)"', rest)
                 found[name] = (re.sub(r"[.\d]+$", "", name), last[1] if last else "")
@@ -70,7 +72,7 @@ if __name__ == "__main__":
         from peers import known
 
         known(sys.argv[2:])
-        from alchemy import device
+        from alchemy.learning import machine as device
         from alchemy.record import commit, write_json
 
         at, rows = commit(), {}

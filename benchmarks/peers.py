@@ -30,7 +30,7 @@ THEIRS = {"train_letters_8": "train_letters", "draw_letters": "make_letters"}
 
 def train_letters(seeds: int = 1) -> float:
     """Samples a second over all seeds, 1,024 a step and seed."""
-    from alchemy.bench import chunk_seconds
+    from alchemy.bench.bench import chunk_seconds
 
     task, model = letters()
     steps = max(2, 8 // seeds)
@@ -43,9 +43,9 @@ def train_letters_8() -> float:
 
 def write_letters() -> float:
     """Completions of all their tokens a second, greedy, 2,000 at once, none of which may end early."""
-    from alchemy.bench import seconds
-    from alchemy.decode import generate
-    from alchemy.task import EOS, PAD
+    from alchemy.bench.bench import seconds
+    from alchemy.decoding.generate import generate
+    from alchemy.problem.task import EOS, PAD
 
     task, model = letters()
     batch = task.sample(_generator(), 2000)
@@ -59,8 +59,8 @@ def write_letters() -> float:
 
 def score_letters() -> float:
     """Texts a second by the three metrics that theirs has, whole outputs of the same lines, each beside the next."""
-    from alchemy.bench import seconds
-    from alchemy.metrics import edit_distance, exact_match, sentence_bleu
+    from alchemy.bench.bench import seconds
+    from alchemy.scoring.metrics import edit_distance, exact_match, sentence_bleu
 
     task = letters()[0]
     batch = task.render(next(task.exhaustive(4, "F1 F2", chunk=SCORED)), _generator())
@@ -71,8 +71,8 @@ def score_letters() -> float:
 
 def make_letters() -> float:
     """Lines a second, all of one composition, written to a file; in memory where there is a place for such, as theirs."""
-    from alchemy.bench import seconds
-    from alchemy.export import generate_exhaustive
+    from alchemy.bench.bench import seconds
+    from alchemy.dataset.export import generate_exhaustive
 
     with TemporaryDirectory(dir=MEMORY) as scratch:
         path = Path(scratch) / "lines.jsonl"
@@ -81,30 +81,30 @@ def make_letters() -> float:
 
 def draw_letters() -> float:
     """Problems a second, drawn and written as arrays of ids."""
-    from alchemy.bench import seconds
+    from alchemy.bench.bench import seconds
 
     task = letters()[0]
     return 200_000 / seconds(lambda: task.sample(_generator(), 200_000))
 
 
 def make_graphs() -> float:
-    from alchemy.bench import seconds
+    from alchemy.bench.bench import seconds
 
     tasks = [replace(_graphs()[0], trace=trace) for trace in ("shortest", "path", "dfs")]
     return 150_000 / seconds(lambda: [task.sample(_generator(), 50_000) for task in tasks])
 
 
 def train_graphs() -> float:
-    from alchemy.bench import chunk_seconds
+    from alchemy.bench.bench import chunk_seconds
 
     task, model = _graphs()
     return 32 * 8 * task.max_len / median(chunk_seconds(model, task, 1, 32, 8)[1:])
 
 
 def write_graphs() -> float:
-    from alchemy.bench import seconds
-    from alchemy.decode import draw
-    from alchemy.task import PAD
+    from alchemy.bench.bench import seconds
+    from alchemy.decoding.generate import draw
+    from alchemy.problem.task import PAD
 
     task, model = _graphs()
     prompts, params = task.sample(_generator(), 256).prompts(), _started(model)
@@ -148,9 +148,16 @@ def _started(model: Any) -> Any:
 
 
 WORKS: list[Callable[[], float]] = [
-    train_letters, train_letters_8, write_letters, score_letters, make_letters, draw_letters, make_graphs, train_graphs,
+    train_letters,
+    train_letters_8,
+    write_letters,
+    score_letters,
+    make_letters,
+    draw_letters,
+    make_graphs,
+    train_graphs,
     write_graphs,
-]  # fmt: skip
+]
 
 
 def turns(work: str, python: str, letters: str, graphs: str) -> dict[str, list[float]]:
@@ -170,7 +177,7 @@ def operations(work: str) -> float:
     """Of matrices and attention, for a unit of what a work trains on or writes: a line of letters, a token of graphs."""
     import jax
 
-    from alchemy.bench import training_flops
+    from alchemy.bench.bench import training_flops
 
     task, model = letters() if "letters" in work else _graphs()
     trained = training_flops(model, model.init(jax.random.key(0)), task.max_len)
@@ -189,8 +196,8 @@ def known(works: Iterable[str]) -> None:
 
 def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> None:
     """All works, or only those named, which take the place of what an earlier run said of them."""
-    from alchemy import device
-    from alchemy.bench import Load, ceilings
+    from alchemy.bench.bench import Load, ceilings
+    from alchemy.learning import machine as device
     from alchemy.record import commit, read_json, write_json
 
     asked = "import torch, transformers; print(torch.__version__, transformers.__version__)"
@@ -213,7 +220,7 @@ def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> Non
 
 
 if __name__ == "__main__":
-    from alchemy import device
+    from alchemy.learning import machine as device
 
     device.prepare()
     if len(sys.argv) == 2:

@@ -24,11 +24,11 @@ def measure(out: str, seeds: str = "1") -> None:
     began = perf_counter()
     with TemporaryDirectory() as scratch:
         os.environ["ALCHEMY_CACHE"] = scratch  # nor are programs stored
-        from alchemy import device
-        from alchemy.lab import Lab
+        from alchemy.lab.lab import Lab
+        from alchemy.learning import machine as device
         from alchemy.progress import Progress
         from alchemy.record import commit, plain, write_json
-        from experiments.task_shift import PRESETS, row
+        from experiments.mirage.task_shift import PRESETS, row
 
         device.prepare()
         config = replace(PRESETS["full"], seeds=int(seeds))

@@ -108,8 +108,19 @@ def make_graphs(directory: Path) -> float:
     from mission import Mission, MissionTokenizer
     from utils import gen_mission_str, get_missions_vocab
 
-    how = Namespace(graph_type="flower", task_type="decision", depth=3, short=3, long=5, dead=3, st_pair="far",
-                    num_nodes=None, max_num_nodes=None, width=None, num_matchings=None)  # fmt: skip
+    how = Namespace(
+        graph_type="flower",
+        task_type="decision",
+        depth=3,
+        short=3,
+        long=5,
+        dead=3,
+        st_pair="far",
+        num_nodes=None,
+        max_num_nodes=None,
+        width=None,
+        num_matchings=None,
+    )
     tokenizer = MissionTokenizer(get_missions_vocab(102))
 
     def work() -> None:
@@ -124,8 +135,12 @@ def make_graphs(directory: Path) -> float:
 
 def reader() -> torch.nn.Module:
     """The 4 x 128 model of the connectivity paper (its configs/model_config.yaml), over 70 ids."""
-    how = dict(hidden_size=128, intermediate_size=128, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=4)
-    return transformers.MistralForCausalLM(transformers.MistralConfig(vocab_size=70, max_position_embeddings=400, **how))
+    how = dict(
+        hidden_size=128, intermediate_size=128, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=4
+    )
+    return transformers.MistralForCausalLM(
+        transformers.MistralConfig(vocab_size=70, max_position_embeddings=400, **how)
+    )
 
 
 def train_graphs(directory: Path) -> float:

@@ -45,7 +45,13 @@ def _fused(instructions: list[Any]) -> int:
 
     def read(one: Any) -> int:
         used = [(user, str(user.opcode).removeprefix("HloOpcode.k")) for user in one.users()]
-        partly = {"DynamicSlice": _size, "Slice": _size, "Gather": _size, "Bitcast": read, "DynamicUpdateSlice": lambda user: 0}
+        partly = {
+            "DynamicSlice": _size,
+            "Slice": _size,
+            "Gather": _size,
+            "Bitcast": read,
+            "DynamicUpdateSlice": lambda user: 0,
+        }
         if not used or any(kind not in partly or user.operands()[0].name != one.name for user, kind in used):
             return _size(one)
         return min(_size(one), sum(partly[kind](user) for user, kind in used))

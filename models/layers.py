@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from alchemy import device
+from alchemy.learning import machine as device
 from models.sums import LayerNorm, Linear, RMSNorm, softmax
 
 Attend = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
@@ -65,7 +65,12 @@ class Kept(NamedTuple):
 
     def _each(self, change: Callable[..., jax.Array], *others: Kept) -> Kept:
         """Every array changed, given its axis of tokens."""
-        return Kept(*(jax.tree.map(partial(change, axis), *arrays) for axis, *arrays in zip((3, 2, 1), self, *others, strict=True)))
+        return Kept(
+            *(
+                jax.tree.map(partial(change, axis), *arrays)
+                for axis, *arrays in zip((3, 2, 1), self, *others, strict=True)
+            )
+        )
 
 
 def put(old: jax.Array, new: jax.Array, place: jax.Array, axis: int) -> jax.Array:

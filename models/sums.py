@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from alchemy import device
+from alchemy.learning import machine as device
 
 
 def total(x: jax.Array) -> jax.Array:

@@ -18,10 +18,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from alchemy import device
 from alchemy.errors import UserError, nearest
-from alchemy.model import Cache, Params
-from alchemy.task import PAD
+from alchemy.learning import machine as device
+from alchemy.learning.model import Cache, Params
+from alchemy.problem.task import PAD
 from models.layers import Block, Kept, at, attention, by_head, by_head_turned, causal, put, rotate, sinusoids, turns
 from models.sizes import SIZES
 from models.sums import LayerNorm, RMSNorm
@@ -107,7 +107,9 @@ class Transformer:
 
         shell = _shell(self, params)
         passes = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
-        whole = self.layers * self.loops - bool(since)  # what the last layer makes of tokens before `since` nobody reads
+        whole = self.layers * self.loops - bool(
+            since
+        )  # what the last layer makes of tokens before `since` nobody reads
         x, unroll = shell.embed(tokens, places), device.unrolled(self.layers * self.loops)
         x, _ = jax.lax.scan(layer, x, jax.tree.map(lambda leaf: leaf[:whole], passes), unroll=unroll)
         if since:

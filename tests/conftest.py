@@ -17,8 +17,8 @@ os.environ["XLA_FLAGS"] = (  # half the time to compile; the programs of tests a
 import jax
 import pytest
 
-from alchemy import device
-from alchemy.task import Task
+from alchemy.learning import machine as device
+from alchemy.problem.task import Task
 from models.transformer import Transformer
 from tasks.symbols import Symbols
 
@@ -73,9 +73,18 @@ def browse(tmp_path):
         file = tmp_path / "page.html"
         whole = text.replace("<body>", "<body>" + LISTEN, 1)
         file.write_text(whole.replace("</body>", tail + "</body>"), "utf-8")
-        flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-                 "--disable-component-update", "--no-first-run", f"--user-data-dir={tmp_path}/profile",
-                 f"--window-size={width},900", "--dump-dom")  # fmt: skip
+        flags = (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-sync",
+            "--disable-component-update",
+            "--no-first-run",
+            f"--user-data-dir={tmp_path}/profile",
+            f"--window-size={width},900",
+            "--dump-dom",
+        )
         done = subprocess.run(
             [CHROMIUM, *flags, file.as_uri()], capture_output=True, text=True, timeout=120, check=True
         )

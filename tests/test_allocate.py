@@ -11,16 +11,24 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit
 
-from alchemy.allocate import allocated, carried, expected, explained, guessed, spend, success
 from alchemy.errors import UserError
-from alchemy.multiplier import capture, multiplier
-from alchemy.regression import Regression
-from alchemy.replay import averaged, curve, of_answers
-from alchemy.scorers import exact, scored
-from alchemy.simulated import simulated
+from alchemy.stats.regression import Regression
 from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.pilot import Pilot
 from alchemy.strategies.self_consistency import SelfConsistency
+from alchemy.testtime.allocation import (
+    allocated,
+    carried,
+    expected,
+    explained,
+    guessed,
+    spend,
+    success,
+)
+from alchemy.testtime.multiplier import capture, multiplier
+from alchemy.testtime.replay import averaged, curve, of_answers
+from alchemy.testtime.simulated_answers import simulated
+from alchemy.testtime.simulated_verifiers import exact, scored
 
 
 @settings(deadline=None, max_examples=40)
@@ -60,9 +68,14 @@ def multiplier_of(p, mean, sizes):
 
 @pytest.mark.parametrize(
     ("pool", "k"),
-    [("homogeneous", (1, 1, 1, 1)), ("beta 2 6", (1.05, 1.10, 1.43, None)), ("beta .4 1.2", (1.49, 1.58, 1.83, 3.1)),
-     ("50/50", (1.0, 1.38, 1.66, 1.84)), ("80/20", (2.3, 3.5, 4.2, 4.6))],
-)  # fmt: skip
+    [
+        ("homogeneous", (1, 1, 1, 1)),
+        ("beta 2 6", (1.05, 1.10, 1.43, None)),
+        ("beta .4 1.2", (1.49, 1.58, 1.83, 3.1)),
+        ("50/50", (1.0, 1.38, 1.66, 1.84)),
+        ("80/20", (2.3, 3.5, 4.2, 4.6)),
+    ],
+)
 def test_the_plan_of_the_lab_has_these_multipliers(pool, k):
     """Coverage with a perfect checker and the true p, at budgets of 4, 8, 16 and 64 answers."""
     n = 500
@@ -98,8 +111,11 @@ def test_charging_and_reuse_decide_the_sign(pool):
     It takes the share of right ones for p; ours learns what a share is worth, which pays where pools are extreme.
     """
     rng, n = np.random.default_rng(0), 1600
-    p = {"homogeneous": np.full(n, 0.1), "beta .4 1.2": rng.beta(0.4, 1.2, n),
-         "80/20": np.repeat([0.9, 0.02], [n * 4 // 5, n // 5])[rng.permutation(n)]}[pool]  # fmt: skip
+    p = {
+        "homogeneous": np.full(n, 0.1),
+        "beta .4 1.2": rng.beta(0.4, 1.2, n),
+        "80/20": np.repeat([0.9, 0.02], [n * 4 // 5, n // 5])[rng.permutation(n)],
+    }[pool]
     bank = simulated(p, 160, rng)
     bank = scored(bank, exact=exact(bank))
     uniform = curve(BestOfN(), bank, (1, 2, 3, 4, 6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 160), 0, draws=4)
@@ -112,7 +128,11 @@ def test_charging_and_reuse_decide_the_sign(pool):
         )
         right, ledger = averaged(Pilot("exact", first, "reused"), bank, 16, 0, draws=3)
         low, high = REUSED[pool]
-        assert low * (0.75 if pool == "80/20" else 0.85) < multiplier(uniform, right, ledger.flops, 0, 50).mean < high * 1.15
+        assert (
+            low * (0.75 if pool == "80/20" else 0.85)
+            < multiplier(uniform, right, ledger.flops, 0, 50).mean
+            < high * 1.15
+        )
 
 
 def test_a_pilot_pays_for_what_it_draws():

@@ -7,11 +7,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from alchemy import compare
 from alchemy.errors import UserError
-from alchemy.scorers import exact, scored
-from alchemy.simulated import simulated
+from alchemy.lab import compare
 from alchemy.strategies.allocate import Allocate, Policy
+from alchemy.testtime.simulated_answers import simulated
+from alchemy.testtime.simulated_verifiers import exact, scored
 
 POLICIES = get_args(Policy)
 EACH = 10

@@ -9,8 +9,9 @@ import jax
 import numpy as np
 import pytest
 
-from alchemy import bench, cli
-from alchemy.bench import Ceilings, Load, Row
+from alchemy.bench import bench
+from alchemy.bench.bench import Ceilings, Load, Row
+from alchemy.cli import main as cli
 from tasks.connectivity import Connectivity
 
 LIMITS = Ceilings(1e12, 1e10)
@@ -74,7 +75,7 @@ def test_the_table_is_short():
 
 def test_the_command_prints_and_writes(monkeypatch, capsys, tmp_path):
     rows = [Row("work", 10.0, "samples/s", 0.5, "flops")]
-    monkeypatch.setattr("alchemy.bench.measure", lambda load, say: say("work") or rows)
+    monkeypatch.setattr("alchemy.bench.bench.measure", lambda load, say: say("work") or rows)
     assert cli.main(["bench", "--out", str(tmp_path / "bench.json"), "--json"]) == 0
     out, err = capsys.readouterr()
     written = json.loads((tmp_path / "bench.json").read_text())

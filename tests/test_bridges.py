@@ -7,14 +7,27 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from alchemy.answers import Samples
-from alchemy.split import Split
-from alchemy.voting import Vote
-from experiments import durable_advantage, parallel_scaling, self_taught_search, trade_off
-from experiments.bridges import SMOKE, STYLES, Chains, Setting, any_of, judge, majority_of, share
-from experiments.sequential_scaling import slip_rate, sup_gap, weighted
-from tasks import connectivity_laws as laws
-from tasks.connectivity import Connectivity
+from alchemy.problem.split import Split
+from alchemy.stats.voting import Vote
+from alchemy.testtime.answers import Samples
+from experiments.graph_search import (
+    durable_advantage,
+    parallel_scaling,
+    self_taught_search,
+    trade_off,
+)
+from experiments.graph_search.bridges import (
+    SMOKE,
+    STYLES,
+    Chains,
+    Setting,
+    any_of,
+    judge,
+    majority_of,
+    share,
+)
+from experiments.graph_search.sequential_scaling import slip_rate, sup_gap, weighted
+from tasks.connectivity import Connectivity, laws
 
 TASK = Connectivity(depth=2, trace="dfs")
 SEEDS, GRAPHS, POOL = 3, 400, 32
@@ -160,5 +173,13 @@ def test_deeper_models_and_searches_are_trained_for_longer():
     second = (2, "dfs", 6, rate / 2, [1000, 1001], first)
     assert setting.fit(lab, "dfs", 2) == (2, "dfs", 6, rate / 4, [2000, 2001], second)
     assert setting.fit(lab, "dfs", 1)[2] == 4
-    assert setting.arms(STYLES) == [("DFS", 1), ("DFS", 2), ("DFS-BT", 1), ("path", 1), ("path", 2), ("shortest", 1), ("shortest", 2)]
+    assert setting.arms(STYLES) == [
+        ("DFS", 1),
+        ("DFS", 2),
+        ("DFS-BT", 1),
+        ("path", 1),
+        ("path", 2),
+        ("shortest", 1),
+        ("shortest", 2),
+    ]
     assert setting.room(setting.task("dfs-bt", 2)) >= setting.task("dfs-bt", 2).longest_trace + 3

@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from alchemy.claim import Verdict
-from alchemy.figures import save
-from alchemy.simulated import simulated
-from experiments import adaptive_budget, allocation, hedging
-from experiments.budgets import Spending, cut, nearest, shuffled, sizes
+from alchemy.report.claim import Verdict
+from alchemy.report.figures import save
+from alchemy.testtime.simulated_answers import simulated
+from experiments.budgets import adaptive_budget, allocation, hedging
+from experiments.budgets.arms import (
+    Spending,
+    cut,
+    nearest,
+    shuffled,
+    sizes,
+)
 
 
 def pool(n=400, k=64, within=0.8, up=0, seed=0):

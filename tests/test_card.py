@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from alchemy.card import CARD
-from alchemy.export import generate
-from alchemy.verify import verify
+from alchemy.dataset.card import CARD
+from alchemy.dataset.export import generate
+from alchemy.dataset.verify import verify
 from tasks.symbols import Symbols
 
 

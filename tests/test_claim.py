@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alchemy.claim import Check, Verdict, at_least, at_most, judge, near
-from alchemy.measure import Interval
+from alchemy.report.claim import (
+    Check,
+    Verdict,
+    at_least,
+    at_most,
+    judge,
+    near,
+)
+from alchemy.stats.measure import Interval
 
 HOLDS, FAILS, UNDECIDED = Verdict.HOLDS, Verdict.FAILS, Verdict.UNDECIDED
 

@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from alchemy.cli import main
-from alchemy.export import generate
+from alchemy.cli.main import main
+from alchemy.dataset.export import generate
 from tasks.symbols import Symbols
 
 ROOT = Path(__file__).parent.parent
@@ -80,9 +80,9 @@ def claims(tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] == "experiments"]:
         monkeypatch.delitem(sys.modules, name)
     calls = []
-    module = ModuleType("alchemy.reproduce")
+    module = ModuleType("alchemy.report.reproduce")
     module.reproduce = lambda *args: calls.append(args) or 0
-    monkeypatch.setitem(sys.modules, "alchemy.reproduce", module)
+    monkeypatch.setitem(sys.modules, "alchemy.report.reproduce", module)
     yield calls
     for name in [name for name in sys.modules if name.partition(".")[0] == "experiments"]:
         del sys.modules[name]
@@ -103,7 +103,10 @@ def test_errors_are_condensed_whatever_the_terminal(encoding):
 
 def test_overview(alchemy):
     code, out, _ = alchemy("--help")
-    assert code == 0 and all(name in out for name in ("list", "show", "generate", "verify", "score", "reproduce", "report", "bench", "prompts"))
+    assert code == 0 and all(
+        name in out
+        for name in ("list", "show", "generate", "verify", "score", "reproduce", "report", "bench", "prompts")
+    )
     assert alchemy()[0] == 2
 
 
@@ -137,7 +140,7 @@ def test_show(alchemy):
 
 
 def test_show_rate(alchemy, monkeypatch):
-    monkeypatch.setattr("alchemy.commands.show.RATE_PROBLEMS", 2000)
+    monkeypatch.setattr("alchemy.cli.commands.show.RATE_PROBLEMS", 2000)
     shown = json.loads(alchemy("show", "symbols", "--rate", "--json")[1])
     assert shown["problems_a_second"] > shown["problems_a_second_with_their_jsonl"] > 10_000
 
@@ -272,7 +275,7 @@ def test_interrupt(alchemy, monkeypatch, tmp_path):
     def interrupt(*args, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("alchemy.commands.generate.generate", interrupt)
+    monkeypatch.setattr("alchemy.cli.commands.generate.generate", interrupt)
     code, _, err = alchemy("generate", "symbols", "--out", tmp_path / "d")
     assert code == 130 and err == "interrupted; run the same command again to resume\n"
 
@@ -286,7 +289,7 @@ def test_a_closed_pipe_is_quiet():
 def test_light_commands_do_not_import_jax(data):
     program = f"""
 import sys
-from alchemy.cli import main
+from alchemy.cli.main import main
 for args in (["list"], ["show", "symbols"], ["verify", {str(data)!r}], ["score", {str(data / "test.jsonl")!r}]):
     main(args)
 sys.exit("jax" in sys.modules)
@@ -337,7 +340,9 @@ def test_reproduce_refuses(fails, claims, args, says):
 
 def test_the_gallery_is_what_the_command_prints(alchemy):
     code, out, _ = alchemy("show", "--all")
-    assert code == 0 and out == (ROOT / "tasks" / "GALLERY.md").read_text("utf-8"), "alchemy show --all > tasks/GALLERY.md"
+    assert code == 0 and out == (ROOT / "tasks" / "GALLERY.md").read_text("utf-8"), (
+        "alchemy show --all > tasks/GALLERY.md"
+    )
 
 
 def test_the_tour_of_the_readme(alchemy, tmp_path, monkeypatch):

@@ -9,13 +9,18 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from alchemy.cli import main
+from alchemy.cli.main import main
 from alchemy.errors import UserError
-from alchemy.shift import Axis, Noise
-from alchemy.split import Split
-from alchemy.task import EOS, NOISE, PAD, Field
+from alchemy.problem.shift import Axis, Noise
+from alchemy.problem.split import Split
+from alchemy.problem.task import (
+    EOS,
+    NOISE,
+    PAD,
+    Field,
+)
 from tasks.connectivity import Connectivity
-from tasks.graphs import FAMILIES
+from tasks.connectivity.graphs import FAMILIES
 
 TASKS = {
     "bridge": Connectivity(),

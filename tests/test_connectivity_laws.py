@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from tasks.connectivity_laws import (
+from tasks.connectivity.laws import (
     accuracy,
     any_of,
     best_of,

@@ -12,13 +12,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alchemy.cli import main
+from alchemy.cli.main import main
 from alchemy.errors import UserError
-from alchemy.scoring import score
+from alchemy.scoring.score import score
 from tasks.connectivity import Connectivity
-from tasks.connectivity_rules import budget, edge_validity, evidence, open_steps, truncated, validities
-from tasks.connectivity_text import NO_NODE, parse, read_edges, read_flat, read_text, text
-from tasks.connectivity_write import write_edges, write_flat
+from tasks.connectivity.rules import (
+    budget,
+    edge_validity,
+    evidence,
+    open_steps,
+    truncated,
+    validities,
+)
+from tasks.connectivity.text import (
+    NO_NODE,
+    parse,
+    read_edges,
+    read_flat,
+    read_text,
+    text,
+)
+from tasks.connectivity.write import write_edges, write_flat
 
 EDGES, FLAT = Connectivity(), Connectivity(encoding="flat")
 # 0-1-2-3 with a dead end 1-4, and apart from it 5-6

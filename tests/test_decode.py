@@ -10,11 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy import device
-from alchemy.decode import BUCKET, FEW, draw, generate
+from alchemy.decoding.generate import (
+    BUCKET,
+    FEW,
+    draw,
+    generate,
+)
 from alchemy.errors import UserError
-from alchemy.model import Cache
-from alchemy.task import EOS, PAD
+from alchemy.learning import machine as device
+from alchemy.learning.model import Cache
+from alchemy.problem.task import EOS, PAD
 from models.layers import at
 from models.transformer import Transformer
 
@@ -206,12 +211,16 @@ def test_long_texts_of_many_rows_are_what_one_pass_says():
     count = (drawn.completions != PAD).sum(axis=3)
     assert 0 < np.mean(count >= 54) < 1 / FEW, "a few go on for long"
     ended = np.cumsum(drawn.completions == EOS, axis=3) > 0
-    clean = ((drawn.completions != PAD) | ended).all(axis=3)  # padding is drawn, too, where nobody has trained the model
+    clean = ((drawn.completions != PAD) | ended).all(
+        axis=3
+    )  # padding is drawn, too, where nobody has trained the model
     assert clean.mean() > 0.2 and (clean & (count > 32)).any()
     for seed in range(2):
         rows, samples = np.nonzero(clean[seed])
         whole, read = np.zeros((len(rows), 64), np.int32), (asked[rows, :, 0] != PAD).sum(axis=1)
-        for line, prompt, text, size in zip(whole, asked[rows], drawn.completions[seed, rows, samples], read, strict=True):
+        for line, prompt, text, size in zip(
+            whole, asked[rows], drawn.completions[seed, rows, samples], read, strict=True
+        ):
             line[:size], line[size : size + len(text)] = prompt[:size, 0], text
         logits = one_pass(model, jax.tree.map(lambda leaf, s=seed: leaf[s], params), whole[..., None])
         logs = np.take_along_axis(np.asarray(jax.nn.log_softmax(logits))[:, :-1], whole[:, 1:, None], axis=2)[..., 0]

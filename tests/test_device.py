@@ -7,8 +7,8 @@ import threading
 import jax
 import numpy as np
 
-from alchemy import device
-from alchemy.verifier import log_odds
+from alchemy.learning import machine as device
+from alchemy.testtime.learned_verifier import log_odds
 from models.transformer import Transformer
 
 
@@ -28,7 +28,10 @@ def test_verdicts_do_not_depend_on_the_devices():
     model = Transformer(vocabulary=9, width=16, layers=1, heads=2, context=24)
     params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
     rng = np.random.default_rng(0)
-    prompts, said = rng.integers(3, 7, size=(7, 5, 1)).astype(np.int32), rng.integers(3, 7, size=(2, 7, 3, 6)).astype(np.int32)
+    prompts, said = (
+        rng.integers(3, 7, size=(7, 5, 1)).astype(np.int32),
+        rng.integers(3, 7, size=(2, 7, 3, 6)).astype(np.int32),
+    )
     spread = log_odds(model, params, prompts, said)
     with jax.default_device(jax.local_devices()[-1]):
         alone = log_odds(model, params, prompts, said)
@@ -37,10 +40,19 @@ def test_verdicts_do_not_depend_on_the_devices():
 
 
 def test_batches_are_divided_to_fit_the_device(monkeypatch):
-    assert [device.parts(*batch, 68_000) for batch in ((1024, 17), (128, 17), (16, 102), (50, 30), (7, 30), (3, 400))] == [
-        128, 16, 8, 10, 1, 3,
+    assert [
+        device.parts(*batch, 68_000) for batch in ((1024, 17), (128, 17), (16, 102), (50, 30), (7, 30), (3, 400))
+    ] == [
+        128,
+        16,
+        8,
+        10,
+        1,
+        3,
     ], "parts of at most 256 tokens, or one text"
-    assert [device.parts(*batch, 589_000) for batch in ((1024, 17), (16, 102), (3, 600))] == [64, 4, 3], "of at most 512"
+    assert [device.parts(*batch, 589_000) for batch in ((1024, 17), (16, 102), (3, 600))] == [64, 4, 3], (
+        "of at most 512"
+    )
     assert [device.unrolled(layers) for layers in (2, 4, 8)] == [2, 4, 1]
     assert [device.groups(*prompts) for prompts in ((128, 72), (512, 8), (8, 600), (24, 72))] == [32, 8, 8, 4]
     assert [device.summed(size) for size in (18 * 8, 320, 321)] == [True, True, False]

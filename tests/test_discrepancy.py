@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from alchemy.discrepancy import discrepancy
-from alchemy.task import Batch
+from alchemy.problem.discrepancy import discrepancy
+from alchemy.problem.task import Batch
 from tasks.symbols import Symbols
 
 

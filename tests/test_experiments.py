@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from alchemy import discover, report
-from alchemy.claim import Claim, Verdict
+from alchemy import discover
 from alchemy.progress import Progress
-from alchemy.reproduce import ROOT, VERDICTS, run_one
+from alchemy.report import table as report
+from alchemy.report.claim import Claim, Verdict
+from alchemy.report.reproduce import ROOT, VERDICTS, run_one
 
 CLAIMS = discover.experiments()
 SECTIONS = ("Source ", "Prediction ", "Refuted if ", "Run ")
@@ -79,7 +80,7 @@ def test_readme_has_the_committed_verdicts():
 
 
 def test_readme_shows_what_the_command_prints(capsys):
-    from alchemy.cli import main
+    from alchemy.cli.main import main
 
     assert main(["show", "symbols", "-n", "1"]) == 0
     printed = capsys.readouterr().out.split("\n\n")[0].strip()

@@ -8,12 +8,12 @@ from string import ascii_uppercase
 
 import pytest
 
-from alchemy import export, manifest
+from alchemy.dataset import export, manifest
+from alchemy.dataset.export import generate, generate_exhaustive
+from alchemy.dataset.verify import verify
 from alchemy.errors import UserError
-from alchemy.export import generate, generate_exhaustive
-from alchemy.shift import Noise
-from alchemy.split import Split
-from alchemy.verify import verify
+from alchemy.problem.shift import Noise
+from alchemy.problem.split import Split
 from tasks.symbols import Symbols
 
 TASK = Symbols(compositions=("F1 F2", "F2 F1"), length=(3, 4))
@@ -251,7 +251,9 @@ def test_only_splits_of_ours_are_replaced(data):
         generate(TASK, data, force=True, **COUNTS)
     (data / "thesis.tex").unlink()
     generate(TASK, data, force=True, **COUNTS)
-    assert sorted(os.listdir(data)) == ["README.md", "manifest.json", "test.jsonl", "train.jsonl"] and verify(data) == []
+    assert (
+        sorted(os.listdir(data)) == ["README.md", "manifest.json", "test.jsonl", "train.jsonl"] and verify(data) == []
+    )
     (data / "manifest.json").unlink()
     with pytest.raises(UserError, match=r"cannot read .*manifest.json"):
         generate(TASK, data, force=True, **COUNTS)
@@ -286,15 +288,17 @@ def peer_lines(compositions, length, rotate, shift_by, cot):
             parts = [" ".join(states[j] + tokens[j:]) for j in range(1, len(names))] if cot else []
             marker, answer = "<think>" if parts else "<answer>", " ".join(states[-1])
             reasoning = " <think> ".join(parts)
-            yield json.dumps({
-                "input": " ".join([*element, *tokens, marker]),
-                "output": f"{reasoning} <answer> {answer}" if parts else answer,
-                "element": " ".join(element),
-                "transformation": " ".join(tokens),
-                "instruction": marker,
-                "reasoning": reasoning,
-                "answer": answer,
-            })  # fmt: skip
+            yield json.dumps(
+                {
+                    "input": " ".join([*element, *tokens, marker]),
+                    "output": f"{reasoning} <answer> {answer}" if parts else answer,
+                    "element": " ".join(element),
+                    "transformation": " ".join(tokens),
+                    "instruction": marker,
+                    "reasoning": reasoning,
+                    "answer": answer,
+                }
+            )
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alchemy.figures import Bars, Curves, Map, _legible, save
-from alchemy.measure import Interval, exact
+from alchemy.report.figures import (
+    Bars,
+    Curves,
+    Map,
+    _legible,
+    save,
+)
+from alchemy.stats.measure import Interval, exact
 
 NOTHING = Interval(np.nan, np.nan, np.nan, 0, 0)
 SHARED = {"name": "one", "title": "One", "x_label": "x", "y_label": "y"}
@@ -16,9 +22,15 @@ CURVES = Curves(**SHARED, x=[1, 2], measured={"a": [exact(0.5), NOTHING]}, theor
 BARS = Bars(name="two", title="Two", y_label="y", groups=["g"], measured={"a": [exact(0.5)]}, theory={"a": [0.4]})
 SURFACE = [[0.5, 0.7, 0.95], [0.6, 0.8, 0.99]]
 MAP = Map(
-    **SHARED, x=[1, 2, 4], y=[1, 2], measured=SURFACE, theory=SURFACE, levels=[0.6, 0.9], scale="accuracy",
+    **SHARED,
+    x=[1, 2, 4],
+    y=[1, 2],
+    measured=SURFACE,
+    theory=SURFACE,
+    levels=[0.6, 0.9],
+    scale="accuracy",
     lines={"equal": [[(1, 2), (2, 1)], [(2, 2), (4, 1)]]},
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("figure", [CURVES, BARS, MAP], ids=["curves", "bars", "map"])

@@ -5,7 +5,15 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 from alchemy.errors import UserError
-from alchemy.floor import chance, copy, expected_edit_distance, format_law, length_law, replay, two_step_law
+from alchemy.problem.floors import (
+    chance,
+    copy,
+    expected_edit_distance,
+    format_law,
+    length_law,
+    replay,
+    two_step_law,
+)
 from tasks.symbols import Symbols
 
 N = 3000

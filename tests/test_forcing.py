@@ -10,12 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy.decode import draw
+from alchemy.decoding.forcing import (
+    Forcing,
+    Marks,
+    bill,
+    thinking,
+)
+from alchemy.decoding.generate import draw
 from alchemy.errors import UserError
-from alchemy.forcing import Forcing, Marks, bill, thinking
-from alchemy.model import Cache
-from alchemy.revision import drafts, flips, picks, plurality
-from alchemy.task import EOS, PAD, Vocabulary
+from alchemy.learning.model import Cache
+from alchemy.problem.task import EOS, PAD, Vocabulary
+from alchemy.testtime.revision import (
+    drafts,
+    flips,
+    picks,
+    plurality,
+)
 from models.layers import at
 
 V = 8
@@ -111,7 +121,7 @@ def test_an_end_of_the_text_within_thinking():
 
 
 def test_seeds_and_dials_share_one_program():
-    from alchemy.decode import _runner
+    from alchemy.decoding.generate import _runner
 
     before = _runner.cache_info().misses
     for least in range(4):
@@ -119,7 +129,9 @@ def test_seeds_and_dials_share_one_program():
     assert _runner.cache_info().misses == before + 1
 
 
-@pytest.mark.parametrize("how", [{}, {"least": 2}, {"budget": 1}, {"least": 3, "exact": True}, {"least": 9, "budget": 5}])
+@pytest.mark.parametrize(
+    "how", [{}, {"least": 2}, {"budget": 1}, {"least": 3, "exact": True}, {"least": 9, "budget": 5}]
+)
 @pytest.mark.parametrize("samples", [1, 3])
 def test_the_bill_is_what_was_forwarded(how, samples):
     """And the last token of each chain, which nothing follows."""
@@ -127,7 +139,10 @@ def test_the_bill_is_what_was_forwarded(how, samples):
     completions = force(follow(TWO, OWN), samples=samples, **how)
     jax.effects_barrier()
     ledger = bill(completions, np.ones(16), parameters=7)
-    assert (ledger.prompt + ledger.written).sum() == sum(FORWARDED) + 2 * 16 * samples and ledger.written.shape == (2, 16)
+    assert (ledger.prompt + ledger.written).sum() == sum(FORWARDED) + 2 * 16 * samples and ledger.written.shape == (
+        2,
+        16,
+    )
     np.testing.assert_array_equal(ledger.depth * samples, ledger.written)  # greedy samples are alike
     np.testing.assert_array_equal(ledger.flops, 14 * (1 + ledger.written))
     assert not ledger.checked.any() and not ledger.calls.any()
@@ -153,13 +168,15 @@ def test_marks_have_names():
 
 
 def test_drafts_stand_before_continuations_and_the_end():
-    rows = np.array([
-        [A, WAIT, B, WAIT, A, END, 3, EOS],  # three drafts of one token
-        [A, B, WAIT, 3, B, END, 3, EOS],  # the last token of each
-        [A, WAIT, WAIT, B, END, 3, EOS, PAD],  # an empty one does not count
-        [A, B, 3, WAIT, A, B, 3, 3],  # cut off
-        [END, 3, EOS, PAD, PAD, PAD, PAD, PAD],
-    ])  # fmt: skip
+    rows = np.array(
+        [
+            [A, WAIT, B, WAIT, A, END, 3, EOS],  # three drafts of one token
+            [A, B, WAIT, 3, B, END, 3, EOS],  # the last token of each
+            [A, WAIT, WAIT, B, END, 3, EOS, PAD],  # an empty one does not count
+            [A, B, 3, WAIT, A, B, 3, 3],  # cut off
+            [END, 3, EOS, PAD, PAD, PAD, PAD, PAD],
+        ]
+    )
     found = drafts(rows, MARKS, 3)
     assert found.tolist() == [[A, B, A], [B, B, -1], [A, B, -1], [3, 3, -1], [-1, -1, -1]]
     np.testing.assert_array_equal(drafts(rows, MARKS, 2), found[:, :2])

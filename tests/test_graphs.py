@@ -10,9 +10,26 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from tasks.graphs import FAMILIES, bridge, caterpillar, comb, cycle, gnm, grid, parameters_of, tree, two_path
-from tasks.labels import names, shuffled, written
-from tasks.networks import accepted, connected, distances, far_ends, neighbours
+from tasks.connectivity.graphs import (
+    FAMILIES,
+    bridge,
+    caterpillar,
+    comb,
+    cycle,
+    gnm,
+    grid,
+    parameters_of,
+    tree,
+    two_path,
+)
+from tasks.connectivity.labels import names, shuffled, written
+from tasks.connectivity.networks import (
+    accepted,
+    connected,
+    distances,
+    far_ends,
+    neighbours,
+)
 
 EXAMPLES = {
     "bridge": (bridge(3, 3, 5, 3), bridge(2, 1, 2, 0), bridge(1, 4, 4, 1)),

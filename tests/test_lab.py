@@ -10,18 +10,20 @@ import jax
 import numpy as np
 import pytest
 
-from alchemy import checkpoint, decode, device
-from alchemy import lab as bench
-from alchemy.decode import draw
+from alchemy.decoding import generate as decode
+from alchemy.decoding.forcing import Forcing, Marks
+from alchemy.decoding.generate import draw
 from alchemy.errors import UserError
-from alchemy.forcing import Forcing, Marks
-from alchemy.lab import Lab
-from alchemy.noise import Noise
+from alchemy.lab import lab as bench
+from alchemy.lab.lab import Lab
+from alchemy.lab.search import search
+from alchemy.learning import checkpoint
+from alchemy.learning import machine as device
+from alchemy.learning.config import TrainConfig
+from alchemy.problem.noise import Noise
 from alchemy.progress import Progress, Stage
-from alchemy.rewards import OracleReward
-from alchemy.search import search
 from alchemy.strategies.beam import Beam
-from alchemy.train import TrainConfig
+from alchemy.testtime.rewards import OracleReward
 
 CONFIG = TrainConfig(steps=16, batch=8, chunk=4)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy import device
+from alchemy.learning import machine as device
 from models.layers import product, rotate, turns
 
 SHAPES = [((2, 3, 5, 8), (2, 3, 8, 4)), ((2, 3, 1, 8), (2, 3, 8, 4)), ((7, 6), (6, 1)), ((4, 2, 9), (4, 9, 9))]

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from alchemy.errors import UserError
-from alchemy.measure import Interval, equivalent, paired_difference, ratio, threshold_crossing, two_level, wilson
+from alchemy.stats.measure import (
+    Interval,
+    equivalent,
+    paired_difference,
+    ratio,
+    threshold_crossing,
+    two_level,
+    wilson,
+)
 
 
 def hierarchical(rng, s, n, seed_sd, problem_sd, noise_sd=0.3):
@@ -217,7 +225,9 @@ def test_a_ratio_is_the_difference_of_logarithms():
     found = ratio(a, b)
     spread = np.log(1.2) / stats.norm.ppf(0.975)
     drawn = np.exp(rng.normal(np.log(4.0), spread * np.sqrt(2), 200_000))
-    np.testing.assert_allclose([found.mean, found.low, found.high], [4.0, *np.quantile(drawn, [0.025, 0.975])], rtol=0.01)
+    np.testing.assert_allclose(
+        [found.mean, found.low, found.high], [4.0, *np.quantile(drawn, [0.025, 0.975])], rtol=0.01
+    )
     censored = ratio(Interval(np.inf, 40.0, np.inf, 10, 3), b)
     assert (censored.mean, censored.high) == (np.inf, np.inf) and censored.low == pytest.approx(40 / 3.6)
     with pytest.raises(UserError, match="positive"):

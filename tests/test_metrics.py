@@ -13,7 +13,7 @@ from nltk.translate.bleu_score import sentence_bleu as nltk_sentence_bleu
 from rapidfuzz.distance import Levenshtein
 
 from alchemy.errors import UserError
-from alchemy.metrics import (
+from alchemy.scoring.metrics import (
     PARTS,
     bleu_counts,
     corpus_bleu,

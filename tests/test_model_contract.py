@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from alchemy import discover
-from alchemy.data import Examples, Finite
-from alchemy.decode import generate
+from alchemy.decoding.generate import generate
 from alchemy.errors import UserError
-from alchemy.task import EOS, PAD
-from alchemy.train import TrainConfig, train
+from alchemy.learning.config import TrainConfig
+from alchemy.learning.data import Examples, Finite
+from alchemy.learning.train import train
+from alchemy.problem.task import EOS, PAD
 from models.sizes import SIZES
 from models.transformer import BLOCKS, POSITIONS, Transformer
 
@@ -42,10 +43,19 @@ COVER = [  # every block, every way to give positions, tied and not, looped and 
     for name in VARIANTS
     if not name.startswith("transformer-")
     or name.removeprefix("transformer-")
-    in ("gpt-learned-tied", "llama-sinusoidal-tied", "llama-rotary-untied", "gpt-none-untied", "gpt-random-tied", "looped")
+    in (
+        "gpt-learned-tied",
+        "llama-sinusoidal-tied",
+        "llama-rotary-untied",
+        "gpt-none-untied",
+        "gpt-random-tied",
+        "looped",
+    )
 ]
 every_model = pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)
-covering_models = pytest.mark.parametrize("model", [VARIANTS[name] for name in COVER], ids=COVER)  # what takes many programs
+covering_models = pytest.mark.parametrize(
+    "model", [VARIANTS[name] for name in COVER], ids=COVER
+)  # what takes many programs
 few_models = pytest.mark.parametrize("model", [VARIANTS[name] for name in FEW], ids=FEW)  # what is slow to compile
 
 LENGTHS = np.array([5, 3, 6, 1, 2, 6, 4, 5])
@@ -55,7 +65,9 @@ PROMPTS = np.where((np.arange(T) < LENGTHS[:, None])[..., None], TEXT, PAD)
 INSIDE = np.arange(T) < LENGTHS[:, None]
 close = partial(np.testing.assert_allclose, rtol=0, atol=1e-5, equal_nan=False)
 apply = jax.jit(lambda model, params, tokens: model.apply(params, tokens), static_argnums=0)
-extend = jax.jit(lambda model, params, cache, tokens: model.extend(model.ready(params), cache, tokens), static_argnums=0)
+extend = jax.jit(
+    lambda model, params, cache, tokens: model.extend(model.ready(params), cache, tokens), static_argnums=0
+)
 extend_last = jax.jit(
     lambda model, params, cache, tokens: model.extend(model.ready(params), cache, tokens, last=True), static_argnums=0
 )
@@ -175,7 +187,9 @@ def test_members_of_a_set_have_no_place(model):
     other = apply(model, params, np.concatenate([members[:, ::-1], text], axis=1))
     close(logits[:, 4:], other[:, 4:])
     assert np.abs(logits[:, 4:] - apply(model, params, text)).max() > 1e-4
-    first, cache = extend(model, params, model.init_cache(len(TEXT), T + 4), np.concatenate([members, text[:, :3]], axis=1))
+    first, cache = extend(
+        model, params, model.init_cache(len(TEXT), T + 4), np.concatenate([members, text[:, :3]], axis=1)
+    )
     second, cache = extend(model, params, cache, text[:, 3:4])
     third, _ = extend(model, params, cache, text[:, 4:])
     close(np.concatenate([first, second, third], axis=1), logits)

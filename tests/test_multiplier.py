@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from alchemy.coverage import beta_law, power_law
-from alchemy.equivalence import difference_at, tost
 from alchemy.errors import UserError
-from alchemy.multiplier import multiplier
-from alchemy.replay import Curve
+from alchemy.stats.coverage import beta_law, power_law
+from alchemy.stats.equivalence import difference_at, tost
+from alchemy.testtime.multiplier import multiplier
+from alchemy.testtime.replay import Curve
 
 SIZES = np.array([1, 2, 4, 8, 16])
 
@@ -80,8 +80,10 @@ def test_equivalence_agrees_with_two_one_sided_t_tests(gap, verdict):
     noise = rng.normal(0, 0.15, b.shape)
     a = b + gap + noise - noise.mean()
     assert tost(a, b, 0) is verdict
-    inside = [stats.ttest_1samp((a - b)[0], edge, alternative=side).pvalue < 0.05
-              for edge, side in ((-0.02, "greater"), (0.02, "less"))]  # fmt: skip
+    inside = [
+        stats.ttest_1samp((a - b)[0], edge, alternative=side).pvalue < 0.05
+        for edge, side in ((-0.02, "greater"), (0.02, "less"))
+    ]
     assert all(inside) is (verdict is True)
     interval = difference_at(a, b, 0)
     exact = stats.t.interval(0.9, 1499, (a - b).mean(), stats.sem((a - b)[0]))

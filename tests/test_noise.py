@@ -6,9 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.noise import perturb
-from alchemy.shift import MODES, Noise
-from alchemy.task import NOISE, PAD, Batch, Field
+from alchemy.problem.noise import perturb
+from alchemy.problem.shift import MODES, Noise
+from alchemy.problem.task import (
+    NOISE,
+    PAD,
+    Batch,
+    Field,
+)
 from tasks.symbols import Symbols
 
 TASK = Symbols(compositions=("F1 F2", "F3"), length=(2, 4))

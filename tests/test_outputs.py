@@ -6,9 +6,10 @@ import tracemalloc
 
 import pytest
 
-from alchemy import cli, outputs
+from alchemy.cli import main as cli
 from alchemy.errors import UserError
-from alchemy.scoring import score
+from alchemy.scoring import predictions as outputs
+from alchemy.scoring.score import score
 from tasks.connectivity import Connectivity
 from tasks.symbols import Symbols
 
@@ -131,7 +132,7 @@ def test_a_huge_line_is_not_read_to_its_end():
 
 
 def test_many_long_texts_are_not_held_at_once(monkeypatch):
-    monkeypatch.setattr("alchemy.outputs.ROOM", 1000)
+    monkeypatch.setattr("alchemy.scoring.predictions.ROOM", 1000)
     rows = [("a" * 100, "b" * 300)] * 10
     assert [len(block) for block in outputs.blocks(rows, 50)] == [3, 3, 3, 1]
     assert [len(block) for block in outputs.blocks([("a", "b")] * 10, 4)] == [4, 4, 2]

@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from alchemy import cli
-from alchemy.journal import KEPT, OUTCOMES, POINTS, Journal
-from alchemy.page import Judged, page
-from alchemy.steps import marked
+from alchemy.cli import main as cli
+from alchemy.lab.journal import KEPT, POINTS, Journal
+from alchemy.problem.steps import OUTCOMES, marked
+from alchemy.report.page import Judged, page
 from tasks.symbols import Symbols
 
 TASK = Symbols(compositions=("F1 F2 F3",))
@@ -24,15 +24,33 @@ def interval(mean, low, high):
 
 
 def record(name="law <b>", verdict="FAILS"):
-    check = {"name": "a & b", "measured": interval(0.2, 0.1, 0.3), "low": 0.5, "high": None, "reason": "<i>",
-             "precondition": False, "verdict": verdict}  # fmt: skip
+    check = {
+        "name": "a & b",
+        "measured": interval(0.2, 0.1, 0.3),
+        "low": 0.5,
+        "high": None,
+        "reason": "<i>",
+        "precondition": False,
+        "verdict": verdict,
+    }
     open_end = {**check, "measured": interval(None, 1.0, None), "low": None, "high": 2.0, "verdict": "UNDECIDED"}
     return {
-        "name": name, "preset": "small", "verdict": verdict, "checks": [check, open_end], "figures": ["one.svg"],
+        "name": name,
+        "preset": "small",
+        "verdict": verdict,
+        "checks": [check, open_end],
+        "figures": ["one.svg"],
         "claim": {"sentence": "x < y", "source": "nobody", "prediction": "p", "refuted_if": "r", "headline": False},
-        "measured": {"test": {"floors": {"copy": {"exact full": 0.0, "distance full": 0.5}}}}, "config": {"seeds": 2},
-        "seeds": 2, "seconds": 60.0, "tokens": 1000, "flops": 1e9, "device": "none", "versions": {"jax": "1"}, "commit": "abc",
-    }  # fmt: skip
+        "measured": {"test": {"floors": {"copy": {"exact full": 0.0, "distance full": 0.5}}}},
+        "config": {"seeds": 2},
+        "seeds": 2,
+        "seconds": 60.0,
+        "tokens": 1000,
+        "flops": 1e9,
+        "device": "none",
+        "versions": {"jax": "1"},
+        "commit": "abc",
+    }
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from alchemy import cli
+from alchemy.cli import main as cli
 
 pytestmark = [
     pytest.mark.slow,
@@ -68,7 +68,10 @@ def right(prompts: Path) -> dict[str, list[str]]:
     return {stem: [(one, said(one, number)) for number, one in enumerate(found)] for stem, found in records.items()}
 
 
-WANTED = {"answer_accuracy": sum(i % 3 != 1 for i in range(N)) / N, "trace_accuracy": sum(i % 3 == 0 for i in range(N)) / N}
+WANTED = {
+    "answer_accuracy": sum(i % 3 != 1 for i in range(N)) / N,
+    "trace_accuracy": sum(i % 3 == 0 for i in range(N)) / N,
+}
 
 
 @each_task
@@ -139,6 +142,7 @@ def test_inspect_is_as_right_as_we_are(name, tmp_path, capsys):
     by_question = {(record["input"], stem): text for stem, pairs in answers.items() for record, text in pairs}
 
     for stem, pairs in answers.items():
+
         def reply(asked, tools, choice, config, stem=stem):
             output = ModelOutput.from_content("mockllm/model", by_question[asked[-1].text, stem])
             output.usage = ModelUsage()  # or the mock model fetches a tokeniser to count with
@@ -166,8 +170,8 @@ def test_reasoning_gym_takes_the_tasks_among_its_own(name):
     from reasoning_gym.dataset import ReseedingDataset
     from reasoning_gym.version_manager import DatasetVersionManager
 
-    from alchemy.gym import create_dataset
-    from alchemy.procedural import register
+    from alchemy.interop.gym import create_dataset
+    from alchemy.interop.reasoning_gym import register
 
     register()
     theirs = reasoning_gym.create_dataset(name, seed=3, size=N, shift=SHIFTS[name][1])

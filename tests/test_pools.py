@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from alchemy.voting import Vote
-from experiments import catching_up, complementary
-from experiments.bridges import Chains, share
-from experiments.pools import Pool, at_tokens, chosen, ranking, readouts, worth
+from alchemy.stats.voting import Vote
+from experiments.graph_search import catching_up, complementary
+from experiments.graph_search.bridges import Chains, share
+from experiments.graph_search.pools import (
+    Pool,
+    at_tokens,
+    chosen,
+    ranking,
+    readouts,
+    worth,
+)
 
 SEEDS, GRAPHS, CHAINS = 3, 300, 32
 
@@ -32,14 +39,21 @@ def test_a_vote_alone_is_worth_what_a_majority_of_one_is():
     np.testing.assert_allclose(curves["majority"][1][0], worth(one.chains.votes).mean(axis=2))
     np.testing.assert_allclose(curves["outcome verifier"][1][0], curves["majority"][1][0])
     assert curves["majority"][0] == [1, 2, 4, 8, 16, 32]
-    np.testing.assert_allclose(curves["exact verifier"][1].mean(axis=(1, 2)), 1 - 0.6 ** (2.0 ** np.arange(6)), atol=0.02)
+    np.testing.assert_allclose(
+        curves["exact verifier"][1].mean(axis=(1, 2)), 1 - 0.6 ** (2.0 ** np.arange(6)), atol=0.02
+    )
 
 
 def test_a_good_verifier_finds_what_an_exact_one_does_and_a_bad_one_nothing():
     perfect, blind = pool(0.3, good=1.0), pool(0.3, good=0.0)
     valid = perfect.chains.valid
     np.testing.assert_allclose(chosen(valid, perfect.scores["outcome"], 4), readouts(perfect)["exact verifier"][1][2])
-    assert abs(ranking(valid, blind.scores["outcome"]).mean()) < 0.03 < 0.6 < ranking(valid, perfect.scores["outcome"]).mean()
+    assert (
+        abs(ranking(valid, blind.scores["outcome"]).mean())
+        < 0.03
+        < 0.6
+        < ranking(valid, perfect.scores["outcome"]).mean()
+    )
 
 
 def test_scores_of_fewer_chains_are_matched_with_the_first_of_a_pool():
@@ -97,15 +111,21 @@ def test_divisions_cost_what_one_chain_may():
 
 def test_a_bill_has_the_prompt_once_and_the_verifier_where_it_is_asked():
     plain, checked = pool(0.3).bill(4, False), pool(0.3).bill(4, True)
-    assert plain.flops.shape == (SEEDS, GRAPHS) and (plain.flops == 2 * 1000 * (20 + 40)).all() and (plain.calls == 0).all()
+    assert (
+        plain.flops.shape == (SEEDS, GRAPHS)
+        and (plain.flops == 2 * 1000 * (20 + 40)).all()
+        and (plain.calls == 0).all()
+    )
     assert (checked.flops == 2 * plain.flops).all() and (checked.calls == 4).all() and (checked.depth == 10).all()
 
 
 def test_logits_say_what_shares_say():
     cell = {
-        "one of paths": np.full((2, 50), 0.5), "several of paths": np.full((2, 50), 0.75),
-        "one of searches": np.full((2, 50), 0.75), "several of searches": np.full((2, 50), 0.9),
-    }  # fmt: skip
+        "one of paths": np.full((2, 50), 0.5),
+        "several of paths": np.full((2, 50), 0.75),
+        "one of searches": np.full((2, 50), 0.75),
+        "several of searches": np.full((2, 50), 0.9),
+    }
     assert complementary._interaction(cell).mean == pytest.approx(np.log(9) - np.log(3) - np.log(3))
     assert complementary._headroom(cell, "searches").mean == pytest.approx(0.6)
     ones = {name: np.ones((2, 50)) for name in cell}

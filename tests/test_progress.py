@@ -7,11 +7,18 @@ import re
 
 import pytest
 
-from alchemy import cli, report
+from alchemy.cli import main as cli
 from alchemy.progress import Progress
+from alchemy.report import table as report
 
-CHECK = {"name": "a rather long name of a check", "measured": {"mean": 0.2, "low": 0.1, "high": 0.3}, "low": 0.5,
-         "high": None, "precondition": False, "verdict": "FAILS"}  # fmt: skip
+CHECK = {
+    "name": "a rather long name of a check",
+    "measured": {"mean": 0.2, "low": 0.1, "high": 0.3},
+    "low": 0.5,
+    "high": None,
+    "precondition": False,
+    "verdict": "FAILS",
+}
 RECORD = {"verdict": "FAILS", "checks": [CHECK], "seconds": 60.0}
 COLOUR = re.compile(r"\x1b\[(\d+;)*[349]\d(;\d+)*m")
 
@@ -58,9 +65,17 @@ def test_quiet_says_nothing(clock, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "--help", "show symbols -n 1", "generate symbols --train 9 --test 9 --shifts length=6 --out d", "verify d",
-                "score d/test.jsonl --manifest d", "score d --manifest d"],
-)  # fmt: skip
+    "command",
+    [
+        "list",
+        "--help",
+        "show symbols -n 1",
+        "generate symbols --train 9 --test 9 --shifts length=6 --out d",
+        "verify d",
+        "score d/test.jsonl --manifest d",
+        "score d --manifest d",
+    ],
+)
 def test_lines_fit_eighty_columns(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")

@@ -7,9 +7,10 @@ import shutil
 
 import pytest
 
-from alchemy import cli, discover
+from alchemy import discover
+from alchemy.cli import main as cli
 from alchemy.errors import UserError
-from alchemy.gym import create_dataset
+from alchemy.interop.gym import create_dataset
 
 TASKS = discover.tasks()
 

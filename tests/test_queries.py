@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from tasks.queries import (
+from tasks.connectivity.queries import (
     Known,
     _answers,
     _asked,

@@ -11,11 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.scoring import TextOracle
-from alchemy.task import EOS, PAD
-from tasks import recheck_laws as laws
-from tasks.recheck import Recheck
-from tasks.recheck_draw import CLASSES, KINDS, kinds, walk
+from alchemy.problem.task import EOS, PAD
+from alchemy.scoring.score import TextOracle
+from tasks.recheck import Recheck, laws
+from tasks.recheck.draw import (
+    CLASSES,
+    KINDS,
+    kinds,
+    walk,
+)
 
 TASK = Recheck()
 
@@ -131,10 +135,16 @@ def test_prompts_are_read_back_and_texts_judged():
             np.testing.assert_array_equal(TASK.render(problem, np.random.default_rng(0)).tokens[0], batch.tokens[row])
     assert isinstance(TASK, TextOracle)
     one = TASK.parse("[flat] 1 * B C D E F G H I J A C <think>")
-    judged, _ = TASK.judge_texts({k: np.repeat(v, 4, axis=0) for k, v in one.items()},
-                                 ["D <answer> D", "D <wait> D <answer> D", "E <answer> D", "what is D ?"])  # fmt: skip
+    judged, _ = TASK.judge_texts(
+        {k: np.repeat(v, 4, axis=0) for k, v in one.items()},
+        ["D <answer> D", "D <wait> D <answer> D", "E <answer> D", "what is D ?"],
+    )
     assert judged.answer.tolist() == [True, True, True, False] and judged.trace.tolist() == [True, True, False, False]
-    for wrong in ("[flat] 1 * B C <think>", "[flat] 0 * B C D E F G H I J A C <think>", "1 [flat] * B C D E F G H I J A C <think>"):
+    for wrong in (
+        "[flat] 1 * B C <think>",
+        "[flat] 0 * B C D E F G H I J A C <think>",
+        "1 [flat] * B C D E F G H I J A C <think>",
+    ):
         with pytest.raises(UserError):
             TASK.parse(wrong)
 

@@ -7,11 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alchemy.answers import Samples
-from experiments import budget_forcing, overthinking
-from experiments.rechecks import Setting, between, drawn_curves, law, rates
+from alchemy.testtime.answers import Samples
+from experiments.thinking import budget_forcing, overthinking
+from experiments.thinking.rechecks import (
+    Setting,
+    between,
+    drawn_curves,
+    law,
+    rates,
+)
 from tasks.recheck import Recheck
-from tasks.recheck_laws import Rates, accuracy
+from tasks.recheck.laws import Rates, accuracy
 
 SETTING = Setting()
 DIALS = Recheck()
@@ -32,7 +38,7 @@ def simulated(name, n=6000, samples=2, **changes):
 
 
 def _redrawn(task, problem, again, seed):
-    from tasks.recheck_draw import drafts, kinds, walk
+    from tasks.recheck.draw import drafts, kinds, walk
 
     kind = kinds(problem["class"], problem["start"], len(task.alphabet))
     states = walk(problem["map"], problem["start"], task.longest_walk)
@@ -104,7 +110,9 @@ def test_bootstrap_curves_surround_the_mean():
 
 def test_scaling_and_slope_a_doubling():
     budgets = (1, 2, 4, 8)
-    line, logs = (np.broadcast_to(np.array(one)[:, None, None], (4, 2, 5)) for one in ([0.1, 0.2, 0.4, 0.8], [0, 0.2, 0.4, 0.6]))
+    line, logs = (
+        np.broadcast_to(np.array(one)[:, None, None], (4, 2, 5)) for one in ([0.1, 0.2, 0.4, 0.8], [0, 0.2, 0.4, 0.6])
+    )
     np.testing.assert_allclose(budget_forcing._scaling(budgets, line), 10.0)  # points of accuracy a token
     np.testing.assert_allclose(budget_forcing._doubling(budgets, logs), 0.2)
     uneven = np.array([0.0, 0.5, 0.5])[:, None, None] * np.ones((1, 1, 1))

@@ -12,9 +12,7 @@ from scipy import stats
 
 from alchemy import discover
 from alchemy.errors import UserError
-from alchemy.replay import averaged, best, curve, deal, leads, of_answers, of_problems, vote
-from alchemy.scorers import auc, exact, logprob, noisy, scored
-from alchemy.simulated import PARAMETERS, simulated
+from alchemy.stats.voting import any_at, majority_at
 from alchemy.strategies.adaptive_consistency import AdaptiveConsistency, sure
 from alchemy.strategies.allocate import Allocate
 from alchemy.strategies.bandit import Bandit
@@ -29,15 +27,43 @@ from alchemy.strategies.self_consistency import SelfConsistency
 from alchemy.strategies.short_m_at_n import ShortMAtN
 from alchemy.strategies.soft_best_of_n import SoftBestOfN, tuned
 from alchemy.strategies.weighted_vote import WeightedVote
-from alchemy.voting import any_at, majority_at
+from alchemy.testtime.replay import (
+    averaged,
+    best,
+    curve,
+    deal,
+    leads,
+    of_answers,
+    of_problems,
+    vote,
+)
+from alchemy.testtime.simulated_answers import PARAMETERS, simulated
+from alchemy.testtime.simulated_verifiers import (
+    auc,
+    exact,
+    logprob,
+    noisy,
+    scored,
+)
 
 K, CHECKER = 12, 7
 CHECKED = {"score": "noisy", "checker": CHECKER}
 STRATEGIES = [
-    Direct(), SelfConsistency(), WeightedVote(**CHECKED), WeightedVote(**CHECKED, temperature=0.5), BestOfN(**CHECKED),
-    SoftBestOfN(**CHECKED), PassAtN(), ShortMAtN(), ShortMAtN(3), Rejection(**CHECKED, threshold=0.9),
-    Rejection(**CHECKED, threshold=0.9, guess=False), AdaptiveConsistency(), EarlyStopping(3), EarlyExit(),
-]  # fmt: skip
+    Direct(),
+    SelfConsistency(),
+    WeightedVote(**CHECKED),
+    WeightedVote(**CHECKED, temperature=0.5),
+    BestOfN(**CHECKED),
+    SoftBestOfN(**CHECKED),
+    PassAtN(),
+    ShortMAtN(),
+    ShortMAtN(3),
+    Rejection(**CHECKED, threshold=0.9),
+    Rejection(**CHECKED, threshold=0.9, guess=False),
+    AdaptiveConsistency(),
+    EarlyStopping(3),
+    EarlyExit(),
+]
 
 
 def bank(seed=0, seeds=2, n=40, k=K):
@@ -281,9 +307,15 @@ def test_a_chain_that_is_checked_again_and_again_ends_at_its_fixed_point():
 
 @pytest.mark.parametrize(
     ("sigma", "loved", "expected"),
-    [(0, 0, (0.97, 0.65, 0.83)), (0.6, 0, (0.87, 0.65, 0.83)), (2, 0, (0.57, 0.65, 0.66)), (0, 0.05, (0.59, 0.64, 0.81)),
-     (0.3, 0.3, (0.34, 0.62, 0.73)), (2, 0.3, (0.46, 0.66, 0.58))],
-)  # fmt: skip
+    [
+        (0, 0, (0.97, 0.65, 0.83)),
+        (0.6, 0, (0.87, 0.65, 0.83)),
+        (2, 0, (0.57, 0.65, 0.66)),
+        (0, 0.05, (0.59, 0.64, 0.81)),
+        (0.3, 0.3, (0.34, 0.62, 0.73)),
+        (2, 0.3, (0.46, 0.66, 0.58)),
+    ],
+)
 def test_every_selector_wins_somewhere(sigma, loved, expected):
     """The note's simulation of best-of-32, majority and weighted vote on p ~ Beta(1.2, 2)."""
     rng = np.random.default_rng(0)

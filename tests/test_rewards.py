@@ -8,16 +8,17 @@ import jax
 import numpy as np
 import pytest
 
-from alchemy.answers import Samples
+from alchemy.decoding.sampler import Branches
 from alchemy.errors import UserError
-from alchemy.lab import Lab
+from alchemy.lab import verifiers
+from alchemy.lab.lab import Lab
+from alchemy.learning.train import Trained
+from alchemy.problem.split import Split
+from alchemy.problem.task import EOS, PAD
 from alchemy.progress import Progress
-from alchemy.rewards import LearnedReward, OracleReward
-from alchemy.sampler import Branches
-from alchemy.split import Split
-from alchemy.task import EOS, PAD
-from alchemy.train import Trained
-from alchemy.verifier import Verifier, aggregated
+from alchemy.testtime.answers import Samples
+from alchemy.testtime.learned_verifier import Verifier, aggregated
+from alchemy.testtime.rewards import LearnedReward, OracleReward
 from models.transformer import Transformer
 from tasks.symbols import Symbols
 
@@ -81,7 +82,7 @@ def test_a_learned_verifier_says_of_prefixes_what_it_says_of_the_whole(tmp_path)
     runs = SimpleNamespace(model=model, key={"seeds": [0, 1]}, trained=Trained(params, np.zeros((2, 1))))
     given, steps = prefixes()
     whole = np.repeat(given.tokens[:, steps - 1][None, :, None], 2, axis=0)
-    told = Verifier(runs, "process").score(Lab(tmp_path, Progress(quiet=True)), Samples(TASK, BATCH, whole))
+    told = verifiers.score(Lab(tmp_path, Progress(quiet=True)), Verifier(runs, "process"), Samples(TASK, BATCH, whole))
     for row in range(2):
         reward = LearnedReward(Verifier(runs, "process"), row, TASK, BATCH, "min")
         score = reward.score(given)

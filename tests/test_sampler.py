@@ -8,9 +8,9 @@ import jax
 import numpy as np
 import pytest
 
+from alchemy.decoding.sampler import ModelSampler, _appended
 from alchemy.errors import UserError
-from alchemy.sampler import ModelSampler, _appended
-from alchemy.task import EOS, PAD
+from alchemy.problem.task import EOS, PAD
 from models.transformer import Transformer
 
 V = 12
@@ -21,13 +21,15 @@ PROMPTS = rng.integers(3, V, size=(5, 7, 1)).astype(np.int32)
 PROMPTS[2, 4:] = PAD
 
 
-logs_of = jax.jit(lambda params, tokens: jax.nn.log_softmax(MODEL.apply(params, tokens)[..., 1:]))  # padding is no token
+logs_of = jax.jit(
+    lambda params, tokens: jax.nn.log_softmax(MODEL.apply(params, tokens)[..., 1:])
+)  # padding is no token
 
 
 @pytest.fixture(autouse=True)
 def small_caches(monkeypatch):
     """Even these short texts outgrow the smallest cache."""
-    monkeypatch.setattr("alchemy.sampler.BUCKET", 16)
+    monkeypatch.setattr("alchemy.decoding.sampler.BUCKET", 16)
 
 
 def sampler(temperature=1.0, seed=0):

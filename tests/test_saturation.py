@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
 from alchemy.errors import UserError
-from alchemy.saturation import RATES, saturation
+from alchemy.stats.saturation import RATES, saturation
 
 SIZES = 2.0 ** np.arange(8)
 

@@ -7,21 +7,30 @@ import json
 import numpy as np
 import pytest
 
-from alchemy import cli
-from alchemy.journal import OUTCOMES
-from alchemy.reservoir import CHARS, STEPS, Reservoir, shown
-from alchemy.scores import lines
-from alchemy.scoring import score
-from alchemy.steps import compared
+from alchemy.cli import main as cli
+from alchemy.problem.steps import OUTCOMES, compared
+from alchemy.report.score_page import lines
+from alchemy.scoring.sample import (
+    CHARS,
+    STEPS,
+    Reservoir,
+    shown,
+)
+from alchemy.scoring.score import score
 from tasks.connectivity import Connectivity
 from tasks.recheck import Recheck
 from tasks.symbols import Symbols
 
 SYMBOLS, GRAPHS, RECHECKS = Symbols(compositions=("F1 F2", "F2 F1 F1")), Connectivity(), Recheck()
 HOSTILE = (
-    "<img src=x onerror=alert(1)><script>alert(2)</script><!--<script>", "A \x1b[31m \u202e \x00 \ud800 </script>",
-    "Z " * 600, " <think> ".join(["A B"] * 100) + " <answer> A B", "", "<answer>", "work : [ 1 99999999 ] decision : [ ]",
-)  # fmt: skip
+    "<img src=x onerror=alert(1)><script>alert(2)</script><!--<script>",
+    "A \x1b[31m \u202e \x00 \ud800 </script>",
+    "Z " * 600,
+    " <think> ".join(["A B"] * 100) + " <answer> A B",
+    "",
+    "<answer>",
+    "work : [ 1 99999999 ] decision : [ ]",
+)
 
 
 def predictions(task, n=300):
@@ -41,7 +50,9 @@ def as_lines(rows):
     return [json.dumps({"prompt": prompt, "completion": text}).encode() + b"\n" for prompt, text in rows]
 
 
-@pytest.mark.parametrize("task", [SYMBOLS, Symbols(cot=False), GRAPHS, RECHECKS], ids=["symbols", "no chain", "connectivity", "re-checks"])
+@pytest.mark.parametrize(
+    "task", [SYMBOLS, Symbols(cot=False), GRAPHS, RECHECKS], ids=["symbols", "no chain", "connectivity", "re-checks"]
+)
 def test_marks_say_what_the_verdicts_say(task):
     """No step is marked where both verdicts are good, and one is wherever one of them is not."""
     rows, verdicts = predictions(task), {}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from alchemy.scoring import judge, score
+from alchemy.scoring.score import judge, score
 from tasks.symbols import Symbols
 
 TASK = Symbols(compositions=("F1 F2 F3", "F2 F1 F1"))
@@ -88,7 +88,7 @@ def test_text_verdicts_are_the_oracles():
 def test_the_result_does_not_depend_on_how_lines_are_batched(rows, monkeypatch):
     lines = as_lines([(prompt, said) for prompt, said, _ in predictions()])
     whole = score(lines, TASK)
-    monkeypatch.setattr("alchemy.scoring.ROWS", rows)
+    monkeypatch.setattr("alchemy.scoring.score.ROWS", rows)
     parts = score(lines, TASK)
     assert whole.pop("floors")["copy"] == pytest.approx(parts.pop("floors")["copy"])
     for name, value in whole.items():

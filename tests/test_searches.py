@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, fields, is_dataclass
 import numpy as np
 import pytest
 
+from alchemy.decoding.sampler import Branches
 from alchemy.errors import UserError
-from alchemy.sampler import Branches
+from alchemy.problem.task import EOS, PAD
 from alchemy.strategies.beam import Beam
 from alchemy.strategies.dvts import Dvts
 from alchemy.strategies.mcts import Mcts
 from alchemy.strategies.particle_filter import ParticleFilter, resampled
 from alchemy.strategies.tree import Question, asked
-from alchemy.task import EOS, PAD
 from tasks.symbols import Symbols
 
 CUT, WRONG, RIGHT = 3, 4, 5

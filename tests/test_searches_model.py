@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from test_searches import Perfect, every_search
 
-from alchemy.decode import generate
-from alchemy.sampler import ModelSampler
+from alchemy.decoding.generate import generate
+from alchemy.decoding.sampler import ModelSampler
+from alchemy.problem.task import EOS, PAD
 from alchemy.strategies.tree import Question
-from alchemy.task import EOS, PAD
 from models.transformer import Transformer
 
 V, ROOM = 8, 12

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from alchemy import shelf
 from alchemy.errors import UserError
+from alchemy.lab import store as shelf
+from alchemy.record import digest
 
 
 def test_what_is_kept_comes_back(tmp_path):
@@ -16,7 +17,7 @@ def test_what_is_kept_comes_back(tmp_path):
     found, seconds = shelf.load(path, made.shape)
     np.testing.assert_array_equal(found, made)
     assert found.dtype == made.dtype and seconds == 2.5 and [one.name for one in path.parent.iterdir()] == ["one.npz"]
-    assert shelf.digest(made) == shelf.digest(found) != shelf.digest(made.T.copy())
+    assert digest(made) == digest(found) != digest(made.T.copy())
 
 
 def test_what_is_damaged_is_named(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments import snowball
+from experiments.budgets import snowball
 
 
 def chains(hazard, n=400, k=16, seeds=3):

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alchemy.cli import main
-from alchemy.compare import strategy
+from alchemy.cli.main import main
 from alchemy.discover import entries, find
 from alchemy.errors import UserError
-from alchemy.lab import Lab
+from alchemy.lab.compare import strategy
+from alchemy.lab.lab import Lab
+from alchemy.lab.stored_models import choose, load, stored
+from alchemy.learning.config import TrainConfig
 from alchemy.progress import Progress
-from alchemy.stored import choose, load, stored
 from alchemy.strategies.beam import Beam
-from alchemy.train import TrainConfig
 from models.transformer import Transformer
 from tasks.recheck import Recheck
 from tasks.symbols import Symbols
@@ -109,7 +109,7 @@ def test_bad_input_is_one_line(runs, capsys, args, words):
 
 
 def test_a_learned_verifier_guides_searches_and_choices(runs, capsys, monkeypatch):
-    monkeypatch.setattr("alchemy.compare.CHECKER", TrainConfig(steps=4, batch=16, chunk=4))
+    monkeypatch.setattr("alchemy.lab.compare.CHECKER", TrainConfig(steps=4, batch=16, chunk=4))
     names = ["beam:width=2", "best_of_n:score=learned"]
     assert solve(runs, "--strategy", *names, "--budget", "4", "--reward", "learned", "--practice", "64", "--json") == 0
     beam, _ = json.loads(capsys.readouterr().out)

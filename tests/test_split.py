@@ -8,8 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.shift import Noise
-from alchemy.split import DRAW, Seen, Split, hash_rows, join, prompt_hash, splitmix64, train_chunk
+from alchemy.problem.shift import Noise
+from alchemy.problem.split import (
+    DRAW,
+    Seen,
+    Split,
+    hash_rows,
+    join,
+    prompt_hash,
+    splitmix64,
+    train_chunk,
+)
 from tasks.symbols import Symbols
 
 SHORT = Symbols(length=(2, 3), alphabet="ABCDEF", banned=1)
@@ -109,7 +118,7 @@ def all_at_once(split, task, rng, n, part):
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_pieces_add_up_to_what_is_made_at_once(noise, part, monkeypatch):
     task, split = Symbols(compositions=("F1 F2", "F2"), length=(2, 3), noise=noise), Split(0.3, salt=2)
-    monkeypatch.setattr("alchemy.split.PIECE", 37)
+    monkeypatch.setattr("alchemy.problem.split.PIECE", 37)
     pieces = list(split.distinct_pieces(task, np.random.default_rng(5), 500, part))
     assert sum(len(one.tokens) for one in pieces) == 500 and (noise or len(pieces) > 10)
     whole = all_at_once(split, task, np.random.default_rng(5), 500, part)

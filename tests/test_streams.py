@@ -10,10 +10,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from alchemy import cli, discover, manifest, parquet, prompts
+from alchemy import discover
+from alchemy.cli import main as cli
+from alchemy.dataset import manifest, parquet, prompts
+from alchemy.dataset.export import generate
+from alchemy.dataset.verify import verify
 from alchemy.errors import UserError
-from alchemy.export import generate
-from alchemy.verify import verify
 from tasks.symbols import Symbols
 
 SHIFTS = ("noise=hybrid:0.1",)
@@ -31,8 +33,8 @@ def digests(directory):
 @pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.parametrize("piece", [7, 1 << 16])
 def test_files_are_those_of_the_first_version(name, piece, tmp_path, monkeypatch):
-    monkeypatch.setattr("alchemy.split.PIECE", piece)
-    monkeypatch.setattr("alchemy.manifest.CHUNK", piece)
+    monkeypatch.setattr("alchemy.problem.split.PIECE", piece)
+    monkeypatch.setattr("alchemy.dataset.manifest.CHUNK", piece)
     generate(discover.find("task", name)(), tmp_path / "data", train=30, test=10, shifts=SHIFTS)
     assert digests(tmp_path / "data") == WRITTEN[name] and verify(tmp_path / "data") == []
 
@@ -100,7 +102,7 @@ def test_prompts_of_parquet_are_those_of_lines(pair, tmp_path):
 def test_writing_and_verifying_tell_how_far_they_are(suffix, tmp_path, monkeypatch):
     if suffix == "parquet":
         pytest.importorskip("pyarrow")
-    monkeypatch.setattr("alchemy.manifest.CHUNK", 64)
+    monkeypatch.setattr("alchemy.dataset.manifest.CHUNK", 64)
     written, verified = [], []
     told = {"suffix": suffix, "progress": lambda *one: written.append(one)}
     generate(Symbols(), tmp_path / "data", train=150, test=10, **told)
@@ -111,7 +113,7 @@ def test_writing_and_verifying_tell_how_far_they_are(suffix, tmp_path, monkeypat
 
 def test_row_groups_are_pieces(tmp_path, monkeypatch):
     arrow = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("alchemy.manifest.CHUNK", 64)
+    monkeypatch.setattr("alchemy.dataset.manifest.CHUNK", 64)
     generate(Symbols(), tmp_path / "data", train=300, test=10, suffix="parquet")
     with arrow.ParquetFile(tmp_path / "data" / "train.parquet") as file:
         assert file.metadata.num_row_groups == 5 and file.metadata.num_rows == 300
@@ -124,7 +126,7 @@ def test_row_groups_are_pieces(tmp_path, monkeypatch):
 )
 def test_no_half_written_parquet(failure, raised, tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr("alchemy.manifest.CHUNK", 64)
+    monkeypatch.setattr("alchemy.dataset.manifest.CHUNK", 64)
 
     def fail(name, done, total):
         if done >= 128:

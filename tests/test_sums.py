@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from alchemy import device
+from alchemy.learning import machine as device
 from models import sums
 
 LAYERS = [("Linear", (5, 7)), ("LayerNorm", (5,)), ("RMSNorm", (5,))]

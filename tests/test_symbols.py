@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.shift import Axis, Noise
-from alchemy.task import EOS, PAD, Field
-from tasks.primitives import compiled
+from alchemy.problem.shift import Axis, Noise
+from alchemy.problem.task import EOS, PAD, Field
 from tasks.symbols import Symbols
-from tasks.symbols_shift import scenario
+from tasks.symbols.primitives import compiled
+from tasks.symbols.shifts import scenario
 
 RNG = np.random.default_rng(0)
 ABC = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from alchemy import discover
 from alchemy.errors import UserError
-from alchemy.split import Split, prompt_hash
-from alchemy.task import EOS, PAD, Field
+from alchemy.problem.split import Split, prompt_hash
+from alchemy.problem.task import EOS, PAD, Field
 
 TASKS = {name: kind() for name, kind in discover.tasks().items()}
 SHIFTED = [(name, shift) for name, task in TASKS.items() for shift in task.shifts]
@@ -162,7 +162,9 @@ def test_answers_are_right_where_they_say_what_the_gold_one_says(task, seed):
     right, found = task.said(gold), task.said(written.astype(np.int32))
     assert right.dtype == np.int64 and right.min() >= 0 and found.min() >= -1
     np.testing.assert_array_equal(task.verify(batch, written.astype(np.int32)).answer, found == right)
-    assert (task.said(np.zeros((3, 0), np.int32)) == -1).all() and (task.said(np.full((3, 4), EOS, np.int32)) == -1).all()
+    assert (task.said(np.zeros((3, 0), np.int32)) == -1).all() and (
+        task.said(np.full((3, 4), EOS, np.int32)) == -1
+    ).all()
 
 
 @every_task
@@ -174,7 +176,9 @@ def test_a_step_ends_after_every_cut_and_at_the_end(task):
         steps = task.steps(batch.rows(slice(row, row + 1)), gold[row : row + 1])
         length = int((gold[row] != PAD).sum())
         ends = np.flatnonzero(cut[row] | (gold[row] == EOS))
-        assert len(steps) == len(ends) - bool(cut[row, length - 2]), "an end right behind a cut closes no step of its own"
+        assert len(steps) == len(ends) - bool(cut[row, length - 2]), (
+            "an end right behind a cut closes no step of its own"
+        )
     assert PAD not in task.cuts and EOS not in task.cuts
 
 

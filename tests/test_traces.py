@@ -10,11 +10,25 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from tasks.graphs import bridge, caterpillar, comb, cycle, gnm, grid, tree, two_path
-from tasks.networks import neighbours
-from tasks.petals import search
-from tasks.traces import longest, reach, style, traces
-from tasks.walks import arrival
+from tasks.connectivity.graphs import (
+    bridge,
+    caterpillar,
+    comb,
+    cycle,
+    gnm,
+    grid,
+    tree,
+    two_path,
+)
+from tasks.connectivity.networks import neighbours
+from tasks.connectivity.petals import search
+from tasks.connectivity.traces import (
+    longest,
+    reach,
+    style,
+    traces,
+)
+from tasks.connectivity.walks import arrival
 
 STYLES = ("shortest", "path", "dfs", "dfs-bt", "bfs", "walk-9", "walk_mix-9")
 FAMILIES = {

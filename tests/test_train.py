@@ -14,13 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alchemy import device
-from alchemy.data import Examples, Finite, Stream, examples
 from alchemy.errors import UserError
-from alchemy.optimizers import rates
-from alchemy.split import Split, join, train_chunk
-from alchemy.task import EOS, PAD
-from alchemy.train import TrainConfig, _runner, train
+from alchemy.learning import machine as device
+from alchemy.learning.config import TrainConfig
+from alchemy.learning.data import (
+    Examples,
+    Finite,
+    Stream,
+    examples,
+)
+from alchemy.learning.optimizers import rates
+from alchemy.learning.train import _runner, train
+from alchemy.problem.split import Split, join, train_chunk
+from alchemy.problem.task import EOS, PAD
 from tasks.symbols import Symbols
 
 CONFIG = TrainConfig(steps=16, batch=8, chunk=4)

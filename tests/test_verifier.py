@@ -8,16 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alchemy import verifier
-from alchemy.answers import Samples
-from alchemy.data import Examples, Finite, examples, joined
-from alchemy.decode import Drawn
+from alchemy.decoding.generate import Drawn
 from alchemy.errors import UserError
-from alchemy.lab import Lab
+from alchemy.lab import verifiers
+from alchemy.lab.lab import Lab
+from alchemy.learning.config import TrainConfig
+from alchemy.learning.data import (
+    Examples,
+    Finite,
+    examples,
+    joined,
+)
+from alchemy.learning.train import train
+from alchemy.problem.split import Split
+from alchemy.problem.task import EOS, PAD
 from alchemy.progress import Progress
-from alchemy.split import Split
-from alchemy.task import EOS, PAD
-from alchemy.train import TrainConfig, train
+from alchemy.testtime import learned_verifier as verifier
+from alchemy.testtime.answers import Samples
 from models.transformer import Transformer
 from tasks.connectivity import Connectivity
 from tasks.symbols import Symbols
@@ -80,7 +87,9 @@ def test_labels_of_bridges_by_hand():
     assert verdicts[1] == [*[good] * nodes[1], bad, bad]
     assert verdicts[2] == [good] * (nodes[2] + 2)
     places = [np.flatnonzero(process.weight[row]) - batch.prompt_len[row] - 1 for row in range(3)]
-    assert places[2].tolist() == [*range(nodes[2]), nodes[2] + 1, nodes[2] + 2], "nodes, the decision, the end; not its mark"
+    assert places[2].tolist() == [*range(nodes[2]), nodes[2] + 1, nodes[2] + 2], (
+        "nodes, the decision, the end; not its mark"
+    )
 
 
 def test_labels_of_letters_by_hand():
@@ -108,7 +117,9 @@ def test_what_has_no_end_is_judged_where_it_breaks_off(task):
 @every_task
 def test_scores_of_a_token_are_those_of_a_plain_reading_and_know_nothing_later(task):
     batch, written = gold(task, 5)
-    model = Transformer(len(task.vocabulary) + 2, width=16, layers=2, heads=2, context=96, block="llama", positions="rotary")
+    model = Transformer(
+        len(task.vocabulary) + 2, width=16, layers=2, heads=2, context=96, block="llama", positions="rotary"
+    )
     params = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.arange(2))
     other = written.copy()
     other[:, 3:] = np.where(other[:, 3:] > 2, 4, other[:, 3:])
@@ -134,7 +145,7 @@ def test_good_is_told_from_bad(kind, tmp_path):
     labels = [verifier.labelled(corrupted(task, 4000, "train"), kind)]
     found = verifier.Verifier(lab.train(model, task, config, seeds=1, labels=labels), kind)
     test = corrupted(task, 200, "test", seed=1)
-    scores = found.score(lab, test)[0, :, 0]
+    scores = verifiers.score(lab, found, test)[0, :, 0]
     scores = scores if kind == "outcome" else verifier.aggregated(scores, "last")
     right = task.verify(test.batch, test.completions[0, :, 0]).answer
     above = (scores[right][:, None] > scores[~right]).mean()
@@ -153,7 +164,10 @@ def test_targets_that_are_the_tokens_change_no_bit(task, model):
 
 
 def test_sets_are_joined_at_the_longest_width():
-    sets = [Examples(np.ones((2, 3, 1), np.int32), np.ones((2, 3), bool)), Examples(np.ones((1, 5, 1), np.int32), np.ones((1, 5), bool))]
+    sets = [
+        Examples(np.ones((2, 3, 1), np.int32), np.ones((2, 3), bool)),
+        Examples(np.ones((1, 5, 1), np.int32), np.ones((1, 5), bool)),
+    ]
     whole = joined(sets)
     assert whole.tokens.shape == (3, 5, 1) and whole.weight.sum() == 11 and whole.target is None
 
@@ -161,20 +175,22 @@ def test_sets_are_joined_at_the_longest_width():
 def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
     lab = new_lab(tmp_path)
     policy = lab.train(model, task, CONFIG, seeds=2)
-    found = verifier.fit(lab, policy, CONFIG, problems=12, samples=2, max_new=6)
+    found = verifiers.fit(lab, policy, CONFIG, problems=12, samples=2, max_new=6)
     assert found.runs.model.vocabulary == len(task.vocabulary) + 2 and found.runs.key["start"] == policy.key
     old, new = policy.trained.params["token"]["embedding"], found.runs.trained.params["token"]["embedding"]
     assert new.shape[1] == old.shape[1] + 2
     pool = lab.sample(policy, task, 7, 3, max_new=6)
-    scores = found.score(lab, pool)
+    scores = verifiers.score(lab, found, pool)
     assert scores.shape == (2, 7, 3) and not np.isnan(scores).any()
     spent = lab.flops
     again = new_lab(tmp_path)
-    refitted = verifier.fit(again, again.train(model, task, CONFIG, seeds=2), CONFIG, problems=12, samples=2, max_new=6)
-    np.testing.assert_array_equal(refitted.score(again, again.sample(policy, task, 7, 3, max_new=6)), scores)
+    refitted = verifiers.fit(
+        again, again.train(model, task, CONFIG, seeds=2), CONFIG, problems=12, samples=2, max_new=6
+    )
+    np.testing.assert_array_equal(verifiers.score(again, refitted, again.sample(policy, task, 7, 3, max_new=6)), scores)
     assert again.flops == spent and again.seconds == pytest.approx(lab.seconds)
     with pytest.raises(UserError, match="2 verifiers for the completions of 1 models"):
-        found.score(lab, pool._replace(completions=pool.completions[:1]))
+        verifiers.score(lab, found, pool._replace(completions=pool.completions[:1]))
 
 
 def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
@@ -225,11 +241,11 @@ def test_roll_outs_are_kept(model, task, tmp_path):
     lab = new_lab(tmp_path)
     policy = lab.train(model, task, CONFIG, seeds=2)
     how = {"kind": "process", "problems": 6, "max_new": 6, "rollouts": 2, "fresh": True}
-    one = verifier.fit(lab, policy, CONFIG, **how)
+    one = verifiers.fit(lab, policy, CONFIG, **how)
     assert one.runs.key["start"] is None
     again = new_lab(tmp_path)
-    assert verifier.fit(again, policy, CONFIG, **how).runs.key == one.runs.key and again.seconds > 0
-    assert one.score(lab, lab.sample(policy, task, 7, 3, max_new=6)).shape[:3] == (2, 7, 3)
+    assert verifiers.fit(again, policy, CONFIG, **how).runs.key == one.runs.key and again.seconds > 0
+    assert verifiers.score(lab, one, lab.sample(policy, task, 7, 3, max_new=6)).shape[:3] == (2, 7, 3)
 
 
 def test_steps_come_to_one_score():

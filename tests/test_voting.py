@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from alchemy.voting import Vote, any_at, best_of_at, best_scored_at, majority, majority_at, reach, tally, valid_within
+from alchemy.stats.voting import (
+    Vote,
+    any_at,
+    best_of_at,
+    best_scored_at,
+    majority,
+    majority_at,
+    reach,
+    tally,
+    valid_within,
+)
 
 RIGHT, WRONG, OTHER, NONE = Vote
 

@@ -10,18 +10,17 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from alchemy.allocate import allocated, guessed
-from alchemy.bank import Bank
+from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError, nearest
-from alchemy.ledger import Ledger
-from alchemy.replay import deal, of_answers
-from alchemy.strategies import Replayed
 from alchemy.strategies.bandit import Bandit
 from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.early_exit import EarlyExit
 from alchemy.strategies.pilot import GRID, Pilot
 from alchemy.strategies.rejection import Rejection
 from alchemy.strategies.self_consistency import SelfConsistency
+from alchemy.testtime.allocation import allocated, guessed
+from alchemy.testtime.bank import Bank
+from alchemy.testtime.replay import Replayed, deal, of_answers
 
 Policy = Literal["uniform", "metadata", "probe", "online", "blind", "oracle"]
 

@@ -10,11 +10,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from alchemy.bank import Bank
+from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError
-from alchemy.ledger import Ledger
-from alchemy.replay import Hand, best, bill, deal, leads, vote
 from alchemy.strategies.adaptive_consistency import sure
+from alchemy.testtime.bank import Bank
+from alchemy.testtime.replay import (
+    Hand,
+    best,
+    bill,
+    deal,
+    leads,
+    vote,
+)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alchemy.forcing import Forcing, Marks
-from alchemy.task import Vocabulary
+from alchemy.decoding.forcing import Forcing, Marks
+from alchemy.problem.task import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alchemy.rewards import Reward
-from alchemy.sampler import Sampler
+from alchemy.decoding.sampler import Sampler
 from alchemy.strategies.beam import Beam
 from alchemy.strategies.tree import Answered, Question
+from alchemy.testtime.rewards import Reward
 
 
 @dataclass(frozen=True)

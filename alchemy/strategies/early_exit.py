@@ -6,9 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alchemy.bank import Bank
-from alchemy.ledger import Ledger
-from alchemy.replay import bill, deal, leads, until, vote
+from alchemy.decoding.ledger import Ledger
+from alchemy.testtime.bank import Bank
+from alchemy.testtime.replay import (
+    bill,
+    deal,
+    leads,
+    until,
+    vote,
+)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from alchemy.decoding.sampler import Branches, Sampler
 from alchemy.errors import UserError, nearest
-from alchemy.rewards import Reward
-from alchemy.sampler import Branches, Sampler
+from alchemy.problem.task import EOS
 from alchemy.strategies.tree import Answered, Bill, Question
-from alchemy.task import EOS
+from alchemy.testtime.rewards import Reward
 
 Value = Literal["step", "rollout"]
 VALUES: tuple[Value, ...] = ("step", "rollout")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alchemy.decoding.sampler import Sampler
 from alchemy.errors import UserError
-from alchemy.rewards import Reward
-from alchemy.sampler import Sampler
 from alchemy.strategies.tree import Answered, Question, grown
+from alchemy.testtime.rewards import Reward
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alchemy.bank import Bank
-from alchemy.ledger import Ledger
-from alchemy.replay import bill, deal
+from alchemy.decoding.ledger import Ledger
+from alchemy.testtime.bank import Bank
+from alchemy.testtime.replay import bill, deal
 
 
 @dataclass(frozen=True)

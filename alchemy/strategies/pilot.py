@@ -10,13 +10,18 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from alchemy.allocate import allocated
-from alchemy.bank import Bank
+from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError, nearest
-from alchemy.ledger import Ledger
-from alchemy.replay import bill, deal, leads, of_answers
 from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.self_consistency import SelfConsistency
+from alchemy.testtime.allocation import allocated
+from alchemy.testtime.bank import Bank
+from alchemy.testtime.replay import (
+    bill,
+    deal,
+    leads,
+    of_answers,
+)
 
 GRID = np.unique(np.geomspace(1, 4096, 37).astype(int))
 """How many answers a problem may be given."""

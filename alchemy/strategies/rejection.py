@@ -6,9 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alchemy.bank import Bank
-from alchemy.ledger import Ledger
-from alchemy.replay import best, bill, deal, until
+from alchemy.decoding.ledger import Ledger
+from alchemy.testtime.bank import Bank
+from alchemy.testtime.replay import (
+    best,
+    bill,
+    deal,
+    until,
+)
 
 
 @dataclass(frozen=True)

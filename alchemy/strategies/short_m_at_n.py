@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alchemy.bank import Bank
+from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError
-from alchemy.ledger import Ledger
-from alchemy.replay import bill, deal, vote
+from alchemy.testtime.bank import Bank
+from alchemy.testtime.replay import bill, deal, vote
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from alchemy.bank import Bank
-from alchemy.ledger import Ledger
-from alchemy.replay import Hand, bill, deal
+from alchemy.decoding.ledger import Ledger
+from alchemy.testtime.bank import Bank
+from alchemy.testtime.replay import Hand, bill, deal
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ def tuned(bank: Bank, n: int, score: str, rng: np.random.Generator | int) -> Sof
     spread = max(float(scores.std()), 1e-6)
     found = minimize_scalar(
         lambda log: -_drawn(scores, hand, spread * np.exp(log)).mean(),
-        bounds=(np.log(0.01), np.log(100.0)), method="bounded", options={"xatol": 0.05},
-    )  # fmt: skip
+        bounds=(np.log(0.01), np.log(100.0)),
+        method="bounded",
+        options={"xatol": 0.05},
+    )
     return SoftBestOfN(score, float(spread * np.exp(found.x)))
 
 

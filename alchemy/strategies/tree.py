@@ -10,10 +10,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from alchemy.ledger import Ledger
-from alchemy.rewards import Reward
-from alchemy.sampler import Branches, Sampler
-from alchemy.task import EOS, PAD, Batch, Task
+from alchemy.decoding.ledger import Ledger
+from alchemy.decoding.sampler import Branches, Sampler
+from alchemy.problem.task import (
+    EOS,
+    PAD,
+    Batch,
+    Task,
+)
+from alchemy.testtime.rewards import Reward
 
 
 class Question(NamedTuple):
@@ -122,12 +127,20 @@ class Bill:
         return self._reward.score(branches)
 
     def ledger(self) -> Ledger:
-        return Ledger.of(self._sampler.parameters, self._read, self._written, self._depth,
-                         checker=self._reward.parameters, checked=self._checked, calls=self._calls)  # fmt: skip
+        return Ledger.of(
+            self._sampler.parameters,
+            self._read,
+            self._written,
+            self._depth,
+            checker=self._reward.parameters,
+            checked=self._checked,
+            calls=self._calls,
+        )
 
 
-def grown(sampler: Sampler, reward: Reward, question: Question, n: int,
-          choose: Callable[[np.ndarray], np.ndarray]) -> Answered:  # fmt: skip
+def grown(
+    sampler: Sampler, reward: Reward, question: Question, n: int, choose: Callable[[np.ndarray], np.ndarray]
+) -> Answered:
     """`n` chains a problem, grown step by step: after each, `choose` says from their scores (n, w) which go on, int (n, w)."""
     bill, count = Bill(sampler, reward, question), len(question.prompts)
     branches = sampler.pick(bill.read(question, question.places), np.zeros((count, n), np.intp))

@@ -1,0 +1,253 @@
+"""How fast the lab's work goes on this machine, and what share that is of what the machine can do at most.
+
+Both sides are measured in the same run: the ceilings are one large matrix product and one pass over more memory than any
+cache holds, on all devices at once. A rate is the median of repeated runs after one that is not counted.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
+
+from alchemy.decoding.generate import draw
+from alchemy.discover import find
+from alchemy.learning import machine as device
+from alchemy.learning.config import TrainConfig
+from alchemy.learning.data import Stream, examples
+from alchemy.learning.model import Model, Params
+from alchemy.learning.train import train
+from alchemy.problem.split import Split, train_chunk
+from alchemy.problem.task import PAD, Task
+from alchemy.scoring.metrics import (
+    bleu_counts,
+    edit_distance,
+    exact_match,
+    sentence_bleu,
+)
+
+REPEATS = 3
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    rate: float
+    unit: str
+    share: float | None = None
+    """Of the ceiling, from 0 to 1; None where the work is the host's."""
+    ceiling: str = ""
+
+
+class Ceilings(NamedTuple):
+    """What all devices together can do at most."""
+
+    flops: float  # float32 or, on accelerators, bfloat16 operations a second, in matrix products
+    bytes: float  # bytes of memory read and written a second
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much of each work is timed; the defaults take a few minutes on two cores."""
+
+    problems: int = 200_000
+    """Made in one go."""
+    lines: int = 20_000
+    """Scored in one go."""
+    batch: int = 256
+    """Training sequences a step, for each seed."""
+    samples: int = 16_384
+    """Training sequences between two readings of the clock, at least; 16 times as many on accelerators."""
+    seeds: tuple[int, ...] = (1, 8, 64)
+    rows: tuple[int, ...] = (1, 256, 8192)
+    """Problems that are answered at once."""
+    matrix: int = 2048
+    """Side of the matrix product; four times that on accelerators."""
+    larger: bool = True
+    """Models of width 128 and 256, too."""
+
+
+def measure(load: Load, say: Callable[[str], None]) -> Iterator[Row]:
+    """Every row of the table, ceilings first; `say` is told what comes next."""
+    say("ceilings")
+    limits = ceilings(load.matrix)
+    yield Row("matrix product", limits.flops, "operations/s", 1.0, "flops")
+    yield Row("memory, read and written", limits.bytes, "bytes/s", 1.0, "bytes")
+    symbols, bridge = find("task", "symbols")(), find("task", "connectivity")(depth=3, ids=64)
+    say("generation")
+    yield from _generation(symbols, bridge, load)
+    say("scoring")
+    yield Row("score text: exact match, edit distance, BLEU", _scoring(symbols, load.lines), "samples/s")
+    model = find("model", "transformer")
+    small = model.sized("gpt-68k", vocabulary=len(symbols.vocabulary))
+    wide = model(vocabulary=len(bridge.vocabulary), width=128, layers=4, heads=4, context=bridge.max_len)
+    large = model.sized("gpt-4.8m", vocabulary=len(symbols.vocabulary))
+    for seeds in load.seeds:
+        yield from _training("4 x 32, symbols", small, symbols, seeds, load, limits, say)
+    if load.larger:
+        few = replace(load, batch=load.batch // 8, samples=load.samples // 8)
+        yield from _training("4 x 128, bridges of depth 3", wide, bridge, 1, few, limits, say)
+        yield from _training("6 x 256, symbols", large, symbols, 1, replace(few, batch=load.batch), limits, say)
+    for rows in load.rows:
+        yield _decoding("4 x 32, symbols", small, symbols, rows, limits, say)
+    if load.larger:
+        yield _decoding("4 x 128, bridges of depth 3", wide, bridge, load.rows[len(load.rows) // 2], limits, say)
+    say("compilation")
+    yield from _compilation(small, symbols, load)
+    yield Row("memory at most, host", host_memory(), "bytes")
+    if peak := (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use"):
+        yield Row("memory at most, a device", peak, "bytes")
+
+
+def seconds(work: Callable[[], Any], repeats: int = REPEATS) -> float:
+    """The median time of `work`, after one run that is not counted."""
+    work()
+    taken = []
+    for _ in range(repeats):
+        began = perf_counter()
+        work()
+        taken.append(perf_counter() - began)
+    return median(taken)
+
+
+def ceilings(side: int) -> Ceilings:
+    """Measured on every local device at once."""
+    devices = jax.local_devices()
+    cpu = devices[0].platform == "cpu"
+    side, kind = (side, jnp.float32) if cpu else (4 * side, jnp.bfloat16)
+    square = jax.random.normal(
+        jax.random.key(0), (len(devices), side, side), kind
+    )  # ones would cost less power and time
+    flat = jnp.ones((len(devices), (1 << 26) if cpu else (1 << 28)), jnp.float32)
+    product = jax.pmap(lambda a: a @ a, devices=devices)
+    passed = jax.pmap(lambda a: a + 1, devices=devices)
+    square, flat = product(square), passed(flat)  # now they lie on the devices
+    flops = 2 * side**3 * len(devices) / seconds(lambda: jax.block_until_ready(product(square)))
+    return Ceilings(flops, 2 * flat.nbytes / seconds(lambda: jax.block_until_ready(passed(flat))))
+
+
+def training_flops(model: Model, params: Params, t: int) -> float:
+    """Operations a token of a sequence of `t` takes, forward and backward: matrices and attention."""
+    matrices = sum(leaf.size for leaf in jax.tree.leaves(params["blocks"]) if leaf.ndim == 3)
+    readout = model.width * model.vocabulary
+    return 6 * (matrices + readout) + 12 * model.layers * model.width * t / 2  # half of it is masked
+
+
+def _generation(symbols: Task, bridge: Task, load: Load) -> Iterator[Row]:
+    def rate(work: Callable[[np.random.Generator], Any], n: int) -> float:
+        return n / seconds(lambda: work(np.random.default_rng(0)))
+
+    n, few = load.problems, load.problems // 4
+    yield Row("generate symbols, in memory", rate(lambda rng: symbols.sample(rng, n), n), "samples/s")
+    yield Row("generate symbols, as JSONL", rate(lambda rng: symbols.jsonl(symbols.sample(rng, n)), n), "samples/s")
+    traces = [replace(bridge, trace=trace) for trace in ("shortest", "path", "dfs")]
+    work = rate(lambda rng: [task.sample(rng, few) for task in traces], few * len(traces))
+    yield Row("generate bridges of depth 3, three traces, tokenised", work, "samples/s")
+
+
+def _scoring(task: Task, n: int) -> float:
+    """Texts a second by exact match, edit distance and both kinds of BLEU."""
+    gold = [task.show(tokens) for tokens in task.sample(np.random.default_rng(0), n).tokens]
+    predicted = gold[1:] + gold[:1]
+    metrics = (exact_match, edit_distance, sentence_bleu, bleu_counts)
+    return n / seconds(lambda: [metric(predicted, gold) for metric in metrics])
+
+
+def _stream(task: Task) -> Stream:
+    split = Split()
+    return Stream(lambda seed, step, n: examples(train_chunk(task, split, seed, step, n), "sequence"))
+
+
+def chunk_seconds(
+    model: Model, task: Task, seeds: int, batch: int, steps: int, chunks: int = REPEATS + 1
+) -> list[float]:
+    """Times between the ends of chunks of that many training steps, the first of them with the compilation."""
+    times = [perf_counter()]
+    config = TrainConfig(steps=steps * chunks, batch=batch, chunk=steps)
+    train(model, _stream(task), config, seeds=range(seeds), progress=lambda *_: times.append(perf_counter()))
+    return np.diff(times).tolist()
+
+
+def _training(
+    name: str, model: Model, task: Task, seeds: int, load: Load, limits: Ceilings, say: Callable[[str], None]
+) -> Iterator[Row]:
+    what = f"train {name}, {seeds} seed{'s'[: seeds > 1]}"
+    say(what)
+    samples = load.samples * (1 if jax.default_backend() == "cpu" else 16)
+    steps = max(1, round(samples / (seeds * load.batch)))
+    taken = median(chunk_seconds(model, task, seeds, load.batch, steps)[1:])
+    rate, t = seeds * load.batch * steps / taken, task.max_len
+    share = rate * t * training_flops(model, model.init(jax.random.key(0)), t) / limits.flops
+    yield Row(what, rate, "samples/s", share, "flops")
+    yield Row(what, rate * t, "tokens/s", share, "flops")
+
+
+def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, say: Callable[[str], None]) -> Row:
+    """New tokens a second at temperature 1; what a token must read is the parameters, once a step, and its row's cache."""
+    what = f"decode {name}, batch {rows}"
+    say(what)
+    batch = task.sample(np.random.default_rng(0), rows)
+    prompts, room = batch.prompts(), int((batch.completions() != PAD).sum(axis=1).max())
+    params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
+    made = 0
+
+    def work() -> None:
+        nonlocal made
+        made = int((draw(model, params, prompts, samples=1, max_new=room, rows=rows).completions != PAD).sum())
+
+    taken = seconds(work)
+    rate = made / taken
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
+    cache = 2 * jnp.dtype(device.dtype("auto")).itemsize * model.layers * model.width * (prompts.shape[1] + room / 2)
+    return Row(what, rate, "tokens/s", rate * (size / rows + cache) / limits.bytes, "bytes")
+
+
+def _compilation(model: Model, task: Task, load: Load) -> Iterator[Row]:
+    """What the first chunk of a training run takes beyond the others, without and with stored programs."""
+    for what, stored in (("nothing stored", False), ("stored", True)):
+        jax.config.update("jax_enable_compilation_cache", stored)
+        compilation_cache.reset_cache()  # or jax goes on as it was told when it first compiled
+        taken = []
+        for _ in range(1 + stored):  # the first one stores it
+            jax.clear_caches()
+            first, *others = chunk_seconds(model, task, 1, load.batch, 4)
+            taken.append(first - median(others))
+        yield Row(f"compile a training step, {what}", max(0.0, taken[-1]), "s")
+    jax.config.update("jax_enable_compilation_cache", True)
+    compilation_cache.reset_cache()
+
+
+def host_memory() -> float:
+    """The most bytes this process has held; where the kernel tells, without what its parent held when it forked."""
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+        return 1024.0 * int(found[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else 1024 * peak)
+
+
+def table(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """Rows as (what, rate, share)."""
+    return [
+        (row.what, f"{_short(row.rate)} {row.unit}", f"{row.share:.1%} of {row.ceiling}" if row.share else "")
+        for row in rows
+    ]
+
+
+def _short(value: float) -> str:
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g}"

@@ -1,0 +1,131 @@
+"""A sample bank of a trained model, built and described."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from alchemy.cli.flags import Switch
+from alchemy.errors import UserError
+
+if TYPE_CHECKING:
+    from alchemy.testtime.bank import Bank
+
+
+@dataclass(frozen=True)
+class BankOptions:
+    """Draw many answers to each problem from a trained model, and say what such a bank holds.
+
+    Example: alchemy bank --task symbols --problems 500 --samples 64 --save bank.npz
+
+    What is drawn is kept under --out; strategies that only choose among answers are replayed on it.
+    """
+
+    model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = ""
+    """The first letters of a trained model's name, as --list shows it; by default the last one trained."""
+    task: str = ""
+    """Only models trained on this task."""
+    shift: str = ""
+    """Problems under this shift of it."""
+    problems: int = 500
+    samples: int = 64
+    temperature: float = 1.0
+    out: Path = Path("runs")
+    """Where trained models are, and answers go."""
+    save: Path | None = None
+    """Write the bank's arrays here, for numpy."""
+    list: Switch = False
+    """Only list the trained models."""
+    json: Switch = False
+    """Print one JSON object."""
+    quiet: Switch = False
+    """No progress on standard error."""
+
+
+def run(options: BankOptions) -> int:
+    """Print what the answers are like."""
+    from alchemy.lab.lab import Lab
+    from alchemy.lab.stored_models import choose, listed, load
+    from alchemy.progress import Progress
+
+    if options.list:
+        print("\n".join(listed(options.out)))
+        return 0
+    for name in ("problems", "samples"):
+        if getattr(options, name) < 1:
+            raise UserError(f"{name} must be at least 1, not {getattr(options, name)}")
+    runs = load(choose(options.out, options.model, options.task))
+    task = runs.task.shift(options.shift)(runs.task) if options.shift else runs.task
+    lab = Lab(options.out, Progress(options.quiet))
+    _, bank = lab.bank(runs, task, options.problems, options.samples, temperature=options.temperature)
+    if options.save:
+        _save(options.save, bank)
+    told = _told(bank)
+    print(json.dumps(told, indent=2) if options.json else "\n".join(_rows(told)))
+    return 0
+
+
+def _save(path: Path, bank: Bank) -> None:
+    import numpy as np
+
+    from alchemy.record import write_whole
+
+    def write(scratch: Path) -> None:
+        with scratch.open("wb") as file:
+            arrays = {f"fact {name}": values for name, values in bank.facts.items()}
+            np.savez_compressed(file, **{**bank._asdict(), "scores": [], "facts": []}, **arrays)
+
+    write_whole(path, write)
+
+
+def _told(bank: Bank) -> dict[str, Any]:
+    """The numbers that say what a bank is good for."""
+    import numpy as np
+
+    from alchemy.stats.measure import two_level
+    from alchemy.stats.voting import any_at
+
+    seeds, problems, samples = bank.shape
+    p = bank.right.mean(axis=2)
+    sizes = [1 << power for power in range(samples.bit_length())]
+    facts = {}
+    for name, values in bank.facts.items():
+        kinds = np.unique(values)
+        if 1 < len(kinds) <= 12:
+            facts[name] = {str(kind): float(p[:, values == kind].mean()) for kind in kinds}
+    interval = two_level(p, 0)
+    return {
+        "seeds": seeds,
+        "problems": problems,
+        "samples": samples,
+        "parameters": bank.parameters,
+        "right": interval.mean,
+        "right_interval": [interval.low, interval.high],
+        "right steps": float(bank.trace.mean()),
+        "no answer": float((bank.answer < 0).mean()),
+        "tokens": float(bank.tokens.mean()),
+        "any of": {str(size): float(any_at(bank.right.sum(axis=2), samples, size).mean()) for size in sizes},
+        "by difficulty": [float(one) for one in np.quantile(p, [0.1, 0.25, 0.5, 0.75, 0.9])],
+        "right by fact": facts,
+    }
+
+
+def _rows(told: dict[str, Any]) -> Iterator[str]:
+    low, high = told["right_interval"]
+    yield f"{told['seeds']} seeds, {told['problems']} problems, {told['samples']} answers to each"
+    yield f"right            {told['right']:.3f} [{low:.3f}, {high:.3f}]"
+    yield f"right steps      {told['right steps']:.3f}"
+    yield f"no answer        {told['no answer']:.3f}"
+    yield f"tokens           {told['tokens']:.1f} an answer, {told['parameters']:,} parameters"
+    yield "any of           " + "  ".join(f"{size}: {share:.3f}" for size, share in told["any of"].items())
+    yield "right, by share of problems  " + "  ".join(
+        f"{share}: {one:.2f}"
+        for share, one in zip(("10%", "25%", "50%", "75%", "90%"), told["by difficulty"], strict=True)
+    )
+    for name, kinds in told["right by fact"].items():
+        yield f"right by {name:<8}" + "  ".join(f"{kind}: {share:.2f}" for kind, share in kinds.items())

@@ -1,0 +1,42 @@
+"""Whether a directory of splits is what its manifest says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from alchemy.cli.flags import Switch
+from alchemy.dataset.verify import verify
+from alchemy.progress import Progress
+from alchemy.terminal import wrapped
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Regenerate a directory from its manifest and say what differs; exit code 1 if anything does.
+
+    Example: alchemy verify data
+    """
+
+    directory: Positional[Annotated[Path, arg(metavar="DIR")]]
+    """A directory that `alchemy generate` wrote."""
+    quiet: Switch = False
+    """No progress on standard error."""
+    json: Switch = False
+    """Print one JSON object."""
+
+
+def run(options: Verify) -> int:
+    """Print what differs; 1 if anything does."""
+    with Progress(options.quiet).stages("lines") as progress:
+        found = verify(options.directory, progress)
+    if options.json:
+        print(json.dumps({"identical": not found, "differences": found}, indent=2))
+    else:
+        lines = found or [f"{options.directory}: identical, and no test problem is a training problem"]
+        print("\n".join(wrapped(line) for line in lines))
+    return 1 if found else 0

@@ -1,0 +1,98 @@
+"""Splits of a task on disk."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from alchemy.cli.flags import Switch
+from alchemy.dataset.export import Progress as Told
+from alchemy.dataset.export import generate, generate_exhaustive
+from alchemy.dataset.manifest import Suffix
+from alchemy.errors import UserError
+from alchemy.problem.split import Split
+from alchemy.progress import Progress
+from alchemy.terminal import wrapped
+
+STANDARD = ("standard",)
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Write train.jsonl, test.jsonl, a test-SHIFT.jsonl for each shift, and the manifest that regenerates them.
+
+    Example: alchemy generate symbols --out data --shifts "task=F2 F2" length=6 noise=insert:0.1
+
+    Example: alchemy generate symbols --out all.jsonl --exhaustive --compositions "F1 F2" --length 3
+    """
+
+    task: Positional[Annotated[str, arg(metavar="TASK")]]
+    """A task that `alchemy list` names."""
+    out: Path
+    """The directory to write; with --exhaustive, the file."""
+    train: int = 10_000
+    """Training problems, no two alike."""
+    test: int = 1_000
+    """Problems of each test file, no two alike."""
+    shifts: tuple[str, ...] = STANDARD
+    """Shifts to write test files for; `standard` are those that `alchemy show` lists, `none` is none."""
+    seed: int = 0
+    """Seed of every file's random stream."""
+    test_share: float = Split.test_share
+    """Share of all problems that is held out."""
+    salt: int = Split.salt
+    """Another salt holds out others."""
+    format: Suffix = "jsonl"
+    """JSON lines, or the same records as Parquet (needs pyarrow: pip install '.[parquet]')."""
+    exhaustive: Switch = False
+    """Write every element in lexicographic order, for each composition and length in turn, to one file."""
+    force: Switch = False
+    """Replace what an earlier run has written."""
+    quiet: Switch = False
+    """No progress on standard error."""
+    json: Switch = False
+    """Print the manifest."""
+
+
+def run(options: Generate, configs: dict[str, Any]) -> int:
+    """Write splits, or every element there is."""
+    [task] = configs.values()
+    with Progress(options.quiet).stages("lines") as progress:
+        if options.exhaustive:
+            return _all(options, task, progress)
+        manifest = generate(
+            task,
+            options.out,
+            train=options.train,
+            test=options.test,
+            shifts={STANDARD: task.shifts, ("none",): ()}.get(options.shifts, options.shifts),
+            seed=options.seed,
+            split=Split(options.test_share, options.salt),
+            suffix=options.format,
+            force=options.force,
+            progress=progress,
+        )
+    if options.json:
+        print(json.dumps(manifest, indent=2))
+    else:
+        print(wrapped(f"{options.out}: {len(manifest['files'])} files; check them with `alchemy verify {options.out}`"))
+    return 0
+
+
+def _all(options: Generate, task: Any, progress: Told) -> int:
+    """Write every element to one file."""
+    if options.format != "jsonl":
+        raise UserError("an exhaustive file is JSON lines")
+    if options.shifts != STANDARD:
+        raise UserError("an exhaustive file has no shifts: give it their compositions and lengths instead")
+    count = generate_exhaustive(task, options.out, force=options.force, progress=progress)
+    summary = (
+        json.dumps({"file": str(options.out), "count": count}) if options.json else f"{options.out}: {count} lines"
+    )
+    print(summary, file=sys.stdout if options.out.is_file() else sys.stderr)
+    return 0

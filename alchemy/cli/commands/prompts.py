@@ -1,0 +1,88 @@
+"""Splits for language models."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from alchemy.cli.flags import Switch
+from alchemy.dataset.manifest import (
+    MANIFEST,
+    File,
+    read,
+    recipe,
+    stem,
+)
+from alchemy.dataset.prompts import worded
+from alchemy.errors import UserError
+from alchemy.interop import lm_eval as harness
+from alchemy.record import write_whole
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Word the tests that `alchemy generate` wrote for a language model: chat messages, and plain text.
+
+    Example: alchemy prompts data --out prompts --shots 4
+
+    Let the model continue `text` or answer `messages`, write lines of {prompt, completion}, the prompt being `problem`,
+    and score them: alchemy score answers.jsonl --manifest data
+    """
+
+    directory: Positional[Annotated[Path, arg(metavar="DIRECTORY")]]
+    """A directory that `alchemy generate` wrote."""
+    out: Path
+    """The directory to write, a file for each test."""
+    shots: int = 2
+    """Solved training problems before each question."""
+    train: Switch = False
+    """Word the training problems, too."""
+    harness: Switch = False
+    """Write tasks of lm-evaluation-harness, one a file and a group: lm_eval --include_path OUT --tasks alchemy_TASK."""
+    inspect: Switch = False
+    """Write tasks of inspect_ai, one a file: inspect eval OUT/alchemy_inspect.py."""
+
+
+def run(options: Prompts) -> int:
+    """One file after the other, each whole or not at all."""
+    if options.shots < 0:
+        raise UserError(f"shots {options.shots} is negative")
+    if options.out.resolve() == options.directory.resolve():
+        raise UserError(f"{options.out} holds the splits themselves; name another directory")
+    made = recipe(read(options.directory), options.directory / MANIFEST)
+    asked = {f"{stem(name)}.jsonl": file for name, file in made.files.items() if options.train or file.part == "test"}
+    for name, file in asked.items():
+
+        def write(scratch: Path, file: File = file) -> None:
+            with scratch.open("w", encoding="utf-8") as out:
+                for record in worded(made, options.directory, file, options.shots):
+                    out.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+        write_whole(options.out / name, write)
+    beside = {harness.TASK: harness.task_file(made)} if options.harness or options.inspect else {}
+    beside |= harness.files(made, asked, options.out) if options.harness else {}
+    beside |= {"alchemy_inspect.py": _inspect(harness.group_name(made), list(asked))} if options.inspect else {}
+    for name, text in beside.items():
+        write_whole(options.out / name, lambda scratch, text=text: scratch.write_text(text, "utf-8"))
+    print(
+        f"{options.out}: {len(asked)} files of messages and text, {options.shots} solved problems before each question"
+    )
+    return 0
+
+
+def _inspect(group: str, names: list[str]) -> str:
+    """A Python file with a task for each file of prompts."""
+    head = (
+        '"""Written by `alchemy prompts`: a task for each file of prompts beside it."""\n\n'
+        "from pathlib import Path\n\nfrom inspect_ai import task\n\nfrom alchemy.interop.inspect_ai import worded_task\n"
+    )
+    tasks = [
+        f'\n\n@task(name="{group}_{stem(name)}")\ndef task_{number}():\n'
+        f'    return worded_task(Path(__file__).parent / "{name}", "{group}_{stem(name)}")\n'
+        for number, name in enumerate(names)
+    ]
+    return "".join([head, *tasks])

@@ -1,0 +1,62 @@
+"""Claims, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from alchemy.cli.flags import Switch
+from alchemy.discover import entries, find
+from alchemy.errors import UserError
+
+Preset = Literal["smoke", "small", "full"]
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Train, measure and judge published claims; every field of a claim's config is a flag after its name.
+
+    Example: alchemy reproduce task_shift --preset smoke --seeds 2
+
+    What is done is kept under --out: the same command goes on where it was interrupted. `alchemy reproduce NAME
+    --help` lists the fields of a claim.
+    """
+
+    names: Positional[Annotated[tuple[str, ...], arg(metavar="[NAME ...]")]] = ()
+    """Claims that `alchemy list` names; the headline claims if there are none."""
+    preset: Preset = "small"
+    """smoke takes seconds, small minutes on two cores, full a GPU."""
+    out: Path = Path("runs")
+    """Where trained models, records and figures go."""
+    all: Switch = False
+    """Every claim there is."""
+    publish: Switch = False
+    """Commit verdicts and figures to the experiments, and the table to the README."""
+    quiet: Switch = False
+    """No progress on standard error."""
+    json: Switch = False
+    """Print one JSON object."""
+
+
+def configs(options: Reproduce | None, positional: Sequence[str]) -> dict[str, Any]:
+    """The selected claims' configs under the preset."""
+    options = options or Reproduce(names=tuple(positional))
+    known = entries("claim")
+    modules = {name: find("claim", name) for name in options.names or known}
+    if not (options.names or options.all):
+        modules = {name: module for name, module in modules.items() if module.CLAIM.headline}
+    if not modules:
+        raise UserError("there is no claim to reproduce")
+    return {name: module.PRESETS[options.preset] for name, module in modules.items()}
+
+
+def run(options: Reproduce, configs: dict[str, Any]) -> int:
+    """Hand the claims over to the bench."""
+    from alchemy.report.reproduce import reproduce
+
+    selected = {name: find("claim", name) for name in configs}
+    return reproduce(selected, configs, options.preset, options.out, options.json, options.publish, options.quiet)

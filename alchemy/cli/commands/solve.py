@@ -1,0 +1,124 @@
+"""Strategies run on a trained model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from alchemy.cli.flags import Switch
+from alchemy.errors import UserError
+
+if TYPE_CHECKING:
+    from alchemy.lab.compare import Row
+
+
+@dataclass(frozen=True)
+class Solve:
+    """Let a trained model answer held-out problems with one strategy or several, and say what each spends.
+
+    Example: alchemy solve --strategy self_consistency beam:width=2 mcts --budget 4 16 --figure compare.svg
+
+    `alchemy list` names the strategies; their dials follow a colon. Those that search ask a reward: the exact oracle,
+    with noise if --noise is given, or a process verifier trained on what the model writes. Those that choose among answers
+    can take the scores exact, noisy, logprob and, where there is a verifier, learned.
+    """
+
+    model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = ""
+    """The first letters of a trained model's name, as `alchemy bank --list` shows it; by default the last one trained."""
+    task: str = ""
+    """Only models trained on this task."""
+    shift: str = ""
+    """Problems under this shift of it."""
+    strategy: tuple[str, ...] = ("direct", "self_consistency")
+    """NAME or NAME:dial=value,dial=value"""
+    budget: tuple[int, ...] = (16,)
+    """Chains a problem; of MCTS, tries; of what forces a chain, tokens of thinking or drafts."""
+    problems: int = 200
+    temperature: float = 1.0
+    reward: Literal["step", "outcome", "learned"] = "step"
+    """What guides searches: the exact oracle of every step or of whole answers alone, or a verifier that is trained first."""
+    noise: float = 0.0
+    """Standard deviation of the noise on the oracle."""
+    practice: int = 4000
+    """Training problems whose answers a verifier learns from."""
+    out: Path = Path("runs")
+    """Where trained models are, and answers go."""
+    figure: Path | None = None
+    """Write accuracy over budget here, as SVG."""
+    json: Switch = False
+    """Print one JSON object."""
+    quiet: Switch = False
+    """No progress on standard error."""
+
+
+def run(options: Solve) -> int:
+    """Print a row for each strategy at each budget."""
+    from alchemy.lab.compare import Comparison, answers
+    from alchemy.lab.lab import Lab
+    from alchemy.lab.stored_models import choose, load
+    from alchemy.progress import Progress
+
+    if min(options.budget, default=0) < 1:
+        raise UserError(f"budget {min(options.budget, default=0)} is too small for one chain; expected at least 1")
+    if options.problems < 1:
+        raise UserError(f"problems must be at least 1, not {options.problems}")
+    samples = answers(options.strategy, options.budget)
+    runs = load(choose(options.out, options.model, options.task))
+    task = runs.task.shift(options.shift)(runs.task) if options.shift else runs.task
+    lab = Lab(options.out, Progress(options.quiet))
+    comparison = Comparison(
+        lab,
+        runs,
+        task,
+        options.problems,
+        samples,
+        options.temperature,
+        options.reward,
+        options.noise,
+        options.practice,
+    )
+    rows = comparison.rows(options.strategy, sorted(set(options.budget)))
+    if options.figure:
+        _draw(options.figure, rows)
+    print(json.dumps([asdict(row) for row in rows], indent=2) if options.json else "\n".join(_lines(rows)))
+    return 0
+
+
+def _lines(rows: Sequence[Row]) -> Iterator[str]:
+    from alchemy.decoding.ledger import BUDGET
+
+    width = max(len(row.strategy) for row in rows)
+    yield f"{'strategy':<{width}} {'n':>4}  right                  written   depth checked   MFLOP"
+    for row in rows:
+        right, bill = row.right, row.bill
+        yield (
+            f"{row.strategy:<{width}} {row.budget:>4}  {right.mean:.3f} [{right.low:.3f}, {right.high:.3f}] "
+            f"{bill['written']:>9.1f} {bill['depth']:>7.1f} {bill['checked']:>7.0f} {bill['flops'] / 1e6:>7.1f}"
+        )
+    yield BUDGET
+
+
+def _draw(path: Path, rows: Sequence[Row]) -> None:
+    from alchemy.decoding.ledger import BUDGET
+    from alchemy.report.figures import Curves, save
+
+    budgets = sorted({row.budget for row in rows})
+    names = dict.fromkeys(row.strategy for row in rows)
+    figure = Curves(
+        name=path.stem,
+        title="Accuracy by strategy",
+        x_label="chains a problem; of MCTS, tries; of forcing, tokens or drafts",
+        y_label="accuracy",
+        x=budgets,
+        measured={name: [row.right for row in rows if row.strategy == name] for name in names},
+        theory={},
+        log_x=len(budgets) > 1,
+        ticks=[str(budget) for budget in budgets],
+        note=f"what each spends is in the table; {BUDGET}",
+    )
+    save(figure, path)

@@ -1,0 +1,145 @@
+"""The front door: `alchemy COMMAND`. Bad input is one line on standard error and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from alchemy.cli import flags
+from alchemy.cli.commands import (
+    bank,
+    bench,
+    catalogue,
+    check,
+    generate,
+    prompts,
+    report,
+    reproduce,
+    score,
+    show,
+    solve,
+)
+from alchemy.errors import UserError, nearest
+from alchemy.terminal import wrapped
+
+INTERRUPTED, BROKEN_PIPE = 130, 141
+
+
+class Command(NamedTuple):
+    """What a command takes and does; both its options and the configs it works on are dataclasses."""
+
+    options: type
+    run: Callable[..., int]
+    configs: Callable[[Any, Sequence[str]], dict[str, Any]] | None = None
+    """The configs before flags, by name, from the options (None if they do not parse) and the positional arguments."""
+
+
+COMMANDS = {
+    "list": Command(catalogue.List, catalogue.run),
+    "show": Command(show.Show, show.run, show.configs),
+    "generate": Command(generate.Generate, generate.run, show.named),
+    "verify": Command(check.Verify, check.run),
+    "prompts": Command(prompts.Prompts, prompts.run),
+    "score": Command(score.Score, score.run, score.configs),
+    "reproduce": Command(reproduce.Reproduce, reproduce.run, reproduce.configs),
+    "bank": Command(bank.BankOptions, bank.run),
+    "solve": Command(solve.Solve, solve.run),
+    "report": Command(report.Report, report.run),
+    "bench": Command(bench.Bench, bench.run),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    try:
+        code = _main(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to resume", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        _close_stdout()
+        return BROKEN_PIPE
+    except OSError as error:
+        _close_stdout()
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
+    except MemoryError as error:
+        return _fail(f"out of memory: {error}")
+
+
+def _main(args: list[str]) -> int:
+    if not args or args[0] in flags.HELP:
+        print(_overview())
+        return 0 if args else 2
+    name, rest = args[0], args[1:]
+    if name not in COMMANDS:
+        raise UserError(f"command {name!r} is unknown{nearest(name, COMMANDS)}")
+    command, prog = COMMANDS[name], f"alchemy {name}"
+    try:
+        if flags.wants_help(rest):
+            _help(command, [arg for arg in rest if arg not in flags.HELP], prog)
+        if command.configs is None:
+            return command.run(flags.parse(command.options, rest, prog))
+        options, fields = flags.parse_options(command.options, rest, prog)
+        configs = command.configs(options, flags.positional(command.options, rest))
+        return command.run(options, _with_fields(configs, fields, prog, command.options))
+    except SystemExit as stop:  # help has been printed
+        return int(stop.code or 0)
+
+
+def _with_fields(configs: dict[str, Any], fields: list[str], prog: str, options: type) -> dict[str, Any]:
+    """Every config with the fields given as flags; raises `UserError` unless each of them has each field."""
+    parsed = {}
+    for name, config in configs.items():
+        try:
+            parsed[name] = flags.parse_config(config, fields, prog, options)
+        except UserError as error:
+            raise UserError(f"{name}: {error}" if len(configs) > 1 else str(error)) from None
+    return parsed
+
+
+def _help(command: Command, args: list[str], prog: str) -> None:
+    """Print the help, with the defaults that the arguments given so far imply, and exit."""
+    if command.configs is None:
+        flags.show_help(command.options, None, prog)
+    try:
+        options = flags.parse_options(command.options, args, prog)[0]
+    except UserError:
+        options = None
+    configs = command.configs(options, flags.positional(command.options, args))
+    flags.show_help(command.options, next(iter(configs.values())) if len(configs) == 1 else None, prog)
+
+
+def _overview() -> str:
+    """What `alchemy --help` prints."""
+    sentences = {name: (command.options.__doc__ or "").splitlines()[0] for name, command in COMMANDS.items()}
+    lines = [wrapped(f"  {name:<10} {sentence}", 13) for name, sentence in sentences.items()]
+    return "\n".join(
+        [
+            "usage: alchemy COMMAND [--help]",
+            "",
+            *lines,
+            "",
+            "Start with: alchemy show symbols",
+            "Exit codes: 0 done, 1 verify found a difference, 2 bad input, 130 interrupted.",
+        ]
+    )
+
+
+def _fail(error: object) -> int:
+    """One line on standard error; exit code 2."""
+    print(f"alchemy: error: {' '.join(str(error).split())}", file=sys.stderr)
+    return 2
+
+
+def _close_stdout() -> None:
+    """Let nothing more be written, so that the interpreter does not complain at exit about what is left."""
+    with suppress(OSError, ValueError):  # under test there may be no real file behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

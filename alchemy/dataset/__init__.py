@@ -1,0 +1,1 @@
+"""Splits on disk: recipes, files, checksums, prompts for language models."""

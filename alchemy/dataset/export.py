@@ -1,0 +1,212 @@
+"""Splits and exhaustive sets on disk: everything is written beside its place and moved there once it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from alchemy.dataset import parquet
+from alchemy.dataset.card import CARD, card
+from alchemy.dataset.manifest import (
+    MANIFEST,
+    Head,
+    Recipe,
+    Suffix,
+    Writable,
+    dumps,
+    lines,
+    read,
+)
+from alchemy.errors import UserError
+from alchemy.problem.split import Split
+
+Progress = Callable[[str, int, int], None]
+"""Told the name of a file, its lines so far and its lines in all."""
+
+
+def generate(
+    task: Writable,
+    directory: Path,
+    *,
+    train: int,
+    test: int,
+    shifts: Sequence[str] = (),
+    seed: int = 0,
+    split: Split | None = None,
+    suffix: Suffix = "jsonl",
+    force: bool = False,
+    progress: Progress = lambda name, done, total: None,
+) -> dict[str, Any]:
+    """Write the splits of a task, and return their manifest; raises `UserError` and leaves nothing if that fails.
+
+    Problems are made, written and forgotten some at a time: what grows with a file is a hash of each prompt. A
+    directory that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
+    """
+    recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
+    with _new_directory(recipe, Path(directory).resolve(), force) as place:
+        manifest = recipe.header() | {"files": {}}
+        trained = None
+        for name, file in recipe.files.items():
+            progress(name, 0, file.count)
+            head = Head()
+            blocks = told(lines(file, head.of(recipe.pieces(file))), name, file.count, progress)
+            with open(place / name, "xb") as out:
+                sums = parquet.write(out, blocks) if suffix == "parquet" else {"sha256": _write(out, blocks)}
+            asked = head.batch
+            trained = trained or asked
+            manifest["files"][name] = recipe.entry(file, asked, trained, sums)
+        text = dumps(manifest)
+        (place / MANIFEST).write_text(text, "utf-8")
+        (place / CARD).write_text(card(json.loads(text)), "utf-8")
+    return json.loads(text)
+
+
+def generate_exhaustive(
+    task: Writable, file: Path, *, force: bool = False, progress: Progress = lambda name, done, total: None
+) -> int:
+    """Write every element in lexicographic order, for each composition in turn and each of its lengths in turn.
+
+    Returns the number of lines. Raises `UserError`, and leaves nothing, if the file exists (without `force`) or cannot
+    be written.
+    """
+    if not hasattr(task, "exhaustive"):
+        raise UserError(f"task {type(task).__name__} cannot list all of its problems")
+    if task.noise is not None or task.banned:
+        raise UserError("an exhaustive file has every element, clean: leave out noise and banned")
+    letters = len(set(task.atoms or task.alphabet))
+    total = len(task.compositions) * sum(letters**length for length in task.length)
+    with _new_file(Path(file), force) as out:
+        _behind(out.write, told(_all_lines(task), Path(file).name, total, progress))
+    return total
+
+
+def _all_lines(task: Writable) -> Iterator[bytes]:
+    rng = np.random.default_rng(0)  # drives noise only, and there is none
+    for composition in task.compositions:
+        for length in task.length:
+            for problem in task.exhaustive(length, composition):
+                yield task.jsonl(task.render(problem, rng))
+
+
+def told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:
+    """The same blocks of lines, with progress told after each."""
+    done = 0
+    for block in blocks:
+        yield block
+        done += block.count(b"\n")
+        progress(name, done, total)
+
+
+def _write(out: BinaryIO, blocks: Iterable[bytes]) -> str:
+    """Write the blocks and return their SHA-256."""
+    digest = hashlib.sha256()
+
+    def put(block: bytes) -> None:
+        out.write(block)
+        digest.update(block)
+
+    _behind(put, blocks)
+    return digest.hexdigest()
+
+
+def _behind(put: Callable[[bytes], Any], blocks: Iterable[bytes]) -> None:
+    """Put each block where it belongs while the next is made."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        last: Future[Any] | None = None
+        for block in blocks:
+            if last is not None:
+                last.result()
+            last = thread.submit(put, block)
+        if last is not None:
+            last.result()
+
+
+@contextmanager
+def _new_file(path: Path, force: bool) -> Iterator[BinaryIO]:
+    """A file that appears at `path` once it is whole; a pipe or device is written to as it is."""
+    with _one_line(path):
+        if path.is_dir():
+            raise UserError(f"{path} is a directory, expected the name of a file")
+        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+            with open(path, "wb") as out:
+                yield out
+            return
+        if path.exists() and not force:
+            raise UserError(f"{path} exists; --force replaces it")
+        with _beside(path.resolve()) as temporary:
+            with open(temporary, "xb") as out:
+                yield out
+            temporary.replace(path.resolve())
+
+
+@contextmanager
+def _new_directory(recipe: Recipe, path: Path, force: bool) -> Iterator[Path]:
+    """A directory that appears at `path` once it is whole."""
+    with _one_line(path):
+        recipe.files  # noqa: B018  an impossible shift is refused before anything is touched
+        old = _occupied(path, force)
+        with _beside(path) as temporary:
+            temporary.mkdir()
+            yield temporary
+            if not old:
+                temporary.rename(path)
+                return
+            with _beside(path) as aside:
+                path.rename(aside)
+                try:
+                    temporary.rename(path)
+                except BaseException:
+                    aside.rename(path)
+                    raise
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A free name next to `path`; whatever stands there in the end is removed."""
+    with suppress(FileExistsError):  # creating the file or directory itself then says it better
+        path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
+    try:
+        yield temporary
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _occupied(path: Path, force: bool) -> bool:
+    """Whether there are splits to replace at `path`; raises `UserError` if it may not be replaced."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} exists and is not a directory")
+    present = sorted(os.listdir(path)) if path.exists() else []
+    if not present:
+        return False
+    if not force:
+        raise UserError(f"{path} is not empty; --force replaces splits that generate wrote")
+    foreign = [name for name in present if name not in (MANIFEST, CARD, *read(path)["files"])]
+    if foreign:
+        raise UserError(f"{path} holds {foreign[0]!r}, which generate did not write; not replaced")
+    return True
+
+
+@contextmanager
+def _one_line(path: Path) -> Iterator[None]:
+    """Failures of the file system as one line."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from None

@@ -1,0 +1,96 @@
+"""Rendered text as JSON lines, one record a line, assembled as bytes without a Python step per record."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+
+from alchemy.problem.split import splitmix64
+from alchemy.problem.task import Batch, Field, Vocabulary
+
+BLOCK = 1 << 12  # rows assembled at once, so that they stay in the cache
+WORDS = 1 << 8  # codes from here on are symbols of several bytes; those below are the one byte of a symbol
+
+
+class Template(NamedTuple):
+    """The line that rows of equal layout share, and its one-byte holes."""
+
+    line: np.ndarray  # uint8 (w,)
+    column: list[int]  # where in the line
+    position: list[int]  # which token of the row
+
+
+def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...]) -> bytes:
+    """Records with the keys input, output, each prompt field, reasoning and answer, one JSON object a line.
+
+    For text with one id a position. Rows that differ only in symbols of one byte share a template, so the cost is
+    that of copying bytes; the format is the one of github.com/ChengshuaiZhao0/DataAlchemy.
+    """
+    symbols = [json.dumps(symbol)[1:-1].encode() for symbol in vocabulary.symbols]
+    hole = np.array([len(symbol) == 1 for symbol in symbols])
+    code = np.array([symbol[0] if len(symbol) == 1 else WORDS + i for i, symbol in enumerate(symbols)], np.uint16)
+    templates: dict[int, Template] = {}
+    out = BytesIO()
+    for start in range(0, len(batch.tokens), BLOCK):
+        text, field = batch.text[start : start + BLOCK], batch.field[start : start + BLOCK]
+        codes = code.take(text)
+        names, first, group = _layouts(codes, field)
+        for name, example in zip(names, first, strict=True):
+            if name not in templates:
+                templates[name] = _template(text[example], field[example], symbols, hole, prompt_fields)
+        if len(names) == 1:
+            out.write(_fill(templates[names[0]], codes))
+            continue
+        lines = np.empty(len(text), object)
+        for number, name in enumerate(names):
+            rows = np.flatnonzero(group == number)
+            filled = _fill(templates[name], codes[rows])
+            lines[rows] = filled.view(f"S{filled.shape[1]}")[:, 0].tolist()
+        out.writelines(lines)
+    return out.getvalue()
+
+
+def _layouts(codes: np.ndarray, field: np.ndarray) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Hashes of the layouts there are, a row of each, and which one each row has; codes uint16 and field int8 (n, t)."""
+    kinds = np.maximum(codes, WORDS - 1)  # letters are all of one kind
+    same = all(rows.tobytes() == rows[:1].tobytes() * len(rows) for rows in (kinds, field))
+    kinds, fields = (rows[:1] if same else rows for rows in (kinds, field.view(np.uint8)))
+    cells = splitmix64(kinds.astype(np.uint64) << np.uint64(8) | fields)
+    weight = splitmix64(np.arange(field.shape[1], dtype=np.uint64))
+    names, first, group = np.unique((cells * weight).sum(axis=1), return_index=True, return_inverse=True)
+    return names.tolist(), first, group
+
+
+def _fill(template: Template, codes: np.ndarray) -> np.ndarray:
+    """The template with its holes filled, once a row: codes uint16 (n, t) to uint8 (n, w)."""
+    lines = np.empty((len(codes), len(template.line)), np.uint8)
+    lines[:] = template.line
+    for column, position in zip(template.column, template.position, strict=True):
+        lines[:, column] = codes[:, position]
+    return lines
+
+
+def _template(
+    text: np.ndarray, field: np.ndarray, symbols: list[bytes], hole: np.ndarray, prompt_fields: tuple[str, ...]
+) -> Template:
+    """The template of the layout that one row, text int (t,) and field int8 (t,), is an example of."""
+    prompt = (field >= 0) & (field < len(prompt_fields))
+    marker = np.array([symbols[i] == b"<answer>" for i in text])
+    sections = {"input": prompt, "output": (field >= Field.ANSWER) & (field != Field.END)}
+    sections |= {name: field == code for code, name in enumerate(prompt_fields)}
+    sections |= {"reasoning": field >= Field.STEP, "answer": (field == Field.ANSWER) & ~marker}
+    line, column, position = bytearray(b"{"), [], []
+    for key, inside in sections.items():
+        line += b'"%s": "' % key.encode()
+        for place in np.flatnonzero(inside):
+            if hole[text[place]]:
+                column.append(len(line))
+                position.append(place)
+            line += symbols[text[place]] + b" "
+        line = line.removesuffix(b" ") if inside.any() else line
+        line += b'", '
+    line = line.removesuffix(b", ") + b"}\n"
+    return Template(np.frombuffer(bytes(line), np.uint8), column, position)

@@ -1,0 +1,48 @@
+"""What answering costs, so that no strategy is compared to another on a bill that leaves something out.
+
+Dimension letters: `s` seeds, `n` problems.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+BUDGET = (
+    "budget: FLOPs a problem of every model used, 2 x parameters x tokens read or written, prompts, dropped branches "
+    "and verifiers included"
+)
+"""The one sentence that says what an axis called budget means."""
+
+
+class Ledger(NamedTuple):
+    """What `s` models spent on each of `n` problems; arrays float64 (s, n)."""
+
+    prompt: np.ndarray  # prompt tokens read
+    written: np.ndarray  # tokens written, those of dropped branches and of roll-outs included
+    checked: np.ndarray  # tokens that verifiers read
+    calls: np.ndarray  # times a verifier was asked about a chain or a part of one
+    depth: np.ndarray  # tokens that had to be written one after the other: what latency is made of
+    flops: np.ndarray  # of policy and verifiers
+
+    @classmethod
+    def of(
+        cls,
+        parameters: int,
+        prompt: np.ndarray,
+        written: np.ndarray,
+        depth: np.ndarray,
+        *,
+        checker: int = 0,
+        checked: np.ndarray | float = 0.0,
+        calls: np.ndarray | float = 0.0,
+    ) -> Ledger:
+        """The bill of a policy and a verifier with so many parameters."""
+        arrays = np.broadcast_arrays(*(np.asarray(one, float) for one in (prompt, written, checked, calls, depth)))
+        prompt, written, checked, calls, depth = arrays
+        return cls(prompt, written, checked, calls, depth, 2.0 * (parameters * (prompt + written) + checker * checked))
+
+    def __add__(self, other: Ledger) -> Ledger:  # type: ignore[override]
+        """Both bills, one after the other."""
+        return Ledger(*(one + two for one, two in zip(self, other, strict=True)))

@@ -1,0 +1,1 @@
+"""The splits inside other people's tools."""

@@ -1,0 +1,59 @@
+"""Tasks among the data sets of reasoning-gym: `register()`, and its own `create_dataset` knows them by name.
+
+They can then be parts of its composites, with weights, versions and fresh seeds, as any data set of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import Any
+
+from reasoning_gym.dataset import ProceduralDataset
+from reasoning_gym.factory import DATASETS, register_dataset
+
+from alchemy.discover import tasks
+from alchemy.interop.gym import create_dataset
+from alchemy.problem.split import Part
+
+
+@dataclass
+class Config:
+    """What every data set has; the fields of its task come behind."""
+
+    seed: int | None = None
+    size: int = 500
+    part: Part = "train"
+    shift: str = ""
+
+    def validate(self) -> None:
+        """Raises `UserError` if there is no such data set."""
+        create_dataset(type(self).__name__, **_given(self))
+
+
+class Procedural(ProceduralDataset):
+    """`alchemy.interop.gym.Dataset` as a subclass of theirs."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, config.seed, config.size)
+        self.made = create_dataset(type(config).__name__, **_given(config) | {"seed": self.seed})
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.made[index]
+
+    def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
+        return self.made.score_answer(answer, entry)
+
+
+def register() -> None:
+    """Make every task known to reasoning-gym, once."""
+    for name, kind in tasks().items():
+        if name not in DATASETS:
+            own = [(one.name, Any, field(default=one.default)) for one in fields(kind)]
+            register_dataset(name, Procedural, make_dataclass(name, own, bases=(Config,)))
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """The fields as arguments; lists, as YAML has them, are tuples here."""
+    values = {one.name: getattr(config, one.name) for one in fields(config)}
+    values["seed"] = values["seed"] or 0
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

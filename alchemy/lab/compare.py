@@ -1,0 +1,160 @@
+"""Strategies side by side on one trained model: what each gets right and what it spends.
+
+Dimension letters: `s` seeds, `n` problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, Literal, get_type_hints
+
+import numpy as np
+
+from alchemy.decoding import forcing
+from alchemy.decoding.ledger import Ledger
+from alchemy.discover import find
+from alchemy.errors import UserError, nearest
+from alchemy.lab.lab import Lab
+from alchemy.lab.search import search as run
+from alchemy.lab.verifiers import fit, score
+from alchemy.learning.config import TrainConfig
+from alchemy.learning.train import Runs
+from alchemy.problem.task import PAD, Task
+from alchemy.stats.measure import Interval, two_level
+from alchemy.testtime.bank import Bank
+from alchemy.testtime.learned_verifier import Verifier, aggregated
+from alchemy.testtime.rewards import Kind, LearnedReward, OracleReward
+from alchemy.testtime.simulated_verifiers import (
+    exact,
+    logprob,
+    noisy,
+    scored,
+)
+
+CHECKER = TrainConfig(steps=300, batch=64, optimizer="muon", matrix_rate=0.01, learning_rate=3e-3)
+"""How a verifier is trained, from the weights of the model whose answers it judges."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One strategy at one budget."""
+
+    strategy: str
+    budget: int
+    right: Interval
+    bill: dict[str, float]
+    """Means over seeds and problems, by the fields of `Ledger`."""
+
+
+def strategy(text: str) -> Any:
+    """A strategy from `NAME` or `NAME:dial=value,...`; raises `UserError` that names the nearest of what there is."""
+    name, _, dials = text.partition(":")
+    kind = find("strategy", name)
+    hints = {one.name: get_type_hints(kind)[one.name] for one in fields(kind)}
+    given = {}
+    for dial in filter(None, dials.split(",")):
+        key, _, value = dial.partition("=")
+        if key not in hints:
+            raise UserError(f"strategy {name!r} has no dial {key!r}{nearest(key, hints)}")
+        given[key] = _value(hints[key], value, f"{name}:{key}")
+    return kind(**given)
+
+
+def answers(texts: Sequence[str], budgets: Sequence[int]) -> int:
+    """How many answers to each problem a bank needs for these strategies at these budgets."""
+    return max(budgets) * max((getattr(strategy(text), "spare", 1) for text in texts), default=1)
+
+
+def _value(hint: Any, value: str, name: str) -> Any:
+    if hint is bool:
+        if value not in ("true", "false"):
+            raise UserError(f"{name} is {value!r}, expected true or false")
+        return value == "true"
+    try:
+        return hint(value) if hint in (int, float) else value
+    except ValueError:
+        raise UserError(f"{name} is {value!r}, expected a number") from None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the strategies of one comparison share."""
+
+    lab: Lab
+    runs: Runs
+    task: Task
+    problems: int
+    samples: int
+    """Answers in the bank, as `answers` counts them."""
+    temperature: float = 1.0
+    reward: Kind | Literal["learned"] = "step"
+    """What guides searches: the oracle, of steps or of outcomes, or a process verifier learned from the model's answers."""
+    noise: float = 0.0
+    practice: int = 4000
+    """Training problems whose answers a verifier learns from."""
+
+    def rows(self, texts: Sequence[str], budgets: Sequence[int]) -> list[Row]:
+        """Every strategy at every budget; a search is at a budget the one that has so many chains or tries."""
+        made = {text: strategy(text) for text in texts}
+        searches = {
+            text: [self._sized(one, budget, text) for budget in budgets]
+            for text, one in made.items()
+            if hasattr(one, "answer")
+        }
+        found = []
+        for text, one in made.items():
+            for place, budget in enumerate(budgets):
+                if text in searches:
+                    right, ledger = self._searched(searches[text][place])
+                else:
+                    right, ledger = (self._forced if hasattr(one, "forcing") else self._replayed)(one, budget)
+                bill = {name: float(np.mean(values)) for name, values in ledger._asdict().items()}
+                found.append(Row(text, budget, two_level(right, 0), bill))
+        return found
+
+    @staticmethod
+    def _sized(search: Any, budget: int, text: str) -> Any:
+        try:
+            return replace(search, n=budget)
+        except UserError as error:
+            raise UserError(f"{text} at a budget of {budget}: {error}") from None
+
+    def _replayed(self, one: Any, budget: int) -> tuple[np.ndarray, Ledger]:
+        return one.replay(self._bank, budget, np.random.default_rng(0))
+
+    def _forced(self, one: Any, budget: int) -> tuple[np.ndarray, Ledger]:
+        """One chain a problem; there is room for what is forced beyond the longest right one."""
+        forced = one.forcing(self.task.vocabulary, budget)
+        batch = self.lab.held_out(self.task, self.problems)
+        room = int((batch.completions() != PAD).sum(axis=1).max(initial=1)) + 4 + 2 * budget
+        drawn = self.lab.sample(
+            self.runs, self.task, self.problems, 1, temperature=self.temperature, max_new=room, forced=forced
+        )
+        right = [self.task.verify(batch, one).answer for one in drawn.completions[:, :, 0]]
+        bill = forcing.bill(drawn.completions, batch.prompt_len, self.lab.size(self.runs.model))
+        return np.stack(right).astype(float), bill
+
+    @cached_property
+    def _bank(self) -> Bank:
+        samples, drawn = self.lab.bank(self.runs, self.task, self.problems, self.samples, temperature=self.temperature)
+        bank = scored(drawn, exact=exact(drawn), logprob=logprob(drawn), noisy=noisy(drawn, 0, self.noise, 0.0))
+        if self.reward != "learned":
+            return bank
+        return scored(bank, learned=np.maximum(aggregated(score(self.lab, self._verifier, samples)), -30.0))
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        return fit(self.lab, self.runs, CHECKER, kind="process", problems=self.practice)
+
+    def _searched(self, search: Any) -> tuple[np.ndarray, Ledger]:
+        batch = self.lab.held_out(self.task, self.problems)
+        if self.reward == "learned":
+            seeds = range(len(self.runs.key["seeds"]))
+            reward = [LearnedReward(self._verifier, row, self.task, batch) for row in seeds]
+        else:
+            reward = OracleReward(self.task, batch, self.reward, self.noise)
+        found = run(self.lab, self.runs, self.task, batch, search, reward, temperature=self.temperature)
+        right = [self.task.verify(batch, one).answer for one in found.completions]
+        return np.stack(right).astype(float), found.ledger

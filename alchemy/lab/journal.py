@@ -1,0 +1,108 @@
+"""What a reader may want to look into after a run: how the loss fell, and what the models wrote, step by step."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields, is_dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from alchemy.problem import floors as floor
+from alchemy.problem.floors import Guessable
+from alchemy.problem.steps import OUTCOMES
+from alchemy.problem.task import Batch, Task
+
+POINTS = 60
+"""Of a learning curve."""
+LOOKED_AT, KEPT, ASKED = 200, 3, 8
+"""Answers of a test that are looked through, kept of each outcome, and tests that are kept at most."""
+
+
+@dataclass
+class Journal:
+    """Filled while an experiment runs; `plain` is what the page shows."""
+
+    curves: list[dict[str, Any]] = field(default_factory=list)
+    tests: list[dict[str, Any]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def trained(self, label: str, losses: np.ndarray) -> None:
+        """losses float (s, steps), thinned to means of equal stretches."""
+        if label in self.seen:
+            return
+        self.seen.add(label)
+        edges = np.unique(np.linspace(0, losses.shape[1], min(POINTS, losses.shape[1]) + 1).astype(int))
+        means = np.stack([losses[:, low:high].mean(axis=1) for low, high in pairwise(edges)], axis=1)
+        self.curves.append({"label": label, "steps": edges[1:].tolist(), "losses": np.round(means, 4).tolist()})
+
+    def told(self, trained: Task, asked: Task, batch: Batch, completions: np.ndarray, temperature: float) -> None:
+        """Some answers int32 (s, n, m) of each outcome, the first seeds and problems first."""
+        label = f"{described(trained)} > {difference(asked, trained)}, T = {temperature:g}"
+        key = label + hashlib.sha256(completions[:, :LOOKED_AT].tobytes()).hexdigest()
+        if key in self.seen or len(self.tests) >= ASKED:
+            return
+        self.seen.add(key)
+        if before := sum(
+            test["label"].startswith(label) for test in self.tests
+        ):  # other models, trained alike at first
+            label = f"{label} ({before + 1})"
+        shown, found = batch.rows(slice(0, LOOKED_AT)), {outcome: [] for outcome in OUTCOMES}
+        guessed = guesses(trained, asked, shown)
+        for seed, written in enumerate(completions[:, :LOOKED_AT]):
+            judged = asked.verify(shown, written)
+            outcomes = np.where(judged.answer, ~judged.trace, 2)
+            for number, outcome in enumerate(OUTCOMES):
+                for row in np.flatnonzero(outcomes == number)[: -(-KEPT // len(completions))]:
+                    one = shown.rows(slice(row, row + 1))
+                    floors = {name: texts[row] for name, texts in guessed.items()}
+                    found[outcome].append(
+                        {"seed": seed, **example(asked, one, written[row : row + 1]), "floors": floors}
+                    )
+        self.tests.append({"label": label, "outcomes": {name: rows[:KEPT] for name, rows in found.items() if rows}})
+
+    def plain(self) -> dict[str, Any]:
+        return {"curves": self.curves, "tests": self.tests}
+
+
+def example(task: Task, one: Batch, written: np.ndarray) -> dict[str, Any]:
+    """One problem and one answer to it, step by step beside the gold one; one of n = 1, written int32 (1, m)."""
+    return {
+        "prompt": task.show(one.tokens[0, : int(one.prompt_len[0])]),
+        "gold": [step.text for step in task.steps(one, one.completions())],
+        "steps": [[step.text, step.mark] for step in task.steps(one, written)],
+    }
+
+
+def guesses(trained: Task, asked: Task, batch: Batch) -> dict[str, list[str]]:
+    """What no understanding writes to each problem, by predictor; nothing for a task that has no such predictors."""
+    if not isinstance(asked, Guessable):
+        return {}
+    written = {"chance": floor.chance(asked, batch, np.random.default_rng(0)), "copy": floor.copy(asked, batch)}
+    if len(trained.compositions) == 1:
+        written["replay"] = floor.replay(trained, batch)
+    return {name: asked.vocabulary.decode_all(tokens) for name, tokens in written.items()}
+
+
+def described(task: Task) -> str:
+    """The fields of a task that differ from its defaults."""
+    return _fields(task, type(task)()) or "the task by default"
+
+
+def difference(asked: Task, trained: Task) -> str:
+    """The fields of `asked` that differ from those of `trained`."""
+    return _fields(asked, trained) or "the same"
+
+
+def _fields(task: Any, base: Any) -> str:
+    if not is_dataclass(task):
+        return ""
+    changed = [one.name for one in fields(task) if getattr(task, one.name) != getattr(base, one.name)]
+    return ", ".join(f"{name} {_value(getattr(task, name))}" for name in changed)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value[:3])) + (", ..." if len(value) > 3 else "")
+    return str(value)

@@ -1,0 +1,1 @@
+"""Training: models as pure functions, data, optimizers, checkpoints, many seeds at once."""

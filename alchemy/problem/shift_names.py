@@ -1,0 +1,51 @@
+"""Names of shifts: parts joined by `+`, each `KEY=VALUE`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from alchemy.errors import UserError, nearest
+from alchemy.problem.shift import Axis, Noise, Shift
+
+Part = Callable[[Any, str, str], Shift]
+"""Makes the shift of one part from the task, the value, and the whole part."""
+
+
+def parse(task: Any, name: str, parts: Mapping[str, Part]) -> Shift:
+    """The shift called `name`, its parts added up; raises `UserError`, also if the task cannot be shifted so."""
+    shift: Shift | None = None
+    for part in name.split("+"):
+        key, _, value = (one.strip() for one in part.partition("="))
+        if key not in parts:
+            raise UserError(f"shift {part.strip()!r} is unknown{nearest(key, parts)}")
+        one = parts[key](task, value, f"{key}={value}")
+        shift = one if shift is None else shift + one
+    shift(task)
+    return shift
+
+
+def possible(task: Any, name: str) -> bool:
+    """Whether the task has a shift of that name."""
+    try:
+        return bool(task.shift(name))
+    except UserError:
+        return False
+
+
+def number(value: str, name: str, what: str, least: int = 1) -> int:
+    """A whole number that a part gives; raises `UserError`."""
+    if not (value.isascii() and value.isdigit() and int(value) >= least):
+        raise UserError(f"shift {name!r}: {value!r} is not {what}")
+    return int(value)
+
+
+def noise(task: Any, value: str, name: str) -> Shift:
+    """The part `noise=MODE:PROBABILITY` or `noise=MODE:PROBABILITY:FIELD`."""
+    mode, _, rest = value.partition(":")
+    p, _, field = rest.partition(":")
+    try:
+        found = Noise(mode, float(p), field or "all")
+    except ValueError:
+        raise UserError(f"shift {name!r}: expected noise=MODE:PROBABILITY or noise=MODE:PROBABILITY:FIELD") from None
+    return Shift(name, (Axis.FORMAT,), found.p, {"noise": found})

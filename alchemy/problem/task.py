@@ -1,0 +1,176 @@
+"""What a problem family must offer: a distribution, its text, and an exact oracle.
+
+Dimension letters, used everywhere in this project: `n` problems, `t` tokens, `c` ids a position carries,
+`v` vocabulary, `d` width, `h` heads, `l` layers, `s` seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from alchemy.errors import UserError, nearest
+from alchemy.problem.steps import Step
+
+PAD, EOS, NOISE = 0, 1, 2
+"""Ids every vocabulary shares: padding, end of sequence, and the symbol that format noise writes."""
+
+Problem = Mapping[str, np.ndarray]
+"""The structure behind the text: named arrays whose first axis is `n`."""
+
+
+class Field(IntEnum):
+    """Which part of a line a token belongs to; prompt fields count up from 0 in the order `Task.prompt_fields`."""
+
+    PADDING = -1
+    ANSWER = 10
+    END = 11
+    STEP = 16  # step j of the chain of thought is STEP + j
+
+
+class Batch(NamedTuple):
+    """Rendered problems: prompt, trace, answer, EOS, then PAD."""
+
+    tokens: np.ndarray  # int32 (n, t, c): the ids a position carries, summed in the embedding; c = 1 for text
+    prompt_len: np.ndarray  # int32 (n,)
+    field: np.ndarray  # int8 (n, t)
+    problem: Problem
+
+    @property
+    def text(self) -> np.ndarray:
+        """The first id of each position, int32 (n, t): all there is when c = 1, and what a model predicts."""
+        return self.tokens[..., 0]
+
+    def rows(self, index: np.ndarray | slice) -> Batch:
+        """The problems at `index`."""
+        problem = {name: values[index] for name, values in self.problem.items()}
+        return Batch(self.tokens[index], self.prompt_len[index], self.field[index], problem)
+
+    def prompts(self) -> np.ndarray:
+        """The prompts alone, right-padded: int32 (n, max(prompt_len), c)."""
+        width = int(self.prompt_len.max(initial=0))
+        inside = np.arange(width) < self.prompt_len[:, None]
+        return np.where(inside[..., None], self.tokens[:, :width], PAD)
+
+    def completions(self) -> np.ndarray:
+        """The gold completions, left-aligned: int32 (n, t - min(prompt_len))."""
+        width = self.tokens.shape[1] - int(self.prompt_len.min() if len(self.prompt_len) else 0)
+        index = self.prompt_len[:, None] + np.arange(width)
+        inside = index < self.tokens.shape[1]
+        return np.where(inside, np.take_along_axis(self.text, np.where(inside, index, 0), axis=1), PAD)
+
+
+class Judgement(NamedTuple):
+    """Two verdicts per completion, and where the trace first goes wrong."""
+
+    answer: np.ndarray  # bool (n,): the final answer is right
+    trace: np.ndarray  # bool (n,): every step is right
+    first_wrong_step: np.ndarray  # int32 (n,): index of the first wrong step; the number of steps where none is
+    well_formed: np.ndarray  # bool (n,): the completion has the parts and separators the format asks for
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Symbols and their ids; the first three are padding, end of sequence and the noise symbol."""
+
+    symbols: tuple[str, ...]
+
+    @classmethod
+    def of(cls, symbols: Sequence[str]) -> Vocabulary:
+        """The shared symbols followed by `symbols`."""
+        return cls(("<pad>", "</s>", "<unk>", *symbols))
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        return {symbol: i for i, symbol in enumerate(self.symbols)}
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a space-separated text; raises `UserError` on an unknown symbol."""
+        try:
+            return [self.index[symbol] for symbol in text.split()]
+        except KeyError as unknown:
+            raise UserError(f"unknown symbol {unknown}{nearest(unknown.args[0], self.symbols)}") from None
+
+    def decode(self, tokens: np.ndarray) -> str:
+        """Text of ids up to the first EOS, padding left out; ids int (t,)."""
+        ended = np.flatnonzero(tokens == EOS)
+        kept = tokens[: ended[0]] if ended.size else tokens
+        return " ".join(self.symbols[i] for i in kept if i != PAD)
+
+    def decode_all(self, tokens: np.ndarray) -> list[str]:
+        """Texts of many rows; ids int (n, t)."""
+        return [self.decode(row) for row in tokens]
+
+
+class Task(Protocol):
+    """A frozen dataclass whose fields are the distribution."""
+
+    prompt_fields: tuple[str, ...]
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def max_len(self) -> int:
+        """Tokens of the longest line, EOS included."""
+
+    @property
+    def least_prompt(self) -> int:
+        """Tokens that every prompt has at least, noise and all."""
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """Ids after which a step of a completion ends; EOS ends the last."""
+
+    def draw(self, rng: np.random.Generator, n: int) -> Problem:
+        """`n` problems from the distribution, not yet written out."""
+
+    def render(self, problem: Problem, rng: np.random.Generator) -> Batch:
+        """Problems as tokens, with the gold chain of thought and answer; `rng` drives format noise only."""
+
+    def sample(self, rng: np.random.Generator, n: int) -> Batch:
+        """`render(draw(rng, n), rng)`."""
+
+    def identity(self, problem: Problem) -> np.ndarray:
+        """uint64 (n,): equal for two problems a split must keep together."""
+
+    def surface(self, batch: Batch) -> np.ndarray:
+        """uint64 (n,): the identity a reader of the prompt alone, noise and all, would give it."""
+
+    def verify(self, batch: Batch, completion: np.ndarray) -> Judgement:
+        """Judge completions int32 (n, m), each ended by EOS; any valid solution counts."""
+
+    def said(self, completion: np.ndarray) -> np.ndarray:
+        """int64 (n,): a number for the final answer of completions int32 (n, m), equal where answers are, -1 for none."""
+
+    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """What can be told of problems before any model sees them, as numbers (n,): what may make them hard."""
+
+    def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
+        """A completion int32 (1, m) of one problem (n = 1), step by step, each with its mark."""
+
+    def gold_text(self, problem: Problem) -> str:
+        """A right text to one problem (n = 1), as `text_steps` reads it."""
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The same of anybody's text to one problem (n = 1)."""
+
+    def show(self, tokens: np.ndarray) -> str:
+        """One rendered line; tokens int32 (t,) or (t, c)."""
+
+    def shift(self, name: str) -> Any:
+        """The `Shift` called `name`, relative to this task; raises `UserError` if it has none."""
+
+    def novelty(self, train: Batch, test: Batch) -> Mapping[str, float]:
+        """What of `test` was never in `train`, in the family's own terms (compositions, primitives, ...)."""
+
+
+T = TypeVar("T", bound=Task)

@@ -1,0 +1,1 @@
+"""Claims, verdicts, figures and pages."""

@@ -1,0 +1,202 @@
+"""Pictures of measurements: curves with bands and theory lines, bars, heat maps; one SVG a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alchemy.record import write_whole
+from alchemy.stats.measure import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+"""Okabe and Ito's palette, told apart by colour-blind readers too."""
+MARKERS = "osD^vPX*"
+ROOM = 90
+"""Characters that fit side by side below a picture."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Measured lines with bands over a dial, and what theory says beside them."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    x: Sequence[float]
+    measured: Mapping[str, Sequence[Interval]]
+    theory: Mapping[str, Sequence[float]]
+    """Dashed; one value for each of `x`."""
+    trained: tuple[float, float] | None = None
+    """The part of the dial that training covered, shaded."""
+    log_x: bool = False
+    log_y: bool = False
+    ticks: Sequence[str] = ()
+    """Names for the values of `x`, where it has no scale of its own."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
+
+    def draw(self, axes: Axes) -> None:
+        x = np.asarray(self.x, float)
+        if self.trained:
+            axes.axvspan(*self.trained, color="#888888", alpha=0.15, lw=0, label="trained on")
+        for number, (label, intervals) in enumerate(self.measured.items()):
+            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+            mean, low, high = np.array([(i.mean, i.low, i.high) for i in intervals], float).T
+            known = ~np.isnan(mean)  # lines pass over what was not measured
+            axes.fill_between(x[known], low[known], high[known], color=colour, alpha=0.2, lw=0)
+            axes.plot(x[known], mean[known], color=colour, marker=marker, ms=4, lw=1.5, label=label)
+        for number, (label, values) in enumerate(self.theory.items()):
+            style = ("--", ":", "-.")[number % 3]
+            axes.plot(x, values, color="#333333", ls=style, lw=1.2, label=label)
+        if self.log_x:
+            axes.set_xscale("log")
+        if self.ticks or len(x) <= 8:
+            labels = self.ticks or [f"{value:g}" for value in x]
+            axes.set_xticks(x, _legible(np.log(x) if self.log_x else x, labels))
+            axes.minorticks_off()
+        if self.log_y:
+            axes.set_yscale("log")
+        axes.set_xlabel(self.x_label)
+        _legend(axes)
+
+
+def _legible(x: np.ndarray, labels: Sequence[str]) -> list[str]:
+    """Labels of places (n,) in rising order, without those that would be written over the one before."""
+    shown, last = [], -np.inf
+    for place, label in zip(x, labels, strict=True):
+        free = place - last >= 0.05 * np.ptp(x)
+        shown.append(label if free else "")
+        last = place if free else last
+    return shown
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Groups of bars with intervals, and a mark where theory puts each."""
+
+    name: str
+    title: str
+    y_label: str
+    groups: Sequence[str]
+    measured: Mapping[str, Sequence[Interval]]
+    theory: Mapping[str, Sequence[float]]
+    """For each series of `measured` that has one: the predicted value in each group."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
+
+    def draw(self, axes: Axes) -> None:
+        x, wide = np.arange(len(self.groups)), 0.8 / len(self.measured)
+        for number, (label, intervals) in enumerate(self.measured.items()):
+            place = x + (number - (len(self.measured) - 1) / 2) * wide
+            mean, low, high = np.array([(i.mean, i.low, i.high) for i in intervals], float).T
+            axes.bar(place, mean, wide * 0.92, color=COLOURS[number % len(COLOURS)], label=label)
+            axes.errorbar(place, mean, [mean - low, high - mean], fmt="none", color="black", lw=1, capsize=2)
+            if label in self.theory:
+                predicted = self.theory[label]
+                name = "predicted" if label == next(iter(self.theory)) else None
+                axes.hlines(predicted, place - wide / 2, place + wide / 2, color="black", ls=":", lw=1.8, label=name)
+        axes.set_xticks(x, self.groups, fontsize=8)
+        _legend(axes)
+
+
+@dataclass(frozen=True)
+class Map:
+    """A measured surface over two dials on log scales as filled contours, theory's contours and straight lines on it."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    measured: Sequence[Sequence[float]]
+    """One row for each of `y`."""
+    theory: Sequence[Sequence[float]]
+    levels: Sequence[float]
+    scale: str
+    """What the surface is."""
+    lines: Mapping[str, Sequence[Sequence[tuple[float, float]]]]
+    """By name: lines through points (x, y), such as those of equal cost."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
+
+    def draw(self, axes: Axes) -> None:
+        x, y = np.asarray(self.x, float), np.asarray(self.y, float)
+        filled = axes.contourf(x, y, self.measured, levels=self.levels, cmap="viridis", extend="both")
+        axes.figure.colorbar(filled, ax=axes, label=self.scale, ticks=self.levels)
+        drawn = axes.contour(x, y, self.measured, levels=self.levels, colors="white", linewidths=0.8)
+        axes.clabel(drawn, fontsize=7)
+        axes.contour(x, y, self.theory, levels=self.levels, colors="black", linestyles="--", linewidths=1.1)
+        axes.plot([], [], color="black", ls="--", lw=1.1, label="law")
+        for number, (label, lines) in enumerate(self.lines.items()):
+            style = {"color": ("#D55E00", "#CC79A7")[number % 2], "ls": (":", "-.")[number % 2], "lw": 1.3}
+            for count, line in enumerate(lines):
+                axes.plot(*zip(*line, strict=True), label=None if count else label, **style)
+        axes.set_xscale("log")
+        axes.set_yscale("log", base=2)
+        axes.set_xticks(x[:: max(1, len(x) // 8)], [f"{value:g}" for value in x[:: max(1, len(x) // 8)]])
+        axes.set_yticks(y, [f"{value:g}" for value in y])
+        axes.minorticks_off()
+        axes.set_xlim(x[0], x[-1])
+        axes.set_ylim(y[0], y[-1])
+        axes.grid(False)
+        axes.set_xlabel(self.x_label)
+        axes.legend(loc="upper right", fontsize=8, framealpha=0.85)
+
+
+Figure = Curves | Bars | Map
+
+
+def _legend(axes: Axes) -> None:
+    """Names below the picture, where they cover nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    wide = max(map(len, labels), default=0)
+    columns = max(1, min(len(labels), ROOM // (wide + 6)))
+    axes.figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8)
+
+
+def _footnote(canvas: Canvas, note: str) -> None:
+    """A line under the picture: over the names that stand there, if any do."""
+    if canvas.legends:
+        canvas.legends[0].set_title(note, prop={"size": 6.5})
+    else:
+        canvas.supxlabel(note, fontsize=6.5, x=0.01, ha="left")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Draw one figure as SVG; the same figure gives the same bytes."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    style = {
+        "svg.hashsalt": "alchemy",
+        "svg.fonttype": "none",
+        "font.size": 9,
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.25,
+    }
+    with matplotlib.rc_context(style):
+        canvas, axes = pyplot.subplots(figsize=(6.4, 3.8), layout="constrained")
+        axes.set_title(figure.title, fontsize=10, loc="left")
+        figure.draw(axes)
+        axes.set_ylabel(figure.y_label)
+        if figure.note:
+            _footnote(canvas, fill(figure.note, 110))
+        silent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        write_whole(path, lambda scratch: canvas.savefig(scratch, format="svg", metadata=silent))
+        pyplot.close(canvas)

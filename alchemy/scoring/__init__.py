@@ -1,0 +1,1 @@
+"""Anybody's answers, scored: text metrics, oracles, files of predictions."""

@@ -1,0 +1,1 @@
+"""From numbers to judgements: intervals, laws of votes and coverage, regressions."""

@@ -1,0 +1,1 @@
+"""Spending inference compute: banks of answers, verifiers and rewards, replays, allocation of budgets."""

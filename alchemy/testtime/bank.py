@@ -1,0 +1,60 @@
+"""A sample bank: what models answered to the same problems, many times each, and all that a policy may look at.
+
+Every policy that only chooses among independent answers (how many, which to believe) is a replay over random subsets of
+a bank: exact, paired, and done in seconds. Dimension letters: `s` seeds, `n` problems, `k` answers, `j` steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from alchemy.problem.task import PAD
+from alchemy.testtime.answers import Samples
+
+
+class Bank(NamedTuple):
+    """`k` sampled answers of each of `s` models to the same `n` problems."""
+
+    answer: np.ndarray  # int64 (s, n, k): equal where the final answers are, -1 where there is none
+    right: np.ndarray  # bool (s, n, k)
+    trace: np.ndarray  # bool (s, n, k): every step is right
+    first_wrong: np.ndarray  # int32 (s, n, k): the first wrong step, the number of steps where none is
+    tokens: np.ndarray  # int32 (s, n, k): tokens written, the end included
+    logprob: np.ndarray  # float32 (s, n, k): of all that was written
+    scores: Mapping[str, np.ndarray]  # what verifiers say of each, by name: float32 (s, n, k)
+    prompt: np.ndarray  # int32 (n,): tokens of the prompt
+    facts: Mapping[str, np.ndarray]  # what is known of a problem before any model sees it: (n,)
+    parameters: int  # of the model that answered
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Seeds, problems, answers."""
+        return self.right.shape
+
+
+def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:
+    """A bank of sampled completions, with the oracle's verdicts; logprob float32 (s, n, k)."""
+    task, batch, completions = samples
+    seeds, n, k, m = completions.shape
+    rows = batch.rows(np.repeat(np.arange(n), k))
+    judged = [task.verify(rows, one.reshape(n * k, m)) for one in completions]
+    answer = np.stack([task.said(one.reshape(n * k, m)) for one in completions])
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        return values.reshape(seeds, n, k)
+
+    return Bank(
+        answer=shaped(answer),
+        right=shaped(np.stack([one.answer for one in judged])),
+        trace=shaped(np.stack([one.trace for one in judged])),
+        first_wrong=shaped(np.stack([one.first_wrong_step for one in judged])),
+        tokens=(completions != PAD).sum(axis=3, dtype=np.int32),
+        logprob=logprob,
+        scores={},
+        prompt=batch.prompt_len,
+        facts=task.facts(batch.problem),
+        parameters=parameters,
+    )

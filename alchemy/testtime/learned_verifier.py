@@ -1,0 +1,226 @@
+"""Learned verifiers: models that read a problem and a completion and say whether it is good, at its end or after each step.
+
+A verifier's vocabulary is the task's and two ids more, good and bad. Where a verdict is due its target is one of them in
+place of the next token; it never reads one. Labels are the oracle's: an outcome verifier (Cobbe et al., arXiv:2110.14168)
+learns whether the answer is right, a process verifier (Lightman et al., arXiv:2305.20050) after every step whether all
+steps so far are, or by roll-outs whether a right answer is still reached from there (Wang et al., arXiv:2312.08935).
+
+Dimension letters: `s` seeds, `n` problems, `k` completions of each, `m` tokens of a completion, `j` steps, `t` tokens of a
+line, `c` ids a position carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from alchemy.decoding.generate import (
+    Parts,
+    draw,
+    lengths,
+)
+from alchemy.errors import UserError, nearest
+from alchemy.learning import machine as device
+from alchemy.learning.data import Examples
+from alchemy.learning.model import Model, Params
+from alchemy.learning.train import Runs
+from alchemy.problem.task import (
+    EOS,
+    PAD,
+    Batch,
+    Task,
+)
+from alchemy.testtime.answers import Samples
+
+Kind = Literal["outcome", "process"]
+Aggregation = Literal["last", "min", "product", "mean"]
+AGGREGATIONS = ("last", "min", "product", "mean")
+WIDTH = 16
+"""Completions that are read are padded to a multiple of this, so that few programs are compiled."""
+VERDICTS = 2
+"""Ids beyond the task's: good, then bad."""
+
+
+class Verifier(NamedTuple):
+    """Trained verifiers, one for each seed of the policy whose completions they judge."""
+
+    runs: Runs
+    kind: Kind
+
+
+def ends(task: Task, completions: np.ndarray, kind: Kind) -> np.ndarray:
+    """Behind which tokens of completions int (..., m) a verdict is due, bool (..., m): the last; or every step's last."""
+    inside = written(completions)
+    last = inside & ~np.pad(inside[..., 1:], [(0, 0)] * (inside.ndim - 1) + [(0, min(1, inside.shape[-1]))])
+    return last if kind == "outcome" else last | inside & np.isin(completions, task.cuts)
+
+
+def written(completions: np.ndarray) -> np.ndarray:
+    """Which tokens of completions int (..., m) count, bool (..., m): those up to the first EOS, and before any PAD."""
+    over = np.cumsum((completions == EOS) | (completions == PAD), axis=-1)
+    return (over == 0) | (over == 1) & (completions == EOS)
+
+
+def exact(task: Task, batch: Batch, completions: np.ndarray, kind: Kind) -> np.ndarray:
+    """The oracle's verdicts behind every token of completions int32 (n, m), bool (n, m): answer right, or steps right so far."""
+    judged = task.verify(batch, completions)
+    if kind == "outcome":
+        return np.repeat(judged.answer[:, None], completions.shape[1], axis=1)
+    due = ends(task, completions, kind)
+    step = np.cumsum(due, axis=1) - due
+    return (step < judged.first_wrong_step[:, None]) | (judged.answer & judged.trace)[:, None]
+
+
+def flat(samples: Samples) -> tuple[Batch, np.ndarray]:
+    """All completions of one model, each beside its problem: a batch of n k problems, and int32 (n k, m)."""
+    _, n, k, m = samples.completions.shape
+    return samples.batch.rows(np.repeat(np.arange(n), k)), samples.completions[0].reshape(n * k, m)
+
+
+def lines(batch: Batch, completions: np.ndarray) -> np.ndarray:
+    """Prompts with completions int32 (n, m) behind them instead of the gold ones: int32 (n, t, c)."""
+    prompts = batch.prompts()
+    made = np.pad(prompts, ((0, 0), (0, completions.shape[1]), (0, 0)))
+    place = batch.prompt_len[:, None] + np.arange(completions.shape[1])
+    np.put_along_axis(made[..., 0], place, np.where(written(completions), completions, PAD), axis=1)
+    return made
+
+
+def labelled(samples: Samples, kind: Kind, verdicts: np.ndarray | None = None) -> Examples:
+    """Training examples from the completions of one model (s = 1); `verdicts` 0 or 1 (n k, m) instead of the oracle's."""
+    batch, completions = flat(samples)
+    due = ends(samples.task, completions, kind)
+    good = exact(samples.task, batch, completions, kind).astype(int) if verdicts is None else verdicts
+    tokens = np.pad(lines(batch, completions), ((0, 0), (0, 1), (0, 0)))
+    target, weight = tokens[..., 0].copy(), np.zeros(tokens.shape[:2], bool)
+    row, place = np.nonzero(due)
+    behind = batch.prompt_len[row] + place + 1
+    weight[row, behind] = True
+    target[row, behind] = len(samples.task.vocabulary) + (1 - good[row, place])
+    return Examples(tokens, weight, target)
+
+
+def rolled_out(model: Model, params: Params, samples: Samples, rollouts: int) -> np.ndarray:
+    """Whether any of so many roll-outs of the policy (leaves (1, ...)) behind each step of its own completions (s = 1) is
+    right, and behind the last whether that is: int32 (n k, m)."""
+    batch, completions = flat(samples)
+    task, m = samples.task, completions.shape[1]
+    good = exact(task, batch, completions, "outcome").astype(np.int32)
+    row, place = np.nonzero(ends(task, completions, "process") & ~ends(task, completions, "outcome"))
+    if not len(row):
+        return good
+    some = batch.rows(row)
+    kept = np.where(np.arange(m) <= place[:, None], completions[row], PAD)
+    prompts = lines(some, kept)
+    prompts = prompts[:, : int((prompts[..., 0] != PAD).sum(axis=1).max())]
+    room = min(m, model.context - prompts.shape[1])
+    drawn = draw(model, params, prompts, samples=rollouts, max_new=room).completions[0]
+    whole = np.pad(np.repeat(kept[:, None], rollouts, axis=1), ((0, 0), (0, 0), (0, room)))
+    np.put_along_axis(whole, place[:, None, None] + 1 + np.arange(room), drawn, axis=2)
+    right = task.verify(
+        some.rows(np.repeat(np.arange(len(row)), rollouts)), whole.reshape(len(row) * rollouts, -1)
+    ).answer
+    good[row, place] = right.reshape(-1, rollouts).any(axis=1)
+    return good
+
+
+def by_step(odds: np.ndarray, due: np.ndarray) -> np.ndarray:
+    """Log-odds (..., m) where a verdict is due, left-aligned: float32 (..., j), padded with nan."""
+    order = np.argsort(~due, axis=-1, kind="stable")[..., : max(1, int(due.sum(axis=-1).max(initial=0)))]
+    return np.take_along_axis(np.where(due, odds, np.nan), order, axis=-1).astype(np.float32)
+
+
+def aggregated(steps: np.ndarray, how: Aggregation = "last") -> np.ndarray:
+    """One score for the log-odds of steps (..., j), float64 (...): the last or the least of them, the log of the product of
+    the probabilities, or their mean; -inf where there is no step."""
+    if how not in AGGREGATIONS:
+        raise UserError(f"aggregation {how!r} is unknown{nearest(how, AGGREGATIONS)}")
+    there = ~np.isnan(steps)
+    odds, count = np.where(there, steps, np.inf).astype(float), there.sum(axis=-1)
+    if how == "last":
+        found = np.take_along_axis(odds, np.maximum(count - 1, 0)[..., None], axis=-1)[..., 0]
+    elif how == "min":
+        found = odds.min(axis=-1)
+    elif how == "product":
+        found = -np.logaddexp(0, -odds).sum(axis=-1)
+    else:
+        found = np.where(there, np.exp(-np.logaddexp(0, -odds)), 0).sum(axis=-1) / np.maximum(count, 1)
+    return np.where(count > 0, found, -np.inf)
+
+
+def widened(params: Params, fresh: Params) -> Params:
+    """Weights of a smaller vocabulary in the place of fresh ones of a larger: leaves (s, ...), all of them kept."""
+    return jax.tree.map(lambda new, old: new.at[tuple(slice(0, size) for size in old.shape)].set(old), fresh, params)
+
+
+def log_odds(
+    model: Model,
+    params: Params,
+    prompts: np.ndarray,
+    completions: np.ndarray,
+    *,
+    rows: int = 0,
+    precision: str = "auto",
+    parts: Parts | None = None,
+    told: Callable[[int], None] = lambda done: None,
+) -> np.ndarray:
+    """Log-odds of good behind every token: float32 (s, n, k, m) of prompts int32 (n, t, c), completions int32 (s, n, k, m); 0
+    behind the longest.
+
+    Every prompt is read once, its completions side by side; about `rows` of these are read at once, by default
+    `device.tokens` on each device. `parts` are of this very call; `told` hears how many of the `pieces` are done.
+    """
+    devices, (n, k, m) = device.here(), completions.shape[1:]
+    size = together(n, k, m, rows)
+    run = _reader(model, Mesh(np.array(devices), ("data",)), precision)
+    order = np.argsort(lengths(prompts), kind="stable")  # what is alike is as long, and padded no further
+    kept = np.where(written(completions), completions, PAD)
+    made = np.zeros(completions.shape, np.float32)
+    for piece, start in enumerate(range(0, n, size)):
+        these = order[np.minimum(np.arange(start, start + size), n - 1)]
+        longest = min(m, -(-int((kept[:, these] != PAD).sum(axis=-1).max()) // WIDTH) * WIDTH)
+        name = f"{start}-{size}-{longest}"
+        if parts is None or (found := parts.load(name)) is None:
+            found = (np.asarray(run(params, prompts[these], kept[:, these, :, :longest])),)
+            if parts is not None:
+                parts.keep(name, found)
+        made[:, these, :, :longest] = found[0]
+        told(piece + 1)
+    return made
+
+
+def together(n: int, k: int, m: int, rows: int = 0) -> int:
+    """How many of `n` problems with `k` completions of `m` tokens each are read at once."""
+    devices = len(device.here())
+    return max(1, min((rows or device.tokens() * devices // max(m, 1)) // k, n) // devices) * devices
+
+
+@lru_cache(maxsize=64)
+def _reader(model: Model, mesh: Mesh, precision: str) -> Any:
+    """One compiled program: all seeds, problems spread over the devices."""
+    dtype = device.dtype(precision)
+
+    def one(args: tuple[Params, jax.Array], prompts: jax.Array) -> jax.Array:
+        params, completions = args
+        params = model.ready(jax.tree.map(lambda x: x.astype(dtype), params))
+        (n, _, c), (_, k, m) = prompts.shape, completions.shape
+        _, cache = model.extend(params, model.init_cache(n, 0, dtype), prompts)
+        ids = jnp.zeros((n * k, m, c), jnp.int32).at[..., 0].set(completions.reshape(n * k, m))
+        logits, _ = model.extend(params, model.branch(cache, k, 0), ids)
+        return (logits[..., -2] - logits[..., -1]).reshape(n, k, m).astype(jnp.float32)
+
+    specs = (P(), P("data"), P(None, "data"))
+
+    @jax.jit
+    @partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=P(None, "data"), check_vma=False)
+    def run(params: Params, prompts: jax.Array, completions: jax.Array) -> jax.Array:
+        return device.over_seeds(partial(one, prompts=prompts), (params, completions))
+
+    return run

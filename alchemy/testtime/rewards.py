@@ -1,0 +1,142 @@
+"""What tells a search how promising a chain is: an exact oracle, spoiled by dials, or a learned verifier.
+
+Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+import jax
+import numpy as np
+from scipy.special import ndtri
+
+from alchemy.decoding.sampler import Branches
+from alchemy.errors import UserError, nearest
+from alchemy.problem.split import hash_rows, splitmix64
+from alchemy.problem.task import PAD, Batch, Task
+from alchemy.record import fingerprint
+from alchemy.testtime.learned_verifier import (
+    Aggregation,
+    Verifier,
+    aggregated,
+    by_step,
+    ends,
+    log_odds,
+)
+
+Kind = Literal["step", "outcome"]
+KINDS: tuple[Kind, ...] = ("step", "outcome")
+WIDTH = 16
+"""Texts are read at a multiple of so many tokens: few widths, few programs."""
+
+
+class Reward(Protocol):
+    """A judge of chains, whole or not."""
+
+    parameters: int
+    """Of the verifier; 0 where none is run."""
+    name: str
+    """What tells it from others, for what is kept."""
+
+    def score(self, branches: Branches) -> np.ndarray:
+        """float (n, w): the higher, the better."""
+
+    def rows(self, rows: np.ndarray) -> Reward:
+        """For some of the problems."""
+
+
+@dataclass(frozen=True)
+class OracleReward:
+    """1 for what is right and 0 for what is not, with noise.
+
+    A step reward says of every prefix whether all of its steps are right. An outcome reward says so of whole chains, by
+    their answer alone; of unfinished ones it says the same, .5, whatever they are. The same text of the same problem
+    always gets the same score, however often it is asked for.
+    """
+
+    task: Task
+    batch: Batch
+    """The problems whose branches are judged, in order."""
+    kind: Kind = "step"
+    sigma: float = 0.0
+    """Standard deviation of Gaussian noise on each score, independent between texts."""
+    loved: float = 0.0
+    """Share of wrong texts that are taken for right."""
+    salt: int = 0
+    parameters: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UserError(f"reward {self.kind!r} is unknown{nearest(self.kind, KINDS)}")
+        if self.sigma < 0:
+            raise UserError(f"noise of {self.sigma} is negative")
+        if not 0 <= self.loved <= 1:
+            raise UserError(f"loved share {self.loved} is outside [0, 1]")
+
+    @property
+    def name(self) -> str:
+        return f"exact {self.kind}, noise {self.sigma:g}, loved {self.loved:g}, salt {self.salt}"
+
+    def rows(self, rows: np.ndarray) -> OracleReward:
+        return replace(self, batch=self.batch.rows(rows))
+
+    def score(self, branches: Branches) -> np.ndarray:
+        n, w, m = branches.tokens.shape
+        rows = np.repeat(np.arange(n), w)
+        tokens = branches.tokens.reshape(n * w, m)
+        judged = self.task.verify(self.batch.rows(rows), tokens)
+        ended = branches.ended.reshape(-1)
+        if self.kind == "outcome":
+            right, known = judged.answer, ended
+        else:
+            steps = np.isin(tokens, self.task.cuts).sum(axis=1)
+            right, known = np.where(ended, judged.answer & judged.trace, judged.first_wrong_step >= steps), True
+        chance = self._uniform(rows, tokens, 1)
+        score = np.where(known, right | (chance < self.loved), 0.5)
+        noise = self.sigma * ndtri(self._uniform(rows, tokens, 2)) if self.sigma else 0.0
+        return (score + np.where(known, noise, 0.0)).reshape(n, w)
+
+    def _uniform(self, rows: np.ndarray, tokens: np.ndarray, use: int) -> np.ndarray:
+        """A number in (0, 1) for each text of each problem, float (n * w,)."""
+        problem = self.task.identity(self.batch.problem)[rows]
+        salt = splitmix64(np.array([self.salt * 4 + use], np.uint64))
+        mixed = splitmix64(hash_rows(tokens, tokens != PAD) ^ splitmix64(problem) ^ salt)
+        return ((mixed >> np.uint64(11)).astype(float) + 0.5) * 2.0**-53
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedReward:
+    """What the verifiers of one seed of a policy (`alchemy.testtime.learned_verifier`) say of a text, in log-odds.
+
+    A process verifier judges every step so far, an outcome verifier the last token of whatever there is.
+    """
+
+    verifier: Verifier
+    row: int
+    """Which of the seeds."""
+    task: Task
+    batch: Batch
+    """The problems whose branches are judged, in order."""
+    how: Aggregation = "last"
+    """What the verdicts on steps come to."""
+
+    @property
+    def parameters(self) -> int:
+        return sum(int(np.prod(leaf.shape[1:])) for leaf in jax.tree.leaves(self.verifier.runs.trained.params))
+
+    @property
+    def name(self) -> str:
+        return f"{self.verifier.kind} verifier {fingerprint(self.verifier.runs.key)}, {self.row}, {self.how}"
+
+    def rows(self, rows: np.ndarray) -> LearnedReward:
+        return replace(self, batch=self.batch.rows(rows))
+
+    def score(self, branches: Branches) -> np.ndarray:
+        width = -(-branches.tokens.shape[2] // WIDTH) * WIDTH
+        tokens = np.pad(branches.tokens, ((0, 0), (0, 0), (0, width - branches.tokens.shape[2])))
+        runs = self.verifier.runs
+        params = jax.tree.map(lambda leaf: leaf[self.row : self.row + 1], runs.trained.params)
+        odds = log_odds(runs.model, params, self.batch.prompts(), tokens[None])[0]
+        return aggregated(by_step(odds, ends(self.task, tokens, self.verifier.kind)), self.how)

@@ -1,0 +1,1 @@
+"""Claims on how a budget of test-time compute is best spent."""

@@ -1,0 +1,1 @@
+"""Claims on thinking longer: forced thinking and overthinking."""
