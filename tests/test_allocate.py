@@ -200,17 +200,18 @@ def test_regression_finds_the_shares_behind_facts_and_extrapolates():
         return expit(2 - 0.4 * length - 1.5 * rare + 0.2 * length * rare + 0.7 * (name == "rot"))
 
     p = truth(length, rare, name)
-    facts = {"length": length, "rarity": rare, "name": name}
+    known = {"length": length, "rarity": rare, "name": name}
+    facts = {name: values[None] for name, values in known.items()}
     seen = rng.binomial(64, p) / 64
     np.testing.assert_allclose(guessed(facts, seen[None])[0], p, atol=0.04)
-    longer = {**facts, "length": length + 4}
+    longer = {**facts, "length": length[None] + 4}
     far = carried(facts, seen[None], longer)[0]
     assert np.abs(far - truth(length + 4, rare, name)).mean() < 0.05
-    vectors = {"state": np.stack([length - 4.0, rare, (name == "rot") * 1.0], axis=1)}
-    assert np.abs(guessed([vectors], seen[None])[0] - p).mean() < 0.03
-    assert np.abs(carried([vectors], seen[None], [vectors])[0] - p).mean() < 0.03
+    vectors = {"state": np.stack([length - 4.0, rare, (name == "rot") * 1.0], axis=1)[None]}
+    assert np.abs(guessed(vectors, seen[None])[0] - p).mean() < 0.03
+    assert np.abs(carried(vectors, seen[None], vectors)[0] - p).mean() < 0.03
     with pytest.raises(UserError, match="differ from those fitted"):
-        Regression.fit(facts, seen).guess({"length": length})
+        Regression.fit(known, seen).guess({"length": length})
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

@@ -201,6 +201,19 @@ def test_prompts_are_answered_in_their_own_place_whatever_their_length():
         np.testing.assert_allclose(together.logprob[:, place], alone.logprob[:, 0], rtol=1e-5)
 
 
+def test_each_seed_answers_prompts_of_its_own():
+    rng = np.random.default_rng(0)
+    table = {"table": rng.normal(size=(2, V, V)).astype(np.float32)}
+    own = np.stack([prompts([2, 5], [3], [4, 4, 6]), prompts([7, 7], [2, 3, 5], [6])])
+    together = draw(Scripted(), table, own, samples=2, max_new=5, temperature=1.0, seed=3, seeds=(4, 9))
+    for row, seed in enumerate((4, 9)):
+        model = {"table": table["table"][row : row + 1]}
+        alone = draw(Scripted(), model, own[row], samples=2, max_new=5, temperature=1.0, seed=3, seeds=(seed,))
+        np.testing.assert_array_equal(together.completions[row], alone.completions[0])
+    with pytest.raises(UserError, match="prompts for 3 models"):
+        draw(Scripted(), table, np.stack([own[0]] * 3), samples=1, max_new=2)
+
+
 def test_long_texts_of_many_rows_are_what_one_pass_says():
     """The cache grows while they are written, and the last few rows are put together: neither changes what is read."""
     model = Transformer(vocabulary=V, width=16, layers=2, heads=2, context=64, scale=0.5)

@@ -134,7 +134,7 @@ def test_a_search_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, mon
     _, lab, runs, _ = stored
     monkeypatch.setattr(device, "rows", lambda: 16)
     task, how = replace(runs.task, length=(3,)), Beam(4, 2)
-    batch = lab.held_out(task, 21)
+    batch = lab.held_out(task, 21, [0, 1])
     reward = OracleReward(task, batch)
     whole = search(lab, runs, task, batch, how, reward)
     assert whole.completions.shape[:2] == (2, 21)
@@ -160,12 +160,15 @@ def test_a_search_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, mon
 def test_answers_are_judged_by_the_oracle(stored):
     *_, answers = stored
     assert answers.seeds == 2 and answers.completions.shape[:2] == (2, 6)
-    perfect = replace(answers, completions=np.stack([answers.batch.completions()] * 2))
+    perfect = replace(answers, completions=answers.batch.completions().reshape(2, 6, -1))
     for metric in ("answer", "trace", "exact_match", "bleu"):
-        assert perfect.interval(metric).mean == pytest.approx(1)
+        assert perfect.mean(metric).tolist() == pytest.approx([1, 1])
     for metric in ("unfaithful", "edit_distance"):
-        assert perfect.interval(metric).mean == 0
-    assert perfect.corpus_bleu().mean == pytest.approx(1)
+        assert perfect.mean(metric).tolist() == [0, 0]
+    assert perfect.corpus_bleu().tolist() == pytest.approx([1, 1])
+    mixed = replace(perfect, completions=np.stack([perfect.completions[0], np.roll(perfect.completions[1], 1, axis=0)]))
+    assert mixed.mean("answer")[0] == 1 and mixed.mean("answer")[1] < 1, "each seed is judged by its own problems"
+    assert not np.array_equal(answers.batch.tokens[:6], answers.batch.tokens[6:])
 
 
 def test_every_problem_of_a_pool_is_answered_many_times(stored, task, tmp_path):

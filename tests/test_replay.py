@@ -354,7 +354,9 @@ def test_a_curve_is_read_between_its_sizes():
 def test_parts_of_a_bank():
     one = bank()
     some = of_answers(of_problems(one, np.arange(5)), slice(2, 6))
-    assert some.shape == (2, 5, 4) and some.scores["exact"].shape == some.shape and len(some.prompt) == 5
+    assert (
+        some.shape == (2, 5, 4) and some.scores["exact"].shape == some.shape and some.prompt.shape == (some.shape[0], 5)
+    )
     np.testing.assert_array_equal(some.tokens, one.tokens[:, :5, 2:6])
     hand = deal(one, 3, np.random.default_rng(0))
     np.testing.assert_array_equal(of_answers(one, hand.place).answer, hand.of(one.answer))

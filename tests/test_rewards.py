@@ -13,7 +13,7 @@ from alchemy.errors import UserError
 from alchemy.lab import verifiers
 from alchemy.lab.lab import Lab
 from alchemy.learning.train import Trained
-from alchemy.problem.split import Split
+from alchemy.problem.split import Split, join
 from alchemy.problem.task import EOS, PAD
 from alchemy.progress import Progress
 from alchemy.testtime.answers import Samples
@@ -82,7 +82,9 @@ def test_a_learned_verifier_says_of_prefixes_what_it_says_of_the_whole(tmp_path)
     runs = SimpleNamespace(model=model, key={"seeds": [0, 1]}, trained=Trained(params, np.zeros((2, 1))))
     given, steps = prefixes()
     whole = np.repeat(given.tokens[:, steps - 1][None, :, None], 2, axis=0)
-    told = verifiers.score(Lab(tmp_path, Progress(quiet=True)), Verifier(runs, "process"), Samples(TASK, BATCH, whole))
+    told = verifiers.score(
+        Lab(tmp_path, Progress(quiet=True)), Verifier(runs, "process"), Samples(TASK, join([BATCH, BATCH]), whole)
+    )
     for row in range(2):
         reward = LearnedReward(Verifier(runs, "process"), row, TASK, BATCH, "min")
         score = reward.score(given)

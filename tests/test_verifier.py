@@ -220,7 +220,7 @@ def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
     first = int(LETTERS.letters[0])
     written[:2, at[0] - 2] = first + (written[:2, at[0] - 2] - first + 1) % 8
 
-    def write(_, __, prompts, *, samples, max_new):
+    def write(_, __, prompts, *, samples, max_new, seed):
         rest = np.zeros((1, len(prompts), samples, max_new), np.int32)
         for row, prompt in enumerate(prompts[..., 0]):
             place = next(i for i in range(4) if (batch.prompts()[i, :, 0] == prompt[: batch.prompt_len[i]]).all())

@@ -94,10 +94,10 @@ def thinking(completions: np.ndarray, marks: Marks) -> np.ndarray:
 
 
 def bill(completions: np.ndarray, prompt_len: np.ndarray, parameters: int) -> Ledger:
-    """What completions int32 (s, n, k, m) of prompts of `prompt_len` tokens (n,) cost a model with so many parameters.
+    """What completions int32 (s, n, k, m) of prompts of `prompt_len` tokens (s, n) cost a model with so many parameters.
 
     A prompt is read once for all its samples; what was forced upon a chain has to be read as well, and counts as written. So
     does its last token, which nothing follows and nobody reads.
     """
     tokens = (completions != PAD).sum(axis=-1)
-    return Ledger.of(parameters, np.asarray(prompt_len, float)[None], tokens.sum(axis=-1), tokens.max(axis=-1))
+    return Ledger.of(parameters, np.asarray(prompt_len, float), tokens.sum(axis=-1), tokens.max(axis=-1))

@@ -46,15 +46,17 @@ def generate(
     max_new: int,
     temperature: float = 0.0,
     seed: int = 0,
+    seeds: Sequence[int] = (),
     rows: int = 0,
     precision: str = "auto",
 ) -> np.ndarray:
     """Complete each prompt with each seed of the model: int32 (s, n, max_new), PAD after EOS.
 
-    params leaves (s, ...); prompts int32 (n, t, c), padded on the right. Temperature 0 takes the likeliest token.
+    params leaves (s, ...); prompts int32 (n, t, c) for all seeds or (s, n, t, c), own ones for each, padded on the right.
+    Temperature 0 takes the likeliest token. Sampling keys depend on `seed` and on the names `seeds` of the models.
     About `rows` completions are written at once, by default `device.rows` on each device. Raises `UserError` if the text cannot fit the model's context.
     """
-    one = dict(max_new=max_new, temperature=temperature, seed=seed, rows=rows, precision=precision)
+    one = dict(max_new=max_new, temperature=temperature, seed=seed, seeds=seeds, rows=rows, precision=precision)
     return draw(model, params, prompts, samples=1, **one).completions[:, :, 0]
 
 
@@ -84,6 +86,7 @@ def draw(
     max_new: int,
     temperature: float = 1.0,
     seed: int = 0,
+    seeds: Sequence[int] = (),
     rows: int = 0,
     precision: str = "auto",
     steer: Steer | None = None,
@@ -100,7 +103,13 @@ def draw(
         raise UserError(f"samples must be at least 1, not {samples}")
     if temperature < 0:
         raise UserError(f"temperature {temperature} is negative")
-    n, t, _ = prompts.shape
+    models = len(jax.tree.leaves(params)[0])
+    seeds = jnp.asarray(seeds or range(models), jnp.int32)
+    if prompts.ndim == 3:
+        prompts = np.broadcast_to(prompts, (models, *prompts.shape))
+    if len(prompts) != models or len(seeds) != models:
+        raise UserError(f"prompts for {len(prompts)} models and {len(seeds)} names, expected {models} of each")
+    n, t, c = prompts.shape[1:]
     width, room = _rounded(t), _rounded(max_new)
     if t + max_new > model.context:
         raise UserError(f"{t} prompt and {max_new} new tokens do not fit a context of {model.context}")
@@ -109,31 +118,33 @@ def draw(
     unit, rows = BUCKET * len(devices), rows or device.rows(remembered) * len(devices)
     size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
     run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision, steer)
-    order = np.argsort(lengths(prompts), kind="stable")  # what is alike ends together, and nobody waits for the longest
-    padded = np.zeros((-(-n // size) * size, width, prompts.shape[2]), np.int32)
-    padded[:n, :t] = prompts[order]
-    padded[n:] = padded[:1]  # what only fills up ends no later than the rest
+    order = np.argsort(lengths(prompts), axis=1, kind="stable")  # prompts of one length end together
+    padded = np.zeros((models, -(-n // size) * size, width, c), np.int32)
+    padded[:, :n, :t] = np.take_along_axis(prompts, order[:, :, None, None], axis=1)
+    padded[:, n:] = padded[:, :1]  # rows that only fill up a batch end no later than the rest
     key = jax.random.key(seed)
     numbers = (jnp.float32(temperature), jnp.int32(max_new), jnp.asarray(dials, jnp.int32))
     done = []
-    for start in range(0, len(padded), size):
+    for start in range(0, padded.shape[1], size):
         name = f"{start}-{size}-{len(devices)}"
         if parts is None or (made := parts.load(name)) is None:
-            made = jax.device_get(run(params, padded[start : start + size], *numbers, jax.random.fold_in(key, start)))
+            batch = padded[:, start : start + size]
+            made = jax.device_get(run(params, batch, *numbers, seeds, jax.random.fold_in(key, start)))
             if parts is not None:
                 parts.keep(name, made)
         done.append(made)
         progress(min(n, start + size))
-    back = np.argsort(order)
-    completions, logprob = (np.concatenate(parts, axis=1)[:, back] for parts in zip(*done, strict=True))
+    back = np.argsort(order, axis=1)[:, :, None]
+    completions, logprob = (np.concatenate(pieces, axis=1) for pieces in zip(*done, strict=True))
     return Drawn(
-        np.ascontiguousarray(completions[..., :max_new]), np.ascontiguousarray(logprob)
-    )  # as if read from a file
+        np.take_along_axis(completions[..., :max_new], back[..., None], axis=1),
+        np.take_along_axis(logprob, back, axis=1),
+    )
 
 
 def lengths(prompts: np.ndarray) -> np.ndarray:
-    """Tokens of prompts int32 (n, t, c): int (n,)."""
-    return (prompts[..., 0] != PAD).sum(axis=1)
+    """Tokens of prompts int32 (..., t, c): int (...)."""
+    return (prompts[..., 0] != PAD).sum(axis=-1)
 
 
 def _rounded(width: int) -> int:
@@ -184,9 +195,9 @@ def _runner(
         return logits.argmax(axis=-1).astype(jnp.int32)
 
     def one(
-        args: tuple[Params, jax.Array], prompts: jax.Array, temperature: jax.Array, most: jax.Array, dials: jax.Array
+        args: tuple[Params, jax.Array, jax.Array], temperature: jax.Array, most: jax.Array, dials: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        params, key = args
+        params, prompts, key = args
         params = model.ready(jax.tree.map(lambda x: x.astype(dtype), params))
         n, _, c = prompts.shape
 
@@ -245,16 +256,22 @@ def _runner(
     @partial(
         jax.shard_map,
         mesh=mesh,
-        in_specs=(P(), P("data"), P(), P(), P(), P()),
+        in_specs=(P(), P(None, "data"), P(), P(), P(), P(), P()),
         out_specs=P(None, "data"),
         check_vma=False,
     )
     def run(
-        params: Params, prompts: jax.Array, temperature: jax.Array, most: jax.Array, dials: jax.Array, key: jax.Array
+        params: Params,
+        prompts: jax.Array,
+        temperature: jax.Array,
+        most: jax.Array,
+        dials: jax.Array,
+        seeds: jax.Array,
+        key: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
-        seeds = len(jax.tree.leaves(params)[0])
-        keys = jax.random.split(jax.random.fold_in(key, jax.lax.axis_index("data")), seeds)
-        each = partial(one, prompts=prompts, temperature=temperature, most=most, dials=dials)
-        return device.over_seeds(each, (params, keys))
+        key = jax.random.fold_in(key, jax.lax.axis_index("data"))
+        keys = jax.vmap(partial(jax.random.fold_in, key))(seeds)
+        each = partial(one, temperature=temperature, most=most, dials=dials)
+        return device.over_seeds(each, (params, prompts, keys))
 
     return run

@@ -21,8 +21,8 @@ from alchemy.lab.search import search as run
 from alchemy.lab.verifiers import fit, score
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
-from alchemy.problem.task import PAD, Task
-from alchemy.stats.measure import Interval, two_level
+from alchemy.problem.task import PAD, Batch, Task
+from alchemy.testtime.answers import Answers
 from alchemy.testtime.bank import Bank
 from alchemy.testtime.learned_verifier import Verifier, aggregated
 from alchemy.testtime.rewards import Kind, LearnedReward, OracleReward
@@ -43,7 +43,8 @@ class Row:
 
     strategy: str
     budget: int
-    right: Interval
+    right: np.ndarray
+    """Share of right answers of each seed, float (s,)."""
     bill: dict[str, float]
     """Means over seeds and problems, by the fields of `Ledger`."""
 
@@ -111,7 +112,7 @@ class Comparison:
                 else:
                     right, ledger = (self._forced if hasattr(one, "forcing") else self._replayed)(one, budget)
                 bill = {name: float(np.mean(values)) for name, values in ledger._asdict().items()}
-                found.append(Row(text, budget, two_level(right, 0), bill))
+                found.append(Row(text, budget, right.mean(axis=1), bill))
         return found
 
     @staticmethod
@@ -127,14 +128,14 @@ class Comparison:
     def _forced(self, one: Any, budget: int) -> tuple[np.ndarray, Ledger]:
         """One chain a problem; there is room for what is forced beyond the longest right one."""
         forced = one.forcing(self.task.vocabulary, budget)
-        batch = self.lab.held_out(self.task, self.problems)
+        batch = self._problems
         room = int((batch.completions() != PAD).sum(axis=1).max(initial=1)) + 4 + 2 * budget
         drawn = self.lab.sample(
             self.runs, self.task, self.problems, 1, temperature=self.temperature, max_new=room, forced=forced
         )
-        right = [self.task.verify(batch, one).answer for one in drawn.completions[:, :, 0]]
-        bill = forcing.bill(drawn.completions, batch.prompt_len, self.lab.size(self.runs.model))
-        return np.stack(right).astype(float), bill
+        prompt_len = batch.prompt_len.reshape(drawn.completions.shape[:2])
+        bill = forcing.bill(drawn.completions, prompt_len, self.lab.size(self.runs.model))
+        return drawn.verify().answer[:, :, 0].astype(float), bill
 
     @cached_property
     def _bank(self) -> Bank:
@@ -149,12 +150,16 @@ class Comparison:
         return fit(self.lab, self.runs, CHECKER, kind="process", problems=self.practice)
 
     def _searched(self, search: Any) -> tuple[np.ndarray, Ledger]:
-        batch = self.lab.held_out(self.task, self.problems)
+        batch = self._problems
         if self.reward == "learned":
             seeds = range(len(self.runs.key["seeds"]))
             reward = [LearnedReward(self._verifier, row, self.task, batch) for row in seeds]
         else:
             reward = OracleReward(self.task, batch, self.reward, self.noise)
         found = run(self.lab, self.runs, self.task, batch, search, reward, temperature=self.temperature)
-        right = [self.task.verify(batch, one).answer for one in found.completions]
-        return np.stack(right).astype(float), found.ledger
+        return Answers(self.task, batch, found.completions).values("answer"), found.ledger
+
+    @cached_property
+    def _problems(self) -> Batch:
+        """Those that the bank's answers are to, too."""
+        return self.lab.held_out(self.task, self.problems, self.runs.key["seeds"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,6 +12,8 @@ from alchemy.problem import floors as floor
 from alchemy.problem.floors import Guessable
 from alchemy.problem.steps import OUTCOMES
 from alchemy.problem.task import Batch, Task
+from alchemy.record import digest
+from alchemy.testtime.answers import Samples
 
 POINTS = 60
 """Of a learning curve."""
@@ -37,10 +38,11 @@ class Journal:
         means = np.stack([losses[:, low:high].mean(axis=1) for low, high in pairwise(edges)], axis=1)
         self.curves.append({"label": label, "steps": edges[1:].tolist(), "losses": np.round(means, 4).tolist()})
 
-    def told(self, trained: Task, asked: Task, batch: Batch, completions: np.ndarray, temperature: float) -> None:
-        """Some answers int32 (s, n, m) of each outcome, the first seeds and problems first."""
-        label = f"{described(trained)} > {difference(asked, trained)}, T = {temperature:g}"
-        key = label + hashlib.sha256(completions[:, :LOOKED_AT].tobytes()).hexdigest()
+    def told(self, trained: Task, samples: Samples, temperature: float) -> None:
+        """Some answers of each outcome, the first seeds and problems first; samples (s, n, 1, m), few problems a seed."""
+        task, completions = samples.task, samples.completions[:, :, 0]
+        label = f"{described(trained)} > {difference(task, trained)}, T = {temperature:g}"
+        key = label + digest(completions)
         if key in self.seen or len(self.tests) >= ASKED:
             return
         self.seen.add(key)
@@ -48,19 +50,18 @@ class Journal:
             test["label"].startswith(label) for test in self.tests
         ):  # other models, trained alike at first
             label = f"{label} ({before + 1})"
-        shown, found = batch.rows(slice(0, LOOKED_AT)), {outcome: [] for outcome in OUTCOMES}
-        guessed = guesses(trained, asked, shown)
-        for seed, written in enumerate(completions[:, :LOOKED_AT]):
-            judged = asked.verify(shown, written)
-            outcomes = np.where(judged.answer, ~judged.trace, 2)
+        n, outcomes = completions.shape[1], {outcome: [] for outcome in OUTCOMES}
+        guessed = guesses(trained, task, samples.batch)
+        judged = samples.verify()
+        kinds = np.where(judged.answer, ~judged.trace, 2)[:, :, 0]
+        for seed, written in enumerate(completions):
             for number, outcome in enumerate(OUTCOMES):
-                for row in np.flatnonzero(outcomes == number)[: -(-KEPT // len(completions))]:
-                    one = shown.rows(slice(row, row + 1))
+                for problem in np.flatnonzero(kinds[seed] == number)[: -(-KEPT // len(completions))]:
+                    row = seed * n + problem
+                    shown = example(task, samples.batch.rows(slice(row, row + 1)), written[problem : problem + 1])
                     floors = {name: texts[row] for name, texts in guessed.items()}
-                    found[outcome].append(
-                        {"seed": seed, **example(asked, one, written[row : row + 1]), "floors": floors}
-                    )
-        self.tests.append({"label": label, "outcomes": {name: rows[:KEPT] for name, rows in found.items() if rows}})
+                    outcomes[outcome].append({"seed": seed, **shown, "floors": floors})
+        self.tests.append({"label": label, "outcomes": {name: rows[:KEPT] for name, rows in outcomes.items() if rows}})
 
     def plain(self) -> dict[str, Any]:
         return {"curves": self.curves, "tests": self.tests}

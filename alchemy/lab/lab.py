@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from alchemy.decoding.forcing import Forcing
-from alchemy.decoding.generate import Drawn, draw, lengths
+from alchemy.decoding.generate import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.lab import store as shelf
 from alchemy.lab.journal import LOOKED_AT, Journal, described
@@ -32,6 +32,7 @@ from alchemy.learning.data import (
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Runs, Trained, expected, shapes, train
 from alchemy.problem.split import Split, join, train_chunk
+from alchemy.problem.streams import stream, stream_id
 from alchemy.problem.task import Batch, Task
 from alchemy.progress import Progress, Stage
 from alchemy.record import digest, fingerprint, plain, read_json, write_json, write_whole
@@ -41,8 +42,6 @@ from alchemy.testtime.bank import Bank, fill
 
 Make = Callable[[shelf.Parts, Callable[[int], None]], np.ndarray]
 """Makes an array, given the pieces of it that there are already and whom to tell how many are done."""
-TEST_SEED = 10_007
-"""Test problems are drawn from a stream of their own, the same for every experiment that asks for as many."""
 
 
 @dataclass
@@ -52,6 +51,8 @@ class Lab:
     root: Path
     progress: Progress
     split: Split = Split()
+    tests: int = 0
+    """Another number draws other test problems: confirmatory runs are judged on problems that were never used."""
     tokens: int = 0
     """Tokens trained on and decoded so far, for everything asked for, stored or not."""
     flops: float = 0.0
@@ -99,9 +100,9 @@ class Lab:
             "start": start.key if start else None,
             "backend": jax.default_backend(),
             "jax": jax.__version__,
-        } | ({"sets": [digest(one.tokens, one.prompt_len) for one in sets]} if sets else {})
-        if labels:
-            key["labels"] = [digest(*one) for one in labels]
+            "sets": [digest(batch.tokens, batch.prompt_len) for batch in sets],
+            "labels": [digest(*rows) for rows in labels],
+        }
         home = self.root / "models" / fingerprint(key)
         data = self._data(task, seeds, loss, padding, context, limit, sets, labels)
         if fresh := self._fresh(home):
@@ -167,7 +168,7 @@ class Lab:
             judged = int(rows.weight.any(axis=0).argmax())  # sets need not be of this task
             return Finite(rows, tuple(seeds), sizes, min(since, judged))
         if limit:
-            rng = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
+            rng = {seed: stream("training set", seed) for seed in seeds}
             batch = join([self.split.distinct(task, one, limit, "train") for one in rng.values()])
             return Finite(examples(batch, loss, padding, context), tuple(rng), since=since)
 
@@ -226,9 +227,10 @@ class Lab:
         drawn, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", likely=True)
         return drawn, fill(drawn, logprob, self.size(runs.model))
 
-    def held_out(self, task: Task, n: int) -> Batch:
-        """The `n` different problems of the held-out part that models are asked."""
-        return self.split.distinct(task, np.random.default_rng([TEST_SEED, n]), n, "test")
+    def held_out(self, task: Task, n: int, seeds: Sequence[int]) -> Batch:
+        """`n` different problems of the held-out part for each of the seeds: those of the first, then of the second, ..."""
+        streams = [stream("test problems", self.tests, seed) for seed in seeds]
+        return join([self.split.distinct(task, rng, n, "test") for rng in streams])
 
     def _sample(
         self,
@@ -242,16 +244,22 @@ class Lab:
         likely: bool = False,
         forced: Forcing | None = None,
     ) -> tuple[Samples, np.ndarray]:
-        batch = self.held_out(task, n)
+        seeds = runs.key["seeds"]
+        batch = self.held_out(task, n, seeds)
         room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
         params, prompts = runs.trained.params, batch.prompts()
-        with self.progress.stage(label, n, "problems", len(runs.key["seeds"])) as stage:
-            key = {"task": plain(task), "n": n, "max_new": max_new} | ({"likely": True} if likely else {})
-            drawn = self._write(runs, params, key, prompts, samples, temperature, room, stage, stage.update, forced)
-            looked, few = drawn.completions[:, :LOOKED_AT, 0], batch.rows(slice(0, LOOKED_AT))
-            stage.right(float(np.mean([task.verify(few, one).answer for one in looked])))
-        self.journal.told(runs.task, task, batch, drawn.completions[:, :, 0], temperature)
-        return Samples(task, batch, drawn.completions), drawn.logprob
+        prompts = prompts.reshape(len(seeds), n, *prompts.shape[1:])
+        with self.progress.stage(label, n, "problems", len(seeds)) as stage:
+            key = {"task": plain(task), "n": n, "max_new": max_new, "tests": self.tests, "likely": likely}
+            drawn = self._write(
+                runs, params, seeds, key, prompts, samples, temperature, room, stage, stage.update, forced=forced
+            )
+            samples_drawn = Samples(task, batch, drawn.completions)
+            few = samples_drawn.of(slice(0, LOOKED_AT))
+            few = few._replace(completions=few.completions[:, :, :1])
+            stage.right(float(few.verify().answer.mean()))
+        self.journal.told(runs.task, few, temperature)
+        return samples_drawn, drawn.logprob
 
     def practise(
         self,
@@ -270,7 +278,7 @@ class Lab:
         seeds = len(runs.key["seeds"])
         with self.progress.stage(name, n * seeds, "problems", seeds) as stage:
             for row, seed in enumerate(runs.key["seeds"]):
-                batch = self.split.sample(task, np.random.default_rng([seed, 2, round]), n, "train")
+                batch = self.split.sample(task, stream("practice", seed, round), n, "train")
                 key = {"task": plain(task), "n": n, "max_new": max_new, "practice": [seed, round]}
                 one = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], runs.trained.params)
                 room = max_new or batch.tokens.shape[1]
@@ -278,13 +286,15 @@ class Lab:
                 written = self._write(
                     runs,
                     one,
+                    [seed],
                     key,
-                    batch.prompts(),
+                    batch.prompts()[None],
                     samples,
                     temperature,
                     room,
                     stage,
                     lambda done, before=before: stage.update(before + done),
+                    stream_id("practice", round),
                 )
                 drawn.append(Samples(task, batch, written.completions))
         return drawn
@@ -293,6 +303,7 @@ class Lab:
         self,
         runs: Runs,
         params: Params,
+        seeds: Sequence[int],
         key: Mapping[str, Any],
         prompts: np.ndarray,
         samples: int,
@@ -300,23 +311,24 @@ class Lab:
         room: int,
         stage: Stage,
         told: Callable[[int], None],
+        sampling_seed: int = 0,
         forced: Forcing | None = None,
     ) -> Drawn:
-        """Completions of prompts, from the store if they are there; log-probabilities are kept where `key` says likely."""
-        longest = min(room, runs.model.context - prompts.shape[1])
+        """Completions of prompts (s, n, t, c), from the store if they are there; log-probabilities are kept where `key`
+        says likely."""
+        longest = min(room, runs.model.context - prompts.shape[2])
         key = {
             **key,
             "runs": runs.key,
             "samples": samples,
             "temperature": temperature,
             "split": plain(self.split),
-        } | ({"forced": plain(forced)} if forced else {})
-        if len(np.unique(lengths(prompts))) > 1:
-            key["order"] = "by length"  # of the prompts, in which they are drawn
+            "forced": plain(forced) if forced else None,
+        }
         path = self.root / "answers" / f"{fingerprint(key)}.npz"
-        shape = (len(jax.tree.leaves(params)[0]), len(prompts), samples, longest)
+        shape = (*prompts.shape[:2], samples, longest)
         if fresh := self._fresh(path):
-            self._count(runs.model, len(prompts) * shape[0] * (prompts.shape[1] + samples * longest))
+            self._count(runs.model, shape[0] * shape[1] * (prompts.shape[2] + samples * longest))
         if (stored := shelf.load_drawn(path, shape)) is not None:
             stage.skip()
             self.seconds += stored[1] * fresh
@@ -330,6 +342,8 @@ class Lab:
                 samples=samples,
                 max_new=longest,
                 temperature=temperature,
+                seed=sampling_seed,
+                seeds=seeds,
                 progress=told,
                 parts=parts,
                 **steered,

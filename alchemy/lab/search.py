@@ -35,10 +35,14 @@ def search(
     temperature: float = 1.0,
     label: str = "",
 ) -> Found:
-    """Let a search answer the problems of `batch` with each seed's model, all by one reward or each by its own."""
-    rewards = reward if isinstance(reward, Sequence) else [reward] * len(runs.key["seeds"])
+    """Let a search answer the problems of `batch`, `s * n` of them, each seed's with its model.
+
+    Rewards judge the problems of the whole batch; one for all seeds, or one for each.
+    """
+    names = runs.key["seeds"]
+    rewards = reward if isinstance(reward, Sequence) else [reward] * len(names)
     question = asked(task, batch)
-    seeds, n = len(runs.key["seeds"]), len(batch.tokens)
+    seeds, n = len(names), len(batch.tokens) // len(names)
     size = _together(n, how.rows)
     key = {
         "runs": runs.key,
@@ -57,23 +61,23 @@ def search(
     def make(parts: shelf.Parts, told: Callable[[int], None]) -> np.ndarray:
         def some(seed: int, start: int) -> np.ndarray:
             """The answers of one model to the problems from `start` on, on a device that is free."""
-            rows, to = np.minimum(np.arange(start, start + size), n - 1), free.get()
+            rows, to = seed * n + np.minimum(np.arange(start, start + size), n - 1), free.get()
             try:
                 with jax.default_device(to):
                     params = jax.tree.map(lambda leaf: jnp.asarray(leaf[seed]), runs.trained.params)
-                    sampler = ModelSampler(runs.model, params, temperature, _key(seed, start), stop)
+                    sampler = ModelSampler(runs.model, params, temperature, _key(names[seed], start), stop)
                     answered = how.answer(sampler, rewards[seed].rows(rows), question.rows(rows))
             finally:
                 free.put(to)
             return packed(answered, question.room)[: n - start]
 
         pieces = list(product(range(seeds), starts))
-        names = [f"{seed}-{start}-{size}" for seed, start in pieces]
-        made = {name: kept[0] for name in names if (kept := parts.load(name)) is not None}
+        labels = [f"{seed}-{start}-{size}" for seed, start in pieces]
+        made = {name: kept[0] for name in labels if (kept := parts.load(name)) is not None}
         with ThreadPoolExecutor(free.qsize()) as threads:
             left = {
                 threads.submit(some, *piece): name
-                for piece, name in zip(pieces, names, strict=True)
+                for piece, name in zip(pieces, labels, strict=True)
                 if name not in made
             }
             try:
@@ -85,7 +89,7 @@ def search(
                 stop.set()
                 threads.shutdown(cancel_futures=True)
                 raise
-        return np.concatenate([made[name] for name in names]).reshape(shape)
+        return np.concatenate([made[name] for name in labels]).reshape(shape)
 
     shape = (seeds, n, question.room + len(Ledger._fields))
     tokens = seeds * n * (question.prompts.shape[1] + question.room)  # of one chain: what is spent is in the ledger

@@ -15,6 +15,7 @@ from alchemy.errors import UserError
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
+from alchemy.problem.streams import stream_id
 from alchemy.record import digest
 from alchemy.testtime.answers import Samples
 from alchemy.testtime.learned_verifier import (
@@ -44,11 +45,12 @@ def _read(lab: Lab, verifier: Verifier, samples: Samples) -> np.ndarray:
     """Log-odds behind every token: float32 (s, n, k, up to m)."""
     longest = -(-int(written(samples.completions).sum(axis=-1).max(initial=1)) // BUCKET) * BUCKET
     model, params = verifier.runs.model, verifier.runs.trained.params
-    prompts, completions = samples.batch.prompts(), samples.completions[..., :longest]
+    completions = samples.completions[..., :longest]
     if len(completions) != len(verifier.runs.key["seeds"]):
         raise UserError(f"{len(verifier.runs.key['seeds'])} verifiers for the completions of {len(completions)} models")
+    prompts = samples.prompts()
     key = {"runs": verifier.runs.key, "prompts": digest(prompts), "completions": digest(completions)}
-    tokens = completions.size + len(completions) * prompts[..., 0].size
+    tokens = completions.size + prompts[..., 0].size
 
     def make(parts: Parts, told: Callable[[int], None]) -> np.ndarray:
         return log_odds(model, params, prompts, completions, parts=parts, told=told)
@@ -109,6 +111,6 @@ def _rolled_out(lab: Lab, policy: Runs, row: int, samples: Samples, rollouts: in
     tokens = int(ends(samples.task, samples.completions, "process").sum()) * rollouts * m
 
     def make(parts: Parts, told: Callable[[int], None]) -> np.ndarray:
-        return rolled_out(policy.model, params, samples, rollouts)
+        return rolled_out(policy.model, params, samples, rollouts, stream_id("roll-outs", policy.key["seeds"][row]))
 
     return lab.keep(policy.model, key, (n * k, m), tokens, make, f"roll out, model {row + 1}")

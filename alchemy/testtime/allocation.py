@@ -8,7 +8,7 @@ Dimension letters: `s` seeds, `n` problems, `m` sizes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from scipy.special import logit
@@ -95,8 +95,8 @@ def allocated(
     return np.stack([spend(one, sizes, mean) for one in values])
 
 
-Facts = Mapping[str, np.ndarray] | Sequence[Mapping[str, np.ndarray]]
-"""What is known of problems, by name; one mapping for each seed where seeds know different things, as probes do."""
+Facts = Mapping[str, np.ndarray]
+"""What is known of each seed's problems, by name: numbers (s, n) or vectors (s, n, d)."""
 
 
 def guessed(facts: Facts, share: np.ndarray) -> np.ndarray:
@@ -117,8 +117,8 @@ def carried(facts: Facts, share: np.ndarray, shifted: Facts) -> np.ndarray:
     return np.stack([Regression.fit(known, one).guess(there) for known, one, there in each])
 
 
-def _by_seed(facts: Facts, seeds: int) -> Sequence[Mapping[str, np.ndarray]]:
-    return [facts] * seeds if isinstance(facts, Mapping) else facts
+def _by_seed(facts: Facts, seeds: int) -> list[dict[str, np.ndarray]]:
+    return [{name: values[seed] for name, values in facts.items()} for seed in range(seeds)]
 
 
 def explained(guess: np.ndarray, right: np.ndarray, pool: int) -> float:

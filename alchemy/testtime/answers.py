@@ -1,4 +1,8 @@
-"""What models said to problems, and how right it is."""
+"""Completions of trained models, and how right they are.
+
+A seed is a whole replicate: each has test problems of its own, so a batch holds `s * n` problems, those of the first seed
+first. Dimension letters: `s` seeds, `n` problems of each, `k` completions of a problem, `m` tokens of a completion.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +20,46 @@ from alchemy.scoring.metrics import (
     corpus_bleu_from_counts,
     score_text,
 )
-from alchemy.stats.measure import Interval, resampled, two_level
+
+
+class Samples(NamedTuple):
+    """`k` completions of each of `n` problems by each of `s` models."""
+
+    task: Task
+    batch: Batch  # s * n problems
+    completions: np.ndarray  # int32 (s, n, k, m)
+
+    def prompts(self) -> np.ndarray:
+        """int32 (s, n, t, c)."""
+        prompts = self.batch.prompts()
+        return prompts.reshape(*self.completions.shape[:2], *prompts.shape[1:])
+
+    def of(self, problems: slice | np.ndarray) -> Samples:
+        """Some of each seed's problems."""
+        seeds, n = self.completions.shape[:2]
+        rows = np.arange(seeds * n).reshape(seeds, n)[:, problems].reshape(-1)
+        return Samples(self.task, self.batch.rows(rows), self.completions[:, problems])
+
+    def flat(self) -> tuple[Batch, np.ndarray]:
+        """Every completion beside its problem: a batch of s n k problems, and int32 (s n k, m)."""
+        seeds, n, k, m = self.completions.shape
+        return self.batch.rows(np.repeat(np.arange(seeds * n), k)), self.completions.reshape(-1, m)
+
+    def verify(self) -> Judgement:
+        """The oracle's verdicts, each array (s, n, k)."""
+        judged = self.task.verify(*self.flat())
+        return Judgement(*(values.reshape(self.completions.shape[:3]) for values in judged))
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What `s` models said to the same `n` problems, and how right it is."""
+    """One completion of each of `n` problems by each of `s` models."""
 
     task: Task
     batch: Batch
-    completions: np.ndarray  # int32 (s, n, m)
+    """s * n problems."""
+    completions: np.ndarray
+    """int32 (s, n, m)."""
 
     @property
     def seeds(self) -> int:
@@ -34,14 +68,15 @@ class Answers:
     @cached_property
     def judgement(self) -> Judgement:
         """The oracle's verdicts, each array (s, n)."""
-        each = [self.task.verify(self.batch, one) for one in self.completions]
-        return Judgement(*(np.stack(arrays) for arrays in zip(*each, strict=True)))
+        judged = self.task.verify(self.batch, self.completions.reshape(-1, self.completions.shape[2]))
+        return Judgement(*(values.reshape(self.completions.shape[:2]) for values in judged))
 
     @cached_property
     def texts(self) -> tuple[list[str], list[str]]:
-        """Predicted and gold outputs of all s x n rows."""
-        predicted = self.task.vocabulary.decode_all(self.completions.reshape(-1, self.completions.shape[2]))
-        return predicted, self.task.vocabulary.decode_all(self.batch.completions()) * self.seeds
+        """Predicted and gold outputs of all s * n problems."""
+        predicted = self.completions.reshape(-1, self.completions.shape[2])
+        decode = self.task.vocabulary.decode_all
+        return decode(predicted), decode(self.batch.completions())
 
     @cached_property
     def scores(self) -> dict[str, TextScores]:
@@ -61,12 +96,19 @@ class Answers:
             return np.asarray(judged.answer & ~judged.trace, float)
         return np.asarray(getattr(self.scores[part], metric), float).reshape(self.seeds, -1)
 
-    def interval(self, metric: str, part: str = "full") -> Interval:
-        """The mean of `values`, with its two-level interval."""
-        return two_level(self.values(metric, part), 0)
+    def mean(self, metric: str, part: str = "full") -> np.ndarray:
+        """The mean of `values` over each seed's problems, float (s,)."""
+        return self.values(metric, part).mean(axis=1)
 
-    def floors(self, trained: Task | None = None) -> dict[str, dict[str, float]]:
-        """What no understanding scores here: mean exact match and edit distance of each part, by predictor.
+    def corpus_bleu(self, part: str = "full") -> np.ndarray:
+        """The corpus BLEU of each seed's answers, float (s,)."""
+        counts = [count.reshape(self.seeds, -1, *count.shape[1:]) for count in self.scores[part].counts]
+        return np.array(
+            [corpus_bleu_from_counts(BleuCounts(*(count[seed] for count in counts))) for seed in range(self.seeds)]
+        )
+
+    def floors(self, trained: Task | None = None) -> dict[str, dict[str, np.ndarray]]:
+        """What no understanding scores here: exact match and edit distance of each part by predictor, float (s,).
 
         `replay` is there where `trained` has a single rule to replay.
         """
@@ -76,29 +118,14 @@ class Answers:
         }
         if trained is not None and len(trained.compositions) == 1:
             guesses["replay"] = floor.replay(trained, self.batch)
-        scored = {name: Answers(self.task, self.batch, guess[None]).scores for name, guess in guesses.items()}
+        answers = {
+            name: Answers(self.task, self.batch, guess.reshape(self.seeds, -1, guess.shape[1]))
+            for name, guess in guesses.items()
+        }
         return {
             name: {
-                **{f"exact {part}": float(score.exact_match.mean()) for part, score in parts.items()},
-                **{f"distance {part}": float(score.edit_distance.mean()) for part, score in parts.items()},
+                **{f"exact {part}": guess.mean("exact_match", part) for part in guess.scores},
+                **{f"distance {part}": guess.mean("edit_distance", part) for part in guess.scores},
             }
-            for name, parts in scored.items()
+            for name, guess in answers.items()
         }
-
-    def corpus_bleu(self, part: str = "full") -> Interval:
-        """The paper's corpus BLEU, resampled over seeds, then over problems that the seeds share."""
-        counts, n = self.scores[part].counts, len(self.batch.tokens)
-        problems, seeds = resampled(0, self.seeds, n)
-        by_seed = BleuCounts(*(np.einsum("rn,snk->rsk", problems, one.reshape(self.seeds, n, -1)) for one in counts))
-        drawn = corpus_bleu_from_counts(BleuCounts(*(one * seeds[..., None] for one in by_seed)))
-        mean = float(corpus_bleu_from_counts(counts))
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return Interval(mean, min(mean, float(low)), max(mean, float(high)), n, self.seeds)
-
-
-class Samples(NamedTuple):
-    """What `s` models said to the same `n` problems, `k` times each."""
-
-    task: Task
-    batch: Batch
-    completions: np.ndarray  # int32 (s, n, k, m)

@@ -1,4 +1,4 @@
-"""A sample bank: what models answered to the same problems, many times each, and all that a policy may look at.
+"""A sample bank: what models answered to problems of their own, many times each, and all that a policy may look at.
 
 Every policy that only chooses among independent answers (how many, which to believe) is a replay over random subsets of
 a bank: exact, paired, and done in seconds. Dimension letters: `s` seeds, `n` problems, `k` answers, `j` steps.
@@ -16,7 +16,7 @@ from alchemy.testtime.answers import Samples
 
 
 class Bank(NamedTuple):
-    """`k` sampled answers of each of `s` models to the same `n` problems."""
+    """`k` sampled answers of each of `s` models to each of its `n` problems."""
 
     answer: np.ndarray  # int64 (s, n, k): equal where the final answers are, -1 where there is none
     right: np.ndarray  # bool (s, n, k)
@@ -25,8 +25,8 @@ class Bank(NamedTuple):
     tokens: np.ndarray  # int32 (s, n, k): tokens written, the end included
     logprob: np.ndarray  # float32 (s, n, k): of all that was written
     scores: Mapping[str, np.ndarray]  # what verifiers say of each, by name: float32 (s, n, k)
-    prompt: np.ndarray  # int32 (n,): tokens of the prompt
-    facts: Mapping[str, np.ndarray]  # what is known of a problem before any model sees it: (n,)
+    prompt: np.ndarray  # int32 (s, n): tokens of the prompt
+    facts: Mapping[str, np.ndarray]  # what is known of a problem before any model sees it: (s, n)
     parameters: int  # of the model that answered
 
     @property
@@ -39,22 +39,16 @@ def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:
     """A bank of sampled completions, with the oracle's verdicts; logprob float32 (s, n, k)."""
     task, batch, completions = samples
     seeds, n, k, m = completions.shape
-    rows = batch.rows(np.repeat(np.arange(n), k))
-    judged = [task.verify(rows, one.reshape(n * k, m)) for one in completions]
-    answer = np.stack([task.said(one.reshape(n * k, m)) for one in completions])
-
-    def shaped(values: np.ndarray) -> np.ndarray:
-        return values.reshape(seeds, n, k)
-
+    judged = samples.verify()
     return Bank(
-        answer=shaped(answer),
-        right=shaped(np.stack([one.answer for one in judged])),
-        trace=shaped(np.stack([one.trace for one in judged])),
-        first_wrong=shaped(np.stack([one.first_wrong_step for one in judged])),
+        answer=task.said(completions.reshape(-1, m)).reshape(seeds, n, k),
+        right=judged.answer,
+        trace=judged.trace,
+        first_wrong=judged.first_wrong_step,
         tokens=(completions != PAD).sum(axis=3, dtype=np.int32),
         logprob=logprob,
         scores={},
-        prompt=batch.prompt_len,
-        facts=task.facts(batch.problem),
+        prompt=batch.prompt_len.reshape(seeds, n),
+        facts={name: values.reshape(seeds, n, *values.shape[1:]) for name, values in task.facts(batch.problem).items()},
         parameters=parameters,
     )

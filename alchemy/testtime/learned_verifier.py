@@ -107,7 +107,7 @@ def labelled(samples: Samples, kind: Kind, verdicts: np.ndarray | None = None) -
     return Examples(tokens, weight, target)
 
 
-def rolled_out(model: Model, params: Params, samples: Samples, rollouts: int) -> np.ndarray:
+def rolled_out(model: Model, params: Params, samples: Samples, rollouts: int, seed: int = 0) -> np.ndarray:
     """Whether any of so many roll-outs of the policy (leaves (1, ...)) behind each step of its own completions (s = 1) is
     right, and behind the last whether that is: int32 (n k, m)."""
     batch, completions = flat(samples)
@@ -121,7 +121,7 @@ def rolled_out(model: Model, params: Params, samples: Samples, rollouts: int) ->
     prompts = lines(some, kept)
     prompts = prompts[:, : int((prompts[..., 0] != PAD).sum(axis=1).max())]
     room = min(m, model.context - prompts.shape[1])
-    drawn = draw(model, params, prompts, samples=rollouts, max_new=room).completions[0]
+    drawn = draw(model, params, prompts, samples=rollouts, max_new=room, seed=seed).completions[0]
     whole = np.pad(np.repeat(kept[:, None], rollouts, axis=1), ((0, 0), (0, 0), (0, room)))
     np.put_along_axis(whole, place[:, None, None] + 1 + np.arange(room), drawn, axis=2)
     right = task.verify(
@@ -171,27 +171,31 @@ def log_odds(
     parts: Parts | None = None,
     told: Callable[[int], None] = lambda done: None,
 ) -> np.ndarray:
-    """Log-odds of good behind every token: float32 (s, n, k, m) of prompts int32 (n, t, c), completions int32 (s, n, k, m); 0
-    behind the longest.
+    """Log-odds of good behind every token: float32 (s, n, k, m) of completions int32 (s, n, k, m); 0 behind the longest.
+
+    Prompts are int32 (n, t, c) for all seeds, or (s, n, t, c), own ones for each.
 
     Every prompt is read once, its completions side by side; about `rows` of these are read at once, by default
     `device.tokens` on each device. `parts` are of this very call; `told` hears how many of the `pieces` are done.
     """
-    devices, (n, k, m) = device.here(), completions.shape[1:]
+    devices, (models, n, k, m) = device.here(), completions.shape
+    if prompts.ndim == 3:
+        prompts = np.broadcast_to(prompts, (models, *prompts.shape))
     size = together(n, k, m, rows)
     run = _reader(model, Mesh(np.array(devices), ("data",)), precision)
-    order = np.argsort(lengths(prompts), kind="stable")  # what is alike is as long, and padded no further
+    order = np.argsort(lengths(prompts), axis=1, kind="stable")  # texts of one length are padded no further
+    seed = np.arange(models)[:, None]
     kept = np.where(written(completions), completions, PAD)
     made = np.zeros(completions.shape, np.float32)
     for piece, start in enumerate(range(0, n, size)):
-        these = order[np.minimum(np.arange(start, start + size), n - 1)]
-        longest = min(m, -(-int((kept[:, these] != PAD).sum(axis=-1).max()) // WIDTH) * WIDTH)
+        these = seed, order[:, np.minimum(np.arange(start, start + size), n - 1)]
+        longest = min(m, -(-int((kept[these] != PAD).sum(axis=-1).max()) // WIDTH) * WIDTH)
         name = f"{start}-{size}-{longest}"
         if parts is None or (found := parts.load(name)) is None:
-            found = (np.asarray(run(params, prompts[these], kept[:, these, :, :longest])),)
+            found = (np.asarray(run(params, prompts[these], kept[these][..., :longest])),)
             if parts is not None:
                 parts.keep(name, found)
-        made[:, these, :, :longest] = found[0]
+        made[*these, :, :longest] = found[0]
         told(piece + 1)
     return made
 
@@ -207,8 +211,8 @@ def _reader(model: Model, mesh: Mesh, precision: str) -> Any:
     """One compiled program: all seeds, problems spread over the devices."""
     dtype = device.dtype(precision)
 
-    def one(args: tuple[Params, jax.Array], prompts: jax.Array) -> jax.Array:
-        params, completions = args
+    def one(args: tuple[Params, jax.Array, jax.Array]) -> jax.Array:
+        params, prompts, completions = args
         params = model.ready(jax.tree.map(lambda x: x.astype(dtype), params))
         (n, _, c), (_, k, m) = prompts.shape, completions.shape
         _, cache = model.extend(params, model.init_cache(n, 0, dtype), prompts)
@@ -216,11 +220,11 @@ def _reader(model: Model, mesh: Mesh, precision: str) -> Any:
         logits, _ = model.extend(params, model.branch(cache, k, 0), ids)
         return (logits[..., -2] - logits[..., -1]).reshape(n, k, m).astype(jnp.float32)
 
-    specs = (P(), P("data"), P(None, "data"))
+    specs = (P(), P(None, "data"), P(None, "data"))
 
     @jax.jit
     @partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=P(None, "data"), check_vma=False)
     def run(params: Params, prompts: jax.Array, completions: jax.Array) -> jax.Array:
-        return device.over_seeds(partial(one, prompts=prompts), (params, completions))
+        return device.over_seeds(one, (params, prompts, completions))
 
     return run

@@ -178,8 +178,8 @@ def curve(
 
 
 def of_problems(bank: Bank, rows: slice | np.ndarray) -> Bank:
-    """The bank of some of its problems; `rows` as numpy indexes with them."""
-    return _cut(bank, lambda a: a[:, rows], lambda a: a[rows])
+    """The bank of some of each seed's problems; `rows` as numpy indexes with them."""
+    return _cut(bank, lambda a: a[:, rows], lambda a: a[:, rows])
 
 
 def of_answers(bank: Bank, place: slice | np.ndarray) -> Bank:
@@ -190,7 +190,7 @@ def of_answers(bank: Bank, place: slice | np.ndarray) -> Bank:
 
 
 def _cut(bank: Bank, answers: Callable[[np.ndarray], np.ndarray], problems: Callable[[np.ndarray], np.ndarray]) -> Bank:
-    """A bank with functions applied to what is of answers, (s, n, k), and to what is of problems, (n,)."""
+    """A bank with functions applied to what is of answers, (s, n, k), and to what is of problems, (s, n)."""
     per_answer = ("answer", "right", "trace", "first_wrong", "tokens", "logprob")
     return bank._replace(
         **{name: answers(getattr(bank, name)) for name in per_answer},

@@ -44,7 +44,7 @@ def simulated(
         tokens=rng.integers(tokens[0], tokens[1] + 1, shape, dtype=np.int32),
         logprob=np.where(right, -1.0, -2.0).astype(np.float32),
         scores={},
-        prompt=np.full(p.shape[1], 10, np.int32),
-        facts=dict(facts or {}),
+        prompt=np.full(p.shape, 10, np.int32),
+        facts={name: np.broadcast_to(values, p.shape) for name, values in (facts or {}).items()},
         parameters=PARAMETERS,
     )

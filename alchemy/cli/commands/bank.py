@@ -87,7 +87,6 @@ def _told(bank: Bank) -> dict[str, Any]:
     """The numbers that say what a bank is good for."""
     import numpy as np
 
-    from alchemy.stats.measure import two_level
     from alchemy.stats.voting import any_at
 
     seeds, problems, samples = bank.shape
@@ -97,15 +96,15 @@ def _told(bank: Bank) -> dict[str, Any]:
     for name, values in bank.facts.items():
         kinds = np.unique(values)
         if 1 < len(kinds) <= 12:
-            facts[name] = {str(kind): float(p[:, values == kind].mean()) for kind in kinds}
-    interval = two_level(p, 0)
+            facts[name] = {str(kind): float(p[values == kind].mean()) for kind in kinds}
+    by_seed = p.mean(axis=1)
     return {
         "seeds": seeds,
         "problems": problems,
         "samples": samples,
         "parameters": bank.parameters,
-        "right": interval.mean,
-        "right_interval": [interval.low, interval.high],
+        "right": float(np.median(by_seed)),
+        "right_by_seed": by_seed.tolist(),
         "right steps": float(bank.trace.mean()),
         "no answer": float((bank.answer < 0).mean()),
         "tokens": float(bank.tokens.mean()),
@@ -116,9 +115,9 @@ def _told(bank: Bank) -> dict[str, Any]:
 
 
 def _rows(told: dict[str, Any]) -> Iterator[str]:
-    low, high = told["right_interval"]
+    by_seed = told["right_by_seed"]
     yield f"{told['seeds']} seeds, {told['problems']} problems, {told['samples']} answers to each"
-    yield f"right            {told['right']:.3f} [{low:.3f}, {high:.3f}]"
+    yield f"right            {told['right']:.3f}, the median seed; {min(by_seed):.3f} to {max(by_seed):.3f}"
     yield f"right steps      {told['right steps']:.3f}"
     yield f"no answer        {told['no answer']:.3f}"
     yield f"tokens           {told['tokens']:.1f} an answer, {told['parameters']:,} parameters"

@@ -85,25 +85,34 @@ def run(options: Solve) -> int:
     rows = comparison.rows(options.strategy, sorted(set(options.budget)))
     if options.figure:
         _draw(options.figure, rows)
-    print(json.dumps([asdict(row) for row in rows], indent=2) if options.json else "\n".join(_lines(rows)))
+    print(
+        json.dumps([{**asdict(row), "right": row.right.tolist()} for row in rows], indent=2)
+        if options.json
+        else "\n".join(_lines(rows))
+    )
     return 0
 
 
 def _lines(rows: Sequence[Row]) -> Iterator[str]:
+    import numpy as np
+
     from alchemy.decoding.ledger import BUDGET
 
     width = max(len(row.strategy) for row in rows)
-    yield f"{'strategy':<{width}} {'n':>4}  right                  written   depth checked   MFLOP"
+    yield f"{'strategy':<{width}} {'n':>4}  right: median seed, least to most written   depth checked   MFLOP"
     for row in rows:
         right, bill = row.right, row.bill
+        seeds = f"{np.median(right):.3f}, {right.min():.3f} to {right.max():.3f}"
         yield (
-            f"{row.strategy:<{width}} {row.budget:>4}  {right.mean:.3f} [{right.low:.3f}, {right.high:.3f}] "
-            f"{bill['written']:>9.1f} {bill['depth']:>7.1f} {bill['checked']:>7.0f} {bill['flops'] / 1e6:>7.1f}"
+            f"{row.strategy:<{width}} {row.budget:>4}  {seeds:<33} "
+            f"{bill['written']:>7.1f} {bill['depth']:>7.1f} {bill['checked']:>7.0f} {bill['flops'] / 1e6:>7.1f}"
         )
     yield BUDGET
 
 
 def _draw(path: Path, rows: Sequence[Row]) -> None:
+    import numpy as np
+
     from alchemy.decoding.ledger import BUDGET
     from alchemy.report.figures import Curves, save
 
@@ -115,7 +124,7 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
         x_label="chains a problem; of MCTS, tries; of forcing, tokens or drafts",
         y_label="accuracy",
         x=budgets,
-        measured={name: [row.right for row in rows if row.strategy == name] for name in names},
+        measured={name: np.stack([row.right for row in rows if row.strategy == name], axis=1) for name in names},
         theory={},
         log_x=len(budgets) > 1,
         ticks=[str(budget) for budget in budgets],
