@@ -71,7 +71,9 @@ def bank(seed=0, seeds=2, n=40, k=K):
     rng = np.random.default_rng(seed)
     made = simulated(rng.beta(1, 1, (seeds, n)), k, rng, wrong=4, tokens=(3, 30))
     mute = rng.random(made.shape) < 0.1
-    made = made._replace(answer=np.where(mute, -1, made.answer), right=made.right & ~mute, prompt=rng.integers(2, 9, n))
+    made = made._replace(
+        answer=np.where(mute, -1, made.answer), right=made.right & ~mute, prompt=rng.integers(2, 9, made.prompt.shape)
+    )
     return scored(made, noisy=np.round(noisy(made, 1, 0.5, 0.2), 1), exact=exact(made))
 
 
@@ -151,7 +153,7 @@ def test_right_and_bill_are_those_of_the_answers_used(strategy, n):
         found, written, depth, used = by_hand(strategy, *row, counts[s, i])
         assert right[s, i] == pytest.approx(found, abs=1e-5)
         assert (ledger.written[s, i], ledger.depth[s, i]) == (written, depth)
-        prompt = one.prompt[i]
+        prompt = one.prompt[s, i]
         assert ledger.prompt[s, i] == prompt * (used > 0)
         checks = used if hasattr(strategy, "checker") else 0
         assert ledger.calls[s, i] == checks
