@@ -29,10 +29,10 @@ def shares(work: str) -> list[dict[str, Any]]:
         import jax
         from peers import WORKS, known
 
-        from alchemy.learning import machine as device
+        from alchemy.learning import machine
 
         known([work])
-        device.prepare()
+        machine.prepare()
         jax.config.update("jax_enable_compilation_cache", False)  # or there would be no programs to read
         with jax.profiler.trace(f"{scratch}/trace"):
             {one.__name__: one for one in WORKS}[work]()
@@ -72,7 +72,7 @@ if __name__ == "__main__":
         from peers import known
 
         known(sys.argv[2:])
-        from alchemy.learning import machine as device
+        from alchemy.learning import machine
         from alchemy.record import commit, write_json
 
         at, rows = commit(), {}
@@ -80,7 +80,7 @@ if __name__ == "__main__":
             said = run([sys.executable, __file__, work], capture_output=True, text=True, check=True).stdout
             rows[work] = json.loads(said)
             print(work, *(f"{row['share']:.1%} {row['kernel']} ({row['last']})" for row in rows[work][:12]), sep="\n  ")
-        where = {"device": device.describe(), "commit": at, "versions": device.versions()}
+        where = {"device": machine.describe(), "commit": at, "versions": machine.versions()}
         write_json(Path(sys.argv[1]), {**where, "works": rows})
     else:
         sys.exit(__doc__)

@@ -197,7 +197,7 @@ def known(works: Iterable[str]) -> None:
 def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> None:
     """All works, or only those named, which take the place of what an earlier run said of them."""
     from alchemy.bench.bench import Load, ceilings
-    from alchemy.learning import machine as device
+    from alchemy.learning import machine
     from alchemy.record import commit, read_json, write_json
 
     asked = "import torch, transformers; print(torch.__version__, transformers.__version__)"
@@ -209,20 +209,20 @@ def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> Non
     for work in works:
         rates = turns(work, python, letters, graphs)
         mine, other = median(rates["ours"]), median(rates["theirs"])
-        versions = {**device.versions(), **dict(zip(("torch", "transformers"), theirs, strict=True))}
+        versions = {**machine.versions(), **dict(zip(("torch", "transformers"), theirs, strict=True))}
         row = {"work": work, "ours": mine, "theirs": other, "ratio": mine / other, "turns": rates}
         if work.startswith(("train", "write")):  # the ratio if all of it went at the pace of one large product
             row["operations"] = operations(work)
             row["most"] = ceilings(Load().matrix).flops / row["operations"] / other
         rows[work] = {**row, "commit": at, "versions": versions}
         print(f"{work:16} ours {mine:12,.0f}  theirs {other:10,.0f}  ratio {mine / other:6.1f}", flush=True)
-        write_json(path, {"device": device.describe(), "rows": list(rows.values())})
+        write_json(path, {"device": machine.describe(), "rows": list(rows.values())})
 
 
 if __name__ == "__main__":
-    from alchemy.learning import machine as device
+    from alchemy.learning import machine
 
-    device.prepare()
+    machine.prepare()
     if len(sys.argv) == 2:
         known(sys.argv[1:])
         print({work.__name__: work for work in WORKS}[sys.argv[1]]())

@@ -25,18 +25,18 @@ def measure(out: str, seeds: str = "1") -> None:
     with TemporaryDirectory() as scratch:
         os.environ["ALCHEMY_CACHE"] = scratch  # nor are programs stored
         from alchemy.lab.lab import Lab
-        from alchemy.learning import machine as device
+        from alchemy.learning import machine
         from alchemy.progress import Progress
         from alchemy.record import commit, plain, write_json
         from experiments.mirage.task_shift import PRESETS, row
 
-        device.prepare()
+        machine.prepare()
         config = replace(PRESETS["full"], seeds=int(seeds))
         measured = row(config, Lab(Path(scratch) / "runs", Progress()), ROW)
         seconds = perf_counter() - began
     samples = config.schedule(longer=True).steps * config.train.batch * config.seeds
     found = {"row": ROW, "seconds": seconds, "samples": samples, "samples a second": samples / seconds}
-    where = {"device": device.describe(), "commit": commit(), "versions": device.versions()}
+    where = {"device": machine.describe(), "commit": commit(), "versions": machine.versions()}
     write_json(Path(out), {**found, **where, "config": plain(config), "measured": plain(measured)})
     print(f"{seconds:,.0f} s, {samples / seconds:,.0f} samples/s; exact match {measured['exact full']}")
 

@@ -17,7 +17,7 @@ os.environ["XLA_FLAGS"] = (  # half the time to compile; the programs of tests a
 import jax
 import pytest
 
-from alchemy.learning import machine as device
+from alchemy.learning import machine
 from alchemy.problem.task import Task
 from models.transformer import Transformer
 from tasks.symbols import Symbols
@@ -31,7 +31,7 @@ addEventListener("securitypolicyviolation", (event) => faults.push(event.blocked
 for (const name of ["error", "warn"]) console[name] = (...said) => faults.push(said.join(" "));
 window.alert = (text) => faults.push(`alert ${text}`);</script>"""
 
-device.prepare()
+machine.prepare()
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -40,7 +40,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 def released():
     """No process runs out of memory maps, however many tests it is given."""
     yield
-    device.release()
+    machine.release()
 
 
 @pytest.fixture

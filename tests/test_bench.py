@@ -11,7 +11,7 @@ import pytest
 
 from alchemy.bench import bench
 from alchemy.bench.bench import Ceilings, Load, Row
-from alchemy.cli import main as cli
+from alchemy.cli.main import main
 from tasks.connectivity import Connectivity
 
 LIMITS = Ceilings(1e12, 1e10)
@@ -76,13 +76,13 @@ def test_the_table_is_short():
 def test_the_command_prints_and_writes(monkeypatch, capsys, tmp_path):
     rows = [Row("work", 10.0, "samples/s", 0.5, "flops")]
     monkeypatch.setattr("alchemy.bench.bench.measure", lambda load, say: say("work") or rows)
-    assert cli.main(["bench", "--out", str(tmp_path / "bench.json"), "--json"]) == 0
+    assert main(["bench", "--out", str(tmp_path / "bench.json"), "--json"]) == 0
     out, err = capsys.readouterr()
     written = json.loads((tmp_path / "bench.json").read_text())
     assert json.loads(out) == written and written["rows"] == [rows[0]._asdict()] and err == ""
     assert written["device"] and written["versions"]["jax"] == jax.__version__
-    assert cli.main(["bench"]) == 0
+    assert main(["bench"]) == 0
     out, err = capsys.readouterr()
     assert "10 samples/s" in out and "50.0% of flops" in out and "work" in err
-    assert cli.main(["bench", "--out", str(tmp_path / "bench.json" / "no")]) == 2
+    assert main(["bench", "--out", str(tmp_path / "bench.json" / "no")]) == 2
     assert "cannot write" in capsys.readouterr().err

@@ -22,7 +22,7 @@ Source nobody
 """
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from alchemy.shift import Noise
+from alchemy.problem.noise import Noise
 
 CLAIM = SimpleNamespace(headline={headline})
 

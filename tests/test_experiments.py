@@ -11,7 +11,7 @@ import pytest
 
 from alchemy import discover
 from alchemy.progress import Progress
-from alchemy.report import table as report
+from alchemy.report import table
 from alchemy.report.claim import Claim, Verdict
 from alchemy.report.reproduce import ROOT, VERDICTS, run_one
 
@@ -67,7 +67,7 @@ def test_smoke_preset_ends_in_a_verdict(name, store):
 @each_claim
 def test_committed_verdict_is_of_these_checks(name):
     """A verdict is published for every claim, by name of its checks and with the thresholds the file now has."""
-    committed = report.verdicts(VERDICTS)[name]
+    committed = table.verdicts(VERDICTS)[name]
     assert "small" in committed
     for preset, record in committed.items():
         assert record["claim"]["sentence"] == CLAIMS[name].CLAIM.sentence
@@ -76,7 +76,7 @@ def test_committed_verdict_is_of_these_checks(name):
 
 
 def test_readme_has_the_committed_verdicts():
-    assert (ROOT / "README.md").read_text() == report.update_readme(ROOT / "README.md", report.verdicts(VERDICTS))
+    assert (ROOT / "README.md").read_text() == table.update_readme(ROOT / "README.md", table.verdicts(VERDICTS))
 
 
 def test_readme_shows_what_the_command_prints(capsys):

@@ -6,9 +6,9 @@ import tracemalloc
 
 import pytest
 
-from alchemy.cli import main as cli
+from alchemy.cli.main import main
 from alchemy.errors import UserError
-from alchemy.scoring import predictions as outputs
+from alchemy.scoring import predictions
 from alchemy.scoring.score import score
 from tasks.connectivity import Connectivity
 from tasks.symbols import Symbols
@@ -48,7 +48,7 @@ def test_logged_samples_score_as_plain_lines_do(sample):
 
 def test_a_whole_log_is_its_samples():
     samples = [inspect(), inspect("nothing")]
-    whole = list(outputs.lines(io.BytesIO(log(*samples))))
+    whole = list(predictions.lines(io.BytesIO(log(*samples))))
     assert [json.loads(line) for line in whole] == samples
 
 
@@ -57,7 +57,7 @@ def test_logs_are_rows_of_a_table_and_of_a_page(tmp_path, capsys):
     (tmp_path / "log.json").write_bytes(log(inspect(), inspect("nothing")))
     page = tmp_path / "score.html"
     given = [str(tmp_path / "samples.jsonl"), str(tmp_path / "log.json")]
-    assert cli.main(["score", *given, "--page", str(page), "--json"]) == 0
+    assert main(["score", *given, "--page", str(page), "--json"]) == 0
     files = json.loads(capsys.readouterr().out)["files"]
     kinds = {name: one.pop("lines") for name, one in files.items()}
     assert kinds == {"samples": "lm-evaluation-harness samples", "log": "inspect_ai samples"}
@@ -109,7 +109,7 @@ def test_a_bad_sample_is_named(second, says):
 )
 def test_what_is_no_log_is_said_in_one_line(content, says, tmp_path, capsys):
     (tmp_path / "file").write_bytes(content)
-    assert cli.main(["score", str(tmp_path / "file")]) == 2
+    assert main(["score", str(tmp_path / "file")]) == 2
     said = capsys.readouterr().err
     assert says in said and len(said) < 400
 
@@ -125,17 +125,17 @@ def test_a_huge_line_is_not_read_to_its_end():
 
     tracemalloc.start()
     with pytest.raises(UserError, match="line 1 has more than"):
-        score(outputs.lines(io.BufferedReader(Endless())), Symbols())
+        score(predictions.lines(io.BufferedReader(Endless())), Symbols())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 6 * outputs.LONGEST
+    assert peak < 6 * predictions.LONGEST
 
 
 def test_many_long_texts_are_not_held_at_once(monkeypatch):
     monkeypatch.setattr("alchemy.scoring.predictions.ROOM", 1000)
     rows = [("a" * 100, "b" * 300)] * 10
-    assert [len(block) for block in outputs.blocks(rows, 50)] == [3, 3, 3, 1]
-    assert [len(block) for block in outputs.blocks([("a", "b")] * 10, 4)] == [4, 4, 2]
+    assert [len(block) for block in predictions.blocks(rows, 50)] == [3, 3, 3, 1]
+    assert [len(block) for block in predictions.blocks([("a", "b")] * 10, 4)] == [4, 4, 2]
 
 
 def test_a_task_with_an_oracle_judges_samples_itself():

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from alchemy.cli import main as cli
+from alchemy.cli.main import main
 from alchemy.lab.journal import KEPT, POINTS, Journal
 from alchemy.problem.steps import OUTCOMES, marked
 from alchemy.report.page import Judged, page
@@ -160,16 +160,16 @@ def test_the_command(tmp_path, capsys):
     (home / "record.json").write_text(json.dumps(record("law")))
     (home / "one.svg").write_text(SVG)
     out = tmp_path / "page.html"
-    assert cli.main(["report", str(tmp_path / "runs"), "--out", str(out)]) == 0
+    assert main(["report", str(tmp_path / "runs"), "--out", str(out)]) == 0
     assert "1 claims" in capsys.readouterr().out and out.read_text().startswith("<!doctype html>")
     (home / "one.svg").unlink()
-    assert cli.main(["report", str(tmp_path / "runs"), "--out", str(out)]) == 2
+    assert main(["report", str(tmp_path / "runs"), "--out", str(out)]) == 2
     assert "one.svg" in capsys.readouterr().err
-    assert cli.main(["report", str(tmp_path / "nothing")]) == 2
+    assert main(["report", str(tmp_path / "nothing")]) == 2
     assert "holds no claims" in capsys.readouterr().err
 
 
 def test_the_committed_verdicts_fit_on_a_small_page(tmp_path, capsys):
     out = tmp_path / "page.html"
-    assert cli.main(["report", "--out", str(out)]) == 0
+    assert main(["report", "--out", str(out)]) == 0
     assert out.stat().st_size < 3e6

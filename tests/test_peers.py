@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from alchemy.cli import main as cli
+from alchemy.cli.main import main
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,18 +35,18 @@ def offline(monkeypatch, tmp_path):
 
 def generated(name: str, home: Path, suffix: str = "jsonl") -> Path:
     sizes = ["--train", "20", "--test", str(N), "--shifts", *SHIFTS[name], "--format", suffix]
-    assert cli.main(["generate", name, "--out", str(home / "data"), *sizes]) == 0
+    assert main(["generate", name, "--out", str(home / "data"), *sizes]) == 0
     return home / "data"
 
 
 def worded(data: Path, option: str) -> Path:
-    assert cli.main(["prompts", str(data), "--out", str(data.parent / "prompts"), option]) == 0
+    assert main(["prompts", str(data), "--out", str(data.parent / "prompts"), option]) == 0
     return data.parent / "prompts"
 
 
 def scored(file: Path, data: Path, capsys) -> dict:
     capsys.readouterr()
-    assert cli.main(["score", str(file), "--manifest", str(data), "--json"]) == 0
+    assert main(["score", str(file), "--manifest", str(data), "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 

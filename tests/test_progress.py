@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from alchemy.cli import main as cli
+from alchemy.cli.main import main
 from alchemy.progress import Progress
-from alchemy.report import table as report
+from alchemy.report import table
 
 CHECK = {
     "name": "a rather long name of a check",
@@ -81,22 +81,22 @@ def test_lines_fit_eighty_columns(command, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     if "--manifest" in command or command.startswith("verify"):
         assert (
-            cli.main(
+            main(
                 ["generate", "symbols", "--train", "9", "--test", "9", "--shifts", "length=6", "--quiet", "--out", "d"]
             )
             == 0
         )
-    assert cli.main(command.split()) == 0
+    assert main(command.split()) == 0
     out, err = capsys.readouterr()
     assert out and max(map(len, (out + err).splitlines())) <= 80
 
 
 def test_a_line_of_the_list_is_cut_only_where_there_is_a_bound(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
-    cli.main(["list"])
+    main(["list"])
     short = capsys.readouterr().out
     monkeypatch.setenv("COLUMNS", "300")
-    cli.main(["list"])
+    main(["list"])
     whole = capsys.readouterr().out
     assert "…" in short and "…" not in whole and short.count("\n") == whole.count("\n")
 
@@ -109,7 +109,7 @@ def test_colours_only_where_they_are_wanted(plain, monkeypatch, capsys):
     monkeypatch.delenv("NO_COLOR", raising=False)
     if plain:
         monkeypatch.setenv("NO_COLOR", "1")
-    report.show([("law", RECORD)])
+    table.show([("law", RECORD)])
     out = capsys.readouterr().out
     assert bool(COLOUR.search(out)) != plain and "FAILS" in out
     assert max(len(re.sub(r"\x1b\[[\d;]*m", "", line)) for line in out.splitlines()) <= 80

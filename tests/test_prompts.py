@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from alchemy import discover
-from alchemy.cli import main as cli
+from alchemy.cli.main import main
 from alchemy.errors import UserError
 from alchemy.interop.gym import create_dataset
 
@@ -23,9 +23,7 @@ def records(path):
 def data(tmp_path_factory):
     place = tmp_path_factory.mktemp("splits") / "data"
     assert (
-        cli.main(
-            ["generate", "connectivity", "--out", str(place), "--train", "20", "--test", "5", "--shifts", "depth=2"]
-        )
+        main(["generate", "connectivity", "--out", str(place), "--train", "20", "--test", "5", "--shifts", "depth=2"])
         == 0
     )
     return place
@@ -33,7 +31,7 @@ def data(tmp_path_factory):
 
 def test_prompts_have_instructions_examples_and_the_question(data, tmp_path, capsys):
     out = tmp_path / "prompts"
-    assert cli.main(["prompts", str(data), "--out", str(out), "--shots", "3"]) == 0
+    assert main(["prompts", str(data), "--out", str(out), "--shots", "3"]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["test-depth=2.jsonl", "test.jsonl"]
     given = records(data / "test.jsonl")
     solved = records(data / "train.jsonl")[:3]
@@ -49,11 +47,11 @@ def test_prompts_have_instructions_examples_and_the_question(data, tmp_path, cap
 
 def test_answers_to_prompts_can_be_scored(data, tmp_path, capsys):
     out = tmp_path / "prompts"
-    cli.main(["prompts", str(data), "--out", str(out), "--shots", "0"])
+    main(["prompts", str(data), "--out", str(out), "--shots", "0"])
     answers = [json.dumps({"prompt": one["input"], "completion": one["output"]}) for one in records(out / "test.jsonl")]
     (tmp_path / "answers.jsonl").write_text("\n".join(answers) + "\n")
     capsys.readouterr()
-    assert cli.main(["score", str(tmp_path / "answers.jsonl"), "--manifest", str(data), "--json"]) == 0
+    assert main(["score", str(tmp_path / "answers.jsonl"), "--manifest", str(data), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["answer_accuracy"] == 1.0
 
 
@@ -62,14 +60,14 @@ def test_answers_to_prompts_can_be_scored(data, tmp_path, capsys):
     [("--shots -1", "shots -1 is negative"), ("--shots 30", "shots 30:"), ("--shots 30", "20 training problems")],
 )
 def test_bad_prompts(data, tmp_path, capsys, args, says):
-    assert cli.main(["prompts", str(data), "--out", str(tmp_path / "out"), *args.split()]) == 2
+    assert main(["prompts", str(data), "--out", str(tmp_path / "out"), *args.split()]) == 2
     assert says in capsys.readouterr().err and not list(tmp_path.glob("out/*"))
-    assert cli.main(["prompts", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert main(["prompts", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
 
 
 def test_the_splits_are_never_written_over(data, capsys):
     before = (data / "test.jsonl").read_bytes()
-    assert cli.main(["prompts", str(data), "--out", str(data)]) == 2
+    assert main(["prompts", str(data), "--out", str(data)]) == 2
     assert "holds the splits themselves" in capsys.readouterr().err and (data / "test.jsonl").read_bytes() == before
 
 
@@ -78,7 +76,7 @@ def test_a_damaged_line_is_named(data, tmp_path, capsys):
     shutil.copytree(data, copy)
     with (copy / "test.jsonl").open("a") as file:
         file.write("[1]\n")
-    assert cli.main(["prompts", str(copy), "--out", str(tmp_path / "out")]) == 2
+    assert main(["prompts", str(copy), "--out", str(tmp_path / "out")]) == 2
     assert (
         "test.jsonl line 6 is no object" in capsys.readouterr().err and not (tmp_path / "out" / "test.jsonl").exists()
     )

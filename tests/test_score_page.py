@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from alchemy.cli import main as cli
+from alchemy.cli.main import main
 from alchemy.problem.steps import OUTCOMES, compared
 from alchemy.report.score_page import lines
 from alchemy.scoring.sample import (
@@ -121,7 +121,7 @@ def files(tmp_path):
     """Splits, and predictions for two of them in a directory."""
     home = tmp_path / "data"
     assert (
-        cli.main(
+        main(
             [
                 *["generate", "symbols", "--train", "50", "--test", "40", "--shifts", "length=6", "--quiet", "--out"],
                 str(home),
@@ -143,7 +143,7 @@ def test_one_file_prints_as_ever_and_several_are_rows(files, capsys):
     test, longer = answers / "test.jsonl", answers / "test-length=6.jsonl"
 
     def said(*args):
-        assert cli.main(["score", "--manifest", str(home), "--quiet", *map(str, args)]) == 0
+        assert main(["score", "--manifest", str(home), "--quiet", *map(str, args)]) == 0
         out, err = capsys.readouterr()
         assert err == ""
         return out
@@ -157,7 +157,7 @@ def test_one_file_prints_as_ever_and_several_are_rows(files, capsys):
     table = said(answers)
     assert all(word in table for word in ("test-length=6", "47 lines", "0.851", "right answer", "floor"))
     longer.write_bytes(longer.read_bytes()[:-5])
-    assert cli.main(["score", str(answers), "--manifest", str(home)]) == 2
+    assert main(["score", str(answers), "--manifest", str(home)]) == 2
     assert f"{longer}: line 47 is cut off" in capsys.readouterr().err
 
 
@@ -165,7 +165,7 @@ def test_the_page_in_a_browser(files, tmp_path, browse, capsys):
     """Hostile predictions are looked at, one after the other, and do nothing."""
     home, answers = files
     out = tmp_path / "score.html"
-    assert cli.main(["score", str(answers), "--manifest", str(home), "--page", str(out)]) == 0
+    assert main(["score", str(answers), "--manifest", str(home), "--page", str(out)]) == 0
     assert "score.html: 0." in capsys.readouterr().out
     text = out.read_text("utf-8")
     assert "\x1b" not in text and "\u202e" not in text and text.count("<script") == text.count("</script") == 2

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from alchemy import discover
-from alchemy.cli import main as cli
+from alchemy.cli.main import main
 from alchemy.dataset import manifest, parquet, prompts
 from alchemy.dataset.export import generate
 from alchemy.dataset.verify import verify
@@ -69,7 +69,7 @@ def pair(request, tmp_path_factory):
     home = tmp_path_factory.mktemp("pair")
     for suffix in ("jsonl", "parquet"):
         args = ["--out", str(home / suffix), "--train", "300", "--test", "40", "--shifts", *SHIFTS, "--format", suffix]
-        assert cli.main(["generate", request.param, *args]) == 0
+        assert main(["generate", request.param, *args]) == 0
     return home
 
 
@@ -91,7 +91,7 @@ def test_parquet_has_the_same_lines(pair):
 
 def test_prompts_of_parquet_are_those_of_lines(pair, tmp_path):
     for suffix in ("jsonl", "parquet"):
-        assert cli.main(["prompts", str(pair / suffix), "--out", str(tmp_path / suffix)]) == 0
+        assert main(["prompts", str(pair / suffix), "--out", str(tmp_path / suffix)]) == 0
     names = sorted(os.listdir(tmp_path / "jsonl"))
     assert names == sorted(os.listdir(tmp_path / "parquet")) and len(names) == 2
     for name in names:
@@ -162,13 +162,13 @@ def test_verify_sees_parquet_that_differs(pair, tmp_path):
 
 def test_without_the_library_one_line_says_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert cli.main(["generate", "symbols", "--out", str(tmp_path / "data"), "--format", "parquet"]) == 2
+    assert main(["generate", "symbols", "--out", str(tmp_path / "data"), "--format", "parquet"]) == 2
     assert "pip install '.[parquet]'" in capsys.readouterr().err and os.listdir(tmp_path) == []
 
 
 def test_an_exhaustive_file_is_lines(tmp_path, capsys):
     args = ["--out", str(tmp_path / "all"), "--exhaustive", "--length", "1", "--format", "parquet"]
-    assert cli.main(["generate", "symbols", *args]) == 2
+    assert main(["generate", "symbols", *args]) == 2
     assert "an exhaustive file is JSON lines" in capsys.readouterr().err
 
 

@@ -23,7 +23,7 @@ from alchemy.learning.train import train
 from alchemy.problem.split import Split
 from alchemy.problem.task import EOS, PAD
 from alchemy.progress import Progress
-from alchemy.testtime import learned_verifier as verifier
+from alchemy.testtime import learned_verifier
 from alchemy.testtime.answers import Samples
 from models.transformer import Transformer
 from tasks.connectivity import Connectivity
@@ -70,7 +70,7 @@ def test_labels_of_bridges_by_hand():
     written[2, ended[2] + 1] = decide
     good, bad = len(BRIDGES.vocabulary), len(BRIDGES.vocabulary) + 1
     one = Samples(BRIDGES, batch, written[None, :, None])
-    outcome, process = verifier.labelled(one, "outcome"), verifier.labelled(one, "process")
+    outcome, process = learned_verifier.labelled(one, "outcome"), learned_verifier.labelled(one, "process")
     for made in (outcome, process):
         assert made.tokens.max() < good, "no verdict is ever read"
         for row, length in enumerate(batch.prompt_len):
@@ -97,7 +97,7 @@ def test_labels_of_letters_by_hand():
     mark, first = LETTERS.cuts[1], int(LETTERS.letters[0])
     at = np.flatnonzero(written[0] == mark)[0]
     written[0, at - 2] = first + (written[0, at - 2] - first + 1) % 8
-    process = verifier.labelled(Samples(LETTERS, batch, written[None, :, None]), "process")
+    process = learned_verifier.labelled(Samples(LETTERS, batch, written[None, :, None]), "process")
     good, bad = len(LETTERS.vocabulary), len(LETTERS.vocabulary) + 1
     assert process.target[0][process.weight[0]].tolist() == [good, bad, bad]
     assert process.target[1][process.weight[1]].tolist() == [good, good, good]
@@ -108,10 +108,10 @@ def test_what_has_no_end_is_judged_where_it_breaks_off(task):
     batch, written = gold(task, 2)
     written[0, 2:] = PAD
     written[1] = PAD
-    due = verifier.ends(task, written, "outcome")
+    due = learned_verifier.ends(task, written, "outcome")
     assert np.flatnonzero(due[0]).tolist() == [1] and not due[1].any()
-    assert verifier.labelled(Samples(task, batch, written[None, :, None]), "outcome").weight.sum() == 1
-    assert not verifier.ends(task, written[:, :0], "process").any()
+    assert learned_verifier.labelled(Samples(task, batch, written[None, :, None]), "outcome").weight.sum() == 1
+    assert not learned_verifier.ends(task, written[:, :0], "process").any()
 
 
 @every_task
@@ -124,13 +124,13 @@ def test_scores_of_a_token_are_those_of_a_plain_reading_and_know_nothing_later(t
     other = written.copy()
     other[:, 3:] = np.where(other[:, 3:] > 2, 4, other[:, 3:])
     pool = np.stack([np.stack([written, other], axis=1)] * 2)
-    odds = verifier.log_odds(model, params, batch.prompts(), pool, rows=4)
+    odds = learned_verifier.log_odds(model, params, batch.prompts(), pool, rows=4)
     assert odds.shape == pool.shape and odds.dtype == np.float32
     np.testing.assert_array_equal(odds[:, :, 0, :3], odds[:, :, 1, :3])
     assert (odds[:, :, 0, 3] != odds[:, :, 1, 3]).any()
     for seed in range(2):
         one = jax.tree.map(lambda leaf, seed=seed: leaf[seed], params)
-        logits = np.asarray(model.apply(one, verifier.lines(batch, written)))
+        logits = np.asarray(model.apply(one, learned_verifier.lines(batch, written)))
         read = logits[np.arange(5), batch.prompt_len + 1]  # behind the second token
         np.testing.assert_allclose(odds[seed, :, 0, 1], read[:, -2] - read[:, -1], atol=1e-4)
 
@@ -142,11 +142,11 @@ def test_good_is_told_from_bad(kind, tmp_path):
     model = Transformer(width=32, layers=2, heads=2, context=24, tied=False)
     config = TrainConfig(steps=250, batch=64, chunk=50)
     lab = new_lab(tmp_path)
-    labels = [verifier.labelled(corrupted(task, 4000, "train"), kind)]
-    found = verifier.Verifier(lab.train(model, task, config, seeds=1, labels=labels), kind)
+    labels = [learned_verifier.labelled(corrupted(task, 4000, "train"), kind)]
+    found = learned_verifier.Verifier(lab.train(model, task, config, seeds=1, labels=labels), kind)
     test = corrupted(task, 200, "test", seed=1)
     scores = verifiers.score(lab, found, test)[0, :, 0]
-    scores = scores if kind == "outcome" else verifier.aggregated(scores, "last")
+    scores = scores if kind == "outcome" else learned_verifier.aggregated(scores, "last")
     right = task.verify(test.batch, test.completions[0, :, 0]).answer
     above = (scores[right][:, None] > scores[~right]).mean()
     assert 50 < right.sum() < 150 and above > 0.9
@@ -194,7 +194,7 @@ def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
 
 
 def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
-    label = verifier.labelled(corrupted(task, 6, "train"), "outcome")
+    label = learned_verifier.labelled(corrupted(task, 6, "train"), "outcome")
     with pytest.raises(UserError, match=r"sets of \[6\] lines for 2 seeds"):
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2, labels=[label])
 
@@ -202,7 +202,7 @@ def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
 def test_weights_of_the_policy_are_kept_where_they_were(model, task):
     small = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.arange(2))
     wide = Transformer(len(task.vocabulary) + 2, width=16, layers=1, heads=2, context=24)
-    both = verifier.widened(small, jax.vmap(lambda seed: wide.init(jax.random.key(seed)))(np.arange(2)))
+    both = learned_verifier.widened(small, jax.vmap(lambda seed: wide.init(jax.random.key(seed)))(np.arange(2)))
     size = len(task.vocabulary)
     np.testing.assert_array_equal(both["token"]["embedding"][:, :size], small["token"]["embedding"])
     text = task.sample(np.random.default_rng(0), 3).tokens
@@ -230,10 +230,10 @@ def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
             rest[0, row, -1, : len(gold_rest)] = gold_rest if clean else 3
         return Drawn(rest, np.zeros(rest.shape[:3]))
 
-    monkeypatch.setattr(verifier, "draw", write)
+    monkeypatch.setattr(learned_verifier, "draw", write)
     model = Transformer(len(LETTERS.vocabulary), width=16, layers=1, heads=2, context=48)
-    found = verifier.rolled_out(model, None, Samples(LETTERS, batch, written[None, :, None]), 2)
-    due = verifier.ends(LETTERS, written, "process")
+    found = learned_verifier.rolled_out(model, None, Samples(LETTERS, batch, written[None, :, None]), 2)
+    due = learned_verifier.ends(LETTERS, written, "process")
     assert [found[row][due[row]].tolist() for row in range(4)] == [[1, 0, 1], [1, 0, 1], [1, 1, 1], [1, 1, 1]]
 
 
@@ -251,20 +251,20 @@ def test_roll_outs_are_kept(model, task, tmp_path):
 def test_steps_come_to_one_score():
     steps = np.array([[0.0, np.nan, np.nan], [2.0, -1.0, 4.0], [np.nan] * 3])
     for how, expected in (("last", [0, 4]), ("min", [0, -1]), ("mean", [0.5, None]), ("product", [np.log(0.5), None])):
-        found = verifier.aggregated(steps, how)
+        found = learned_verifier.aggregated(steps, how)
         assert found[0] == pytest.approx(expected[0]) and found[2] == -np.inf
         assert expected[1] is None or found[1] == expected[1]
     p = 1 / (1 + np.exp(-steps[1]))
-    assert verifier.aggregated(steps, "mean")[1] == pytest.approx(p.mean())
-    assert verifier.aggregated(steps, "product")[1] == pytest.approx(np.log(p.prod()))
+    assert learned_verifier.aggregated(steps, "mean")[1] == pytest.approx(p.mean())
+    assert learned_verifier.aggregated(steps, "product")[1] == pytest.approx(np.log(p.prod()))
     with pytest.raises(UserError, match="'lest' is unknown; did you mean 'last'"):
-        verifier.aggregated(steps, "lest")
+        learned_verifier.aggregated(steps, "lest")
 
 
 @given(st.integers(0, 1000))
 def test_verdicts_move_to_the_left_in_order(seed):
     rng = np.random.default_rng(seed)
     due, odds = rng.random((4, 7)) < 0.4, rng.normal(size=(4, 7)).astype(np.float32)
-    steps = verifier.by_step(odds, due)
+    steps = learned_verifier.by_step(odds, due)
     for row in range(4):
         np.testing.assert_array_equal(steps[row][~np.isnan(steps[row])], odds[row][due[row]])

@@ -23,7 +23,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from alchemy.decoding.generate import draw
 from alchemy.discover import find
-from alchemy.learning import machine as device
+from alchemy.learning import machine
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Stream, examples
 from alchemy.learning.model import Model, Params
@@ -210,7 +210,7 @@ def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, 
     taken = seconds(work)
     rate = made / taken
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
-    cache = 2 * jnp.dtype(device.dtype("auto")).itemsize * model.layers * model.width * (prompts.shape[1] + room / 2)
+    cache = 2 * jnp.dtype(machine.dtype("auto")).itemsize * model.layers * model.width * (prompts.shape[1] + room / 2)
     return Row(what, rate, "tokens/s", rate * (size / rows + cache) / limits.bytes, "bytes")
 
 

@@ -12,8 +12,6 @@ from alchemy.cli import flags
 from alchemy.cli.commands import (
     bank,
     bench,
-    catalogue,
-    check,
     generate,
     prompts,
     report,
@@ -21,7 +19,9 @@ from alchemy.cli.commands import (
     score,
     show,
     solve,
+    verify,
 )
+from alchemy.cli.commands import list as list_command
 from alchemy.errors import UserError, nearest
 from alchemy.terminal import wrapped
 
@@ -38,10 +38,10 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "list": Command(catalogue.List, catalogue.run),
+    "list": Command(list_command.List, list_command.run),
     "show": Command(show.Show, show.run, show.configs),
     "generate": Command(generate.Generate, generate.run, show.named),
-    "verify": Command(check.Verify, check.run),
+    "verify": Command(verify.Verify, verify.run),
     "prompts": Command(prompts.Prompts, prompts.run),
     "score": Command(score.Score, score.run, score.configs),
     "reproduce": Command(reproduce.Reproduce, reproduce.run, reproduce.configs),

@@ -27,7 +27,7 @@ JUDGE = '''"""Written by `alchemy prompts`: what a model wrote is judged by the 
 
 from pathlib import Path
 
-from alchemy.harness import accuracies
+from alchemy.interop.lm_eval import accuracies
 
 
 def process_results(doc, results):

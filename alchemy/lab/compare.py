@@ -17,7 +17,7 @@ from alchemy.decoding.ledger import Ledger
 from alchemy.discover import find
 from alchemy.errors import UserError, nearest
 from alchemy.lab.lab import Lab
-from alchemy.lab.search import search as run
+from alchemy.lab.search import search
 from alchemy.lab.verifiers import fit, score
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
@@ -98,36 +98,36 @@ class Comparison:
 
     def rows(self, texts: Sequence[str], budgets: Sequence[int]) -> list[Row]:
         """Every strategy at every budget; a search is at a budget the one that has so many chains or tries."""
-        made = {text: strategy(text) for text in texts}
+        strategies = {text: strategy(text) for text in texts}
         searches = {
-            text: [self._sized(one, budget, text) for budget in budgets]
-            for text, one in made.items()
-            if hasattr(one, "answer")
+            text: [self._sized(spender, budget, text) for budget in budgets]
+            for text, spender in strategies.items()
+            if hasattr(spender, "answer")
         }
-        found = []
-        for text, one in made.items():
+        rows = []
+        for text, spender in strategies.items():
             for place, budget in enumerate(budgets):
                 if text in searches:
                     right, ledger = self._searched(searches[text][place])
                 else:
-                    right, ledger = (self._forced if hasattr(one, "forcing") else self._replayed)(one, budget)
+                    right, ledger = (self._forced if hasattr(spender, "forcing") else self._replayed)(spender, budget)
                 bill = {name: float(np.mean(values)) for name, values in ledger._asdict().items()}
-                found.append(Row(text, budget, right.mean(axis=1), bill))
-        return found
+                rows.append(Row(text, budget, right.mean(axis=1), bill))
+        return rows
 
     @staticmethod
-    def _sized(search: Any, budget: int, text: str) -> Any:
+    def _sized(searcher: Any, budget: int, text: str) -> Any:
         try:
-            return replace(search, n=budget)
+            return replace(searcher, n=budget)
         except UserError as error:
             raise UserError(f"{text} at a budget of {budget}: {error}") from None
 
-    def _replayed(self, one: Any, budget: int) -> tuple[np.ndarray, Ledger]:
-        return one.replay(self._bank, budget, np.random.default_rng(0))
+    def _replayed(self, replayed: Any, budget: int) -> tuple[np.ndarray, Ledger]:
+        return replayed.replay(self._bank, budget, np.random.default_rng(0))
 
-    def _forced(self, one: Any, budget: int) -> tuple[np.ndarray, Ledger]:
+    def _forced(self, forcer: Any, budget: int) -> tuple[np.ndarray, Ledger]:
         """One chain a problem; there is room for what is forced beyond the longest right one."""
-        forced = one.forcing(self.task.vocabulary, budget)
+        forced = forcer.forcing(self.task.vocabulary, budget)
         batch = self._problems
         room = int((batch.completions() != PAD).sum(axis=1).max(initial=1)) + 4 + 2 * budget
         drawn = self.lab.sample(
@@ -149,15 +149,15 @@ class Comparison:
     def _verifier(self) -> Verifier:
         return fit(self.lab, self.runs, CHECKER, kind="process", problems=self.practice)
 
-    def _searched(self, search: Any) -> tuple[np.ndarray, Ledger]:
+    def _searched(self, searcher: Any) -> tuple[np.ndarray, Ledger]:
         batch = self._problems
         if self.reward == "learned":
             seeds = range(len(self.runs.key["seeds"]))
             reward = [LearnedReward(self._verifier, row, self.task, batch) for row in seeds]
         else:
             reward = OracleReward(self.task, batch, self.reward, self.noise)
-        found = run(self.lab, self.runs, self.task, batch, search, reward, temperature=self.temperature)
-        return Answers(self.task, batch, found.completions).values("answer"), found.ledger
+        answered = search(self.lab, self.runs, self.task, batch, searcher, reward, temperature=self.temperature)
+        return Answers(self.task, batch, answered.completions).values("answer"), answered.ledger
 
     @cached_property
     def _problems(self) -> Batch:

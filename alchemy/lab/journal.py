@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alchemy.problem import floors as floor
+from alchemy.problem import floors
 from alchemy.problem.floors import Guessable
 from alchemy.problem.steps import OUTCOMES
 from alchemy.problem.task import Batch, Task
@@ -80,9 +80,9 @@ def guesses(trained: Task, asked: Task, batch: Batch) -> dict[str, list[str]]:
     """What no understanding writes to each problem, by predictor; nothing for a task that has no such predictors."""
     if not isinstance(asked, Guessable):
         return {}
-    written = {"chance": floor.chance(asked, batch, np.random.default_rng(0)), "copy": floor.copy(asked, batch)}
+    written = {"chance": floors.chance(asked, batch, np.random.default_rng(0)), "copy": floors.copy(asked, batch)}
     if len(trained.compositions) == 1:
-        written["replay"] = floor.replay(trained, batch)
+        written["replay"] = floors.replay(trained, batch)
     return {name: asked.vocabulary.decode_all(tokens) for name, tokens in written.items()}
 
 

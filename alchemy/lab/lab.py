@@ -15,7 +15,7 @@ import numpy as np
 from alchemy.decoding.forcing import Forcing
 from alchemy.decoding.generate import Drawn, draw
 from alchemy.errors import UserError
-from alchemy.lab import store as shelf
+from alchemy.lab import store
 from alchemy.lab.journal import LOOKED_AT, Journal, described
 from alchemy.learning import checkpoint
 from alchemy.learning.config import TrainConfig
@@ -36,11 +36,11 @@ from alchemy.problem.streams import stream, stream_id
 from alchemy.problem.task import Batch, Task
 from alchemy.progress import Progress, Stage
 from alchemy.record import digest, fingerprint, plain, read_json, write_json, write_whole
-from alchemy.testtime import learned_verifier as verifier
+from alchemy.testtime import learned_verifier
 from alchemy.testtime.answers import Answers, Samples
 from alchemy.testtime.bank import Bank, fill
 
-Make = Callable[[shelf.Parts, Callable[[int], None]], np.ndarray]
+Make = Callable[[store.Parts, Callable[[int], None]], np.ndarray]
 """Makes an array, given the pieces of it that there are already and whom to tell how many are done."""
 
 
@@ -85,7 +85,7 @@ class Lab:
         seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may be
         verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With `start` training goes on from those models.
         """
-        model = replace(model, vocabulary=len(task.vocabulary) + (verifier.VERDICTS if labels else 0))
+        model = replace(model, vocabulary=len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0))
         seeds = range(seeds) if isinstance(seeds, int) else seeds
         key: dict[str, Any] = {
             "seeds": list(seeds),
@@ -133,7 +133,9 @@ class Lab:
         before = read_json(spent)["seconds"] if spent.exists() else 0.0
         init = start.trained.params if start else None
         if init is not None and model != start.model:
-            init = verifier.widened(init, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.asarray(seeds)))
+            init = learned_verifier.widened(
+                init, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.asarray(seeds))
+            )
         try:
             trained = train(
                 model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update
@@ -329,7 +331,7 @@ class Lab:
         shape = (*prompts.shape[:2], samples, longest)
         if fresh := self._fresh(path):
             self._count(runs.model, shape[0] * shape[1] * (prompts.shape[2] + samples * longest))
-        if (stored := shelf.load_drawn(path, shape)) is not None:
+        if (stored := store.load_drawn(path, shape)) is not None:
             stage.skip()
             self.seconds += stored[1] * fresh
             return stored[0]
@@ -349,9 +351,9 @@ class Lab:
                 **steered,
             )
             if not key.get("likely"):
-                drawn = drawn._replace(logprob=shelf.unknown(shape))
+                drawn = drawn._replace(logprob=store.unknown(shape))
             seconds = parts.spent
-            write_whole(path, lambda scratch: shelf.save_drawn(scratch, drawn, seconds))
+            write_whole(path, lambda scratch: store.save_drawn(scratch, drawn, seconds))
         self.seconds += seconds
         return drawn
 
@@ -370,21 +372,21 @@ class Lab:
         if fresh := self._fresh(path):
             self._count(model, tokens)
         with self.progress.stage(label, pieces, "pieces") as stage:
-            if stored := shelf.load(path, shape):
+            if stored := store.load(path, shape):
                 stage.skip()
                 self.seconds += stored[1] * fresh
                 return stored[0]
             with self._parts(path) as parts:
                 made = make(parts, stage.update)
-                shelf.save(path, made, seconds := parts.spent)
+                store.save(path, made, seconds := parts.spent)
         self.seconds += seconds
         return made
 
     @staticmethod
     @contextmanager
-    def _parts(path: Path) -> Iterator[shelf.Parts]:
+    def _parts(path: Path) -> Iterator[store.Parts]:
         """Pieces of what goes to `path`: kept when it is interrupted, forgotten once it is there."""
-        parts = shelf.Parts(path.with_suffix(".parts"))
+        parts = store.Parts(path.with_suffix(".parts"))
         try:
             yield parts
         except KeyboardInterrupt:

@@ -14,9 +14,9 @@ import numpy as np
 
 from alchemy.decoding.ledger import Ledger
 from alchemy.decoding.sampler import ModelSampler
-from alchemy.lab import store as shelf
+from alchemy.lab import store
 from alchemy.lab.lab import Lab
-from alchemy.learning import machine as device
+from alchemy.learning import machine
 from alchemy.learning.train import Runs
 from alchemy.problem.task import Batch, Task
 from alchemy.record import digest, plain
@@ -58,7 +58,7 @@ def search(
     for one in jax.local_devices():
         free.put(one)
 
-    def make(parts: shelf.Parts, told: Callable[[int], None]) -> np.ndarray:
+    def make(parts: store.Parts, told: Callable[[int], None]) -> np.ndarray:
         def some(seed: int, start: int) -> np.ndarray:
             """The answers of one model to the problems from `start` on, on a device that is free."""
             rows, to = seed * n + np.minimum(np.arange(start, start + size), n - 1), free.get()
@@ -99,7 +99,7 @@ def search(
 
 def _together(n: int, rows: int) -> int:
     """How many of `n` problems are searched at once, where each takes so many rows: equal parts, as few as there may be."""
-    parts = -(-n * rows // device.rows())
+    parts = -(-n * rows // machine.rows())
     return -(-n // parts)
 
 

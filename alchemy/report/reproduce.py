@@ -11,11 +11,10 @@ from types import ModuleType
 from typing import Any
 
 from alchemy.lab.lab import Lab
-from alchemy.learning import machine as device
+from alchemy.learning import machine
 from alchemy.progress import Progress
 from alchemy.record import commit, plain, read_json, write_json, write_whole
-from alchemy.report import figures
-from alchemy.report import table as report
+from alchemy.report import figures, table
 from alchemy.report.claim import Check, judge
 
 ROOT = Path(__file__).parents[2]
@@ -37,11 +36,11 @@ def reproduce(
     a later run takes them. With `publish`, verdicts and figures go to `experiments/verdicts` too, and the table into
     the README.
     """
-    device.prepare()
+    machine.prepare()
     progress, tree = Progress(quiet), commit()
     write_whole(out / ".writable", Path.touch)  # not after an hour
     (out / ".writable").unlink()
-    progress.say(f"{len(selected)} claims, preset {preset}, on {device.describe()}{_expected(selected, preset)}")
+    progress.say(f"{len(selected)} claims, preset {preset}, on {machine.describe()}{_expected(selected, preset)}")
     records = []
     for number, (name, module) in enumerate(selected.items(), 1):
         progress.prefix = f"[{number}/{len(selected)}] {name}: "
@@ -53,7 +52,7 @@ def reproduce(
         json.dump(dict(records), sys.stdout, indent=1)
         print()
     else:
-        report.show(records)
+        table.show(records)
         print(f"records and figures: {out / 'claims'}")
     return 0
 
@@ -83,15 +82,15 @@ def run_one(
         "seconds_now": round(monotonic() - began, 1),
         "tokens": lab.tokens,
         "flops": lab.flops,
-        "device": device.describe(),
-        "versions": device.versions(),
+        "device": machine.describe(),
+        "versions": machine.versions(),
         "commit": tree,
     }
     write_json(home / "journal.json", lab.journal.plain())
     write_json(home / "record.json", record)
     record = read_json(home / "record.json")
-    device.release()
-    progress.say(f"{record['verdict']} after {record['seconds_now']} s; {report.effect(report.decisive(record))}")
+    machine.release()
+    progress.say(f"{record['verdict']} after {record['seconds_now']} s; {table.effect(table.decisive(record))}")
     return record
 
 
@@ -101,7 +100,7 @@ def _check(check: Check) -> dict[str, Any]:
 
 def _expected(selected: Mapping[str, ModuleType], preset: str) -> str:
     """How long the claims took when their committed verdicts were made, where that is known."""
-    known = report.verdicts(VERDICTS)
+    known = table.verdicts(VERDICTS)
     seconds = [known[name][preset]["seconds"] for name in selected if preset in known.get(name, {})]
     return f"; {sum(seconds) / 60:.0f} minutes when last published" if len(seconds) == len(selected) else ""
 
@@ -118,5 +117,5 @@ def _publish(name: str, preset: str, record: Mapping[str, Any], out: Path) -> No
     for figure in record["figures"]:
         text = (home / figure).read_bytes()
         write_whole(VERDICTS / "figures" / f"{preset}-{figure}", lambda scratch, text=text: scratch.write_bytes(text))
-    readme = report.update_readme(ROOT / "README.md", report.verdicts(VERDICTS))
+    readme = table.update_readme(ROOT / "README.md", table.verdicts(VERDICTS))
     write_whole(ROOT / "README.md", lambda scratch: scratch.write_text(readme))

@@ -14,9 +14,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from alchemy.errors import UserError
-from alchemy.problem import floors as floor
+from alchemy.problem import floors
 from alchemy.problem.task import Judgement, Problem
-from alchemy.scoring import predictions as outputs
+from alchemy.scoring import predictions
 from alchemy.scoring.metrics import (
     ANSWER,
     PARTS,
@@ -34,7 +34,7 @@ ROWS = 50_000  # lines scored at once
 OUTCOMES = ("both", "answer_right_trace_wrong", "answer_wrong_trace_right", "both_wrong")
 
 
-class Solvable(floor.Guessable, Protocol):
+class Solvable(floors.Guessable, Protocol):
     """A task that can read a prompt."""
 
     def parse(self, text: str) -> Problem:
@@ -69,13 +69,13 @@ def score(
     first = next(numbered, None)
     if first is None:
         raise UserError("there are no lines to score")
-    kind = outputs.kind(outputs.record(*first), isinstance(task, TextOracle))
-    rows = (kind.texts(number, outputs.record(number, line)) for number, line in chain([first], numbered))
+    kind = predictions.kind(predictions.record(*first), isinstance(task, TextOracle))
+    rows = (kind.texts(number, predictions.record(number, line)) for number, line in chain([first], numbered))
     tally = OracleTally() if isinstance(task, TextOracle) else TextTally()
     rng = np.random.default_rng(0)
-    for block in outputs.blocks(rows, ROWS):
+    for block in predictions.blocks(rows, ROWS):
         if isinstance(tally, TextTally):
-            outputs.check_comparable(block, tally.n)
+            predictions.check_comparable(block, tally.n)
         left, predicted = map(list, zip(*block, strict=True))
         first, every, scored = tally.n + 1, range(len(block)), []
         if isinstance(tally, OracleTally):
@@ -232,7 +232,7 @@ def _solve(task: Solvable, prompts: list[str], done: int, rng: np.random.Generat
     floors = {"chance": gold.copy(), "copy": gold.copy()}
     for rows, problem in _problems(task, prompts, done, "; lines of predict and label need no prompt"):
         batch = task.render(problem, rng)
-        written = (task.solve(problem), floor.chance(task, batch, rng), floor.copy(task, batch))
+        written = (task.solve(problem), floors.chance(task, batch, rng), floors.copy(task, batch))
         for texts, tokens in zip((gold, floors["chance"], floors["copy"]), written, strict=True):
             for row, text in zip(rows, task.vocabulary.decode_all(tokens), strict=True):
                 texts[row] = text

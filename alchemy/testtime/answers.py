@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alchemy.problem import floors as floor
+from alchemy.problem import floors
 from alchemy.problem.task import Batch, Judgement, Task
 from alchemy.scoring.metrics import (
     BleuCounts,
@@ -113,11 +113,11 @@ class Answers:
         `replay` is there where `trained` has a single rule to replay.
         """
         guesses = {
-            "chance": floor.chance(self.task, self.batch, np.random.default_rng(0)),
-            "copy": floor.copy(self.task, self.batch),
+            "chance": floors.chance(self.task, self.batch, np.random.default_rng(0)),
+            "copy": floors.copy(self.task, self.batch),
         }
         if trained is not None and len(trained.compositions) == 1:
-            guesses["replay"] = floor.replay(trained, self.batch)
+            guesses["replay"] = floors.replay(trained, self.batch)
         answers = {
             name: Answers(self.task, self.batch, guess.reshape(self.seeds, -1, guess.shape[1]))
             for name, guess in guesses.items()

@@ -47,10 +47,10 @@ def run(options: Bench) -> int:
     """Measure, print, and write if asked."""
     from alchemy.bench import growth
     from alchemy.bench.bench import Load, measure, table
-    from alchemy.learning import machine as device
+    from alchemy.learning import machine
     from alchemy.report.figures import save
 
-    device.prepare()
+    machine.prepare()
     progress = Progress(options.quiet or options.json)
 
     def say(what: str) -> None:
@@ -60,7 +60,7 @@ def run(options: Bench) -> int:
         rows = list(growth.measure(say, *([growth.TIMES[:2], 1] if options.quick else [])))
     else:
         rows = list(measure(Load(**QUICK) if options.quick else Load(), say))
-    record = {"device": device.describe(), "versions": device.versions(), **_record(rows, options.quick)}
+    record = {"device": machine.describe(), "versions": machine.versions(), **_record(rows, options.quick)}
     if options.out:
         write_json(options.out, record)
         if options.growth:

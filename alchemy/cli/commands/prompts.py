@@ -19,7 +19,7 @@ from alchemy.dataset.manifest import (
 )
 from alchemy.dataset.prompts import worded
 from alchemy.errors import UserError
-from alchemy.interop import lm_eval as harness
+from alchemy.interop import lm_eval
 from alchemy.record import write_whole
 
 
@@ -63,9 +63,9 @@ def run(options: Prompts) -> int:
                     out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
         write_whole(options.out / name, write)
-    beside = {harness.TASK: harness.task_file(made)} if options.harness or options.inspect else {}
-    beside |= harness.files(made, asked, options.out) if options.harness else {}
-    beside |= {"alchemy_inspect.py": _inspect(harness.group_name(made), list(asked))} if options.inspect else {}
+    beside = {lm_eval.TASK: lm_eval.task_file(made)} if options.harness or options.inspect else {}
+    beside |= lm_eval.files(made, asked, options.out) if options.harness else {}
+    beside |= {"alchemy_inspect.py": _inspect(lm_eval.group_name(made), list(asked))} if options.inspect else {}
     for name, text in beside.items():
         write_whole(options.out / name, lambda scratch, text=text: scratch.write_text(text, "utf-8"))
     print(

@@ -18,7 +18,7 @@ from alchemy.discover import find
 from alchemy.errors import UserError
 from alchemy.progress import Progress
 from alchemy.record import write_whole
-from alchemy.scoring import predictions as outputs
+from alchemy.scoring import predictions
 
 if TYPE_CHECKING:
     from alchemy.scoring.sample import Scored
@@ -62,7 +62,7 @@ def run(options: Score, configs: dict[str, Any]) -> int:
     """Print every number there is, and write the page."""
     from rich.console import Console
 
-    from alchemy.report import score_page as scores
+    from alchemy.report import score_page
     from alchemy.scoring.sample import (
         KEPT,
         OUTCOMES,
@@ -81,14 +81,14 @@ def run(options: Score, configs: dict[str, Any]) -> int:
         tests += [kept.test(label)] if kept else []
     alone = next(iter(results.values())) if len(files) == 1 else None
     if options.page:
-        text = scores.page(task, name, {shown(label): result for label, result in results.items()}, tests)
+        text = score_page.page(task, name, {shown(label): result for label, result in results.items()}, tests)
         write_whole(options.page, lambda scratch: scratch.write_text(text, "utf-8"))
     if options.json:
         print(json.dumps({"task": name, **alone} if alone else {"task": name, "files": results}, indent=2))
     elif alone:
-        print("\n".join(scores.lines(alone)))
+        print("\n".join(score_page.lines(alone)))
     else:
-        Console(highlight=False).print(scores.summary({shown(label): result for label, result in results.items()}))
+        Console(highlight=False).print(score_page.summary({shown(label): result for label, result in results.items()}))
     if options.page and not options.json:
         print(f"{options.page}: {len(text.encode()) / 1e6:.2f} MB")
     return 0
@@ -120,6 +120,6 @@ def _score(
 
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as stream:
-            return score(outputs.lines(stream), task, progress, watch)
+            return score(predictions.lines(stream), task, progress, watch)
     except UserError as error:
         raise UserError(f"{file}: {error}" if several else str(error)) from None
