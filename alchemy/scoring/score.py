@@ -229,14 +229,14 @@ def _floor(means: np.ndarray) -> dict[str, float]:
 def _solve(task: Solvable, prompts: list[str], done: int, rng: np.random.Generator) -> Gold:
     """The right text for each prompt, and what the floors would write; `done` lines came before."""
     gold = [""] * len(prompts)
-    floors = {"chance": gold.copy(), "copy": gold.copy()}
+    chance, copy = gold.copy(), gold.copy()
     for rows, problem in _problems(task, prompts, done, "; lines of predict and label need no prompt"):
         batch = task.render(problem, rng)
         written = (task.solve(problem), floors.chance(task, batch, rng), floors.copy(task, batch))
-        for texts, tokens in zip((gold, floors["chance"], floors["copy"]), written, strict=True):
+        for texts, tokens in zip((gold, chance, copy), written, strict=True):
             for row, text in zip(rows, task.vocabulary.decode_all(tokens), strict=True):
                 texts[row] = text
-    return Gold(gold, floors)
+    return Gold(gold, {"chance": chance, "copy": copy})
 
 
 def _problems(
