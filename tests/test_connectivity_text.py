@@ -26,11 +26,11 @@ from tasks.connectivity.rules import (
 )
 from tasks.connectivity.text import (
     NO_NODE,
+    paper_text,
     parse,
     read_edges,
     read_flat,
     read_text,
-    text,
 )
 from tasks.connectivity.write import write_edges, write_flat
 
@@ -199,7 +199,7 @@ def test_lists_in_text_and_in_tokens(said, work, decided, well_formed):
 )
 def test_lists_of_the_edges_encoding(said, work, decided, well_formed):
     tokens = np.array(EDGES.vocabulary.encode(said), np.int32)
-    shown = text(np.stack([tokens, np.zeros_like(tokens)], axis=1), EDGES.vocabulary)
+    shown = paper_text(np.stack([tokens, np.zeros_like(tokens)], axis=1), EDGES.vocabulary)
     readers = [read_edges(tokens[None], EDGES.vocabulary)]
     readers += [read_text([shown])] if "<pad>" not in said else []
     for listed in readers:
@@ -271,7 +271,7 @@ def test_what_is_written_is_read(shape, encoding):
     )
     tokens, prompt_len, field = write[0](*write[1:])
     for row in range(60):
-        prompt, completion = text(tokens[row], task.vocabulary).split(" / ")
+        prompt, completion = paper_text(tokens[row], task.vocabulary).split(" / ")
         again, listed = parse(f"{prompt} /"), read_text([completion])
         kept = problem["edges"][row, :, 0] >= 0
         np.testing.assert_array_equal(again["edges"][0], problem["edges"][row][kept])
@@ -279,8 +279,8 @@ def test_what_is_written_is_read(shape, encoding):
         assert (again["targets"][0] == problem["targets"][row]).all()
         gold = problem["trace"][row]
         assert listed.work[0].tolist() == gold[gold >= 0].tolist() and listed.well_formed[0]
-        assert text(tokens[row, : prompt_len[row]], task.vocabulary) == f"{prompt} /"
-        assert text(tokens[row, prompt_len[row] :], task.vocabulary) == completion
+        assert paper_text(tokens[row, : prompt_len[row]], task.vocabulary) == f"{prompt} /"
+        assert paper_text(tokens[row, prompt_len[row] :], task.vocabulary) == completion
         assert (field[row] == -1).sum() == (tokens[row, :, 0] == 0).sum() and field[row, prompt_len[row] - 1] == 2
 
 

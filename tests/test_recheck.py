@@ -14,12 +14,8 @@ from alchemy.errors import UserError
 from alchemy.problem.task import EOS, PAD
 from alchemy.scoring.score import TextOracle
 from tasks.recheck import Recheck, laws
-from tasks.recheck.draw import (
-    CLASSES,
-    KINDS,
-    kinds,
-    walk,
-)
+from tasks.recheck.draw import kinds, walk
+from tasks.recheck.spec import CLASSES, KINDS
 
 TASK = Recheck()
 

@@ -40,8 +40,9 @@ def test_files_are_those_of_the_first_version(name, piece, tmp_path, monkeypatch
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
-    for name, size in (("split.DRAW", 2048), ("split.PIECE", 256), ("manifest.CHUNK", 256), ("manifest.MEASURED", 256)):
-        monkeypatch.setattr(f"alchemy.{name}", size)
+    monkeypatch.setattr("alchemy.problem.split.DRAW", 2048)
+    for name in ("alchemy.problem.split.PIECE", "alchemy.dataset.manifest.CHUNK", "alchemy.dataset.manifest.MEASURED"):
+        monkeypatch.setattr(name, 256)
 
     def peak(n, work):
         tracemalloc.start()

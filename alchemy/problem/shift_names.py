@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from alchemy.errors import UserError, nearest
@@ -25,12 +25,17 @@ def parse(task: Any, name: str, parts: Mapping[str, Part]) -> Shift:
     return shift
 
 
-def possible(task: Any, name: str) -> bool:
-    """Whether the task has a shift of that name."""
-    try:
-        return bool(task.shift(name))
-    except UserError:
-        return False
+def possible(parser: Callable[[Any, str], Shift], task: Any, names: Iterable[str]) -> tuple[str, ...]:
+    """The names for which a family's parser finds a shift that the task can do."""
+
+    def can(name: str) -> bool:
+        try:
+            parser(task, name)
+        except UserError:
+            return False
+        return True
+
+    return tuple(filter(can, names))
 
 
 def number(value: str, name: str, what: str, least: int = 1) -> int:

@@ -51,8 +51,8 @@ from experiments.thinking.rechecks import (
     law,
     rates,
 )
-from tasks.recheck.draw import CLASSES
 from tasks.recheck.laws import fit_gaussian, gaussian, truncated
+from tasks.recheck.spec import CLASSES
 
 CLAIM = Claim(
     sentence="Thinking more hurts where re-checks break more than they mend, by as much as one re-check foretells.",

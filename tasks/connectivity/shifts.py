@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,25 +28,17 @@ from alchemy.errors import UserError, nearest
 from alchemy.problem import shift_names as grammar
 from alchemy.problem.shift import MODES, Axis, Shift
 from alchemy.problem.task import Problem
-from tasks.connectivity.check import choices
 from tasks.connectivity.graphs import FAMILIES, parameters_of
-from tasks.connectivity.traces import (
-    SEARCHES,
-    WALKS,
-    reach,
-    style,
-)
-
-if TYPE_CHECKING:
-    from tasks.connectivity import Connectivity
+from tasks.connectivity.spec import Spec, choices
+from tasks.connectivity.traces import SEARCHES, WALKS, reach, style
 
 PETAL = ("short", "long", "dead")
 
 
-def parse(task: Connectivity, name: str) -> Shift:
+def parse(spec: Spec, name: str) -> Shift:
     """The shift called `name`, checked against the task; raises `UserError`."""
-    shift = grammar.parse(task, name, PARTS)
-    family = shift.changes.get("family", task.family)
+    shift = grammar.parse(spec, name, PARTS)
+    family = shift.changes.get("family", spec.family)
     for one in ("depth", "nodes", *PETAL):
         if one in shift.changes and one not in parameters_of(family):
             raise UserError(f"shift {name!r}: family {family!r} has no {one}")
@@ -57,10 +48,10 @@ def parse(task: Connectivity, name: str) -> Shift:
 def _choice(field: str, axis: Axis) -> grammar.Part:
     """A part that gives a field another of its values."""
 
-    def part(task: Connectivity, value: str, name: str) -> Shift:
-        if value not in choices(task, field):
-            raise UserError(f"shift {name!r}: {value!r} is unknown{nearest(value, choices(task, field))}")
-        return Shift(name, (axis,), int(value != getattr(task, field)), {field: value})
+    def part(spec: Spec, value: str, name: str) -> Shift:
+        if value not in choices(spec, field):
+            raise UserError(f"shift {name!r}: {value!r} is unknown{nearest(value, choices(spec, field))}")
+        return Shift(name, (axis,), int(value != getattr(spec, field)), {field: value})
 
     return part
 
@@ -68,32 +59,32 @@ def _choice(field: str, axis: Axis) -> grammar.Part:
 def _number(field: str, axis: Axis) -> grammar.Part:
     """A part that changes the size of something."""
 
-    def part(task: Connectivity, value: str, name: str) -> Shift:
+    def part(spec: Spec, value: str, name: str) -> Shift:
         number = grammar.number(value, name, "a whole number above 0")
-        return Shift(name, (axis,), abs(number - getattr(task, field)), {field: number})
+        return Shift(name, (axis,), abs(number - getattr(spec, field)), {field: number})
 
     return part
 
 
-def _petals(task: Connectivity, value: str, name: str) -> Shift:
+def _petals(spec: Spec, value: str, name: str) -> Shift:
     lengths = [grammar.number(one.strip(), name, "a number of edges", least=0) for one in value.split(",")]
     if len(lengths) != len(PETAL):
         raise UserError(f"shift {name!r}: expected petals=SHORT,LONG,DEAD")
     changes = dict(zip(PETAL, lengths, strict=True))
-    return Shift(name, (Axis.LENGTH,), sum(abs(getattr(task, one) - to) for one, to in changes.items()), changes)
+    return Shift(name, (Axis.LENGTH,), sum(abs(getattr(spec, one) - to) for one, to in changes.items()), changes)
 
 
-def _budget(task: Connectivity, value: str, name: str) -> Shift:
+def _budget(spec: Spec, value: str, name: str) -> Shift:
     budget = grammar.number(value, name, "a number of nodes", least=0)
-    longest = replace(task, budget=budget).longest_trace
-    return Shift(name, (Axis.LENGTH,), abs(longest - task.longest_trace), {"budget": budget})
+    longest = replace(spec, budget=budget).longest_trace
+    return Shift(name, (Axis.LENGTH,), abs(longest - spec.longest_trace), {"budget": budget})
 
 
-def _separator(task: Connectivity, value: str, name: str) -> Shift:
+def _separator(spec: Spec, value: str, name: str) -> Shift:
     if value not in ("on", "off"):
         raise UserError(f"shift {name!r}: expected separator=on or separator=off")
     on = value == "on"
-    return Shift(name, (Axis.FORMAT,), int(on != task.separator), {"separator": on})
+    return Shift(name, (Axis.FORMAT,), int(on != spec.separator), {"separator": on})
 
 
 PARTS: Mapping[str, grammar.Part] = {
@@ -112,29 +103,29 @@ PARTS: Mapping[str, grammar.Part] = {
 }
 
 
-def standard(task: Connectivity) -> tuple[str, ...]:
+def standard(spec: Spec) -> tuple[str, ...]:
     """Names of the shifts worth looking at first, those the task cannot do left out."""
-    return tuple(name for name in _candidates(task) if grammar.possible(task, name))
+    return grammar.possible(parse, spec, _candidates(spec))
 
 
-def _candidates(task: Connectivity) -> Iterator[str]:
-    yield from (f"family={one}" for one in FAMILIES if one != task.family)
-    yield f"distractors={task.distractors + 1}"
-    yield f"pair={'random' if task.pair == 'far' else 'far'}"
-    yield from (f"depth={depth}" for depth in (task.depth - 1, task.depth + 1, task.depth + 2))
-    yield from (f"nodes={nodes}" for nodes in (task.nodes // 2, task.nodes + 2, 2 * task.nodes))
-    petals = (task.short, task.long + 2, task.dead), (task.short, task.long, 0 if task.dead else 3)
+def _candidates(spec: Spec) -> Iterator[str]:
+    yield from (f"family={one}" for one in FAMILIES if one != spec.family)
+    yield f"distractors={spec.distractors + 1}"
+    yield f"pair={'random' if spec.pair == 'far' else 'far'}"
+    yield from (f"depth={depth}" for depth in (spec.depth - 1, spec.depth + 1, spec.depth + 2))
+    yield from (f"nodes={nodes}" for nodes in (spec.nodes // 2, spec.nodes + 2, 2 * spec.nodes))
+    petals = (spec.short, spec.long + 2, spec.dead), (spec.short, spec.long, 0 if spec.dead else 3)
     yield from ("petals={},{},{}".format(*petal) for petal in petals)
-    if task.budget:
+    if spec.budget:
         yield "budget=0"
-    elif task.component.only is not None and style(task.trace).kind in (*SEARCHES, *WALKS):
-        least = reach(task.component, task.pair == "far")[0] + 1
-        yield from (f"budget={middle}" for middle in [(least + task.longest_trace) // 2] if middle > least)
-    yield from (f"{one}=sorted" for one in ("order", "orientation") if getattr(task, one) != "sorted")
-    yield from (f"names={names}" for names in (1, task.reserved // 2, task.reserved) if names != task.strange)
-    if not task.separator:
+    elif spec.component.only is not None and style(spec.trace).kind in (*SEARCHES, *WALKS):
+        least = reach(spec.component, spec.pair == "far")[0] + 1
+        yield from (f"budget={middle}" for middle in [(least + spec.longest_trace) // 2] if middle > least)
+    yield from (f"{one}=sorted" for one in ("order", "orientation") if getattr(spec, one) != "sorted")
+    yield from (f"names={names}" for names in (1, spec.reserved // 2, spec.reserved) if names != spec.strange)
+    if not spec.separator:
         yield "separator=on"
-    yield from (f"noise={mode}:0.1" for mode in MODES if task.noise is None)
+    yield from (f"noise={mode}:0.1" for mode in MODES if spec.noise is None)
 
 
 def novelty(train: Problem, test: Problem, ids: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What a completion of a connectivity problem lists, in either encoding and in the peer's text, and that text.
+"""What a completion of a connectivity problem lists, in either encoding and in the paper's text, and that text.
 
 flat     <s> graph : [ 4 7 0 4 2 7 ] task : 4 to 2 or 9 / work : [ 4 0 7 2 ] decision : [ 2 ] </s>
 edges    4+7 0+4 2+7 4 2 9 / 4 0 7 2 decision 2 </s>                      `+` joins the two ids of one position
@@ -97,7 +97,7 @@ def _read(tokens: np.ndarray, word: Words) -> Listed:
 
 
 def read_text(texts: list[str]) -> Listed:
-    """What completions list that are written in the peer's words, whatever blanks are between them."""
+    """What completions list that are written in the paper's words, whatever blanks are between them."""
     rows = [[TEXT[word] for word in WORD.findall(text)] for text in texts]
     length = np.array([len(row) for row in rows], np.intp)
     inside = np.arange(int(length.max(initial=0)) + 1) < length[:, None]
@@ -107,7 +107,7 @@ def read_text(texts: list[str]) -> Listed:
 
 
 def parse(prompt: str) -> Problem:
-    """The problem (n = 1) of a prompt in the peer's words, its trace a shortest path.
+    """The problem (n = 1) of a prompt in the paper's words, its trace a shortest path.
 
     Commas may stand between edges. Raises `UserError` that says what is wrong with it.
     """
@@ -143,7 +143,7 @@ def _node(word: str) -> int:
 
 
 class _Codes(dict[str, int]):
-    """Ids for the peer's words: numbers are nodes, and what is neither a number nor of any use is the noise symbol."""
+    """Ids for the paper's words: numbers are nodes, and what is neither a number nor of any use is the noise symbol."""
 
     def __missing__(self, word: str) -> int:
         if not word.isascii() or not word.isdigit():
@@ -173,7 +173,7 @@ def _listed(nodes: np.ndarray, work: np.ndarray, chosen: np.ndarray, well_formed
     return Listed(packed, work_len, only, decided, well_formed & (decided == 1))
 
 
-def text(tokens: np.ndarray, vocabulary: Vocabulary) -> str:
+def paper_text(tokens: np.ndarray, vocabulary: Vocabulary) -> str:
     """The peer's text of one line, int (t,) or (t, c), from either encoding, or of its prompt or completion alone.
 
     With one id a position, the words as they stand but for `<s>`; what is cut off before its end stays unclosed. With

@@ -39,7 +39,7 @@ def judge(
     return Judgement(answer, trace, first_wrong, well_formed)
 
 
-def said(completion: np.ndarray, answer_mark: int, first: int) -> np.ndarray:
+def answer_letters(completion: np.ndarray, answer_mark: int, first: int) -> np.ndarray:
     """The one letter behind the last `<answer>`, -1 where there is no such, int64 (n,)."""
     letter = _single(_parts(completion, answer_mark)[2])
     return np.where(letter >= first, letter, -1).astype(np.int64)

@@ -13,51 +13,48 @@ A name is parts joined by `+`:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alchemy.problem import shift_names as grammar
 from alchemy.problem.shift import MODES, Axis, Shift
 from alchemy.problem.task import Problem
-
-if TYPE_CHECKING:
-    from tasks.recheck import Recheck
+from tasks.recheck.spec import Spec
 
 
-def parse(task: Recheck, name: str) -> Shift:
+def parse(spec: Spec, name: str) -> Shift:
     """The shift called `name`, checked against the task; raises `UserError`."""
-    return grammar.parse(task, name, PARTS)
+    return grammar.parse(spec, name, PARTS)
 
 
-def _maps(task: Recheck, value: str, name: str) -> Shift:
+def _maps(spec: Spec, value: str, name: str) -> Shift:
     return Shift(name, (Axis.TASK,), 1, {"maps": value})
 
 
-def _hops(task: Recheck, value: str, name: str) -> Shift:
+def _hops(spec: Spec, value: str, name: str) -> Shift:
     hops = grammar.number(value, name, "a number of hops")
-    return Shift(name, (Axis.LENGTH,), min(abs(hops - one) for one in task.hops), {"hops": (hops,)})
+    return Shift(name, (Axis.LENGTH,), min(abs(hops - one) for one in spec.hops), {"hops": (hops,)})
 
 
-def _rechecks(task: Recheck, value: str, name: str) -> Shift:
+def _rechecks(spec: Spec, value: str, name: str) -> Shift:
     count = grammar.number(value, name, "a number of re-checks", least=0)
-    return Shift(name, (Axis.LENGTH,), max(0, count - task.most), {"asked": count})
+    return Shift(name, (Axis.LENGTH,), max(0, count - spec.most), {"asked": count})
 
 
 PARTS: Mapping[str, grammar.Part] = {"maps": _maps, "hops": _hops, "rechecks": _rechecks, "noise": grammar.noise}
 
 
-def standard(task: Recheck) -> tuple[str, ...]:
+def standard(spec: Spec) -> tuple[str, ...]:
     """Names of the shifts worth looking at first, those the task cannot do left out."""
-    return tuple(name for name in _candidates(task) if grammar.possible(task, name))
+    return grammar.possible(parse, spec, _candidates(spec))
 
 
-def _candidates(task: Recheck) -> Iterator[str]:
-    yield from (f"maps={kind}" for kind in ("permutation", "function") if kind != task.maps)
-    if "help" in task.classes:
-        yield from (f"hops={hops}" for hops in (min(task.hops) - 1, max(task.hops) + 1, max(task.hops) + 2))
-    yield f"rechecks={task.most + 1}"
-    yield from (f"noise={mode}:0.1" for mode in MODES if task.noise is None)
+def _candidates(spec: Spec) -> Iterator[str]:
+    yield from (f"maps={kind}" for kind in ("permutation", "function") if kind != spec.maps)
+    if "help" in spec.classes:
+        yield from (f"hops={hops}" for hops in (min(spec.hops) - 1, max(spec.hops) + 1, max(spec.hops) + 2))
+    yield f"rechecks={spec.most + 1}"
+    yield from (f"noise={mode}:0.1" for mode in MODES if spec.noise is None)
 
 
 def novelty(train: Problem, test: Problem, letters: int) -> dict[str, float]:

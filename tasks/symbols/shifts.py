@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,9 +24,7 @@ from alchemy.problem import shift_names as grammar
 from alchemy.problem.shift import MODES, Axis, Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.task import Problem
-
-if TYPE_CHECKING:
-    from tasks.symbols import Symbols
+from tasks.symbols.spec import Spec
 
 SCENARIOS = ("ID", "CMP", "POOD", "OOD")
 
@@ -47,39 +44,39 @@ def scenario(train: tuple[str, ...], test: tuple[str, ...]) -> str:
     return SCENARIOS[worst]
 
 
-def parse(task: Symbols, name: str) -> Shift:
+def parse(spec: Spec, name: str) -> Shift:
     """The shift called `name`, checked against the task; raises `UserError`."""
-    return grammar.parse(task, name, PARTS)
+    return grammar.parse(spec, name, PARTS)
 
 
-def _task(task: Symbols, value: str, name: str) -> Shift:
+def _task(spec: Spec, value: str, name: str) -> Shift:
     compositions = tuple(" ".join(one.split()) for one in value.split(","))
-    size = SCENARIOS.index(scenario(task.compositions, compositions))
+    size = SCENARIOS.index(scenario(spec.compositions, compositions))
     return Shift(name, (Axis.TASK,), size, {"compositions": compositions, "weights": ()})
 
 
-def _positions(task: Symbols, value: str, name: str) -> Shift:
+def _positions(spec: Spec, value: str, name: str) -> Shift:
     count = grammar.number(value, name, "a number of positions")
     return Shift(name, (Axis.TASK,), count, {"unseen": count})
 
 
-def _atoms(task: Symbols, value: str, name: str) -> Shift:
+def _atoms(spec: Spec, value: str, name: str) -> Shift:
     if value != "unseen":
         raise UserError(f"shift {name!r}: expected atoms=unseen")
-    rest = "".join(letter for letter in task.alphabet if letter not in task.atoms)
-    if not task.atoms or not rest:
+    rest = "".join(letter for letter in spec.alphabet if letter not in spec.atoms)
+    if not spec.atoms or not rest:
         raise UserError(f"shift {name!r}: every letter of the alphabet occurs in training; set atoms to some of them")
-    return Shift(name, (Axis.TASK,), sum(task.length) / len(task.length), {"atoms": rest})
+    return Shift(name, (Axis.TASK,), sum(spec.length) / len(spec.length), {"atoms": rest})
 
 
-def _length(task: Symbols, value: str, name: str) -> Shift:
+def _length(spec: Spec, value: str, name: str) -> Shift:
     length = grammar.number(value, name, "a number of letters")
-    return Shift(name, (Axis.LENGTH,), min(abs(length - one) for one in task.length), {"length": (length,)})
+    return Shift(name, (Axis.LENGTH,), min(abs(length - one) for one in spec.length), {"length": (length,)})
 
 
-def _steps(task: Symbols, value: str, name: str) -> Shift:
+def _steps(spec: Spec, value: str, name: str) -> Shift:
     steps = grammar.number(value, name, "a number of steps")
-    trained = [composition.split() for composition in task.compositions]
+    trained = [composition.split() for composition in spec.compositions]
     cycled = dict.fromkeys(" ".join((names * steps)[:steps]) for names in trained)
     size = min(abs(steps - len(names)) for names in trained)
     return Shift(name, (Axis.LENGTH,), size, {"compositions": tuple(cycled), "weights": ()})
@@ -95,15 +92,15 @@ PARTS: Mapping[str, grammar.Part] = {
 }
 
 
-def standard(task: Symbols) -> tuple[str, ...]:
+def standard(spec: Spec) -> tuple[str, ...]:
     """Names of the shifts worth looking at first, those the task cannot do left out."""
-    return tuple(name for name in _candidates(task) if grammar.possible(task, name))
+    return grammar.possible(parse, spec, _candidates(spec))
 
 
-def _candidates(task: Symbols) -> Iterator[str]:
-    trained = [tuple(composition.split()) for composition in task.compositions]
-    seen = [name for name in task.primitives if any(name in names for names in trained)]
-    unseen = [name for name in task.primitives if name not in seen]
+def _candidates(spec: Spec) -> Iterator[str]:
+    trained = [tuple(composition.split()) for composition in spec.compositions]
+    seen = [name for name in spec.primitives if any(name in names for names in trained)]
+    unseen = [name for name in spec.primitives if name not in seen]
     first = trained[0]
     recombined = next((names for names in product(seen, repeat=len(first)) if names not in trained), None)
     if recombined:
@@ -112,12 +109,12 @@ def _candidates(task: Symbols) -> Iterator[str]:
         yield f"task={' '.join([*first[:-1], unseen[0]])}"
     if unseen:
         yield f"task={' '.join([unseen[0]] * len(first))}"
-    yield from (f"positions={count}" for count in (1, 2) if task.unseen == 0)
+    yield from (f"positions={count}" for count in (1, 2) if spec.unseen == 0)
     yield "atoms=unseen"
-    around = (min(task.length) - 1, max(task.length) + 1, max(task.length) + 2)
+    around = (min(spec.length) - 1, max(spec.length) + 1, max(spec.length) + 2)
     yield from (f"length={length}" for length in around)
     yield from (f"steps={steps}" for steps in (min(map(len, trained)) - 1, max(map(len, trained)) + 1))
-    yield from (f"noise={mode}:0.1" for mode in MODES if task.noise is None)
+    yield from (f"noise={mode}:0.1" for mode in MODES if spec.noise is None)
 
 
 def novelty(train: Problem, test: Problem, letters: int, weight: tuple[float, float, float] = (1, 1, 1)) -> dict:

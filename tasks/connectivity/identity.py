@@ -16,10 +16,10 @@ START, CANDIDATE = np.uint64(1 << 32), np.uint64(2 << 32)
 """Added to the token ids of start and candidates, so that all are told apart."""
 
 
-def fingerprint(edges: np.ndarray, inside: np.ndarray, question: np.ndarray) -> np.ndarray:
+def hashes(edges: np.ndarray, inside: np.ndarray, question: np.ndarray) -> np.ndarray:
     """uint64 (n,) from edges int (n, m, 2), those that are there bool (n, m), and question int (n, q): the start, then
     candidates, padded with 0."""
-    hashes = np.empty(len(edges), np.uint64)
+    result = np.empty(len(edges), np.uint64)
     for first in range(0, len(edges), BLOCK):
         rows = slice(first, first + BLOCK)
         one, two = (edges[rows, :, side].astype(np.uint32) for side in range(2))
@@ -28,12 +28,12 @@ def fingerprint(edges: np.ndarray, inside: np.ndarray, question: np.ndarray) -> 
         asked = question[rows].astype(np.uint64)
         state = splitmix64(code.sum(axis=1) ^ splitmix64(asked[:, 0] + START))
         candidates = splitmix64(asked[:, 1:] + CANDIDATE) * (asked[:, 1:] != 0)
-        hashes[rows] = splitmix64(state ^ candidates.sum(axis=1, dtype=np.uint64))
-    return hashes
+        result[rows] = splitmix64(state ^ candidates.sum(axis=1, dtype=np.uint64))
+    return result
 
 
 def read(batch: Batch, vocabulary: Vocabulary, ids: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The arguments of `fingerprint` from prompts: nodes and noise symbols in the order they stand there.
+    """The arguments of `hashes` from prompts: nodes and noise symbols in the order they stand there.
 
     An edge is a position that carries two ids; with one id a position, nodes make edges two by two.
     """
