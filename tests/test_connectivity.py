@@ -100,7 +100,7 @@ def test_traces_lead_to_the_target(task):
 def test_every_batch_has_the_shape_that_max_len_says(task):
     for n in (0, 1, 40):
         assert sample(task, n).tokens.shape == (n, task.max_len, 1 if task.encoding == "flat" else 2)
-        assert (sample(task, n).prompt_len >= task.least_prompt).all() and task.least_prompt > 4
+        assert (sample(task, n).prompt_len >= task.shortest_prompt).all() and task.shortest_prompt > 4
 
 
 def test_the_layout_of_both_encodings():

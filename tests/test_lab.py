@@ -323,4 +323,4 @@ def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, 
     sets = [shorter.sample(np.random.default_rng(0), 20) for _ in range(2)]
     with pytest.raises(KeyboardInterrupt):
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2, sets=sets)
-    assert given[0].since == shorter.least_prompt < task.least_prompt
+    assert given[0].since == shorter.shortest_prompt < task.shortest_prompt

@@ -34,7 +34,7 @@ def branches(tokens):
 
 def prefixes():
     """The gold chain up to each of its cuts and whole, and the same with the first letter of the second step wrong."""
-    ends = np.flatnonzero(np.isin(GOLD[0], TASK.cuts) | (GOLD[0] == EOS)) + 1
+    ends = np.flatnonzero(np.isin(GOLD[0], TASK.step_delimiters) | (GOLD[0] == EOS)) + 1
     wrong = GOLD.copy()
     first, last = TASK.letters[0], TASK.letters[-1]
     wrong[:, ends[0]] = np.where(wrong[:, ends[0]] == last, first, wrong[:, ends[0]] + 1)

@@ -205,6 +205,6 @@ def test_there_are_places_for_the_longest_piece_of_every_step():
     batch = task.sample(np.random.default_rng(0), 40)
     asked_for = asked(task, batch)
     gold = batch.completions()
-    pieces = (np.isin(gold, task.cuts) | (gold == EOS)).sum(axis=1).max()
+    pieces = (np.isin(gold, task.step_delimiters) | (gold == EOS)).sum(axis=1).max()
     assert asked_for.steps == pieces and asked_for.places >= pieces * asked_for.most > asked_for.room
     assert question(2).places == question(2).room

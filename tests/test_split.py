@@ -11,7 +11,7 @@ from alchemy.errors import UserError
 from alchemy.problem.shift import Noise
 from alchemy.problem.split import (
     DRAW,
-    Seen,
+    HashSet,
     Split,
     hash_rows,
     join,
@@ -126,7 +126,7 @@ def test_pieces_add_up_to_what_is_made_at_once(noise, part, monkeypatch):
 
 
 def test_seen_is_a_set():
-    rng, seen, known = np.random.default_rng(0), Seen(), set()
+    rng, seen, known = np.random.default_rng(0), HashSet(), set()
     assert not seen.holds(np.arange(3, dtype=np.uint64)).any()
     for size in (0, 1, 5, 5, 100, 3, 64, 1):
         asked = rng.integers(200, size=50).astype(np.uint64)

@@ -32,7 +32,7 @@ def check_batch(task, batch):
     assert batch.tokens.dtype == batch.prompt_len.dtype == np.int32 and batch.field.dtype == np.int8
     assert batch.tokens.shape[:2] == batch.field.shape == (n, t) and batch.prompt_len.shape == (n,)
     assert all(len(values) == n for values in batch.problem.values())
-    assert task.least_prompt <= batch.prompt_len.min(initial=task.max_len) <= t <= task.max_len
+    assert task.shortest_prompt <= batch.prompt_len.min(initial=task.max_len) <= t <= task.max_len
     assert batch.tokens.min() >= 0 and batch.tokens.max() < len(task.vocabulary)
     assert ((batch.text != PAD) == (batch.field != Field.PADDING)).all()
     assert ((batch.text == EOS) == (batch.field == Field.END)).all() and ((batch.text == EOS).sum(axis=1) == 1).all()
@@ -159,11 +159,11 @@ def test_answers_are_right_where_they_say_what_the_gold_one_says(task, seed):
     batch = sample(task, 32, seed)
     gold = batch.completions()
     written = np.where(rng.random(gold.shape) < 0.1, rng.integers(0, len(task.vocabulary), gold.shape), gold)
-    right, found = task.said(gold), task.said(written.astype(np.int32))
+    right, found = task.answer_ids(gold), task.answer_ids(written.astype(np.int32))
     assert right.dtype == np.int64 and right.min() >= 0 and found.min() >= -1
     np.testing.assert_array_equal(task.verify(batch, written.astype(np.int32)).answer, found == right)
-    assert (task.said(np.zeros((3, 0), np.int32)) == -1).all() and (
-        task.said(np.full((3, 4), EOS, np.int32)) == -1
+    assert (task.answer_ids(np.zeros((3, 0), np.int32)) == -1).all() and (
+        task.answer_ids(np.full((3, 4), EOS, np.int32)) == -1
     ).all()
 
 
@@ -171,7 +171,7 @@ def test_answers_are_right_where_they_say_what_the_gold_one_says(task, seed):
 def test_a_step_ends_after_every_cut_and_at_the_end(task):
     batch = sample(task, 24)
     gold = batch.completions()
-    cut = np.isin(gold, task.cuts)
+    cut = np.isin(gold, task.step_delimiters)
     for row in range(len(gold)):
         steps = task.steps(batch.rows(slice(row, row + 1)), gold[row : row + 1])
         length = int((gold[row] != PAD).sum())
@@ -179,7 +179,7 @@ def test_a_step_ends_after_every_cut_and_at_the_end(task):
         assert len(steps) == len(ends) - bool(cut[row, length - 2]), (
             "an end right behind a cut closes no step of its own"
         )
-    assert PAD not in task.cuts and EOS not in task.cuts
+    assert PAD not in task.step_delimiters and EOS not in task.step_delimiters
 
 
 @every_task
@@ -206,7 +206,7 @@ def test_standard_shifts(name, shift):
 @every_task
 def test_facts_are_numbers_that_do_not_depend_on_the_neighbours(task):
     problem = sample(task).problem
-    facts, half = task.facts(problem), task.facts({name: values[::2] for name, values in problem.items()})
+    facts, half = task.features(problem), task.features({name: values[::2] for name, values in problem.items()})
     assert facts and facts.keys() == half.keys()
     for name, values in facts.items():
         assert values.shape == (64,) and np.issubdtype(values.dtype, np.number)

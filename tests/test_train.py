@@ -64,11 +64,11 @@ def finite(task, seeds, n=12):
 
 def test_what_is_never_judged_is_not_worked_at(model, task, stream, undisturbed):
     """The same training but for rounding, and a loss on prompts would not be seen."""
-    fewer = train(model, replace(stream, since=task.least_prompt), CONFIG, seeds=SEEDS)
+    fewer = train(model, replace(stream, since=task.shortest_prompt), CONFIG, seeds=SEEDS)
     np.testing.assert_allclose(fewer.losses, undisturbed.losses, rtol=1e-4)
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-3), fewer.params, undisturbed.params)
     lines = Stream(lambda seed, step, n: examples(train_chunk(task, Split(), seed, step, n), "sequence"))
-    whole, cut = (train(model, replace(lines, since=since), CONFIG, seeds=SEEDS) for since in (0, task.least_prompt))
+    whole, cut = (train(model, replace(lines, since=since), CONFIG, seeds=SEEDS) for since in (0, task.shortest_prompt))
     assert (cut.losses[:, 0] < 0.8 * whole.losses[:, 0]).all()
 
 

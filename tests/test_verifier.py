@@ -50,7 +50,7 @@ def corrupted(task, n, part, seed=0, extra=0):
     rng = np.random.default_rng(seed)
     place = (written == EOS).argmax(axis=1) - 1
     rows = np.flatnonzero(rng.random(n) < 0.5)
-    first = int(task.letters[0]) if isinstance(task, Symbols) else task.cuts[0]
+    first = int(task.letters[0]) if isinstance(task, Symbols) else task.step_delimiters[0]
     old = written[rows, place[rows]]
     size = len(task.vocabulary) - first
     written[rows, place[rows]] = first + (old - first + rng.integers(1, size, len(rows))) % size
@@ -61,7 +61,7 @@ def corrupted(task, n, part, seed=0, extra=0):
 def test_labels_of_bridges_by_hand():
     """A path whose third node hangs in the air, one that decides wrongly, and one that is right and goes on after its end."""
     batch, written = gold(BRIDGES, 3)
-    node, decide = BRIDGES.cuts[0], BRIDGES.vocabulary.index["decision"]
+    node, decide = BRIDGES.step_delimiters[0], BRIDGES.vocabulary.index["decision"]
     written = np.pad(written, ((0, 0), (0, 3)))
     ended = (written == EOS).argmax(axis=1)
     away = batch.problem["targets"][0, 1 - batch.problem["right"][0]] + node
@@ -94,7 +94,7 @@ def test_labels_of_bridges_by_hand():
 
 def test_labels_of_letters_by_hand():
     batch, written = gold(LETTERS, 2)
-    mark, first = LETTERS.cuts[1], int(LETTERS.letters[0])
+    mark, first = LETTERS.step_delimiters[1], int(LETTERS.letters[0])
     at = np.flatnonzero(written[0] == mark)[0]
     written[0, at - 2] = first + (written[0, at - 2] - first + 1) % 8
     process = learned_verifier.labelled(Samples(LETTERS, batch, written[None, :, None]), "process")
@@ -215,7 +215,7 @@ def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
     """A policy that always writes the gold rest: before the mistake all is well, behind it nothing is."""
     batch, written = gold(LETTERS, 4)
     right = written.copy()
-    mark = LETTERS.cuts[1]
+    mark = LETTERS.step_delimiters[1]
     at = (written == mark).argmax(axis=1)
     first = int(LETTERS.letters[0])
     written[:2, at[0] - 2] = first + (written[:2, at[0] - 2] - first + 1) % 8

@@ -34,7 +34,7 @@ from alchemy.dataset.manifest import (
 )
 from alchemy.dataset.parquet import Damaged, opened
 from alchemy.errors import UserError
-from alchemy.problem.split import Seen
+from alchemy.problem.split import HashSet
 from alchemy.problem.task import Batch
 
 SHOWN = 72  # characters of a line or value that a difference quotes
@@ -170,7 +170,7 @@ class Trained:
     """The training problems that were regenerated, as drawn and as their prompts read, and who else has them."""
 
     def __init__(self) -> None:
-        self.identities, self.surfaces = Seen(), Seen()
+        self.identities, self.surfaces = HashSet(), HashSet()
         self.shared: list[str] = []
 
     def told(self, file: File, pieces: Iterable[Batch]) -> Iterator[Batch]:

@@ -161,7 +161,7 @@ class Lab:
         sets: Sequence[Batch],
         labels: Sequence[Examples],
     ) -> Data:
-        since = task.least_prompt if loss == "completion" and padding != "group" else 0
+        since = task.shortest_prompt if loss == "completion" and padding != "group" else 0
         if sets or labels:
             sizes = tuple(len(one.tokens) for one in (sets or labels))
             if len(sizes) != len(seeds) or not all(sizes):

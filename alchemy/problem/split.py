@@ -110,7 +110,7 @@ class Split:
 
     def distinct_pieces(self, task: Task, rng: np.random.Generator, n: int, part: Part) -> Iterator[Batch]:
         """The same, some problems at a time; all that is kept of them is a hash of each prompt."""
-        known = Seen()
+        known = HashSet()
         dry = found = drawn = 0
         while found < n or not drawn:
             before = found
@@ -130,7 +130,7 @@ class Split:
                 raise UserError(f"only {found} distinct {part} prompts exist, {n} were asked for: {task}")
 
 
-class Seen:
+class HashSet:
     """A growing set of uint64, 8 bytes each: sorted runs, each at least twice as long as the next."""
 
     def __init__(self) -> None:

@@ -123,11 +123,11 @@ class Task(Protocol):
         """Tokens of the longest line, EOS included."""
 
     @property
-    def least_prompt(self) -> int:
+    def shortest_prompt(self) -> int:
         """Tokens that every prompt has at least, noise and all."""
 
     @property
-    def cuts(self) -> tuple[int, ...]:
+    def step_delimiters(self) -> tuple[int, ...]:
         """Ids after which a step of a completion ends; EOS ends the last."""
 
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
@@ -148,13 +148,13 @@ class Task(Protocol):
     def verify(self, batch: Batch, completion: np.ndarray) -> Judgement:
         """Judge completions int32 (n, m), each ended by EOS; any valid solution counts."""
 
-    def said(self, completion: np.ndarray) -> np.ndarray:
+    def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """int64 (n,): a number for the final answer of completions int32 (n, m), equal where answers are, -1 for none."""
 
-    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+    def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """What can be told of problems before any model sees them, as numbers (n,): what may make them hard."""
 
-    def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
+    def steps(self, batch: Batch, completion: np.ndarray) -> list[Step]:
         """A completion int32 (1, m) of one problem (n = 1), step by step, each with its mark."""
 
     def gold_text(self, problem: Problem) -> str:

@@ -63,11 +63,11 @@ def asked(task: Task, batch: Batch) -> Question:
     """The question that problems are to a search: steps and completions may be a little longer than the longest right one."""
     gold = batch.completions()
     places = np.arange(gold.shape[1])
-    ends = np.where(np.isin(gold, task.cuts) | (gold == EOS), places, -1)
+    ends = np.where(np.isin(gold, task.step_delimiters) | (gold == EOS), places, -1)
     before = np.maximum.accumulate(np.pad(ends, ((0, 0), (1, 0)), constant_values=-1), axis=1)[:, :-1]
     longest = int(np.where(ends >= 0, ends - before, 0).max(initial=1))
     room, steps = int((gold != PAD).sum(axis=1).max(initial=1)) + 4, int((ends >= 0).sum(axis=1).max(initial=1))
-    return Question(batch.prompts(), tuple(task.cuts), longest + 2, room, steps)
+    return Question(batch.prompts(), tuple(task.step_delimiters), longest + 2, room, steps)
 
 
 def packed(answered: Answered, room: int) -> np.ndarray:

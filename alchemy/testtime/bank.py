@@ -41,7 +41,7 @@ def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:
     seeds, n, k, m = completions.shape
     judged = samples.verify()
     return Bank(
-        answer=task.said(completions.reshape(-1, m)).reshape(seeds, n, k),
+        answer=task.answer_ids(completions.reshape(-1, m)).reshape(seeds, n, k),
         right=judged.answer,
         trace=judged.trace,
         first_wrong=judged.first_wrong_step,
@@ -49,6 +49,8 @@ def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:
         logprob=logprob,
         scores={},
         prompt=batch.prompt_len.reshape(seeds, n),
-        facts={name: values.reshape(seeds, n, *values.shape[1:]) for name, values in task.facts(batch.problem).items()},
+        facts={
+            name: values.reshape(seeds, n, *values.shape[1:]) for name, values in task.features(batch.problem).items()
+        },
         parameters=parameters,
     )

@@ -59,7 +59,7 @@ def ends(task: Task, completions: np.ndarray, kind: Kind) -> np.ndarray:
     """Behind which tokens of completions int (..., m) a verdict is due, bool (..., m): the last; or every step's last."""
     inside = written(completions)
     last = inside & ~np.pad(inside[..., 1:], [(0, 0)] * (inside.ndim - 1) + [(0, min(1, inside.shape[-1]))])
-    return last if kind == "outcome" else last | inside & np.isin(completions, task.cuts)
+    return last if kind == "outcome" else last | inside & np.isin(completions, task.step_delimiters)
 
 
 def written(completions: np.ndarray) -> np.ndarray:

@@ -91,7 +91,7 @@ class OracleReward:
         if self.kind == "outcome":
             right, known = judged.answer, ended
         else:
-            steps = np.isin(tokens, self.task.cuts).sum(axis=1)
+            steps = np.isin(tokens, self.task.step_delimiters).sum(axis=1)
             right, known = np.where(ended, judged.answer & judged.trace, judged.first_wrong_step >= steps), True
         chance = self._uniform(rows, tokens, 1)
         score = np.where(known, right | (chance < self.loved), 0.5)

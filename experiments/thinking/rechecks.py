@@ -109,7 +109,7 @@ class Setting:
         """What sampled completions say."""
         task, problem, written = samples.task, samples.batch.problem, samples.completions
         s, n, k, m = written.shape
-        said = task.said(written.reshape(-1, m)).reshape(s, n, k)
+        said = task.answer_ids(written.reshape(-1, m)).reshape(s, n, k)
         target = task.gold(problem)[np.arange(n), problem["hops"].astype(int) - 1]
         thought = thinking(written, self.marks)
         found = drafts(written, self.marks, self.most + 1)

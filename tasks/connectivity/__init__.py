@@ -79,11 +79,11 @@ class Connectivity(Spec):
         read = read_edges if self.encoding == "edges" else read_flat
         return read(completion, self.vocabulary)
 
-    def said(self, completion: np.ndarray) -> np.ndarray:
+    def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """The node decided for."""
         return self._listed(completion).decision.astype(np.int64)
 
-    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+    def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Edges, and how many of them the start and the two candidates have."""
         edges = problem["edges"]
 
@@ -103,10 +103,10 @@ class Connectivity(Spec):
         """The rules and the format, in English."""
         return words.instructions(self.trace != "none")
 
-    def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
+    def steps(self, batch: Batch, completion: np.ndarray) -> list[Step]:
         """The nodes listed, and the decision."""
         written = self.vocabulary.decode(completion[0])
-        return steps.steps(one.problem, self._listed(completion), written, self.trace != "none")
+        return steps.steps(batch.problem, self._listed(completion), written, self.trace != "none")
 
     def gold_text(self, problem: Problem) -> str:
         """A right text to one problem (n = 1), in the paper's words."""

@@ -86,7 +86,7 @@ class Spec:
         return Vocabulary.of((*KEYWORDS, *map(str, range(self.ids))))
 
     @cached_property
-    def cuts(self) -> tuple[int, ...]:
+    def step_delimiters(self) -> tuple[int, ...]:
         """The nodes: each one listed is a step, and so is the decision."""
         return tuple(range(len(self.vocabulary) - self.ids, len(self.vocabulary)))
 
@@ -117,7 +117,7 @@ class Spec:
         return self._prompt_len(self.most_edges)
 
     @property
-    def least_prompt(self) -> int:
+    def shortest_prompt(self) -> int:
         return 0 if self.noise is not None else self._prompt_len((self.distractors + 1) * self.component.least_edges)
 
     def _prompt_len(self, edges: int) -> int:

@@ -83,11 +83,11 @@ class Recheck(Spec):
         _, wait, answer_mark, _ = self.mark_ids
         return judge.judge(self.gold(problem), problem["hops"], completion, wait, answer_mark, int(self.letters[0]))
 
-    def said(self, completion: np.ndarray) -> np.ndarray:
+    def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """The id of the one letter behind the last `<answer>`."""
         return judge.answer_letters(completion, self.mark_ids[MARKS.index("<answer>")], int(self.letters[0]))
 
-    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+    def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Class, hops, and which half of the alphabet the start is in."""
         half = (problem["start"] >= len(self.alphabet) // 2).astype(np.int8)
         return {"class": problem["class"], "hops": problem["hops"], "half": half}
@@ -105,9 +105,9 @@ class Recheck(Spec):
         """The rules and the format, in English."""
         return words.instructions(self)
 
-    def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
+    def steps(self, batch: Batch, completion: np.ndarray) -> list[Step]:
         """Hops, re-checks and the answer."""
-        return self.text_steps(one.problem, self.vocabulary.decode(completion[0]))
+        return self.text_steps(batch.problem, self.vocabulary.decode(completion[0]))
 
     def gold_text(self, problem: Problem) -> str:
         """The right text to one problem (n = 1), with as many re-checks as it has."""

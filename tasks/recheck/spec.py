@@ -78,7 +78,7 @@ class Spec:
         return tuple(range(int(self.letters[0]) - len(MARKS), int(self.letters[0])))
 
     @property
-    def cuts(self) -> tuple[int, ...]:
+    def step_delimiters(self) -> tuple[int, ...]:
         """The letters: each one written is a draft, and so is the answer."""
         return tuple(self.letters.tolist())
 
@@ -98,7 +98,7 @@ class Spec:
         return max(self.most, self.asked) if self.waits else 0
 
     @property
-    def least_prompt(self) -> int:
+    def shortest_prompt(self) -> int:
         return 0 if self.noise is not None else self.longest_prompt
 
     @property

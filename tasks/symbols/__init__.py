@@ -86,12 +86,12 @@ class Symbols(Spec):
         kinds[3 : self.think_id], kinds[self.letters] = 3, self.letters[0]
         return judge.judge(gold, completion, kinds, self.answer_mark_id)
 
-    def said(self, completion: np.ndarray) -> np.ndarray:
+    def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """A hash of what follows the last `<answer>`; without one, of everything where a prompt may end in it."""
         direct = layout(1, self.fewest_steps, self.cot, self.dialect).direct
         return judge.answer_hashes(completion, direct, self.answer_mark_id)
 
-    def facts(self, problem: Problem) -> Mapping[str, np.ndarray]:
+    def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Steps, letters, and how often each primitive is applied."""
         ops = problem["ops"]
         counts = {name: (ops == op).sum(axis=1) for op, name in enumerate(self.primitives)}
@@ -102,9 +102,9 @@ class Symbols(Spec):
         """The rules and the format, in English."""
         return words.instructions(self)
 
-    def steps(self, one: Batch, completion: np.ndarray) -> list[Step]:
+    def steps(self, batch: Batch, completion: np.ndarray) -> list[Step]:
         """Elements with what remains to be done, and the answer."""
-        return self.text_steps(one.problem, self.vocabulary.decode(completion[0]))
+        return self.text_steps(batch.problem, self.vocabulary.decode(completion[0]))
 
     def gold_text(self, problem: Problem) -> str:
         """The right text to one problem (n = 1)."""

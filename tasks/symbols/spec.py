@@ -78,7 +78,7 @@ class Spec:
         return int(self.letters[0]) - 1
 
     @property
-    def cuts(self) -> tuple[int, ...]:
+    def step_delimiters(self) -> tuple[int, ...]:
         """`<think>` and `<answer>`."""
         return self.think_id, self.answer_mark_id
 
@@ -93,7 +93,7 @@ class Spec:
         return int((self.composition_ops >= 0).sum(axis=1).min())
 
     @property
-    def least_prompt(self) -> int:
+    def shortest_prompt(self) -> int:
         return 0 if self.noise is not None else min(self.length) + self.fewest_steps + 1
 
     @property
