@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from alchemy.report.claim import Verdict
 from alchemy.report.figures import save
+from alchemy.stats.verdict import Verdict
 from alchemy.testtime.simulated_answers import simulated
 from experiments.budgets import adaptive_budget, allocation, hedging
 from experiments.budgets.arms import (

@@ -14,12 +14,13 @@ from alchemy.report.figures import (
     _legible,
     save,
 )
-from alchemy.stats.measure import Interval, exact
 
-NOTHING = Interval(np.nan, np.nan, np.nan, 0, 0)
+SEEDS = np.linspace(0.4, 0.6, 10)
 SHARED = {"name": "one", "title": "One", "x_label": "x", "y_label": "y"}
-CURVES = Curves(**SHARED, x=[1, 2], measured={"a": [exact(0.5), NOTHING]}, theory={"law": [0.4, 0.6]})
-BARS = Bars(name="two", title="Two", y_label="y", groups=["g"], measured={"a": [exact(0.5)]}, theory={"a": [0.4]})
+CURVES = Curves(
+    **SHARED, x=[1, 2], measured={"a": np.stack([SEEDS, np.full(10, np.nan)], axis=1)}, theory={"law": [0.4, 0.6]}
+)
+BARS = Bars(name="two", title="Two", y_label="y", groups=["g"], measured={"a": SEEDS[:, None]}, theory={"a": [0.4]})
 SURFACE = [[0.5, 0.7, 0.95], [0.6, 0.8, 0.99]]
 MAP = Map(
     **SHARED,

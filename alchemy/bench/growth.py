@@ -17,7 +17,6 @@ from alchemy.decoding.generate import draw
 from alchemy.discover import find
 from alchemy.errors import UserError
 from alchemy.report.figures import Curves
-from alchemy.stats.measure import exact
 
 TIMES = (1, 2, 4, 8, 16)
 """What each dial is multiplied by."""
@@ -84,7 +83,7 @@ def figure(name: str, rows: Sequence[Row]) -> Curves:
         x_label="times the first setting",
         y_label="times the first time",
         x=x,
-        measured={dial: [exact(one / each[0]) for one in each] for dial, each in taken.items()},
+        measured={dial: np.array([times]) / times[0] for dial, times in taken.items()},
         theory={"in proportion": x},
         log_x=True,
         log_y=True,

@@ -1,4 +1,7 @@
-"""Pictures of measurements: curves with bands and theory lines, bars, heat maps; one SVG a picture."""
+"""Pictures of measurements: curves and bars with every seed in them, theory beside them, maps; one SVG a picture.
+
+Dimension letters: `s` seeds, `m` values of a dial, `g` groups.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alchemy.errors import UserError
 from alchemy.record import write_whole
-from alchemy.stats.measure import Interval
+from alchemy.stats.verdict import median, median_limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,14 +30,15 @@ ROOM = 90
 
 @dataclass(frozen=True)
 class Curves:
-    """Measured lines with bands over a dial, and what theory says beside them."""
+    """Measured curves over a dial: the median seed, its limits, every seed; and what theory says beside them."""
 
     name: str
     title: str
     x_label: str
     y_label: str
     x: Sequence[float]
-    measured: Mapping[str, Sequence[Interval]]
+    measured: Mapping[str, np.ndarray]
+    """Float (s, m) by label; nan and infinities leave a gap."""
     theory: Mapping[str, Sequence[float]]
     """Dashed; one value for each of `x`."""
     trained: tuple[float, float] | None = None
@@ -49,12 +54,15 @@ class Curves:
         x = np.asarray(self.x, float)
         if self.trained:
             axes.axvspan(*self.trained, color="#888888", alpha=0.15, lw=0, label="trained on")
-        for number, (label, intervals) in enumerate(self.measured.items()):
-            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-            mean, low, high = np.array([(i.mean, i.low, i.high) for i in intervals], float).T
-            known = ~np.isnan(mean)  # lines pass over what was not measured
-            axes.fill_between(x[known], low[known], high[known], color=colour, alpha=0.2, lw=0)
-            axes.plot(x[known], mean[known], color=colour, marker=marker, ms=4, lw=1.5, label=label)
+        for number, (label, values) in enumerate(self.measured.items()):
+            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+            seeds = _by_seed(self.name, label, values, len(x))
+            middle, low, high = _summary(seeds)
+            if len(seeds) > 1:
+                axes.plot(x, seeds.T, color=style["color"], lw=0.6, alpha=0.35, zorder=1.5)
+            axes.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
+            known = ~np.isnan(middle)  # lines pass over what was not measured
+            axes.plot(x[known], middle[known], **style, ms=4, lw=1.8, label=label)
         for number, (label, values) in enumerate(self.theory.items()):
             style = ("--", ":", "-.")[number % 3]
             axes.plot(x, values, color="#333333", ls=style, lw=1.2, label=label)
@@ -70,6 +78,20 @@ class Curves:
         _legend(axes)
 
 
+def _by_seed(figure: str, label: str, values: np.ndarray, width: int) -> np.ndarray:
+    """Measured values as float (s, width), nan where there is no finite number."""
+    seeds = np.atleast_2d(np.asarray(values, float))
+    if seeds.ndim != 2 or seeds.shape[1] != width:
+        raise UserError(f"figure {figure}, {label!r}: expected values (s, {width}), got shape {seeds.shape}")
+    return np.where(np.isfinite(seeds), seeds, np.nan)
+
+
+def _summary(seeds: np.ndarray) -> np.ndarray:
+    """The median of each column of values (s, m), and its limits: float (3, m), nan where they are not finite."""
+    rows = np.array([(median(column), *median_limits(column)) for column in seeds.T]).T
+    return np.where(np.isfinite(rows), rows, np.nan)
+
+
 def _legible(x: np.ndarray, labels: Sequence[str]) -> list[str]:
     """Labels of places (n,) in rising order, without those that would be written over the one before."""
     shown, last = [], -np.inf
@@ -82,13 +104,14 @@ def _legible(x: np.ndarray, labels: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Bars:
-    """Groups of bars with intervals, and a mark where theory puts each."""
+    """Groups of bars: the median seed, its limits, every seed as a dot; and a mark where theory puts each."""
 
     name: str
     title: str
     y_label: str
     groups: Sequence[str]
-    measured: Mapping[str, Sequence[Interval]]
+    measured: Mapping[str, np.ndarray]
+    """Float (s, g) by label."""
     theory: Mapping[str, Sequence[float]]
     """For each series of `measured` that has one: the predicted value in each group."""
     note: str = ""
@@ -96,11 +119,17 @@ class Bars:
 
     def draw(self, axes: Axes) -> None:
         x, wide = np.arange(len(self.groups)), 0.8 / len(self.measured)
-        for number, (label, intervals) in enumerate(self.measured.items()):
+        for number, (label, values) in enumerate(self.measured.items()):
             place = x + (number - (len(self.measured) - 1) / 2) * wide
-            mean, low, high = np.array([(i.mean, i.low, i.high) for i in intervals], float).T
-            axes.bar(place, mean, wide * 0.92, color=COLOURS[number % len(COLOURS)], label=label)
-            axes.errorbar(place, mean, [mean - low, high - mean], fmt="none", color="black", lw=1, capsize=2)
+            seeds = _by_seed(self.name, label, values, len(x))
+            middle, low, high = _summary(seeds)
+            colour = COLOURS[number % len(COLOURS)]
+            axes.bar(place, middle, wide * 0.92, color=colour, alpha=0.55, label=label)
+            if len(seeds) > 1:
+                spread = np.linspace(-0.3, 0.3, len(seeds)) * wide
+                dots = (place + spread[:, None]).ravel(), seeds.ravel()
+                axes.scatter(*dots, s=7, color=colour, edgecolors="white", linewidths=0.4, zorder=3)
+            axes.errorbar(place, middle, [middle - low, high - middle], fmt="none", color="black", lw=1, capsize=2)
             if label in self.theory:
                 predicted = self.theory[label]
                 name = "predicted" if label == next(iter(self.theory)) else None
@@ -120,7 +149,7 @@ class Map:
     x: Sequence[float]
     y: Sequence[float]
     measured: Sequence[Sequence[float]]
-    """One row for each of `y`."""
+    """The median seed: one row for each of `y`."""
     theory: Sequence[Sequence[float]]
     levels: Sequence[float]
     scale: str

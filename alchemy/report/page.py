@@ -125,8 +125,8 @@ def _checks(checks: Sequence[Record]) -> Iterator[str]:
     rows = [
         [
             verdict(check["verdict"]),
-            escape(check["name"]) + (' <span class="soft">(precondition)</span>' if check["precondition"] else ""),
-            number(shown(check["measured"])),
+            escape(check["name"]) + (' <span class="soft">(precondition)</span>' if check.get("precondition") else ""),
+            number(shown(check)),
             _bar(check),
             number(wanted(check)),
             escape(check["reason"]),
@@ -141,8 +141,10 @@ def _checks(checks: Sequence[Record]) -> Iterator[str]:
 
 def _bar(check: Record) -> str:
     """The interval over the range that was expected."""
-    measured = check["measured"]
-    interval = measured["mean"], measured["low"], measured["high"]
+    if "values" in check:
+        interval = check["median"], *check["limits"]
+    else:
+        interval = check["measured"]["mean"], check["measured"]["low"], check["measured"]["high"]
     return bar(interval, (check["low"], check["high"]), effect(check))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
@@ -14,8 +14,9 @@ from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.progress import Progress
 from alchemy.record import commit, plain, read_json, write_json, write_whole
-from alchemy.report import figures, table
-from alchemy.report.claim import Check, judge
+from alchemy.report import figures, former, table
+from alchemy.report.claim import Check, Claim, Judged, judge
+from alchemy.stats.verdict import Outcome
 
 ROOT = Path(__file__).parents[2]
 VERDICTS = ROOT / "experiments" / "verdicts"
@@ -72,8 +73,7 @@ def run_one(
         "name": name,
         "preset": preset,
         "claim": plain(module.CLAIM),
-        "verdict": judge(checks).value,
-        "checks": [_check(check) for check in checks],
+        **_verdict(module.CLAIM, checks),
         "measured": plain(measured),
         "figures": [f"{figure.name}.svg" for figure in drawn],
         "config": plain(config),
@@ -94,8 +94,19 @@ def run_one(
     return record
 
 
-def _check(check: Check) -> dict[str, Any]:
-    return {**plain(check), "verdict": check.verdict.value}
+def _verdict(claim: Claim | former.Claim, checks: Sequence[Check] | Sequence[former.Check]) -> dict[str, Any]:
+    """The verdict on a claim and its checks with their outcomes, as a record holds them."""
+    if isinstance(claim, former.Claim):
+        shown = [{**plain(check), "verdict": check.verdict.value} for check in checks]
+        return {"verdict": former.judge(checks).value, "checks": shown}
+    judged: Judged = judge(claim, checks)
+    shown = [_check(check, outcome) for check, outcome in zip(judged.checks, judged.outcomes, strict=True)]
+    return {"verdict": judged.verdict.value, "checks": shown}
+
+
+def _check(check: Check, outcome: Outcome) -> dict[str, Any]:
+    gates = [{**plain(gate), "passed": plain(gate.passed)} for gate in check.gates]
+    return {**plain(check), "gates": gates, **plain(outcome)}
 
 
 def _expected(selected: Mapping[str, ModuleType], preset: str) -> str:

@@ -22,6 +22,8 @@ def verdicts(directory: Path) -> dict[str, dict[str, Record]]:
 
 def decisive(record: Record) -> Record:
     """The check that decided: the first that fails, or is undecided, or else the first of all."""
+    if all("values" in check for check in record["checks"]):
+        return _worst(record)
     checks = [check for check in record["checks"] if not check["precondition"]] or list(record["checks"])
     for verdict in ("FAILS", "UNDECIDED"):
         for check in [*record["checks"], *checks] if record["verdict"] == "UNDECIDED" else checks:
@@ -34,9 +36,20 @@ def decisive(record: Record) -> Record:
     return checks[0]
 
 
+def _worst(record: Record) -> Record:
+    """Of a failed claim the check with the smallest adjusted p, else the one with the least evidence for it."""
+    checks = [check for check in record["checks"] if check["verdict"] == record["verdict"]]
+    sampled = [check for check in checks if not check["exact"]] or checks
+    if record["verdict"] == "FAILS":
+        return min(sampled, key=lambda check: check["p"])
+    return min(sampled, key=lambda check: check["e_for"])
+
+
 def effect(check: Record) -> str:
-    """A check as `name = mean [low, high], expected ...`."""
-    return f"{check['name']} = {shown(check['measured'])}, expected {wanted(check)}"
+    """A check as `name: median .97, 10 of 10 seeds, expected ...`."""
+    if "values" in check:
+        return f"{check['name']}: {shown(check)}, expected {wanted(check)}"
+    return f"{check['name']} = {shown(check)}, expected {wanted(check)}"
 
 
 def wanted(check: Record) -> str:
@@ -47,8 +60,12 @@ def wanted(check: Record) -> str:
     )
 
 
-def shown(measured: Record) -> str:
-    """An interval as `mean [low, high]`; what was censored is an infinity sign."""
+def shown(check: Record) -> str:
+    """What a check measured: the median seed and how many satisfy the inequality; formerly an interval."""
+    if "values" in check:
+        middle = "∞" if check["median"] is None else f"{check['median']:.3g}"
+        return middle if check["exact"] else f"median {middle}, {check['satisfied']} of {check['seeds']} seeds"
+    measured = check["measured"]
     mean, low, high = ("∞" if measured[name] is None else f"{measured[name]:.3g}" for name in ("mean", "low", "high"))
     return f"{mean} [{low}, {high}]"
 
@@ -113,5 +130,5 @@ def show(records: Sequence[tuple[str, Record]]) -> None:
     for name, record in records:
         for check in record["checks"]:
             if check["verdict"] != "HOLDS":
-                kind = "precondition " if check["precondition"] else ""
+                kind = "precondition " if check.get("precondition") else ""
                 print(wrapped(f"{name}: {kind}{check['verdict']}: {effect(check)}"))

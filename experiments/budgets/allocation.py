@@ -24,14 +24,14 @@ import numpy as np
 
 from alchemy.decoding.ledger import BUDGET
 from alchemy.lab.lab import Lab
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
     near,
 )
-from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.report.former_figures import Bars, Curves, Figure
 from alchemy.stats.equivalence import difference_at
 from alchemy.stats.measure import paired_difference, two_level
 from alchemy.strategies.adaptive_consistency import AdaptiveConsistency

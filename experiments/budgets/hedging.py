@@ -26,14 +26,14 @@ import numpy as np
 from alchemy.decoding.ledger import BUDGET
 from alchemy.lab.lab import Lab
 from alchemy.lab.verifiers import score
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
     near,
 )
-from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.report.former_figures import Bars, Curves, Figure
 from alchemy.stats.coverage import beta_law, power_law
 from alchemy.stats.equivalence import difference_at
 from alchemy.stats.measure import (

@@ -27,8 +27,8 @@ from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
 from alchemy.learning.train import Runs
 from alchemy.problem.task import EOS
-from alchemy.report.claim import Check, Claim, near
-from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.report.former import Check, Claim, near
+from alchemy.report.former_figures import Bars, Curves, Figure
 from alchemy.stats.measure import Interval, paired_difference, two_level
 from alchemy.stats.voting import best_scored_at
 from alchemy.strategies.beam import Beam

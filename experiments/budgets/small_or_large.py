@@ -22,13 +22,13 @@ import numpy as np
 
 from alchemy.decoding.ledger import BUDGET
 from alchemy.lab.lab import Lab
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
 )
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import Interval, paired_difference, two_level
 from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.self_consistency import SelfConsistency

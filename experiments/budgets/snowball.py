@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from alchemy.lab.lab import Lab
-from alchemy.report.claim import Check, Claim, at_least
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former import Check, Claim, at_least
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import Interval, resampled, two_level
 from alchemy.testtime.bank import Bank
 from experiments.budgets.chains import (

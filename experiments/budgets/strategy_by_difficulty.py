@@ -25,13 +25,13 @@ from alchemy.decoding.sampler import Branches
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
 from alchemy.problem.task import EOS
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
 )
-from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.report.former_figures import Bars, Curves, Figure
 from alchemy.stats.measure import exact, paired_difference, two_level
 from alchemy.strategies.beam import Beam
 from alchemy.strategies.best_of_n import BestOfN

@@ -28,8 +28,8 @@ import numpy as np
 
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
-from alchemy.report.claim import Check, Claim, at_least
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former import Check, Claim, at_least
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import (
     Interval,
     paired_difference,

@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 
 from alchemy.lab.lab import Lab
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     near,
 )
-from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.report.former_figures import Bars, Curves, Figure
 from alchemy.stats.measure import (
     Interval,
     difference,

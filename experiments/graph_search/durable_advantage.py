@@ -26,13 +26,13 @@ import numpy as np
 
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
 )
-from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.report.former_figures import Bars, Curves, Figure
 from alchemy.stats.measure import (
     Interval,
     difference,

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from alchemy.lab.lab import Lab
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
 )
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import (
     Interval,
     ratio,

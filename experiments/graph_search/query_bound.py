@@ -25,13 +25,13 @@ from fractions import Fraction
 from typing import Any
 
 from alchemy.lab.lab import Lab
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     near,
 )
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import exact
 from tasks.connectivity.queries import best_success, exchange_holds
 

@@ -24,13 +24,13 @@ from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.problem.task import Batch
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     near,
 )
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import Interval, paired_difference, resampled
 from alchemy.testtime.answers import Samples
 from experiments.graph_search.bridges import (

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from alchemy.lab.lab import Lab
-from alchemy.report.claim import Check, Claim, at_most
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former import Check, Claim, at_most
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import Interval, resampled
 from experiments.graph_search.bridges import (
     FULL,

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 
 from alchemy.lab.lab import Lab
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
     near,
 )
-from alchemy.report.figures import Curves, Figure, Map
+from alchemy.report.former_figures import Curves, Figure, Map
 from alchemy.stats.measure import (
     Interval,
     difference,

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from alchemy.lab.lab import Lab
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
 )
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former_figures import Curves, Figure
 from experiments.mirage.setting import (
     FULL,
     SMALL,

@@ -19,13 +19,13 @@ from typing import Any
 from alchemy.lab.lab import Lab
 from alchemy.problem.floors import format_law
 from alchemy.problem.shift import MODES
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     near,
 )
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import difference
 from experiments.mirage.setting import (
     FULL,

@@ -18,14 +18,14 @@ from typing import Any
 
 from alchemy.lab.lab import Lab
 from alchemy.problem.floors import two_step_law
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
     near,
 )
-from alchemy.report.figures import Bars, Figure
+from alchemy.report.former_figures import Bars, Figure
 from experiments.mirage.setting import (
     FULL,
     SMALL,

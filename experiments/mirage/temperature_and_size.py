@@ -18,14 +18,14 @@ from typing import Any
 
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
     near,
 )
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import paired_difference
 from experiments.mirage.setting import (
     ELEMENTS,

@@ -28,14 +28,14 @@ import numpy as np
 from alchemy.decoding.forcing import bill
 from alchemy.lab.lab import Lab
 from alchemy.learning.train import Runs
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
     near,
 )
-from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.report.former_figures import Bars, Curves, Figure
 from alchemy.stats.measure import Interval, paired_difference, two_level
 from alchemy.testtime.revision import flips, picks, plurality
 from experiments.thinking.rechecks import (

@@ -31,14 +31,14 @@ import numpy as np
 
 from alchemy.lab.lab import Lab
 from alchemy.learning.train import Runs
-from alchemy.report.claim import (
+from alchemy.report.former import (
     Check,
     Claim,
     at_least,
     at_most,
     near,
 )
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.former_figures import Curves, Figure
 from alchemy.stats.measure import Interval, resampled, two_level
 from experiments.thinking.rechecks import (
     FULL,

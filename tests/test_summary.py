@@ -1,0 +1,35 @@
+"""Numbers a seed from curves a seed."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import numpy as np
+import pytest
+
+from alchemy.errors import UserError
+from alchemy.stats.summary import crossing
+
+
+def test_crossing_interpolates_in_log_x_for_each_seed():
+    curves = np.array([[0.9, 0.7, 0.3, 0.1], [0.9, 0.5, 0.3, 0.1], [0.9, 0.8, 0.8, 0.2]])
+    found = crossing([1, 2, 8, 16], curves, 0.5)
+    np.testing.assert_allclose(found, [4.0, 2.0, 8 * 2**0.5])
+    np.testing.assert_allclose(crossing([1, 2, 8, 16], 1 - curves, 0.5), found)
+
+
+def test_crossings_off_the_dial():
+    curves = np.array([[0.9, 0.9, 0.9], [0.1, 0.9, 0.1], [0.5, 0.6, 0.4], [0.9, nan, 0.1]])
+    np.testing.assert_array_equal(crossing([1, 2, 4], curves, 0.5, falling=True), [inf, 0, 0, nan])
+    np.testing.assert_array_equal(crossing([1, 2, 4], curves[:1], 0.95, falling=False), [inf])
+
+
+def test_the_median_curve_tells_the_side():
+    curves = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]])
+    assert crossing([1, 2], curves, 0.5)[2] == 0 and np.isfinite(crossing([1, 2], curves, 0.5)).all()
+
+
+def test_bad_input_is_one_clear_line():
+    for x, curve in (([1], [[1]]), ([0, 1], [[1, 2]]), ([2, 1], [[1, 2]]), ([1, 2], [[1, 2, 3]]), ([1, 2], [1, 2])):
+        with pytest.raises(UserError, match=r"^expected"):
+            crossing(x, curve, 0.5)
