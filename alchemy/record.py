@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from alchemy.errors import UserError
 
-VERSION = 1
+VERSION = 2
 """Raised when training, decoding or a generator changes what it makes; older stored results are then not reused."""
 
 
@@ -88,6 +89,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
+@cache
 def commit() -> str:
     """The commit of the running tree, `-dirty` where the tree differs from it; empty outside a repository."""
     here = Path(__file__).parent

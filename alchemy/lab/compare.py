@@ -152,7 +152,7 @@ class Comparison:
     def _searched(self, searcher: Any) -> tuple[np.ndarray, Ledger]:
         batch = self._problems
         if self.reward == "learned":
-            seeds = range(len(self.runs.key["seeds"]))
+            seeds = range(len(self.runs.seeds))
             reward = [LearnedReward(self._verifier, row, self.task, batch) for row in seeds]
         else:
             reward = OracleReward(self.task, batch, self.reward, self.noise)
@@ -162,4 +162,4 @@ class Comparison:
     @cached_property
     def _problems(self) -> Batch:
         """Those that the bank's answers are to, too."""
-        return self.lab.held_out(self.task, self.problems, self.runs.key["seeds"])
+        return self.lab.held_out(self.task, self.problems, self.runs.seeds)

@@ -17,8 +17,12 @@ from alchemy.testtime.answers import Samples
 
 POINTS = 60
 """Of a learning curve."""
-LOOKED_AT, KEPT, ASKED = 200, 3, 8
-"""Answers of a test that are looked through, kept of each outcome, and tests that are kept at most."""
+EXAMINED = 200
+"""Answers of each seed to a test that are examined."""
+EXAMPLES = 3
+"""Answers of each outcome that are recorded."""
+TESTS = 8
+"""Tests that are recorded at most."""
 
 
 @dataclass
@@ -28,9 +32,10 @@ class Journal:
     curves: list[dict[str, Any]] = field(default_factory=list)
     tests: list[dict[str, Any]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    """Labels and digests of what is recorded."""
 
-    def trained(self, label: str, losses: np.ndarray) -> None:
-        """losses float (s, steps), thinned to means of equal stretches."""
+    def add_training(self, label: str, losses: np.ndarray) -> None:
+        """Record losses float (s, steps), thinned to means of equal stretches."""
         if label in self.seen:
             return
         self.seen.add(label)
@@ -38,41 +43,42 @@ class Journal:
         means = np.stack([losses[:, low:high].mean(axis=1) for low, high in pairwise(edges)], axis=1)
         self.curves.append({"label": label, "steps": edges[1:].tolist(), "losses": np.round(means, 4).tolist()})
 
-    def told(self, trained: Task, samples: Samples, temperature: float) -> None:
-        """Some answers of each outcome, the first seeds and problems first; samples (s, n, 1, m), few problems a seed."""
+    def add_test(self, trained: Task, samples: Samples, temperature: float) -> None:
+        """Record some answers of each outcome, the first seeds and problems first; samples (s, n, 1, m)."""
         task, completions = samples.task, samples.completions[:, :, 0]
         label = f"{described(trained)} > {difference(task, trained)}, T = {temperature:g}"
         key = label + digest(completions)
-        if key in self.seen or len(self.tests) >= ASKED:
+        if key in self.seen or len(self.tests) >= TESTS:
             return
         self.seen.add(key)
-        if before := sum(
-            test["label"].startswith(label) for test in self.tests
-        ):  # other models, trained alike at first
-            label = f"{label} ({before + 1})"
-        n, outcomes = completions.shape[1], {outcome: [] for outcome in OUTCOMES}
+        if namesakes := sum(test["label"].startswith(label) for test in self.tests):
+            label = f"{label} ({namesakes + 1})"  # other models that were trained alike at first
+        seeds, n = completions.shape[:2]
+        outcomes: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
         guessed = guesses(trained, task, samples.batch)
         judged = samples.verify()
         kinds = np.where(judged.answer, ~judged.trace, 2)[:, :, 0]
-        for seed, written in enumerate(completions):
+        for seed in range(seeds):
             for number, outcome in enumerate(OUTCOMES):
-                for problem in np.flatnonzero(kinds[seed] == number)[: -(-KEPT // len(completions))]:
+                for problem in np.flatnonzero(kinds[seed] == number)[: -(-EXAMPLES // seeds)]:
                     row = seed * n + problem
-                    shown = example(task, samples.batch.rows(slice(row, row + 1)), written[problem : problem + 1])
-                    floors = {name: texts[row] for name, texts in guessed.items()}
-                    outcomes[outcome].append({"seed": seed, **shown, "floors": floors})
-        self.tests.append({"label": label, "outcomes": {name: rows[:KEPT] for name, rows in outcomes.items() if rows}})
+                    completion = completions[seed, problem : problem + 1]
+                    shown = example(task, samples.batch.rows(slice(row, row + 1)), completion)
+                    guesses_shown = {name: texts[row] for name, texts in guessed.items()}
+                    outcomes[outcome].append({"seed": seed, **shown, "floors": guesses_shown})
+        kept = {name: examples[:EXAMPLES] for name, examples in outcomes.items() if examples}
+        self.tests.append({"label": label, "outcomes": kept})
 
     def plain(self) -> dict[str, Any]:
         return {"curves": self.curves, "tests": self.tests}
 
 
-def example(task: Task, one: Batch, written: np.ndarray) -> dict[str, Any]:
-    """One problem and one answer to it, step by step beside the gold one; one of n = 1, written int32 (1, m)."""
+def example(task: Task, problem: Batch, completion: np.ndarray) -> dict[str, Any]:
+    """One problem (n = 1) and a completion of it int32 (1, m), step by step beside the gold one."""
     return {
-        "prompt": task.show(one.tokens[0, : int(one.prompt_len[0])]),
-        "gold": [step.text for step in task.steps(one, one.completions())],
-        "steps": [[step.text, step.mark] for step in task.steps(one, written)],
+        "prompt": task.show(problem.tokens[0, : int(problem.prompt_len[0])]),
+        "gold": [step.text for step in task.steps(problem, problem.completions())],
+        "steps": [[step.text, step.mark] for step in task.steps(problem, completion)],
     }
 
 

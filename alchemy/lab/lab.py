@@ -1,4 +1,8 @@
-"""The bench an experiment works at: train models, let them answer, and never do the same twice."""
+"""The lab an experiment works at: train models, let them answer, and never do the same twice.
+
+Dimension letters: `s` seeds, `n` problems of each, `k` completions of a problem, `m` tokens of a completion, `t` tokens of a
+prompt, `c` ids a position carries.
+"""
 
 from __future__ import annotations
 
@@ -10,43 +14,43 @@ from time import monotonic
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from alchemy.decoding.forcing import Forcing
 from alchemy.decoding.generate import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.lab import store
-from alchemy.lab.journal import LOOKED_AT, Journal, described
+from alchemy.lab.journal import EXAMINED, Journal, described
+from alchemy.lab.training_data import training_data
 from alchemy.learning import checkpoint
 from alchemy.learning.config import TrainConfig
-from alchemy.learning.data import (
-    Data,
-    Examples,
-    Finite,
-    Loss,
-    Padding,
-    Stream,
-    examples,
-    joined,
-)
+from alchemy.learning.data import Data, Examples, Loss, Padding
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Runs, Trained, expected, shapes, train
-from alchemy.problem.split import Split, join, train_chunk
+from alchemy.problem.split import Split, join
 from alchemy.problem.streams import stream, stream_id
-from alchemy.problem.task import Batch, Task
+from alchemy.problem.task import PAD, Batch, Task
 from alchemy.progress import Progress, Stage
-from alchemy.record import digest, fingerprint, plain, read_json, write_json, write_whole
+from alchemy.record import commit, digest, fingerprint, plain, read_json, write_json
 from alchemy.testtime import learned_verifier
 from alchemy.testtime.answers import Answers, Samples
 from alchemy.testtime.bank import Bank, fill
 
-Make = Callable[[store.Parts, Callable[[int], None]], np.ndarray]
-"""Makes an array, given the pieces of it that there are already and whom to tell how many are done."""
+Make = Callable[[list[int], store.Pieces, Callable[[int], None]], Mapping[str, np.ndarray]]
+"""Makes named arrays (rows, ...) for some seeds, given their rows, the pieces there are already, and whom to tell progress."""
+OWN = ("seed", "start name", "set", "labels", "seconds", "commit")
+"""What differs between the models of one training."""
+SPARE = 4
+"""Tokens that models may write beyond the longest gold completion."""
 
 
 @dataclass
 class Lab:
-    """Trains and decodes for experiments; what was done before is taken from `root`."""
+    """Trains and decodes for experiments; what was done before is taken from `root`.
+
+    Everything is kept seed by seed: of a result for ten seeds of which five are there, five are made.
+    """
 
     root: Path
     progress: Progress
@@ -58,10 +62,12 @@ class Lab:
     flops: float = 0.0
     seconds: float = 0.0
     """Device and host time the results cost when they were made; each result counts once."""
-    known: set[Path] = field(default_factory=set, repr=False)
-    """Where the results asked for so far are kept."""
+    commits: set[str] = field(default_factory=set)
+    """The trees that made the results asked for so far."""
     journal: Journal = field(default_factory=Journal)
-    """What a reader may want to look into."""
+    """Learning curves and some answers, for a reader to look into."""
+    _used: set[Path] = field(default_factory=set, repr=False)
+    """Where the results asked for so far are kept."""
 
     def train(
         self,
@@ -79,16 +85,21 @@ class Lab:
         start: Runs | None = None,
         label: str = "",
     ) -> Runs:
-        """Models trained on the training part of `task`.
+        """Models trained on the training part of `task`, one for each of `seeds`.
 
         Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `sets` each
-        seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may be
-        verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With `start` training goes on from those models.
+        seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may
+        be verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With `start` training goes on from those
+        models.
         """
-        model = replace(model, vocabulary=len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0))
-        seeds = range(seeds) if isinstance(seeds, int) else seeds
-        key: dict[str, Any] = {
-            "seeds": list(seeds),
+        vocabulary = len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0)
+        model = replace(model, vocabulary=vocabulary)
+        seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+        if (sets or labels) and len(sets or labels) != len(seeds):
+            raise UserError(
+                f"{len(sets or labels)} training sets for {len(seeds)} seeds; each seed needs one of its own"
+            )
+        key = {
             "model": plain(model),
             "task": plain(task),
             "train": plain(config),
@@ -97,104 +108,90 @@ class Lab:
             "padding": padding,
             "context": context,
             "limit": limit,
+            "verifier": bool(labels),
+            "own sets": bool(sets),
             "start": start.key if start else None,
             "backend": jax.default_backend(),
             "jax": jax.__version__,
-            "sets": [digest(batch.tokens, batch.prompt_len) for batch in sets],
-            "labels": [digest(*rows) for rows in labels],
         }
-        home = self.root / "models" / fingerprint(key)
-        data = self._data(task, seeds, loss, padding, context, limit, sets, labels)
-        if fresh := self._fresh(home):
-            width = max(one.tokens.shape[1] for one in labels) if labels else context or task.max_len
-            self._count(model, config.steps * config.batch * len(seeds) * width, backward=True)
-        name = label or f"train {type(model).__name__.lower()}"
-        with self.progress.stage(name, config.steps, seeds=len(seeds)) as stage:
-            trained, seconds = self._stored(home, model, data, config, seeds, start, stage, key)
-        self.seconds += seconds * fresh
-        self.journal.trained(f"{name}: {described(task)}", trained.losses)
-        return Runs(model, task, key, trained)
+        own = [
+            {
+                "seed": seed,
+                "start name": start.names[i] if start else None,
+                "set": digest(sets[i].tokens, sets[i].prompt_len) if sets else None,
+                "labels": digest(*(array for array in labels[i] if array is not None)) if labels else None,
+            }
+            for i, seed in enumerate(seeds)
+        ]
+        names = tuple(fingerprint({**key, **one_seed}) for one_seed in own)
+        homes = [self.root / "models" / fingerprint(key) / name for name in names]
+        width = max((rows.tokens.shape[1] for rows in labels), default=context or task.max_len)
+        fresh = [self._first_use(home) for home in homes]
+        self._count(model, config.steps * config.batch * width * sum(fresh), backward=True)
+        stage_name = label or f"train {type(model).__name__.lower()}"
+        missing = [i for i, home in enumerate(homes) if not checkpoint.exists(home / "final")]
+        with self.progress.stage(stage_name, config.steps, seeds=len(missing) or len(seeds)) as stage:
+            if missing:
+                chosen = [seeds[i] for i in missing]
+                picked_sets, picked_labels = ([group[i] for i in missing] if group else () for group in (sets, labels))
+                data = training_data(
+                    task,
+                    self.split,
+                    chosen,
+                    loss,
+                    padding,
+                    context,
+                    limit=limit,
+                    sets=picked_sets,
+                    labels=picked_labels,
+                )
+                init = _initial(model, chosen, start, missing) if start else None
+                trained, seconds = self._train(model, data, config, chosen, init, [names[i] for i in missing], stage)
+                for row, i in enumerate(missing):
+                    provenance = {"seconds": seconds / len(missing), "commit": commit()}
+                    write_json(homes[i] / "key.json", {**key, **own[i], **provenance})
+                    checkpoint.save(homes[i] / "final", config.steps, _rows(trained, [row]))
+            else:
+                stage.skip()
+            trained = load_models(homes, model, config.steps)
+        made = [read_json(home / "key.json") for home in homes]
+        self.commits.update(model["commit"] for model in made)
+        self.seconds += sum(model["seconds"] for model, first in zip(made, fresh, strict=True) if first)
+        self.journal.add_training(f"{stage_name}: {described(task)}", trained.losses)
+        return Runs(model, task, key, tuple(seeds), names, trained)
 
-    def _stored(
+    def _train(
         self,
-        home: Path,
         model: Model,
         data: Data,
         config: TrainConfig,
         seeds: Sequence[int],
-        start: Runs | None,
+        init: Params | None,
+        names: Sequence[str],
         stage: Stage,
-        key: Mapping[str, Any],
     ) -> tuple[Trained, float]:
-        if done := checkpoint.load(home / "final", expected(model, len(seeds), config.steps)):
-            stage.skip()
-            return Trained(*done), read_json(home / "key.json")["seconds"]
-        began, spent = monotonic(), home / "spent.json"
+        """Train, resuming what an interrupted run left; returns the models and the seconds of all runs together."""
+        state = self.root / "models" / f"{fingerprint({'unfinished': list(names)})}.unfinished"
+        spent = state / "spent.json"
         before = read_json(spent)["seconds"] if spent.exists() else 0.0
-        init = start.trained.params if start else None
-        if init is not None and model != start.model:
-            init = learned_verifier.widened(
-                init, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.asarray(seeds))
-            )
+        began = monotonic()
         try:
-            trained = train(
-                model, data, config, seeds=seeds, init=init, directory=home / "state", progress=stage.update
-            )
+            trained = train(model, data, config, seeds=seeds, init=init, directory=state, progress=stage.update)
         except KeyboardInterrupt:
             write_json(spent, {"seconds": before + monotonic() - began})
             raise
-        seconds = before + monotonic() - began
-        write_json(home / "key.json", {**key, "seconds": seconds})
-        checkpoint.save(home / "final", config.steps, trained)
-        checkpoint.drop(home / "state")
-        spent.unlink(missing_ok=True)
-        return trained, seconds
-
-    def _data(
-        self,
-        task: Task,
-        seeds: Sequence[int],
-        loss: Loss,
-        padding: Padding,
-        context: int,
-        limit: int,
-        sets: Sequence[Batch],
-        labels: Sequence[Examples],
-    ) -> Data:
-        since = task.shortest_prompt if loss == "completion" and padding != "group" else 0
-        if sets or labels:
-            sizes = tuple(len(one.tokens) for one in (sets or labels))
-            if len(sizes) != len(seeds) or not all(sizes):
-                raise UserError(f"sets of {list(sizes)} lines for {len(seeds)} seeds; each seed needs one of its own")
-            rows = joined(labels) if labels else examples(join(list(sets)), loss, padding, context)
-            judged = int(rows.weight.any(axis=0).argmax())  # sets need not be of this task
-            return Finite(rows, tuple(seeds), sizes, min(since, judged))
-        if limit:
-            rng = {seed: stream("training set", seed) for seed in seeds}
-            batch = join([self.split.distinct(task, one, limit, "train") for one in rng.values()])
-            return Finite(examples(batch, loss, padding, context), tuple(rng), since=since)
-
-        def draw(seed: int, step: int, n: int) -> Examples:
-            lines = n if padding != "group" else -(-n * context // self._shortest(task)) + 1
-            made = examples(train_chunk(task, self.split, seed, step, lines), loss, padding, context)
-            return Examples(made.tokens[:n], made.weight[:n])
-
-        return Stream(draw, since)
-
-    def _shortest(self, task: Task) -> int:
-        """Tokens of a short line, to know how many lines fill a block."""
-        text = task.sample(np.random.default_rng(0), 512).text
-        return max(1, int((text != 0).sum(axis=1).min()))
+        checkpoint.drop(state)
+        return trained, before + monotonic() - began
 
     def answer(
         self, runs: Runs, task: Task, n: int, *, temperature: float = 0.0, max_new: int = 0, label: str = ""
     ) -> Answers:
-        """Let the models answer `n` different problems of the held-out part of `task`.
+        """Let the models answer `n` different problems each of the held-out part of `task`.
 
         They write at most `max_new` tokens; by default a few more than the longest gold completion has.
         """
-        drawn = self.sample(runs, task, n, 1, temperature=temperature, max_new=max_new, label=label or "answer")
-        return Answers(task, drawn.batch, drawn.completions[:, :, 0])
+        samples = self.sample(runs, task, n, 1, temperature=temperature, max_new=max_new, label=label or "answer")
+        return Answers(task, samples.batch, samples.completions[:, :, 0])
 
     def sample(
         self,
@@ -226,8 +223,8 @@ class Lab:
         label: str = "",
     ) -> tuple[Samples, Bank]:
         """As `sample`, with all that a policy may look at when it chooses among the answers."""
-        drawn, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", likely=True)
-        return drawn, fill(drawn, logprob, self.size(runs.model))
+        pool, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", keep_logprob=True)
+        return pool, fill(pool, logprob, self.size(runs.model))
 
     def held_out(self, task: Task, n: int, seeds: Sequence[int]) -> Batch:
         """`n` different problems of the held-out part for each of the seeds: those of the first, then of the second, ..."""
@@ -243,25 +240,22 @@ class Lab:
         temperature: float,
         max_new: int,
         label: str,
-        likely: bool = False,
+        keep_logprob: bool = False,
         forced: Forcing | None = None,
     ) -> tuple[Samples, np.ndarray]:
-        seeds = runs.key["seeds"]
-        batch = self.held_out(task, n, seeds)
-        room = max_new or int((batch.completions() != 0).sum(axis=1).max(initial=1)) + 4
-        params, prompts = runs.trained.params, batch.prompts()
-        prompts = prompts.reshape(len(seeds), n, *prompts.shape[1:])
-        with self.progress.stage(label, n, "problems", len(seeds)) as stage:
-            key = {"task": plain(task), "n": n, "max_new": max_new, "tests": self.tests, "likely": likely}
-            drawn = self._write(
-                runs, params, seeds, key, prompts, samples, temperature, room, stage, stage.update, forced=forced
-            )
-            samples_drawn = Samples(task, batch, drawn.completions)
-            few = samples_drawn.of(slice(0, LOOKED_AT))
+        batch = self.held_out(task, n, runs.seeds)
+        prompts = batch.prompts()
+        prompts = prompts.reshape(len(runs.seeds), n, *prompts.shape[1:])
+        room = max_new or _longest(batch) + SPARE
+        key = {"task": plain(task), "n": n, "max_new": max_new, "tests": self.tests, "logprob": keep_logprob}
+        with self.progress.stage(label, n, "problems", len(runs.seeds)) as stage:
+            drawn = self._write(runs, key, prompts, samples, temperature, room, stage, forced=forced)
+            pool = Samples(task, batch, drawn.completions)
+            few = pool.of(slice(0, EXAMINED))
             few = few._replace(completions=few.completions[:, :, :1])
             stage.right(float(few.verify().answer.mean()))
-        self.journal.told(runs.task, few, temperature)
-        return samples_drawn, drawn.logprob
+        self.journal.add_test(runs.task, few, temperature)
+        return pool, drawn.logprob
 
     def practise(
         self,
@@ -276,129 +270,128 @@ class Lab:
         label: str = "",
     ) -> list[Samples]:
         """Let each seed's model answer `n` problems of the training part of `task`, fresh ones in every round."""
-        drawn, name = [], label or f"practise, round {round}"
-        seeds = len(runs.key["seeds"])
-        with self.progress.stage(name, n * seeds, "problems", seeds) as stage:
-            for row, seed in enumerate(runs.key["seeds"]):
-                batch = self.split.sample(task, stream("practice", seed, round), n, "train")
-                key = {"task": plain(task), "n": n, "max_new": max_new, "practice": [seed, round]}
-                one = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], runs.trained.params)
-                room = max_new or batch.tokens.shape[1]
-                before = row * n
-                written = self._write(
-                    runs,
-                    one,
-                    [seed],
-                    key,
-                    batch.prompts()[None],
-                    samples,
-                    temperature,
-                    room,
-                    stage,
-                    lambda done, before=before: stage.update(before + done),
-                    stream_id("practice", round),
-                )
-                drawn.append(Samples(task, batch, written.completions))
-        return drawn
+        streams = [stream("practice", seed, round) for seed in runs.seeds]
+        batches = [self.split.sample(task, rng, n, "train") for rng in streams]
+        whole = join(batches)
+        prompts = whole.prompts()
+        prompts = prompts.reshape(len(runs.seeds), n, *prompts.shape[1:])
+        room = max_new or whole.tokens.shape[1]
+        key = {"task": plain(task), "n": n, "max_new": max_new, "practice": round}
+        with self.progress.stage(label or f"practise, round {round}", n, "problems", len(runs.seeds)) as stage:
+            drawn = self._write(
+                runs, key, prompts, samples, temperature, room, stage, sampling_seed=stream_id("practice", round)
+            )
+        return [Samples(task, batch, drawn.completions[i : i + 1]) for i, batch in enumerate(batches)]
 
     def _write(
         self,
         runs: Runs,
-        params: Params,
-        seeds: Sequence[int],
         key: Mapping[str, Any],
         prompts: np.ndarray,
         samples: int,
         temperature: float,
         room: int,
         stage: Stage,
-        told: Callable[[int], None],
         sampling_seed: int = 0,
         forced: Forcing | None = None,
     ) -> Drawn:
-        """Completions of prompts (s, n, t, c), from the store if they are there; log-probabilities are kept where `key`
-        says likely."""
+        """Completions of prompts (s, n, t, c), from the store if they are there.
+
+        Log-probabilities are kept where `key` says so, and missing numbers elsewhere.
+        """
         longest = min(room, runs.model.context - prompts.shape[2])
+        steering = {"steer": forced.marks, "dials": forced.dials} if forced else {}
         key = {
             **key,
-            "runs": runs.key,
             "samples": samples,
             "temperature": temperature,
             "split": plain(self.split),
             "forced": plain(forced) if forced else None,
         }
-        path = self.root / "answers" / f"{fingerprint(key)}.npz"
-        shape = (*prompts.shape[:2], samples, longest)
-        if fresh := self._fresh(path):
-            self._count(runs.model, shape[0] * shape[1] * (prompts.shape[2] + samples * longest))
-        if (stored := store.load_drawn(path, shape)) is not None:
-            stage.skip()
-            self.seconds += stored[1] * fresh
-            return stored[0]
-        steered = {"steer": forced.marks, "dials": forced.dials} if forced else {}
-        with self._parts(path) as parts:
+        names = [fingerprint({**key, "model": name}) for name in runs.names]
+        n, shape = prompts.shape[1], (prompts.shape[1], samples)
+        shapes_kept: dict[str, tuple[int | None, ...]] = {"completions": (1, *shape, None)}
+        if key.get("logprob"):
+            shapes_kept["logprob"] = (1, *shape)
+
+        def make(rows: list[int], pieces: store.Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
             drawn = draw(
                 runs.model,
-                params,
-                prompts,
+                _rows(runs.trained.params, rows),
+                prompts[rows],
                 samples=samples,
                 max_new=longest,
                 temperature=temperature,
                 seed=sampling_seed,
-                seeds=seeds,
-                progress=told,
-                parts=parts,
-                **steered,
+                seeds=[runs.seeds[row] for row in rows],
+                progress=progress,
+                parts=pieces,
+                **steering,
             )
-            if not key.get("likely"):
-                drawn = drawn._replace(logprob=store.unknown(shape))
-            seconds = parts.spent
-            write_whole(path, lambda scratch: store.save_drawn(scratch, drawn, seconds))
-        self.seconds += seconds
-        return drawn
+            arrays = {"completions": drawn.completions.astype(np.int16), "logprob": drawn.logprob}
+            return {name: arrays[name] for name in shapes_kept}
+
+        tokens = n * (prompts.shape[2] + samples * longest)
+        arrays = self._kept("answers", names, shapes_kept, runs.model, tokens, make, stage)
+        completions = _padded(arrays["completions"])
+        unknown = np.full(completions.shape[:3], np.nan, np.float32)
+        logprob = np.concatenate(arrays["logprob"]) if "logprob" in arrays else unknown
+        return Drawn(completions.astype(np.int32), logprob)
 
     def keep(
         self,
+        kind: str,
         model: Model,
-        key: Mapping[str, Any],
+        names: Sequence[str],
         shape: tuple[int, ...],
         tokens: int,
         make: Make,
         label: str,
         pieces: int = 1,
     ) -> np.ndarray:
-        """An array of that shape that so many tokens of the model make, in pieces, from the store if it is there."""
-        path = self.root / "scores" / f"{fingerprint(key)}.npz"
-        if fresh := self._fresh(path):
-            self._count(model, tokens)
+        """An array (s, *shape) called `kind` that `make` makes, seed by seed from the store where it is there.
+
+        `names` are hashes of everything that each seed's part depends on, `tokens` what the model reads and writes for it.
+        """
         with self.progress.stage(label, pieces, "pieces") as stage:
-            if stored := store.load(path, shape):
-                stage.skip()
-                self.seconds += stored[1] * fresh
-                return stored[0]
-            with self._parts(path) as parts:
-                made = make(parts, stage.update)
-                store.save(path, made, seconds := parts.spent)
-        self.seconds += seconds
-        return made
+            arrays = self._kept("scores", names, {kind: (1, *shape)}, model, tokens, make, stage)
+        return np.concatenate(arrays[kind])
 
-    @staticmethod
-    @contextmanager
-    def _parts(path: Path) -> Iterator[store.Parts]:
-        """Pieces of what goes to `path`: kept when it is interrupted, forgotten once it is there."""
-        parts = store.Parts(path.with_suffix(".parts"))
-        try:
-            yield parts
-        except KeyboardInterrupt:
-            parts.save()
-            raise
-        parts.drop()
+    def _kept(
+        self,
+        folder: str,
+        names: Sequence[str],
+        shapes: Mapping[str, tuple[int | None, ...]],
+        model: Model,
+        tokens: int,
+        make: Make,
+        stage: Stage,
+    ) -> dict[str, list[np.ndarray]]:
+        """For each array its rows, one a seed: those that are stored, and the others made together."""
+        paths = [self.root / folder / f"{name}.npz" for name in names]
+        fresh = [self._first_use(path) for path in paths]
+        self._count(model, tokens * sum(fresh))
+        results = [store.load(path, shapes) for path in paths]
+        missing = [i for i, result in enumerate(results) if result is None]
+        if missing:
+            unfinished = self.root / folder / f"{fingerprint({'unfinished': [names[i] for i in missing]})}.parts"
+            with _pieces(unfinished) as pieces:
+                made = make(missing, pieces, stage.update)
+                seconds = pieces.spent / len(missing)
+                for row, i in enumerate(missing):
+                    store.save(paths[i], {name: array[row : row + 1] for name, array in made.items()}, seconds)
+            results = [store.load(path, shapes) for path in paths]
+        else:
+            stage.skip()
+        self.commits.update(result.commit for result in results)
+        self.seconds += sum(result.seconds for result, first in zip(results, fresh, strict=True) if first)
+        return {name: [result.arrays[name] for result in results] for name in shapes}
 
-    def _fresh(self, place: Path) -> bool:
-        """Whether a result is asked for the first time."""
-        fresh = place not in self.known
-        self.known.add(place)
-        return fresh
+    def _first_use(self, place: Path) -> bool:
+        """Whether a result is asked for the first time; each counts once."""
+        first = place not in self._used
+        self._used.add(place)
+        return first
 
     @staticmethod
     def size(model: Model) -> int:
@@ -408,3 +401,51 @@ class Lab:
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
         self.tokens += tokens
         self.flops += (6.0 if backward else 2.0) * self.size(model) * tokens
+
+
+def load_models(homes: Sequence[Path], model: Model, steps: int) -> Trained:
+    """Trained models, a directory each, as one with a seed axis."""
+    models = [checkpoint.load(home / "final", expected(model, 1, steps)) for home in homes]
+    return Trained(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *models))
+
+
+def _initial(model: Model, seeds: Sequence[int], start: Runs, rows: list[int]) -> Params:
+    """Weights to go on from, widened where the model has more of something than those it starts from."""
+    params = _rows(start.trained.params, rows)
+    if model == start.model:
+        return params
+    fresh = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(jnp.asarray(seeds))
+    return learned_verifier.widened(params, fresh)
+
+
+def _rows(tree: Any, rows: list[int]) -> Any:
+    """Some of the seeds of a tree with leaves (s, ...)."""
+    return jax.tree.map(lambda leaf: leaf[np.asarray(rows)], tree)
+
+
+def _longest(batch: Batch) -> int:
+    """Tokens of the longest gold completion."""
+    return int((batch.completions() != PAD).sum(axis=1).max(initial=1))
+
+
+def _padded(completions: Sequence[np.ndarray]) -> np.ndarray:
+    """Completions (1, n, k, m) of several seeds, m by seed, as one array (s, n, k, most)."""
+    most = max(rows.shape[-1] for rows in completions)
+    return np.concatenate(
+        [
+            np.pad(rows, ((0, 0), (0, 0), (0, 0), (0, most - rows.shape[-1])), constant_values=PAD)
+            for rows in completions
+        ]
+    )
+
+
+@contextmanager
+def _pieces(home: Path) -> Iterator[store.Pieces]:
+    """Pieces of a result: kept when it is interrupted, forgotten once it is there."""
+    pieces = store.Pieces(home)
+    try:
+        yield pieces
+    except KeyboardInterrupt:
+        pieces.save()
+        raise
+    pieces.drop()

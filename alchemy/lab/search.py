@@ -19,8 +19,9 @@ from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.learning.train import Runs
 from alchemy.problem.task import Batch, Task
-from alchemy.record import digest, plain
+from alchemy.record import digest, fingerprint, plain
 from alchemy.strategies.tree import Found, Search, asked, packed, unpacked
+from alchemy.testtime.answers import trimmed
 from alchemy.testtime.rewards import Reward
 
 
@@ -39,62 +40,62 @@ def search(
 
     Rewards judge the problems of the whole batch; one for all seeds, or one for each.
     """
-    names = runs.key["seeds"]
-    rewards = reward if isinstance(reward, Sequence) else [reward] * len(names)
+    rewards = reward if isinstance(reward, Sequence) else [reward] * len(runs.seeds)
     question = asked(task, batch)
-    seeds, n = len(names), len(batch.tokens) // len(names)
-    size = _together(n, how.rows)
+    seeds, n = len(runs.seeds), len(batch.tokens) // len(runs.seeds)
+    together = _together(n, how.rows)
     key = {
-        "runs": runs.key,
-        "together": size,
+        "together": together,
         "task": plain(task),
-        "batch": digest(batch.tokens),
         "temperature": temperature,
         "search": [type(how).__name__, plain(how)],
-        "reward": reward.name if rewards is not reward else [one.name for one in rewards],
+        "room": [question.room, question.most, question.steps],
     }
+    own = batch.tokens.reshape(seeds, n, *batch.tokens.shape[1:])
+    names = [
+        fingerprint(
+            {**key, "model": runs.names[seed], "reward": rewards[seed].name, "batch": digest(trimmed(own[seed]))}
+        )
+        for seed in range(seeds)
+    ]
+    starts, free_devices, stop = range(0, n, together), SimpleQueue(), Event()
+    for device in jax.local_devices():
+        free_devices.put(device)
 
-    starts, free, stop = range(0, n, size), SimpleQueue(), Event()
-    for one in jax.local_devices():
-        free.put(one)
+    def answer(seed: int, start: int) -> np.ndarray:
+        """The answers of one model to the problems from `start` on, on a device that is free."""
+        rows, device = seed * n + np.minimum(np.arange(start, start + together), n - 1), free_devices.get()
+        try:
+            with jax.default_device(device):
+                params = jax.tree.map(lambda leaf: jnp.asarray(leaf[seed]), runs.trained.params)
+                sampler = ModelSampler(runs.model, params, temperature, _key(runs.seeds[seed], start), stop)
+                answered = how.answer(sampler, rewards[seed].rows(rows), question.rows(rows))
+        finally:
+            free_devices.put(device)
+        return packed(answered, question.room)[: n - start]
 
-    def make(parts: store.Parts, told: Callable[[int], None]) -> np.ndarray:
-        def some(seed: int, start: int) -> np.ndarray:
-            """The answers of one model to the problems from `start` on, on a device that is free."""
-            rows, to = seed * n + np.minimum(np.arange(start, start + size), n - 1), free.get()
+    def make(rows: list[int], pieces: store.Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+        todo = {f"{runs.seeds[seed]}-{start}-{together}": (seed, start) for seed, start in product(rows, starts)}
+        done = {name: piece[0] for name in todo if (piece := pieces.load(name)) is not None}
+        with ThreadPoolExecutor(free_devices.qsize()) as threads:
+            running = {threads.submit(answer, *todo[name]): name for name in todo if name not in done}
             try:
-                with jax.default_device(to):
-                    params = jax.tree.map(lambda leaf: jnp.asarray(leaf[seed]), runs.trained.params)
-                    sampler = ModelSampler(runs.model, params, temperature, _key(names[seed], start), stop)
-                    answered = how.answer(sampler, rewards[seed].rows(rows), question.rows(rows))
-            finally:
-                free.put(to)
-            return packed(answered, question.room)[: n - start]
-
-        pieces = list(product(range(seeds), starts))
-        labels = [f"{seed}-{start}-{size}" for seed, start in pieces]
-        made = {name: kept[0] for name in labels if (kept := parts.load(name)) is not None}
-        with ThreadPoolExecutor(free.qsize()) as threads:
-            left = {
-                threads.submit(some, *piece): name
-                for piece, name in zip(pieces, labels, strict=True)
-                if name not in made
-            }
-            try:
-                for one in as_completed(left):
-                    made[left[one]] = one.result()
-                    parts.keep(left[one], (made[left[one]],))
-                    told(len(made))
+                for future in as_completed(running):
+                    name = running[future]
+                    done[name] = future.result()
+                    pieces.keep(name, (done[name],))
+                    progress(len(done))
             except BaseException:
                 stop.set()
                 threads.shutdown(cancel_futures=True)
                 raise
-        return np.concatenate([made[name] for name in labels]).reshape(shape)
+        return {"searched": np.concatenate([done[name] for name in todo]).reshape(len(rows), *shape)}
 
-    shape = (seeds, n, question.room + len(Ledger._fields))
-    tokens = seeds * n * (question.prompts.shape[1] + question.room)  # of one chain: what is spent is in the ledger
-    name = label or f"search with {type(how).__name__.lower()}"
-    return unpacked(lab.keep(runs.model, key, shape, tokens, make, name, pieces=seeds * len(starts)), question.room)
+    shape = (n, question.room + len(Ledger._fields))
+    tokens = n * (question.prompts.shape[1] + question.room)  # of one chain: what is spent is in the ledger
+    stage = label or f"search with {type(how).__name__.lower()}"
+    pieces = seeds * len(starts)
+    return unpacked(lab.keep("searched", runs.model, names, shape, tokens, make, stage, pieces), question.room)
 
 
 def _together(n: int, rows: int) -> int:

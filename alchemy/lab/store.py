@@ -1,4 +1,8 @@
-"""Arrays on disk with the seconds they took: what is kept so that it is never made twice."""
+"""Arrays on disk with the seconds they took and the commit that made them: no result is made twice.
+
+A result is kept seed by seed, under a name that is a hash of everything it depends on: asked for more seeds, the lab
+makes only those that are missing.
+"""
 
 from __future__ import annotations
 
@@ -8,65 +12,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import NamedTuple
 
 import numpy as np
 
-from alchemy.decoding.generate import Drawn
 from alchemy.errors import UserError
-from alchemy.record import write_whole
-
-
-def save(path: Path, made: np.ndarray, seconds: float) -> None:
-    """An array, whole or not at all."""
-
-    def write(scratch: Path) -> None:
-        with scratch.open("wb") as file:
-            np.savez_compressed(file, made=made, seconds=seconds)
-
-    write_whole(path, write)
-
-
-def load(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float] | None:
-    """The array and its seconds, None if there is none; raises `UserError` naming a damaged file."""
-    if not path.exists():
-        return None
-    try:
-        with path.open("rb") as raw, np.load(raw) as file:
-            made, seconds = file["made"], float(file["seconds"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
-        raise UserError(f"{path} is damaged ({type(fault).__name__}); remove that file") from fault
-    if made.shape != shape:
-        raise UserError(f"{path} has shape {made.shape}, not {shape}; remove that file")
-    return made, seconds
-
-
-def save_drawn(path: Path, drawn: Drawn, seconds: float) -> None:
-    """Completions, with their log-probabilities if these are known; `path` is only a scratch file's."""
-    likely = {} if np.isnan(drawn.logprob).all() else {"logprob": drawn.logprob}
-    with path.open("wb") as file:
-        np.savez_compressed(file, completions=drawn.completions.astype(np.int16), seconds=seconds, **likely)
-
-
-def load_drawn(path: Path, shape: tuple[int, ...]) -> tuple[Drawn, float] | None:
-    """Completions of that shape and the seconds they took, None if there are none; names a damaged file."""
-    if not path.exists():
-        return None
-    try:
-        with path.open("rb") as raw, np.load(raw) as file:
-            completions, seconds = file["completions"].astype(np.int32), float(file["seconds"])
-            logprob = file["logprob"] if "logprob" in file else unknown(shape)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
-        raise UserError(f"answers {path} are damaged ({type(fault).__name__}); remove that file") from fault
-    if completions.shape != shape:
-        raise UserError(f"answers {path} have shape {completions.shape}, not {shape}; remove that file")
-    return Drawn(completions, logprob), seconds
-
+from alchemy.record import commit, write_whole
 
 SECONDS = "seconds "
 
 
+class Stored(NamedTuple):
+    """A result as it was kept."""
+
+    arrays: dict[str, np.ndarray]
+    seconds: float
+    """What it took to make."""
+    commit: str
+    """The tree that made it."""
+
+
+def save(path: Path, arrays: Mapping[str, np.ndarray], seconds: float) -> None:
+    """Keep a result, whole or not at all."""
+    provenance = {"seconds": np.float64(seconds), "commit": np.array(commit())}
+    write_whole(path, lambda scratch: _write(scratch, {**arrays, **provenance}))
+
+
+def load(path: Path, shapes: Mapping[str, tuple[int | None, ...]]) -> Stored | None:
+    """A result with arrays of these names and shapes (None where a size is not known), or None if it is not there.
+
+    Raises `UserError` that names a file which is damaged or holds something else.
+    """
+    if not path.exists():
+        return None
+    arrays = _read(path)
+    for name, shape in shapes.items():
+        if name not in arrays:
+            raise UserError(f"{path} holds no {name}; remove that file")
+        sizes = arrays[name].shape
+        if len(sizes) != len(shape) or any(want not in (None, size) for want, size in zip(shape, sizes, strict=True)):
+            raise UserError(f"{path} holds {name} of shape {sizes}, not {shape}; remove that file")
+    if not {"seconds", "commit"} <= arrays.keys():
+        raise UserError(f"{path} does not say what made it; remove that file")
+    return Stored({name: arrays[name] for name in shapes}, float(arrays["seconds"]), str(arrays["commit"]))
+
+
 @dataclass
-class Parts:
+class Pieces:
     """Pieces of something long, written to a folder every `every` seconds while it is made."""
 
     home: Path
@@ -76,12 +68,11 @@ class Parts:
 
     def __post_init__(self) -> None:
         files = list(self.home.glob("*.npz"))
-        self._next = 1 + max(
-            (int(path.stem) for path in files), default=-1
-        )  # of a file: one that was damaged may be gone
-        self._found = {name: part for path in files for name, part in _pieces(path).items()}
-        self._new: dict[str, tuple[np.ndarray, ...]] = {}
-        self.seconds = float(sum(part[0] for name, part in self._found.items() if name.startswith(SECONDS)))
+        numbers = [int(path.stem) for path in files]
+        self._next = 1 + max(numbers, default=-1)  # a damaged file may have been removed: count from the last one
+        self._earlier = {name: piece for path in files for name, piece in _pieces(path).items()}
+        self._unsaved: dict[str, tuple[np.ndarray, ...]] = {}
+        self.seconds = float(sum(piece[0] for name, piece in self._earlier.items() if name.startswith(SECONDS)))
         self._began = self._saved = monotonic()
 
     @property
@@ -91,22 +82,22 @@ class Parts:
 
     def load(self, name: str) -> tuple[np.ndarray, ...] | None:
         """A piece that an earlier run has kept."""
-        return self._found.get(name)
+        return self._earlier.get(name)
 
     def keep(self, name: str, arrays: tuple[np.ndarray, ...]) -> None:
         """Keep a piece with the others, at the latest when the next one comes after `every` seconds."""
-        self._new[name] = arrays
+        self._unsaved[name] = arrays
         if monotonic() - self._saved > self.every:
             self.save()
 
     def save(self) -> None:
         """Write what is not written yet."""
-        if self._new:
-            self._new[f"{SECONDS}{self._next}"] = (np.float64(monotonic() - self._saved),)
-            flat = {f"{name} {at}": one for name, arrays in self._new.items() for at, one in enumerate(arrays)}
+        if self._unsaved:
+            self._unsaved[f"{SECONDS}{self._next}"] = (np.array(monotonic() - self._saved),)
+            flat = {f"{name} {i}": array for name, arrays in self._unsaved.items() for i, array in enumerate(arrays)}
             write_whole(self.home / f"{self._next}.npz", lambda scratch: _write(scratch, flat))
             self._next += 1
-            self._new = {}
+            self._unsaved = {}
         self._saved = monotonic()
 
     def drop(self) -> None:
@@ -119,18 +110,17 @@ def _write(scratch: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def _pieces(path: Path) -> dict[str, tuple[np.ndarray, ...]]:
+def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as raw, np.load(raw) as file:
-            found = {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
         raise UserError(f"{path} is damaged ({type(fault).__name__}); remove that file") from fault
+
+
+def _pieces(path: Path) -> dict[str, tuple[np.ndarray, ...]]:
+    arrays = _read(path)
     pieces: dict[str, list[np.ndarray]] = {}
-    for name in sorted(found):
-        pieces.setdefault(name.rsplit(" ", 1)[0], []).append(found[name])
-    return {name: tuple(arrays) for name, arrays in pieces.items()}
-
-
-def unknown(shape: tuple[int, ...]) -> np.ndarray:
-    """Log-probabilities that were not kept."""
-    return np.full(shape[:-1], np.nan, np.float32)
+    for name in sorted(arrays, key=lambda name: (name.rsplit(" ", 1)[0], int(name.rsplit(" ", 1)[1]))):
+        pieces.setdefault(name.rsplit(" ", 1)[0], []).append(arrays[name])
+    return {name: tuple(piece) for name, piece in pieces.items()}

@@ -10,19 +10,20 @@ from typing import Any
 from alchemy.dataset.manifest import build
 from alchemy.discover import Kind, entries, find
 from alchemy.errors import UserError, nearest
-from alchemy.learning import checkpoint
+from alchemy.lab.lab import OWN, load_models
 from alchemy.learning.model import Model
-from alchemy.learning.train import Runs, Trained, expected
+from alchemy.learning.train import Runs
 from alchemy.problem.task import Task
 from alchemy.record import read_json
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What is kept of models that were trained alike."""
+    """Models of several seeds that were trained alike, as they are kept."""
 
     home: Path
-    key: dict[str, Any]
+    keys: tuple[dict[str, Any], ...]
+    """What each seed's model depends on, in the order of the seeds."""
     task: str
     """The name of the task's file."""
 
@@ -31,57 +32,73 @@ class Stored:
         return self.home.name
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(key["seed"] for key in self.keys)
+
+    @property
     def steps(self) -> int:
-        return self.key["train"]["steps"]
+        return self.keys[0]["train"]["steps"]
 
     def __str__(self) -> str:
-        model = self.key["model"]
+        model = self.keys[0]["model"]
         size = f"{model['layers']} x {model['width']}" if {"layers", "width"} <= model.keys() else model["class"]
-        return f"{self.name}  {self.task}, {size}, {len(self.key['seeds'])} seeds, {self.steps} steps"
+        return f"{self.name}  {self.task}, {size}, {len(self.seeds)} seeds, {self.steps} steps"
 
 
 def stored(root: Path, task: str = "") -> list[Stored]:
-    """The trained models under `root`, of one task if it is named, the last trained last."""
-    found = []
-    for path in sorted(root.glob("models/*/key.json"), key=lambda path: path.stat().st_mtime):
-        key = read_json(path)
-        name = next((one.name for one in entries("task").values() if one.symbol == key["task"]["class"]), "")
-        if name and not key.get("labels") and task in ("", name):  # with labels it is a verifier
-            found.append(Stored(path.parent, key, name))
-    return found
+    """The trained models under `root`, of one task if it is named, the last trained last.
+
+    Verifiers, and models trained on sets of their own, are left out.
+    """
+    names = {entry.symbol: entry.name for entry in entries("task").values()}
+    groups: list[tuple[float, Stored]] = []
+    for home in root.glob("models/*"):
+        paths = list(home.glob("*/key.json"))
+        keys = sorted((read_json(path) for path in paths), key=lambda key: key["seed"])
+        name = (
+            names.get(keys[0]["task"]["class"], "") if keys and not (keys[0]["verifier"] or keys[0]["own sets"]) else ""
+        )
+        if name and task in ("", name):
+            groups.append((max(path.stat().st_mtime for path in paths), Stored(home, tuple(keys), name)))
+    return [models for _, models in sorted(groups, key=lambda group: group[0])]
 
 
 def choose(root: Path, name: str = "", task: str = "") -> Stored:
-    """The one whose name begins so, by default the last trained; raises `UserError` if there is none, or several."""
+    """The models whose name begins so, by default the last trained; raises `UserError` if there are none, or several."""
     known = stored(root, task)
     if not known:
         what = f"no trained model of task {task!r}" if task else "no trained model"
         raise UserError(f"{root} holds {what}; `alchemy reproduce` trains some")
-    fits = [one for one in known if one.name.startswith(name)]
+    fits = [models for models in known if models.name.startswith(name)]
     if not fits:
-        raise UserError(f"model {name!r} is not in {root}{nearest(name, [one.name for one in known])}")
+        raise UserError(f"model {name!r} is not in {root}{nearest(name, [models.name for models in known])}")
     if name and len(fits) > 1:
-        raise UserError(f"model {name!r} is one of {len(fits)} in {root}: {', '.join(one.name for one in fits[:4])}")
+        raise UserError(f"model {name!r} is one of {len(fits)} in {root}: {', '.join(m.name for m in fits[:4])}")
     return fits[-1]
 
 
-def load(one: Stored) -> Runs:
+def load(models: Stored) -> Runs:
     """The models; raises `UserError` if task or model have other fields now than when they were trained."""
-    model: Model = _rebuilt("model", one.key["model"])
-    task: Task = _rebuilt("task", one.key["task"])
-    trained = checkpoint.load(one.home / "final", expected(model, len(one.key["seeds"]), one.steps))
-    if trained is None:
-        raise UserError(f"{one.home} has no finished model; the run that trains it goes on where it was")
-    key = {name: value for name, value in one.key.items() if name != "seconds"}
-    return Runs(model, task, key, Trained(*trained))
+    key = models.keys[0]
+    model: Model = _rebuilt("model", key["model"])
+    task: Task = _rebuilt("task", key["task"])
+    names = tuple(_name(models.home, own["seed"]) for own in models.keys)
+    trained = load_models([models.home / name for name in names], model, models.steps)
+    shared = {name: value for name, value in key.items() if name not in OWN}
+    return Runs(model, task, shared, models.seeds, names, trained)
+
+
+def _name(home: Path, seed: int) -> str:
+    """The directory of one seed's model."""
+    return next(path.parent.name for path in home.glob("*/key.json") if read_json(path)["seed"] == seed)
 
 
 def _rebuilt(kind: Kind, values: dict[str, Any]) -> Any:
     """A dataclass of a folder from its stored fields."""
-    name = next(one.name for one in entries(kind).values() if one.symbol == values["class"])
+    name = next(entry.name for entry in entries(kind).values() if entry.symbol == values["class"])
     return build(find(kind, name), {field: value for field, value in values.items() if field != "class"})
 
 
 def listed(root: Path) -> Iterator[str]:
-    """A line for each trained model."""
+    """A line for each group of trained models."""
     return map(str, stored(root))

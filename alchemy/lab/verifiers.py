@@ -5,19 +5,20 @@ Dimension letters: `s` seeds, `n` problems, `k` completions of each, `m` tokens 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 
-from alchemy.decoding.generate import BUCKET, Parts
+from alchemy.decoding.generate import BUCKET
 from alchemy.errors import UserError
 from alchemy.lab.lab import Lab
+from alchemy.lab.store import Pieces
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.problem.streams import stream_id
-from alchemy.record import digest
-from alchemy.testtime.answers import Samples
+from alchemy.record import digest, fingerprint
+from alchemy.testtime.answers import Samples, trimmed
 from alchemy.testtime.learned_verifier import (
     Kind,
     Verifier,
@@ -43,28 +44,24 @@ def score(lab: Lab, verifier: Verifier, samples: Samples) -> np.ndarray:
 
 def _read(lab: Lab, verifier: Verifier, samples: Samples) -> np.ndarray:
     """Log-odds behind every token: float32 (s, n, k, up to m)."""
+    runs = verifier.runs
+    if len(samples.completions) != len(runs.seeds):
+        raise UserError(f"{len(runs.seeds)} verifiers for the completions of {len(samples.completions)} models")
     longest = -(-int(written(samples.completions).sum(axis=-1).max(initial=1)) // BUCKET) * BUCKET
-    model, params = verifier.runs.model, verifier.runs.trained.params
-    completions = samples.completions[..., :longest]
-    if len(completions) != len(verifier.runs.key["seeds"]):
-        raise UserError(f"{len(verifier.runs.key['seeds'])} verifiers for the completions of {len(completions)} models")
-    prompts = samples.prompts()
-    key = {"runs": verifier.runs.key, "prompts": digest(prompts), "completions": digest(completions)}
-    tokens = completions.size + prompts[..., 0].size
+    prompts, completions = samples.prompts(), samples.completions[..., :longest]
+    names = [
+        fingerprint({"model": name, "prompts": digest(trimmed(own)), "completions": digest(answers)})
+        for name, own, answers in zip(runs.names, prompts, completions, strict=True)
+    ]
 
-    def make(parts: Parts, told: Callable[[int], None]) -> np.ndarray:
-        return log_odds(model, params, prompts, completions, parts=parts, told=told)
+    def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+        params = jax.tree.map(lambda leaf: leaf[np.asarray(rows)], runs.trained.params)
+        return {"log_odds": log_odds(runs.model, params, prompts[rows], completions[rows], parts=pieces, told=progress)}
 
-    n, k = completions.shape[1:3]
-    return lab.keep(
-        model,
-        key,
-        completions.shape,
-        tokens,
-        make,
-        f"score by {verifier.kind} verifier",
-        -(-n // together(n, k, longest)),
-    )
+    n, k, m = completions.shape[1:]
+    tokens = n * (prompts.shape[2] + k * m)
+    label, pieces = f"score by {verifier.kind} verifier", -(-n // together(n, k, longest))
+    return lab.keep("log_odds", runs.model, names, (n, k, m), tokens, make, label, pieces)
 
 
 def fit(
@@ -85,16 +82,14 @@ def fit(
     Good and bad are as frequent as the policy makes them. Training starts from the policy's own weights, or with `fresh` from
     none. `rollouts` of the policy after each step, if any, take the oracle's place in labelling steps.
     """
-    practised = lab.practise(policy, policy.task, problems, round, samples=samples, max_new=max_new)
-    verdicts: list[np.ndarray | None] = [None] * len(practised)
-    if rollouts:
-        verdicts = [_rolled_out(lab, policy, row, one, rollouts) for row, one in enumerate(practised)]
-    labels = [labelled(one, kind, found) for one, found in zip(practised, verdicts, strict=True)]
+    pools = lab.practise(policy, policy.task, problems, round, samples=samples, max_new=max_new)
+    reached = _rolled_out(lab, policy, pools, rollouts) if rollouts else [None] * len(pools)
+    labels = [labelled(pool, kind, verdicts) for pool, verdicts in zip(pools, reached, strict=True)]
     runs = lab.train(
         policy.model,
         policy.task,
         config,
-        seeds=policy.key["seeds"],
+        seeds=policy.seeds,
         labels=labels,
         start=None if fresh else policy,
         label=f"train {kind} verifier",
@@ -102,15 +97,22 @@ def fit(
     return Verifier(runs, kind)
 
 
-def _rolled_out(lab: Lab, policy: Runs, row: int, samples: Samples, rollouts: int) -> np.ndarray:
-    """`rolled_out` by the model of that row of `policy`, from the store if it is there."""
-    params = jax.tree.map(lambda leaf: leaf[row : row + 1], policy.trained.params)
-    _, n, k, m = samples.completions.shape
-    drawn = digest(samples.batch.tokens, samples.completions)
-    key = {"runs": policy.key, "row": row, "rollouts": rollouts, "drawn": drawn}
-    tokens = int(ends(samples.task, samples.completions, "process").sum()) * rollouts * m
+def _rolled_out(lab: Lab, policy: Runs, pools: Sequence[Samples], rollouts: int) -> np.ndarray:
+    """`rolled_out` by each seed's model from its own completions, int32 (s, n k, m)."""
+    _, n, k, m = pools[0].completions.shape
+    names = [
+        fingerprint({"model": name, "rollouts": rollouts, "from": digest(pool.batch.tokens, pool.completions)})
+        for name, pool in zip(policy.names, pools, strict=True)
+    ]
+    tokens = int(ends(pools[0].task, pools[0].completions, "process").sum()) * rollouts * m
 
-    def make(parts: Parts, told: Callable[[int], None]) -> np.ndarray:
-        return rolled_out(policy.model, params, samples, rollouts, stream_id("roll-outs", policy.key["seeds"][row]))
+    def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+        reached = []
+        for done, row in enumerate(rows, 1):
+            params = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], policy.trained.params)
+            seed = stream_id("roll-outs", policy.seeds[row])
+            reached.append(rolled_out(policy.model, params, pools[row], rollouts, seed))
+            progress(done)
+        return {"reached": np.stack(reached)}
 
-    return lab.keep(policy.model, key, (n * k, m), tokens, make, f"roll out, model {row + 1}")
+    return lab.keep("reached", policy.model, names, (n * k, m), tokens, make, "roll out", len(pools))

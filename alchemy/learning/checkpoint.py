@@ -70,6 +70,11 @@ def load(directory: Path, like: Any) -> Any | None:
     return jax.tree.map(np.asarray, tree)
 
 
+def exists(directory: Path) -> bool:
+    """Whether there is a tree under `directory`."""
+    return bool(_steps(directory))
+
+
 def _check_room(directory: Path, size: int) -> None:
     """Raises `OSError` on a full disk, before threads of the storage library run into it and report it at length."""
     directory.mkdir(parents=True, exist_ok=True)

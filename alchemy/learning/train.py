@@ -52,6 +52,10 @@ class Runs:
     model: Model
     task: Task
     key: Mapping[str, Any] = field(repr=False)
+    """Everything they depend on but for what differs by seed."""
+    seeds: tuple[int, ...]
+    names: tuple[str, ...] = field(repr=False)
+    """A hash for each seed of everything its model depends on."""
     trained: Trained = field(repr=False)
 
 

@@ -13,13 +13,19 @@ from typing import NamedTuple
 import numpy as np
 
 from alchemy.problem import floors
-from alchemy.problem.task import Batch, Judgement, Task
+from alchemy.problem.task import PAD, Batch, Judgement, Task
 from alchemy.scoring.metrics import (
     BleuCounts,
     TextScores,
     corpus_bleu_from_counts,
     score_text,
 )
+
+
+def trimmed(tokens: np.ndarray) -> np.ndarray:
+    """Rows (n, t, ...) without the columns that are padding in all of them."""
+    first = tokens.reshape(*tokens.shape[:2], -1)[..., 0]
+    return tokens[:, : int((first != PAD).sum(axis=1).max(initial=0))]
 
 
 class Samples(NamedTuple):

@@ -16,7 +16,6 @@ from alchemy.decoding.sampler import Branches
 from alchemy.errors import UserError, nearest
 from alchemy.problem.split import hash_rows, splitmix64
 from alchemy.problem.task import PAD, Batch, Task
-from alchemy.record import fingerprint
 from alchemy.testtime.learned_verifier import (
     Aggregation,
     Verifier,
@@ -128,7 +127,7 @@ class LearnedReward:
 
     @property
     def name(self) -> str:
-        return f"{self.verifier.kind} verifier {fingerprint(self.verifier.runs.key)}, {self.row}, {self.how}"
+        return f"{self.verifier.kind} verifier {self.verifier.runs.names[self.row]}, {self.how}"
 
     def rows(self, rows: np.ndarray) -> LearnedReward:
         return replace(self, batch=self.batch.rows(rows))

@@ -1,0 +1,53 @@
+"""What models are trained on: the training part of a task, or sets of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from alchemy.errors import UserError
+from alchemy.learning.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
+from alchemy.problem.split import Split, join, train_chunk
+from alchemy.problem.streams import stream
+from alchemy.problem.task import PAD, Batch, Task
+
+
+def training_data(
+    task: Task,
+    split: Split,
+    seeds: Sequence[int],
+    loss: Loss = "completion",
+    padding: Padding = "none",
+    context: int = 0,
+    *,
+    limit: int = 0,
+    sets: Sequence[Batch] = (),
+    labels: Sequence[Examples] = (),
+) -> Data:
+    """Fresh problems at every step; or `limit` problems a seed; or a set, or labelled examples, for each seed."""
+    since = task.shortest_prompt if loss == "completion" and padding != "group" else 0
+    if sets or labels:
+        sizes = tuple(len(rows.tokens) for rows in (sets or labels))
+        if not all(sizes):
+            raise UserError(f"training sets of {list(sizes)} lines; none may be empty")
+        rows = joined(labels) if labels else examples(join(list(sets)), loss, padding, context)
+        first_predicted = int(rows.weight.any(axis=0).argmax())  # sets need not be of this task
+        return Finite(rows, tuple(seeds), sizes, min(since, first_predicted))
+    if limit:
+        batch = join([split.distinct(task, stream("training set", seed), limit, "train") for seed in seeds])
+        return Finite(examples(batch, loss, padding, context), tuple(seeds), since=since)
+    shortest = _shortest_line(task) if padding == "group" else 0
+
+    def draw(seed: int, step: int, n: int) -> Examples:
+        lines = -(-n * context // shortest) + 1 if padding == "group" else n
+        batch = examples(train_chunk(task, split, seed, step, lines), loss, padding, context)
+        return Examples(batch.tokens[:n], batch.weight[:n])
+
+    return Stream(draw, since)
+
+
+def _shortest_line(task: Task) -> int:
+    """Tokens of a short line, to know how many lines fill a block."""
+    text = task.sample(np.random.default_rng(0), 512).text
+    return max(1, int((text != PAD).sum(axis=1).min()))
