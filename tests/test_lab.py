@@ -1,7 +1,8 @@
-"""The bench never does the same twice, and never trusts what it cannot read."""
+"""The lab never does the same twice, and never trusts what it cannot read."""
 
 from __future__ import annotations
 
+import operator
 import resource
 from dataclasses import replace
 from functools import partial
@@ -86,8 +87,7 @@ def test_a_second_lab_takes_everything_from_the_store(stored, model, task, idle)
 @pytest.mark.parametrize(
     "change",
     [
-        {"seeds": 3},
-        {"seeds": (1, 0)},
+        {"seeds": (2,)},
         {"config": replace(CONFIG, learning_rate=1e-4)},
         {"loss": "sequence"},
         {"limit": 8},
@@ -99,6 +99,28 @@ def test_whatever_changes_the_result_is_trained_anew(stored, model, task, idle, 
     how = {"config": CONFIG, "seeds": 2, **change}
     with pytest.raises(AssertionError, match="done before"):
         new_lab(root).train(model, task, how.pop("config"), **how)
+
+
+def test_only_seeds_that_are_missing_are_trained_and_asked(stored, model, task, tmp_path, monkeypatch):
+    """In any order and company a seed's model and answers are the same."""
+    root, first, runs, answers = stored
+    lab, trained, asked = new_lab(root), [], []
+    train, write = bench.train, bench.draw
+    monkeypatch.setattr(bench, "train", lambda *a, seeds, **how: trained.extend(seeds) or train(*a, seeds=seeds, **how))
+    monkeypatch.setattr(bench, "draw", lambda *a, seeds, **how: asked.extend(seeds) or write(*a, seeds=seeds, **how))
+    more = lab.train(model, task, CONFIG, seeds=(1, 4, 0))
+    written = lab.answer(more, task, 6)
+    assert trained == asked == [4]
+    for row, place in ((0, 1), (2, 0)):
+        mine, first_time = (jax.tree.map(operator.itemgetter(i), r.trained) for i, r in ((row, more), (place, runs)))
+        same(mine, first_time)
+        width = answers.completions.shape[2]
+        np.testing.assert_array_equal(written.completions[row][:, :width], answers.completions[place])
+        np.testing.assert_array_equal(written.values("answer")[row], answers.values("answer")[place])
+    assert lab.commits and lab.tokens == 1.5 * first.tokens
+    alone = new_lab(tmp_path).train(model, task, CONFIG, seeds=(4,))
+    for left, right in zip(jax.tree.leaves(alone.trained.params), jax.tree.leaves(more.trained.params), strict=True):
+        np.testing.assert_allclose(left[0], right[1], rtol=1e-4, atol=1e-6)
 
 
 def test_a_bank_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monkeypatch):
@@ -126,7 +148,7 @@ def test_a_bank_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monke
     monkeypatch.setattr(bench, "draw", few)
     again, same_bank = new_lab(tmp_path).bank(runs, longer, 40, 4)
     same((again.completions, same_bank.logprob), (whole.completions, bank.logprob))
-    assert len(drawn) == 3 - 2 and [path.suffix for path in (tmp_path / "answers").iterdir()] == [".npz"]
+    assert len(drawn) == 3 - 2 and [path.suffix for path in (tmp_path / "answers").iterdir()] == [".npz"] * 2
 
 
 def test_a_search_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monkeypatch):
@@ -154,7 +176,7 @@ def test_a_search_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, mon
     monkeypatch.setattr(Beam, "answer", lambda *given: searched.append(1) or answer(*given))
     again = search(new_lab(tmp_path), runs, task, batch, how, reward)
     same((again.completions, *again.ledger), (whole.completions, *whole.ledger))
-    assert len(searched) == 2 * 6 - 3 and [path.suffix for path in (tmp_path / "scores").iterdir()] == [".npz"]
+    assert len(searched) == 2 * 6 - 3 and [path.suffix for path in (tmp_path / "scores").iterdir()] == [".npz"] * 2
 
 
 def test_answers_are_judged_by_the_oracle(stored):
@@ -185,7 +207,7 @@ def test_forced_chains_are_kept_apart_from_others(stored, task, tmp_path):
     lab, marks = new_lab(tmp_path), Marks.of(task.vocabulary, wait="<think>")
     free, cut = (lab.sample(runs, task, 6, 2, max_new=6, forced=forced) for forced in (None, Forcing(marks, budget=0)))
     assert (cut.completions[..., 0] == marks.end).all() and not (free.completions[..., 0] == marks.end).all()
-    assert len(list((tmp_path / "answers").iterdir())) == 2
+    assert len(list((tmp_path / "answers").iterdir())) == 4
     np.testing.assert_array_equal(lab.sample(runs, task, 6, 2, max_new=6).completions, free.completions)
 
 
@@ -201,13 +223,13 @@ def test_ctrl_c_resumes_to_the_same_bits(stored, model, task, tmp_path, monkeypa
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(Stage, "update", interrupted)
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2)
-    assert [path.name for path in tmp_path.rglob("state/*")] == ["8"]
+    assert [path.name for path in tmp_path.rglob("*.unfinished/*") if path.is_dir()] == ["8"]
     (spent,) = tmp_path.rglob("spent.json")
     spent.write_text('{"seconds": 1000.0}')
     lab = new_lab(tmp_path)
     same(lab.train(model, task, CONFIG, seeds=2).trained, runs.trained)
     assert lab.seconds > 1000, "what was spent before the interruption counts"
-    assert not list(tmp_path.rglob("state")) and not spent.exists()
+    assert not list(tmp_path.rglob("*.unfinished")) and not spent.exists()
 
 
 def test_training_goes_on_from_what_was_trained(stored, model, task, tmp_path):
@@ -225,12 +247,12 @@ def test_a_damaged_store_is_named(model, task, tmp_path, stored):
     _, _, runs, _ = stored
     lab = new_lab(tmp_path)
     lab.answer(runs, task, 6)
-    (answers,) = tmp_path.glob("answers/*.npz")
+    (answers,) = sorted(tmp_path.glob("answers/*.npz"))[:1]
     damage(answers)
     with pytest.raises(UserError, match=str(answers)):
         lab.answer(runs, task, 6)
     lab.train(model, task, CONFIG, seeds=2)
-    for path in tmp_path.glob("models/*/final/**/*"):
+    for path in tmp_path.glob("models/*/*/final/**/*"):
         if path.is_file():
             damage(path)
     with pytest.raises(UserError, match="final"):
@@ -275,9 +297,12 @@ def test_sets_of_their_own_are_what_each_seed_trains_on(stored, model, task):
     tuned = lab.train(model, task, config, seeds=2, sets=sets, start=runs)
     assert tuned.trained.losses[0, -1] < tuned.trained.losses[1, -8:].mean()
     other = lab.train(model, task, config, seeds=2, sets=sets[::-1], start=runs)
-    assert other.key != tuned.key and other.trained.losses[0, -1] > tuned.trained.losses[0, -1]
-    for wrong in (sets[:1], [batch.rows(slice(0, 0)), batch]):
-        with pytest.raises(UserError, match="each seed needs one of its own"):
+    assert other.names != tuned.names and other.trained.losses[0, -1] > tuned.trained.losses[0, -1]
+    for wrong, message in (
+        (sets[:1], "each seed needs one of its own"),
+        ([batch.rows(slice(0, 0)), batch], "none may be empty"),
+    ):
+        with pytest.raises(UserError, match=message):
             lab.train(model, task, config, seeds=2, sets=wrong)
 
 

@@ -42,7 +42,7 @@ def test_a_trained_model_is_found_again(runs):
     one = choose(runs)
     assert str(one).startswith(one.name) and "symbols, 1 x 16, 2 seeds, 30 steps" in str(one)
     again = load(one)
-    assert again.task == TASK and again.model.width == 16 and again.key["seeds"] == [0, 1]
+    assert again.task == TASK and again.model.width == 16 and again.seeds == (0, 1)
     written = Lab(runs, Progress(quiet=True)).answer(again, TASK, 10)
     assert written.completions.shape[:2] == (2, 10)
     assert stored(runs, "connectivity") == []
@@ -134,9 +134,9 @@ def test_chains_are_forced(tmp_path, capsys):
 
 
 def test_an_unfinished_model_is_named(runs, tmp_path):
-    home = Path(tmp_path / "models" / "abc")
+    home = Path(tmp_path / "models" / "abc" / "def")
     home.mkdir(parents=True)
-    key = json.loads((choose(runs).home / "key.json").read_text())
+    key = choose(runs).keys[0]
     (home / "key.json").write_text(json.dumps(key))
     with pytest.raises(UserError, match="has no finished model"):
         load(choose(tmp_path))

@@ -195,7 +195,7 @@ def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
 
 def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
     label = learned_verifier.labelled(corrupted(task, 6, "train"), "outcome")
-    with pytest.raises(UserError, match=r"sets of \[6\] lines for 2 seeds"):
+    with pytest.raises(UserError, match="1 training sets for 2 seeds"):
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2, labels=[label])
 
 
@@ -244,7 +244,7 @@ def test_roll_outs_are_kept(model, task, tmp_path):
     one = verifiers.fit(lab, policy, CONFIG, **how)
     assert one.runs.key["start"] is None
     again = new_lab(tmp_path)
-    assert verifiers.fit(again, policy, CONFIG, **how).runs.key == one.runs.key and again.seconds > 0
+    assert verifiers.fit(again, policy, CONFIG, **how).runs.names == one.runs.names and again.seconds > 0
     assert verifiers.score(lab, one, lab.sample(policy, task, 7, 3, max_new=6)).shape[:3] == (2, 7, 3)
 
 

@@ -404,8 +404,11 @@ class Lab:
 
 
 def load_models(homes: Sequence[Path], model: Model, steps: int) -> Trained:
-    """Trained models, a directory each, as one with a seed axis."""
+    """Trained models, a directory each, as one with a seed axis; raises `UserError` if one is not there."""
     models = [checkpoint.load(home / "final", expected(model, 1, steps)) for home in homes]
+    if None in models:
+        home = homes[models.index(None)]
+        raise UserError(f"{home} has no finished model; the run that trains it goes on where it was")
     return Trained(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *models))
 
 

@@ -114,7 +114,7 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
     import numpy as np
 
     from alchemy.decoding.ledger import BUDGET
-    from alchemy.report.former_figures import Curves, save
+    from alchemy.report.figures import Curves, save
 
     budgets = sorted({row.budget for row in rows})
     names = dict.fromkeys(row.strategy for row in rows)
