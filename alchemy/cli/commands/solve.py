@@ -99,15 +99,15 @@ def _lines(rows: Sequence[Row]) -> Iterator[str]:
     from alchemy.decoding.ledger import BUDGET
 
     width = max(len(row.strategy) for row in rows)
-    yield f"{'strategy':<{width}} {'n':>4}  right: median seed, least to most written   depth checked   MFLOP"
+    yield f"{'strategy':<{width}} {'n':>4}  right  least   most   written   depth checked   MFLOP"
     for row in rows:
         right, bill = row.right, row.bill
-        seeds = f"{np.median(right):.3f}, {right.min():.3f} to {right.max():.3f}"
+        seeds = f"{np.median(right):.3f}  {right.min():.3f}  {right.max():.3f}"
         yield (
-            f"{row.strategy:<{width}} {row.budget:>4}  {seeds:<33} "
-            f"{bill['written']:>7.1f} {bill['depth']:>7.1f} {bill['checked']:>7.0f} {bill['flops'] / 1e6:>7.1f}"
+            f"{row.strategy:<{width}} {row.budget:>4}  {seeds} "
+            f"{bill['written']:>9.1f} {bill['depth']:>7.1f} {bill['checked']:>7.0f} {bill['flops'] / 1e6:>7.1f}"
         )
-    yield BUDGET
+    yield f"right: the median seed, the least and the most; {BUDGET}"
 
 
 def _draw(path: Path, rows: Sequence[Row]) -> None:
