@@ -6,8 +6,8 @@ of handwritten pages lead to files of the repository; where these are not part o
 
 from __future__ import annotations
 
-import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
@@ -34,7 +34,11 @@ FETCHES = re.compile(r"""<(?:script|img|iframe|link rel="(?:stylesheet|preconnec
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, and what they and the handwritten ones show."""
-    pages = {uri: _relinked((ROOT / name).read_text("utf-8"), "", uri) for name, uri in ROOT_PAGES.items() if name != "README.md"}
+    pages = {
+        uri: _relinked((ROOT / name).read_text("utf-8"), "", uri)
+        for name, uri in ROOT_PAGES.items()
+        if name != "README.md"
+    }
     pages["gallery.md"] = (ROOT / "tasks" / "GALLERY.md").read_text("utf-8")
     claims, reference = dict(_claim_pages()), dict(_reference_pages())
     pages |= claims | reference
@@ -137,14 +141,13 @@ def _overview(modules: Mapping[str, ModuleType], records: Mapping[str, Mapping[s
 
 
 def _question(module: ModuleType) -> str:
-    """The question that a claim answers."""
-    return getattr(module.CLAIM, "question", "") or (__import__(module.__package__, fromlist=["x"]).__doc__ or "").splitlines()[0]
+    """The question that a claim answers; the subject of its folder where it names none."""
+    return getattr(module.CLAIM, "question", "") or (sys.modules[module.__package__].__doc__ or "").splitlines()[0]
 
 
 def _claim_page(name: str, module: ModuleType, presets: Mapping[str, Any]) -> str:
     """What the claim says, what would refute it, and every check and figure of its committed runs."""
     lines = [f"---\ntitle: {name}\n---", f"# {module.CLAIM.sentence}", ""]
-    lines += [f"{preset} {_badge(record['verdict'])}{{ .presets }}" for preset, record in presets.items()][:0]
     verdicts = ", ".join(f"{_badge(record['verdict'])} at `{preset}`" for preset, record in presets.items())
     lines += [f"Verdict: {verdicts}", ""]
     titles = iter(SECTIONS.split(module.__doc__ or "")[1:])
@@ -168,10 +171,13 @@ def _run(name: str, preset: str, record: Mapping[str, Any]) -> list[str]:
         "",
     ]
     for figure in record["figures"]:
-        lines += [f"![{figure.removesuffix('.svg').replace('_', ' ')}](../files/experiments/verdicts/figures/{preset}-{figure})", ""]
+        lines += [
+            f"![{figure.removesuffix('.svg').replace('_', ' ')}](../files/experiments/verdicts/figures/{preset}-{figure})",
+            "",
+        ]
     lines += ["| check | measured | expected | verdict | why there |", "|---|---|---|---|---|"]
     for check in record["checks"]:
-        cells = (check["name"], table.shown(check["measured"]), table.wanted(check), _badge(check["verdict"]), check["reason"])
+        cells = (check["name"], table.shown(check), table.wanted(check), _badge(check["verdict"]), check["reason"])
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return [*lines, ""]
 

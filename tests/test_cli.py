@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -343,15 +342,3 @@ def test_the_gallery_is_what_the_command_prints(alchemy):
     assert code == 0 and out == (ROOT / "tasks" / "GALLERY.md").read_text("utf-8"), (
         "alchemy show --all > tasks/GALLERY.md"
     )
-
-
-def test_the_tour_of_the_readme(alchemy, tmp_path, monkeypatch):
-    """Every command of it, on the smallest models."""
-    section = (ROOT / "README.md").read_text("utf-8").split("## In ten minutes")[1].split("```")[1]
-    commands = [shlex.split(line, comments=True) for line in section.strip().splitlines()]
-    assert [command[0] for command in commands] == ["alchemy"] * 6
-    monkeypatch.chdir(tmp_path)
-    for _, name, *args in commands:
-        code, out, err = alchemy(name, *args, *(["--preset", "smoke"] if name == "reproduce" else []))
-        assert code == 0, (name, err)
-    assert (tmp_path / "tour.html").stat().st_size > 10_000 and "answer accuracy" in out and "1.0000" in out
