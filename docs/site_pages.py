@@ -48,8 +48,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path in shown:
         files.append(File.generated(config, _site_uri(path.relative_to(ROOT).as_posix()), abs_src_path=str(path)))
     config.nav = [
-        *(config.nav or ()),
+        config.nav[0],
         {"Claims": list(claims)},
+        *config.nav[1:],
         {"API reference": list(reference)},
         {"Project": ["gallery.md", "contributing.md", "changelog.md"]},
     ]
@@ -91,6 +92,8 @@ def _site_uri(path: str) -> str:
         return ROOT_PAGES[path]
     if path == "tasks/GALLERY.md":
         return "gallery.md"
+    if path == "experiments/verdicts":
+        return "claims/index.md"
     if parts[0] == "docs":
         return "/".join(parts[1:])
     if parts[0] == "experiments" and path.endswith(".py") and stem in discover.entries("claim"):
@@ -142,7 +145,7 @@ def _overview(modules: Mapping[str, ModuleType], records: Mapping[str, Mapping[s
 
 def _question(module: ModuleType) -> str:
     """The question that a claim answers; the subject of its folder where it names none."""
-    return getattr(module.CLAIM, "question", "") or (sys.modules[module.__package__].__doc__ or "").splitlines()[0]
+    return getattr(module.CLAIM, "question", "") or (sys.modules[module.__package__].__doc__ or "").splitlines()[0].rstrip(".")
 
 
 def _claim_page(name: str, module: ModuleType, presets: Mapping[str, Any]) -> str:
