@@ -145,7 +145,8 @@ def _overview(modules: Mapping[str, ModuleType], records: Mapping[str, Mapping[s
 
 def _question(module: ModuleType) -> str:
     """The question that a claim answers; the subject of its folder where it names none."""
-    return getattr(module.CLAIM, "question", "") or (sys.modules[module.__package__].__doc__ or "").splitlines()[0].rstrip(".")
+    subject = (sys.modules[module.__package__].__doc__ or "").splitlines()[0].rstrip(".")
+    return getattr(module.CLAIM, "question", subject)
 
 
 def _claim_page(name: str, module: ModuleType, presets: Mapping[str, Any]) -> str:
