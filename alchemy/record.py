@@ -25,11 +25,11 @@ VERSION = 2
 def plain(value: Any) -> Any:
     """A value as JSON can hold it: dataclasses with their class name, arrays as lists, paths as text."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {"class": type(value).__name__, **{name: plain(each) for name, each in asdict(value).items()}}
+        return {"class": type(value).__name__, **{name: plain(member) for name, member in asdict(value).items()}}
     if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
+        return {str(name): plain(member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
+        return [plain(member) for member in value]
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):
@@ -40,17 +40,17 @@ def plain(value: Any) -> Any:
 
 
 def fingerprint(key: Mapping[str, Any]) -> str:
-    """A short name for a stored result: the hash of everything it depends on."""
+    """The name of a stored result: a hash of everything it depends on."""
     text = json.dumps(plain({**key, "version": VERSION}), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def digest(*arrays: np.ndarray) -> str:
-    """A name for what arrays hold."""
-    return hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()[:20]
+    """A hash of the contents of arrays."""
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:20]
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place; on any failure nothing is left.
 
     Raises `UserError` naming the path where it cannot be written.
@@ -83,20 +83,19 @@ def read_json(path: Path) -> Any:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
+        return {name: _finite(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_finite(each) for each in value]
+        return [_finite(member) for member in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 @cache
 def commit() -> str:
     """The commit of the running tree, `-dirty` where the tree differs from it; empty outside a repository."""
-    here = Path(__file__).parent
     try:
-        name = subprocess.run(
+        described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"],
-            cwd=here,
+            cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
             timeout=10,
@@ -104,4 +103,4 @@ def commit() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return name.stdout.strip()
+    return described.stdout.strip()

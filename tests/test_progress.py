@@ -36,7 +36,7 @@ def test_a_stage_in_plain_lines(clock, capsys):
     with progress.stage("train", 100, seeds=2) as stage:
         stage.update(20, 2.0)
         stage.update(60, 1.5)
-        stage.right(0.25)
+        stage.show_accuracy(0.25)
     out, err = capsys.readouterr()
     assert out == "" and "\x1b" not in err
     first, second, last = err.splitlines()[-3:]

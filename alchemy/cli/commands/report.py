@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from alchemy.discover import entries, verdicts
+from alchemy.discover import entries, verdict_file
 from alchemy.errors import UserError
 from alchemy.record import read_json, write_whole
 
@@ -75,7 +75,7 @@ def _of_run(run: Path) -> Iterator[Found]:
 
 def _committed() -> Iterator[Found]:
     for name in entries("claim"):
-        path = verdicts(name)
+        path = verdict_file(name)
         for preset, record in (read_json(path) if path else {}).items():
             home = path.parent
             figures = {one: _text(home / "figures" / f"{preset}-{one}") for one in record["figures"]}

@@ -128,7 +128,7 @@ def test_a_huge_line_is_not_read_to_its_end():
         score(predictions.lines(io.BufferedReader(Endless())), Symbols())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 6 * predictions.LONGEST
+    assert peak < 6 * predictions.LONGEST_LINE
 
 
 def test_many_long_texts_are_not_held_at_once(monkeypatch):
