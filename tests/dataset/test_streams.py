@@ -88,7 +88,7 @@ def test_parquet_has_the_same_lines(pair):
         content = (pair / "parquet" / other).read_bytes()
         assert two["lines_sha256"] == one["sha256"] and two["sha256"] == hashlib.sha256(content).hexdigest()
         assert two.get("discrepancy") == one.get("discrepancy")
-        with parquet.opened(pair / "parquet" / other) as given:
+        with parquet.open_lines(pair / "parquet" / other) as given:
             assert given.read() == (pair / "jsonl" / name).read_bytes()
     assert verify(pair / "parquet") == []
     text = (pair / "parquet" / "README.md").read_text()
@@ -153,7 +153,7 @@ def test_verify_sees_parquet_that_differs(pair, tmp_path):
     found = verify(data)
     assert found[0].startswith("test.parquet is no whole Parquet file") and "test.parquet: sha256 is" in found[1]
     assert len(found) == 2
-    with parquet.opened(pair / "parquet" / "test.parquet") as given:
+    with parquet.open_lines(pair / "parquet" / "test.parquet") as given:
         lines = given.readlines()
     with open(data / "test.parquet", "wb") as out:
         sums = parquet.write(out, [b"".join([*lines[:4], lines[5], *lines[5:]])])
