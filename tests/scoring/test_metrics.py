@@ -105,7 +105,7 @@ def test_rows_longer_than_a_byte_counts_and_a_large_vocabulary_are_counted_exact
 
 def test_scores_do_not_depend_on_the_other_rows():
     rng = np.random.default_rng(0)
-    predicted, gold = ([" ".join(rng.choice(FORMAT, size=rng.integers(30))) for _ in range(3000)] for _ in range(2))
+    predicted, gold = ([" ".join(rng.choice(SYMBOLS, size=rng.integers(30))) for _ in range(3000)] for _ in range(2))
     alone = [sentence_bleu([predicted[i]], [gold[i]])[0] for i in range(0, 3000, 100)]
     np.testing.assert_array_equal(sentence_bleu(predicted, gold)[::100], alone)
 
