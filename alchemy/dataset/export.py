@@ -12,35 +12,31 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from alchemy.dataset import parquet
 from alchemy.dataset.card import CARD, card
-from alchemy.dataset.manifest import MANIFEST, dumps, read_manifest
-from alchemy.dataset.recipe import Head, Recipe, Suffix, lines
+from alchemy.dataset.manifest import (
+    MANIFEST,
+    Head,
+    Recipe,
+    Suffix,
+    Writable,
+    dumps,
+    lines,
+    read,
+)
 from alchemy.errors import UserError
 from alchemy.problem.split import Split
-from alchemy.problem.task import Batch, Problem, Task
 
-OnLines = Callable[[str, int, int], None]
-"""Called with the name of a file, its lines so far and its lines in all."""
-
-
-@runtime_checkable
-class Enumerable(Protocol):
-    """A task that can list all of its problems."""
-
-    problems: int
-    """The number of problems there are."""
-
-    def every_problem(self) -> Iterator[Problem]:
-        """All of them in a fixed order, some at a time; raises `UserError` if they are not finitely many."""
+Progress = Callable[[str, int, int], None]
+"""Told the name of a file, its lines so far and its lines in all."""
 
 
 def generate(
-    task: Task,
+    task: Writable,
     directory: Path,
     *,
     train: int,
@@ -50,7 +46,7 @@ def generate(
     split: Split | None = None,
     suffix: Suffix = "jsonl",
     force: bool = False,
-    progress: OnLines = lambda name, done, total: None,
+    progress: Progress = lambda name, done, total: None,
 ) -> dict[str, Any]:
     """Write the splits of a task, and return their manifest; raises `UserError` and leaves nothing if that fails.
 
@@ -59,47 +55,52 @@ def generate(
     """
     recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
     with _new_directory(recipe, Path(directory).resolve(), force) as place:
-        text = dumps(recipe.header() | {"files": _write_files(recipe, place, progress)})
-        manifest: dict[str, Any] = json.loads(text)
+        manifest = recipe.header() | {"files": {}}
+        trained = None
+        for name, file in recipe.files.items():
+            progress(name, 0, file.count)
+            head = Head()
+            blocks = told(lines(file, head.of(recipe.pieces(file))), name, file.count, progress)
+            with open(place / name, "xb") as out:
+                sums = parquet.write(out, blocks) if suffix == "parquet" else {"sha256": _write(out, blocks)}
+            asked = head.batch
+            trained = trained or asked
+            manifest["files"][name] = recipe.entry(file, asked, trained, sums)
+        text = dumps(manifest)
         (place / MANIFEST).write_text(text, "utf-8")
-        (place / CARD).write_text(card(manifest), "utf-8")
-    return manifest
-
-
-def _write_files(recipe: Recipe, place: Path, progress: OnLines) -> dict[str, Any]:
-    """Write every file of a recipe, and return what the manifest says of each."""
-    entries = {}
-    train: Batch | None = None
-    for name, file in recipe.files.items():
-        progress(name, 0, file.count)
-        head = Head()
-        blocks = with_progress(lines(file, head.keep(recipe.batches(file))), name, file.count, progress)
-        with open(place / name, "xb") as out:
-            checksums = parquet.write(out, blocks) if recipe.suffix == "parquet" else {"sha256": _write(out, blocks)}
-        train = head.batch if train is None else train
-        entries[name] = recipe.entry(file, head.batch, train, checksums)
-    return entries
+        (place / CARD).write_text(card(json.loads(text)), "utf-8")
+    return json.loads(text)
 
 
 def generate_exhaustive(
-    task: Task, file: Path, *, force: bool = False, progress: OnLines = lambda name, done, total: None
+    task: Writable, file: Path, *, force: bool = False, progress: Progress = lambda name, done, total: None
 ) -> int:
-    """Write every problem of an `Enumerable` task, in its order.
+    """Write every element in lexicographic order, for each composition in turn and each of its lengths in turn.
 
-    Returns the number of lines. Raises `UserError`, and leaves nothing, if the task cannot list its problems, the file
-    exists (without `force`) or cannot be written.
+    Returns the number of lines. Raises `UserError`, and leaves nothing, if the file exists (without `force`) or cannot
+    be written.
     """
-    if not isinstance(task, Enumerable):
+    if not hasattr(task, "exhaustive"):
         raise UserError(f"task {type(task).__name__} cannot list all of its problems")
-    rng = np.random.default_rng(0)  # drives noise only, and there is none
-    blocks = (task.jsonl(task.render(problem, rng)) for problem in task.every_problem())
+    if task.noise is not None or task.banned:
+        raise UserError("an exhaustive file has every element, clean: leave out noise and banned")
+    letters = len(set(task.atoms or task.alphabet))
+    total = len(task.compositions) * sum(letters**length for length in task.length)
     with _new_file(Path(file), force) as out:
-        _write_while_next_is_made(out.write, with_progress(blocks, Path(file).name, task.problems, progress))
-    return task.problems
+        _behind(out.write, told(_all_lines(task), Path(file).name, total, progress))
+    return total
 
 
-def with_progress(blocks: Iterable[bytes], name: str, total: int, progress: OnLines) -> Iterator[bytes]:
-    """The same blocks of lines; `progress` is called after each."""
+def _all_lines(task: Writable) -> Iterator[bytes]:
+    rng = np.random.default_rng(0)  # drives noise only, and there is none
+    for composition in task.compositions:
+        for length in task.length:
+            for problem in task.exhaustive(length, composition):
+                yield task.jsonl(task.render(problem, rng))
+
+
+def told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:
+    """The same blocks of lines, with progress told after each."""
     done = 0
     for block in blocks:
         yield block
@@ -111,22 +112,22 @@ def _write(out: BinaryIO, blocks: Iterable[bytes]) -> str:
     """Write the blocks and return their SHA-256."""
     digest = hashlib.sha256()
 
-    def write(block: bytes) -> None:
+    def put(block: bytes) -> None:
         out.write(block)
         digest.update(block)
 
-    _write_while_next_is_made(write, blocks)
+    _behind(put, blocks)
     return digest.hexdigest()
 
 
-def _write_while_next_is_made(write: Callable[[bytes], Any], blocks: Iterable[bytes]) -> None:
-    """Write each block on a thread, while the next is made on this one."""
+def _behind(put: Callable[[bytes], Any], blocks: Iterable[bytes]) -> None:
+    """Put each block where it belongs while the next is made."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         last: Future[Any] | None = None
         for block in blocks:
             if last is not None:
                 last.result()
-            last = thread.submit(write, block)
+            last = thread.submit(put, block)
         if last is not None:
             last.result()
 
@@ -134,7 +135,7 @@ def _write_while_next_is_made(write: Callable[[bytes], Any], blocks: Iterable[by
 @contextmanager
 def _new_file(path: Path, force: bool) -> Iterator[BinaryIO]:
     """A file that appears at `path` once it is whole; a pipe or device is written to as it is."""
-    with _file_errors(path):
+    with _one_line(path):
         if path.is_dir():
             raise UserError(f"{path} is a directory, expected the name of a file")
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
@@ -143,7 +144,7 @@ def _new_file(path: Path, force: bool) -> Iterator[BinaryIO]:
             return
         if path.exists() and not force:
             raise UserError(f"{path} exists; --force replaces it")
-        with _temporary(path.resolve()) as temporary:
+        with _beside(path.resolve()) as temporary:
             with open(temporary, "xb") as out:
                 yield out
             temporary.replace(path.resolve())
@@ -152,27 +153,27 @@ def _new_file(path: Path, force: bool) -> Iterator[BinaryIO]:
 @contextmanager
 def _new_directory(recipe: Recipe, path: Path, force: bool) -> Iterator[Path]:
     """A directory that appears at `path` once it is whole."""
-    with _file_errors(path):
+    with _one_line(path):
         recipe.files  # noqa: B018  an impossible shift is refused before anything is touched
-        occupied = _occupied(path, force)
-        with _temporary(path) as temporary:
+        old = _occupied(path, force)
+        with _beside(path) as temporary:
             temporary.mkdir()
             yield temporary
-            if not occupied:
+            if not old:
                 temporary.rename(path)
                 return
-            with _temporary(path) as replaced:
-                path.rename(replaced)
+            with _beside(path) as aside:
+                path.rename(aside)
                 try:
                     temporary.rename(path)
                 except BaseException:
-                    replaced.rename(path)
+                    aside.rename(path)
                     raise
 
 
 @contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """A free name next to `path`; the file or directory that has it in the end is removed."""
+def _beside(path: Path) -> Iterator[Path]:
+    """A free name next to `path`; whatever stands there in the end is removed."""
     with suppress(FileExistsError):  # creating the file or directory itself then says it better
         path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
@@ -194,15 +195,15 @@ def _occupied(path: Path, force: bool) -> bool:
         return False
     if not force:
         raise UserError(f"{path} is not empty; --force replaces splits that generate wrote")
-    foreign = [name for name in present if name not in (MANIFEST, CARD, *read_manifest(path)["files"])]
+    foreign = [name for name in present if name not in (MANIFEST, CARD, *read(path)["files"])]
     if foreign:
         raise UserError(f"{path} holds {foreign[0]!r}, which generate did not write; not replaced")
     return True
 
 
 @contextmanager
-def _file_errors(path: Path) -> Iterator[None]:
-    """Failures of the file system as a `UserError`."""
+def _one_line(path: Path) -> Iterator[None]:
+    """Failures of the file system as one line."""
     try:
         yield
     except BrokenPipeError:

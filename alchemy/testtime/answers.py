@@ -87,7 +87,7 @@ class Answers:
     @cached_property
     def scores(self) -> dict[str, TextScores]:
         """Text metrics by part, each array (s * n,)."""
-        return score_text(*self.texts, self.task.text_format)
+        return score_text(*self.texts)
 
     def values(self, metric: str, part: str = "full") -> np.ndarray:
         """A score of every answer, float (s, n).
@@ -118,7 +118,12 @@ class Answers:
 
         `replay` is there where `trained` has a single rule to replay.
         """
-        guesses = floors.guesses(self.task, self.batch, np.random.default_rng(0), trained)
+        guesses = {
+            "chance": floors.chance(self.task, self.batch, np.random.default_rng(0)),
+            "copy": floors.copy(self.task, self.batch),
+        }
+        if trained is not None and len(trained.compositions) == 1:
+            guesses["replay"] = floors.replay(trained, self.batch)
         answers = {
             name: Answers(self.task, self.batch, guess.reshape(self.seeds, -1, guess.shape[1]))
             for name, guess in guesses.items()

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
-from alchemy.dataset.export import OnLines, generate, generate_exhaustive
-from alchemy.dataset.recipe import Suffix
+from alchemy.dataset.export import Progress as Told
+from alchemy.dataset.export import generate, generate_exhaustive
+from alchemy.dataset.manifest import Suffix
 from alchemy.errors import UserError
 from alchemy.problem.split import Split
 from alchemy.progress import Progress
@@ -59,11 +60,11 @@ class Generate:
 
 
 def run(options: Generate, configs: dict[str, Any]) -> int:
-    """Write splits, or all problems."""
+    """Write splits, or every element there is."""
     [task] = configs.values()
     with Progress(options.quiet).stages("lines") as progress:
         if options.exhaustive:
-            return _write_exhaustive(options, task, progress)
+            return _all(options, task, progress)
         manifest = generate(
             task,
             options.out,
@@ -83,8 +84,8 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
     return 0
 
 
-def _write_exhaustive(options: Generate, task: Any, progress: OnLines) -> int:
-    """Write all problems to one file."""
+def _all(options: Generate, task: Any, progress: Told) -> int:
+    """Write every element to one file."""
     if options.format != "jsonl":
         raise UserError("an exhaustive file is JSON lines")
     if options.shifts != STANDARD:
