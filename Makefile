@@ -9,13 +9,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed$(if $(EXTRA),-$(EXTRA))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test test-peers reproduce lint clean
+.PHONY: help setup test test-peers reproduce docs lint clean
 
 help:
 	@echo 'make reproduce   install what is missing, then judge the headline claims (PRESET=smoke|small|full)'
 	@echo 'make test        install what is missing, then run the tests'
 	@echo 'make test-peers  install datasets, lm-eval, inspect-ai, reasoning-gym into .venv-peers, and run the splits through them'
 	@echo 'make setup       install only; EXTRA=cuda or EXTRA=tpu for an accelerator'
+	@echo 'make docs        install what is missing, then build the documentation into site/'
 	@echo 'make lint        check style'
 	@echo 'make clean       remove .venv and caches; results in runs/ stay'
 	@echo 'Another Python:  make PYTHON=python3.12 ...'
@@ -39,11 +40,16 @@ test-peers:
 reproduce: $(STAMP)
 	$(BIN)/alchemy reproduce --preset $(PRESET)
 
+# The variable silences the theme's note on the future of its own tools.
+docs: .venv/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'Open site/index.html'
+
 lint: .venv/.installed-test
 	$(BIN)/ruff check .
 
 clean:
-	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .hypothesis build site *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt

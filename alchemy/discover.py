@@ -31,13 +31,6 @@ class Entry(NamedTuple):
     module: str
     """The name to import it by."""
 
-    @property
-    def file(self) -> str:
-        """Where it lies in the repository, such as `experiments/mirage/task_shift.py`."""
-        package = self.module.partition(".")[0]
-        parts = self.path.parts
-        return "/".join(parts[len(parts) - 1 - parts[::-1].index(package) :])
-
 
 def entries(kind: Kind) -> dict[str, Entry]:
     """What the folder of that kind holds, by name; empty if there is no such folder.

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from functools import cache
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +68,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """A JSON file, whole or not at all; a number that is not finite becomes "inf", "-inf" or "nan"."""
-    text = json_text(value) + "\n"
+    """A JSON file, whole or not at all; infinities become null."""
+    text = json.dumps(_finite(plain(value)), indent=1, allow_nan=False) + "\n"
     write_whole(path, lambda scratch: scratch.write_text(text))
 
 
@@ -82,32 +81,12 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is not valid JSON ({fault}); remove it and run again") from None
 
 
-def json_text(value: Any) -> str:
-    """A value as JSON: an entry a line, but lists of numbers and words on one."""
-    return _laid_out(plain(value), "")
-
-
-def _laid_out(value: Any, indent: str) -> str:
-    inner = f"{indent} "
-    if isinstance(value, dict) and value:
-        rows = [f"{inner}{json.dumps(name)}: {_laid_out(entry, inner)}" for name, entry in value.items()]
-        return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
-    if isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value):
-        return "[\n" + ",\n".join(f"{inner}{_laid_out(entry, inner)}" for entry in value) + f"\n{indent}]"
-    if isinstance(value, list):
-        return f"[{', '.join(_laid_out(entry, inner) for entry in value)}]"
-    if isinstance(value, float) and not isfinite(value):
-        return f'"{value}"'
-    return json.dumps(value, allow_nan=False)
-
-
-def numbers(value: Any) -> Any:
-    """What `read_json` gave, with "inf", "-inf" and "nan" as the numbers they were."""
+def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: numbers(entry) for name, entry in value.items()}
+        return {name: _finite(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [numbers(entry) for entry in value]
-    return float(value) if isinstance(value, str) and value in ("inf", "-inf", "nan") else value
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 @cache

@@ -16,8 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-ROW = "F1 F1, F1 F2, F2 F1 > F2 F2"
-
 
 def measure(out: str, seeds: str = "1") -> None:
     """Train and test, and say how long it took, imports and compilation included."""
@@ -28,17 +26,18 @@ def measure(out: str, seeds: str = "1") -> None:
         from alchemy.learning import machine
         from alchemy.progress import Progress
         from alchemy.record import commit, plain, write_json
-        from experiments.mirage.task_shift import PRESETS, row
+        from experiments.mirage.task_shift import JUDGED, PRESETS, row
 
         machine.prepare()
         config = replace(PRESETS["full"], seeds=int(seeds))
-        measured = row(config, Lab(Path(scratch) / "runs", Progress()), ROW)
+        pair = JUDGED[1]  # F1 F1, F1 F2, F2 F1 > F2 F2
+        measured = row(config, Lab(Path(scratch) / "runs", Progress()), pair)
         seconds = perf_counter() - began
     samples = config.schedule(longer=True).steps * config.train.batch * config.seeds
-    found = {"row": ROW, "seconds": seconds, "samples": samples, "samples a second": samples / seconds}
+    found = {"row": str(pair), "seconds": seconds, "samples": samples, "samples a second": samples / seconds}
     where = {"device": machine.describe(), "commit": commit(), "versions": machine.versions()}
     write_json(Path(out), {**found, **where, "config": plain(config), "measured": plain(measured)})
-    print(f"{seconds:,.0f} s, {samples / seconds:,.0f} samples/s; exact match {measured['exact full']}")
+    print(f"{seconds:,.0f} s, {samples / seconds:,.0f} samples/s; exact match {measured.tested.exact['full'].tolist()}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -66,11 +65,6 @@ def fails(alchemy):
     return run
 
 
-OLD, NEW = (json.dumps({"verdict": verdict, "method": "m"}) for verdict in ("FAILS", "HOLDS"))
-VERDICTS = f'{{"full": [{OLD}], "small": [{OLD}, {NEW}]}}'
-"""Where the last of a preset's records counts."""
-
-
 @pytest.fixture
 def claims(tmp_path, monkeypatch):
     """Two stub claims, and the calls that `reproduce` gets."""
@@ -80,7 +74,7 @@ def claims(tmp_path, monkeypatch):
     (folder / "settings.py").write_text("SHARED = 1\n")
     (folder / "first.py").write_text(STUB.format(headline=True, field="length"))
     (folder / "second.py").write_text(STUB.format(headline=False, field="width"))
-    (folder / "verdicts" / "first.json").write_text(VERDICTS)
+    (folder / "verdicts" / "first.json").write_text('{"small": {"verdict": "HOLDS"}, "full": {"verdict": "FAILS"}}')
     monkeypatch.syspath_prepend(tmp_path)
     for name in [name for name in sys.modules if name.partition(".")[0] == "experiments"]:
         monkeypatch.delitem(sys.modules, name)
@@ -132,9 +126,8 @@ def test_list(alchemy, claims):
 
 
 def test_a_corrupt_verdict(fails, claims, tmp_path):
-    for content in ('{"small": 3}', '{"small": []}', '{"small": [{}]}', "[]"):
-        (tmp_path / "experiments" / "verdicts" / "first.json").write_text(content)
-        assert "first.json is corrupt" in fails("list")
+    (tmp_path / "experiments" / "verdicts" / "first.json").write_text('{"small": 3}')
+    assert "first.json is corrupt" in fails("list")
 
 
 def test_show(alchemy):
@@ -349,15 +342,3 @@ def test_the_gallery_is_what_the_command_prints(alchemy):
     assert code == 0 and out == (ROOT / "tasks" / "GALLERY.md").read_text("utf-8"), (
         "alchemy show --all > tasks/GALLERY.md"
     )
-
-
-def test_the_tour_of_the_readme(alchemy, tmp_path, monkeypatch):
-    """Every command of it, on the smallest models."""
-    section = (ROOT / "README.md").read_text("utf-8").split("## In ten minutes")[1].split("```")[1]
-    commands = [shlex.split(line, comments=True) for line in section.strip().splitlines()]
-    assert [command[0] for command in commands] == ["alchemy"] * 6
-    monkeypatch.chdir(tmp_path)
-    for _, name, *args in commands:
-        code, out, err = alchemy(name, *args, *(["--preset", "smoke"] if name == "reproduce" else []))
-        assert code == 0, (name, err)
-    assert (tmp_path / "tour.html").stat().st_size > 10_000 and "answer accuracy" in out and "1.0000" in out

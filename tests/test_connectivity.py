@@ -205,7 +205,7 @@ def test_lines_and_records_agree(task):
             assert record["answer"] == str(target) and record["output"].endswith(f"decision : [ {target} ]")
             ends = (record["graph"], record["task"], "/")
             assert noise is not None or record["input"] == " ".join(ends)
-            graph, asked = (task.words(batch.tokens[row][batch.field[row] == code]) for code in (0, 1))
+            graph, asked = (task.show_part(batch.tokens[row][batch.field[row] == code]) for code in (0, 1))
             assert inside(graph.split(), record["graph"].split()) and inside(asked.split(), record["task"].split())
             if task.encoding == "edges":
                 whole = len(asked.split()) == 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alchemy.cli.main import main
-from alchemy.problem.steps import OUTCOMES, compared
+from alchemy.problem.steps import OUTCOMES
 from alchemy.report.score_page import lines
 from alchemy.scoring.sample import (
     CHARS,
@@ -72,13 +72,13 @@ def test_marks_say_what_the_verdicts_say(task):
 
 def test_marks_without_a_prompt():
     gold = "A B [F2] <think> B A <answer> B A"
-    assert [step.mark for step in compared(gold, gold)] == ["ok"] * 3
-    assert [step.mark for step in compared(gold.replace("<think> B", "<think> C"), gold)] == [
+    assert [step.mark for step in Symbols.text_format.compare(gold, gold)] == ["ok"] * 3
+    assert [step.mark for step in Symbols.text_format.compare(gold.replace("<think> B", "<think> C"), gold)] == [
         "ok",
         "wrong",
         "wrong after",
     ]
-    assert compared("A B [F2]", gold)[-1] == ("(ends here)", "wrong")
+    assert Symbols.text_format.compare("A B [F2]", gold)[-1] == ("(ends here)", "wrong")
 
 
 def test_a_reservoir_is_bounded_and_has_every_outcome():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from alchemy.stats.summary import crossing
+from alchemy.stats.summary import crossing, largest_deviation
 
 
 def test_crossing_interpolates_in_log_x_for_each_seed():
@@ -33,3 +33,10 @@ def test_bad_input_is_one_clear_line():
     for x, curve in (([1], [[1]]), ([0, 1], [[1, 2]]), ([2, 1], [[1, 2]]), ([1, 2], [[1, 2, 3]]), ([1, 2], [1, 2])):
         with pytest.raises(UserError, match=r"^expected"):
             crossing(x, curve, 0.5)
+
+
+def test_the_largest_deviation_of_each_seed_from_a_law():
+    values = [[0.1, 0.2, nan], [0.5, 0.1, 0.3]]
+    np.testing.assert_allclose(largest_deviation(np.array(values), [0.1, 0.3]), [0.2, 0.2, nan])
+    with pytest.raises(UserError, match=r"^expected values \(k, s\) and a law \(k,\)"):
+        largest_deviation(np.array(values), [0.1])

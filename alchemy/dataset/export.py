@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,20 +23,20 @@ from alchemy.dataset.manifest import (
     Head,
     Recipe,
     Suffix,
-    Writable,
     dumps,
     lines,
     read,
 )
 from alchemy.errors import UserError
 from alchemy.problem.split import Split
+from alchemy.problem.task import Problem, Task
 
 Progress = Callable[[str, int, int], None]
 """Told the name of a file, its lines so far and its lines in all."""
 
 
 def generate(
-    task: Writable,
+    task: Task,
     directory: Path,
     *,
     train: int,
@@ -72,31 +72,32 @@ def generate(
     return json.loads(text)
 
 
+@runtime_checkable
+class Enumerable(Protocol):
+    """A task that can list all of its problems."""
+
+    problems: int
+    """The number of problems there are."""
+
+    def every_problem(self) -> Iterator[Problem]:
+        """All of them in a fixed order, some at a time; raises `UserError` if they are not finitely many."""
+
+
 def generate_exhaustive(
-    task: Writable, file: Path, *, force: bool = False, progress: Progress = lambda name, done, total: None
+    task: Task, file: Path, *, force: bool = False, progress: Progress = lambda name, done, total: None
 ) -> int:
-    """Write every element in lexicographic order, for each composition in turn and each of its lengths in turn.
+    """Write every problem of an `Enumerable` task, in its order.
 
-    Returns the number of lines. Raises `UserError`, and leaves nothing, if the file exists (without `force`) or cannot
-    be written.
+    Returns the number of lines. Raises `UserError`, and leaves nothing, if the task cannot list its problems, the file
+    exists (without `force`) or cannot be written.
     """
-    if not hasattr(task, "exhaustive"):
+    if not isinstance(task, Enumerable):
         raise UserError(f"task {type(task).__name__} cannot list all of its problems")
-    if task.noise is not None or task.banned:
-        raise UserError("an exhaustive file has every element, clean: leave out noise and banned")
-    letters = len(set(task.atoms or task.alphabet))
-    total = len(task.compositions) * sum(letters**length for length in task.length)
-    with _new_file(Path(file), force) as out:
-        _behind(out.write, told(_all_lines(task), Path(file).name, total, progress))
-    return total
-
-
-def _all_lines(task: Writable) -> Iterator[bytes]:
     rng = np.random.default_rng(0)  # drives noise only, and there is none
-    for composition in task.compositions:
-        for length in task.length:
-            for problem in task.exhaustive(length, composition):
-                yield task.jsonl(task.render(problem, rng))
+    blocks = (task.jsonl(task.render(problem, rng)) for problem in task.every_problem())
+    with _new_file(Path(file), force) as out:
+        _behind(out.write, told(blocks, Path(file).name, task.problems, progress))
+    return task.problems
 
 
 def told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:

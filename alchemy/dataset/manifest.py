@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, NamedTuple, Protocol, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from alchemy.errors import UserError
 from alchemy.problem.discrepancy import discrepancy
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import Part, Split, join
-from alchemy.problem.task import Batch, Problem, Task
+from alchemy.problem.task import Batch, Task
 
 FORMAT = "alchemy-splits"
 GENERATOR_VERSION = 1
@@ -37,23 +37,13 @@ LONGEST_NAME = 100  # characters of a file name before it is cut
 MOST_TOKENS = 1 << 30  # of one file, of whose prompts hashes are held in memory
 
 
-class Writable(Task, Protocol):
-    """A task whose problems can be written as JSON lines."""
-
-    def jsonl(self, batch: Batch) -> bytes:
-        """One JSON object of texts a line, as `json.dumps` writes it, with at least `input` and `output`."""
-
-    def exhaustive(self, length: int, composition: str) -> Iterator[Problem]:
-        """Every element of one length in lexicographic order, in chunks."""
-
-
 class File(NamedTuple):
     """One file of a directory: `count` problems of a part of a task that may be shifted."""
 
     name: str
     part: Part
     count: int
-    task: Writable
+    task: Task
     shift: Shift | None
 
 
@@ -61,7 +51,7 @@ class File(NamedTuple):
 class Recipe:
     """All that a directory of splits depends on."""
 
-    task: Writable
+    task: Task
     split: Split
     seed: int
     train: int
@@ -208,7 +198,7 @@ def recipe(manifest: Mapping[str, Any], path: Path) -> Recipe:
         raise UserError(f"{path} is corrupt: {error}") from None
 
 
-def task(manifest: Mapping[str, Any]) -> Writable:
+def task(manifest: Mapping[str, Any]) -> Task:
     """The task a manifest names, with its config."""
     return build(find("task", _convert(str, manifest["task"], "task")), manifest["config"])
 
@@ -242,7 +232,7 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
     raise UserError(f"{name} is {json.dumps(value)}, expected {getattr(hint, '__name__', hint)}")
 
 
-def _check_unseen(task: Writable, shift: Shift) -> None:
+def _check_unseen(task: Task, shift: Shift) -> None:
     """Raises `UserError` if the shift draws from something the task is trained on: the file would not be shifted."""
     for name, values in shift.changes.items():
         trained = getattr(task, name)

@@ -7,22 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from alchemy.dataset.manifest import File, Recipe, Writable
+from alchemy.dataset.manifest import File, Recipe
 from alchemy.dataset.parquet import opened
 from alchemy.errors import UserError
-from alchemy.problem.task import Batch
-
-
-class Worded(Writable, Protocol):
-    """A task that can tell what it asks for."""
-
-    @property
-    def instructions(self) -> str:
-        """The rules and the format of the answer, in English."""
+from alchemy.problem.task import Batch, Task
 
 
 class Shot(NamedTuple):
@@ -32,7 +24,7 @@ class Shot(NamedTuple):
     output: str
 
 
-def messages(task: Worded, shots: Sequence[Shot], question: str) -> list[dict[str, str]]:
+def messages(task: Task, shots: Sequence[Shot], question: str) -> list[dict[str, str]]:
     """A chat: the instructions, the examples as turns, the question."""
     turns = [("system", task.instructions)]
     for shot in shots:
@@ -40,7 +32,7 @@ def messages(task: Worded, shots: Sequence[Shot], question: str) -> list[dict[st
     return [{"role": role, "content": content} for role, content in (*turns, ("user", question))]
 
 
-def plain(task: Worded, shots: Sequence[Shot], question: str) -> str:
+def plain(task: Task, shots: Sequence[Shot], question: str) -> str:
     """The same as one text, to be continued."""
     solved = [f"{shot.input}\n{shot.output}" for shot in shots]
     return "\n\n".join([task.instructions, *solved, f"{question}\n"])
@@ -54,7 +46,7 @@ class Asked(NamedTuple):
     problem: str
 
 
-def prompts(task: Worded, batch: Batch) -> list[Asked]:
+def prompts(task: Task, batch: Batch) -> list[Asked]:
     """The problems of a batch."""
     given = [json.loads(line) for line in task.jsonl(batch).splitlines()]
     quiet = task if getattr(task, "noise", None) is None else replace(task, noise=None)

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from alchemy.dataset.prompts import Worded, plain, prompts
+from alchemy.dataset.prompts import plain, prompts
 from alchemy.discover import find
 from alchemy.errors import UserError, nearest
 from alchemy.problem.split import Part, Split
+from alchemy.problem.task import Task
 from alchemy.scoring.oracle import verdicts
 
 
@@ -25,7 +26,7 @@ class Dataset:
     """`size` problems of one part; entry i is a pure function of the seed and i."""
 
     name: str
-    task: Worded
+    task: Task
     seed: int
     size: int
     part: Part

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from alchemy.problem import floors
-from alchemy.problem.floors import Guessable
 from alchemy.problem.steps import OUTCOMES
 from alchemy.problem.task import Batch, Task
 from alchemy.record import digest
@@ -84,11 +83,7 @@ def example(task: Task, problem: Batch, completion: np.ndarray) -> dict[str, Any
 
 def guesses(trained: Task, asked: Task, batch: Batch) -> dict[str, list[str]]:
     """What no understanding writes to each problem, by predictor; nothing for a task that has no such predictors."""
-    if not isinstance(asked, Guessable):
-        return {}
-    written = {"chance": floors.chance(asked, batch, np.random.default_rng(0)), "copy": floors.copy(asked, batch)}
-    if len(trained.compositions) == 1:
-        written["replay"] = floors.replay(trained, batch)
+    written = floors.guesses(asked, batch, np.random.default_rng(0), trained)
     return {name: asked.vocabulary.decode_all(tokens) for name, tokens in written.items()}
 
 

@@ -14,20 +14,40 @@ from alchemy.problem.task import Batch, Problem, Task
 
 
 @runtime_checkable
-class Guessable(Task, Protocol):
-    """A task that says enough about its text for the floors to be simulated."""
+class Guessable(Protocol):
+    """What a task says beyond `Task` for guesses without understanding to be simulated."""
 
     letters: np.ndarray
     """Ids of the symbols that stand for content, not for format: int (number of letters,)."""
 
     def solve(self, problem: Problem) -> np.ndarray:
-        """Gold completions int32 (n, m)."""
-
-    def resolve(self, problem: Problem) -> np.ndarray:
-        """Completions int32 (n, m) of this task's only rule, whatever rule the problem asks for."""
+        """The gold completions, int32 (n, m)."""
 
     def echo(self, problem: Problem) -> np.ndarray:
         """Completions int32 (n, m) in the right format in which every step repeats the question."""
+
+
+@runtime_checkable
+class Replayable(Protocol):
+    """What a task says for a model to be simulated that has learned its rule and applies it to everything."""
+
+    @property
+    def replayable(self) -> bool:
+        """Whether there is one rule, and not several."""
+
+    def resolve(self, problem: Problem) -> np.ndarray:
+        """Completions int32 (n, m) by this task's only rule, whatever rule the problem asks for."""
+
+
+def guesses(task: Task, batch: Batch, rng: np.random.Generator, trained: Task | None = None) -> dict[str, np.ndarray]:
+    """Completions int32 (n, m) by predictor: `chance` and `copy` of a `Guessable` task, and `replay` of a `trained` task
+    with a single rule."""
+    if not isinstance(task, Guessable):
+        return {}
+    written = {"chance": chance(task, batch, rng), "copy": copy(task, batch)}
+    if isinstance(trained, Replayable) and trained.replayable:
+        written["replay"] = replay(trained, batch)
+    return written
 
 
 def chance(task: Guessable, batch: Batch, rng: np.random.Generator) -> np.ndarray:
@@ -41,7 +61,7 @@ def copy(task: Guessable, batch: Batch) -> np.ndarray:
     return task.echo(batch.problem)
 
 
-def replay(trained: Guessable, batch: Batch) -> np.ndarray:
+def replay(trained: Replayable, batch: Batch) -> np.ndarray:
     """The template `trained` has learned, applied to the test's own elements: int32 (n, m)."""
     return trained.resolve(batch.problem)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from alchemy.errors import UserError, nearest
 from alchemy.problem.steps import Step
+from alchemy.problem.text_format import TextFormat
 
 PAD, EOS, NOISE = 0, 1, 2
 """Ids every vocabulary shares: padding, end of sequence, and the symbol that format noise writes."""
@@ -59,10 +60,18 @@ class Batch(NamedTuple):
 
     def completions(self) -> np.ndarray:
         """The gold completions, left-aligned: int32 (n, t - min(prompt_len))."""
-        width = self.tokens.shape[1] - int(self.prompt_len.min() if len(self.prompt_len) else 0)
+        return self._behind_prompt(self.text, PAD)
+
+    def completion_fields(self) -> np.ndarray:
+        """The fields of the gold completions, aligned with them: int8 (n, t - min(prompt_len))."""
+        return self._behind_prompt(self.field, Field.PADDING)
+
+    def _behind_prompt(self, values: np.ndarray, fill: int) -> np.ndarray:
+        """What stands behind each prompt of values (n, t), left-aligned."""
+        width = values.shape[1] - int(self.prompt_len.min() if len(self.prompt_len) else 0)
         index = self.prompt_len[:, None] + np.arange(width)
-        inside = index < self.tokens.shape[1]
-        return np.where(inside, np.take_along_axis(self.text, np.where(inside, index, 0), axis=1), PAD)
+        inside = index < values.shape[1]
+        return np.where(inside, np.take_along_axis(values, np.where(inside, index, 0), axis=1), values.dtype.type(fill))
 
 
 class Judgement(NamedTuple):
@@ -111,9 +120,15 @@ class Vocabulary:
 
 
 class Task(Protocol):
-    """A frozen dataclass whose fields are the distribution."""
+    """A frozen dataclass whose fields are the distribution.
+
+    All that the rest of the lab asks of a task; `alchemy.problem.defaults.TaskDefaults` has most of it.
+    """
 
     prompt_fields: tuple[str, ...]
+    """Names of the parts of a prompt, in the order of their codes in `Batch.field`."""
+    text_format: TextFormat
+    """The symbols that structure a completion."""
 
     @property
     def vocabulary(self) -> Vocabulary: ...
@@ -130,6 +145,14 @@ class Task(Protocol):
     def step_delimiters(self) -> tuple[int, ...]:
         """Ids after which a step of a completion ends; EOS ends the last."""
 
+    @property
+    def instructions(self) -> str:
+        """The rules and the format of the answer in English, for a language model."""
+
+    @property
+    def shifts(self) -> tuple[str, ...]:
+        """Names of the shifts worth looking at first."""
+
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
         """`n` problems from the distribution, not yet written out."""
 
@@ -138,6 +161,9 @@ class Task(Protocol):
 
     def sample(self, rng: np.random.Generator, n: int) -> Batch:
         """`render(draw(rng, n), rng)`."""
+
+    def solve(self, problem: Problem) -> np.ndarray:
+        """The gold completions, int32 (n, m)."""
 
     def identity(self, problem: Problem) -> np.ndarray:
         """uint64 (n,): equal for two problems a split must keep together."""
@@ -152,7 +178,7 @@ class Task(Protocol):
         """int64 (n,): a number for the final answer of completions int32 (n, m), equal where answers are, -1 for none."""
 
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
-        """What can be told of problems before any model sees them, as numbers (n,): what may make them hard."""
+        """What is known of problems before any model sees them, as numbers (n,): what may make them hard."""
 
     def steps(self, batch: Batch, completion: np.ndarray) -> list[Step]:
         """A completion int32 (1, m) of one problem (n = 1), step by step, each with its mark."""
@@ -161,16 +187,25 @@ class Task(Protocol):
         """A right text to one problem (n = 1), as `text_steps` reads it."""
 
     def text_steps(self, problem: Problem, text: str) -> list[Step]:
-        """The same of anybody's text to one problem (n = 1)."""
+        """The steps of anybody's text to one problem (n = 1), each with its mark."""
+
+    def parse(self, text: str) -> Problem:
+        """The problem (n = 1) of a clean prompt; raises `UserError`."""
 
     def show(self, tokens: np.ndarray) -> str:
         """One rendered line; tokens int32 (t,) or (t, c)."""
+
+    def show_part(self, tokens: np.ndarray) -> str:
+        """Some positions of a line, symbol by symbol; tokens int32 (t, c)."""
+
+    def jsonl(self, batch: Batch) -> bytes:
+        """One JSON object of texts a line, as `json.dumps` writes it, with at least `input` and `output`."""
 
     def shift(self, name: str) -> Any:
         """The `Shift` called `name`, relative to this task; raises `UserError` if it has none."""
 
     def novelty(self, train: Batch, test: Batch) -> Mapping[str, float]:
-        """What of `test` was never in `train`, in the family's own terms (compositions, primitives, ...)."""
+        """What of `test` was never in `train`, in the family's own terms (operations, lengths, ...)."""
 
 
 T = TypeVar("T", bound=Task)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alchemy.dataset.prompts import Worded
+from alchemy.problem.task import Task
 from alchemy.scoring.score import TextOracle, judge
 
 
-def verdicts(task: Worded, problem: str, gold: str, text: str) -> tuple[bool, bool]:
+def verdicts(task: Task, problem: str, gold: str, text: str) -> tuple[bool, bool]:
     """Whether the answer is right, and the chain of thought; `problem` is the prompt, as it is without noise.
 
     Raises `UserError` if the task cannot read the prompt.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from alchemy.problem.steps import OUTCOMES, Step, compared
-from alchemy.problem.task import Problem
+from alchemy.problem.steps import OUTCOMES, Step
+from alchemy.problem.task import Task
 
 KEPT = 600
 """Lines, of all files and outcomes together."""
@@ -16,19 +16,6 @@ CHARS, STEPS, AROUND = 1_000, 60, 5
 """Characters of a text that are shown, steps at the beginning of a chain, and around an error and at the end."""
 Verdict = tuple[bool, bool, str]
 """Whether the answer is right, whether the chain is, and the first step that is not."""
-
-
-class Readable(Protocol):
-    """A task that can tell the steps of anybody's text."""
-
-    def parse(self, text: str) -> Problem:
-        """The problem (n = 1) of a prompt; raises `UserError`."""
-
-    def gold_text(self, problem: Problem) -> str:
-        """A right text to one problem."""
-
-    def text_steps(self, problem: Problem, text: str) -> list[Step]:
-        """What was written to one problem, step by step."""
 
 
 class Gold(NamedTuple):
@@ -56,7 +43,7 @@ class Scored(NamedTuple):
 class Reservoir:
     """A uniform sample of the lines of each outcome, `room` of each, whatever their number; the same for the same lines."""
 
-    def __init__(self, task: Readable, room: int):
+    def __init__(self, task: Task, room: int):
         self.task, self.room = task, room
         self.seen = dict.fromkeys(OUTCOMES, 0)
         self.kept: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
@@ -88,7 +75,7 @@ class Reservoir:
             gold = self.task.text_steps(problem, self.task.gold_text(problem))
         else:
             right = scored.gold.texts[place] if scored.gold else ""
-            steps, gold = compared(text, right), compared(right, right)
+            steps, gold = (self.task.text_format.compare(one, right) for one in (text, right))
         floors = scored.gold.floors if scored.gold else {}
         return {
             "line": scored.first + row,

@@ -15,7 +15,7 @@ import numpy as np
 
 from alchemy.errors import UserError
 from alchemy.problem import floors
-from alchemy.problem.task import Judgement, Problem
+from alchemy.problem.task import Judgement, Problem, Task
 from alchemy.scoring import predictions
 from alchemy.scoring.metrics import (
     ANSWER,
@@ -34,13 +34,6 @@ ROWS = 50_000  # lines scored at once
 OUTCOMES = ("both", "answer_right_trace_wrong", "answer_wrong_trace_right", "both_wrong")
 
 
-class Solvable(floors.Guessable, Protocol):
-    """A task that can read a prompt."""
-
-    def parse(self, text: str) -> Problem:
-        """The problem (n = 1) of a prompt; raises `UserError`."""
-
-
 @runtime_checkable
 class TextOracle(Protocol):
     """A task that accepts more than one text for a prompt, so that only its own rules can judge what is written."""
@@ -55,7 +48,7 @@ class TextOracle(Protocol):
 
 def score(
     lines: Iterable[bytes],
-    task: Solvable | TextOracle,
+    task: Task,
     progress: Callable[[int], None] = lambda n: None,
     watch: Callable[[Scored], None] | None = None,
 ) -> dict[str, Any]:
@@ -226,22 +219,21 @@ def _floor(means: np.ndarray) -> dict[str, float]:
     return dict(zip(("answer_accuracy", "exact_match", "edit_distance"), means.tolist(), strict=True))
 
 
-def _solve(task: Solvable, prompts: list[str], done: int, rng: np.random.Generator) -> Gold:
+def _solve(task: Task, prompts: list[str], done: int, rng: np.random.Generator) -> Gold:
     """The right text for each prompt, and what the floors would write; `done` lines came before."""
     gold = [""] * len(prompts)
-    chance, copy = gold.copy(), gold.copy()
+    guesses: dict[str, list[str]] = {}
     for rows, problem in _problems(task, prompts, done, "; lines of predict and label need no prompt"):
         batch = task.render(problem, rng)
-        written = (task.solve(problem), floors.chance(task, batch, rng), floors.copy(task, batch))
-        for texts, tokens in zip((gold, chance, copy), written, strict=True):
+        written = {"": task.solve(problem), **floors.guesses(task, batch, rng)}
+        for name, tokens in written.items():
+            texts = guesses.setdefault(name, [""] * len(prompts)) if name else gold
             for row, text in zip(rows, task.vocabulary.decode_all(tokens), strict=True):
                 texts[row] = text
-    return Gold(gold, {"chance": chance, "copy": copy})
+    return Gold(gold, guesses)
 
 
-def _problems(
-    task: Solvable | TextOracle, prompts: list[str], done: int, advice: str = ""
-) -> Iterator[tuple[list[int], Problem]]:
+def _problems(task: Task, prompts: list[str], done: int, advice: str = "") -> Iterator[tuple[list[int], Problem]]:
     """Which prompts have problems of equal shapes, and these problems; `done` lines came before.
 
     Raises `UserError` for the first prompt that the task cannot read, by its line and with `advice`.

@@ -5,6 +5,8 @@ Dimension letters: `s` seeds, `m` values of a dial.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from alchemy.errors import UserError
@@ -33,3 +35,14 @@ def crossing(x: np.ndarray, curve: np.ndarray, level: float, *, falling: bool | 
     place = np.exp(np.log(x[right - 1]) + part * (np.log(x[right]) - np.log(x[right - 1])))
     reached = np.where(there[:, 0], 0.0, np.where(there.any(axis=1), place, np.inf))
     return np.where(np.isnan(curve).any(axis=1), np.nan, reached)
+
+
+def largest_deviation(values: np.ndarray, law: Sequence[float]) -> np.ndarray:
+    """Each seed's largest deviation of k measured values (k, s) from what a law says of each (k,): float (s,).
+
+    A maximum over noisy values is positive even where the law is true, so its bound must leave room for that.
+    """
+    values, law = np.asarray(values, float), np.asarray(law, float)
+    if values.ndim != 2 or law.shape != values.shape[:1]:
+        raise UserError(f"expected values (k, s) and a law (k,), got shapes {values.shape} and {law.shape}")
+    return np.abs(values - law[:, None]).max(axis=0)

@@ -118,12 +118,7 @@ class Answers:
 
         `replay` is there where `trained` has a single rule to replay.
         """
-        guesses = {
-            "chance": floors.chance(self.task, self.batch, np.random.default_rng(0)),
-            "copy": floors.copy(self.task, self.batch),
-        }
-        if trained is not None and len(trained.compositions) == 1:
-            guesses["replay"] = floors.replay(trained, self.batch)
+        guesses = floors.guesses(self.task, self.batch, np.random.default_rng(0), trained)
         answers = {
             name: Answers(self.task, self.batch, guess.reshape(self.seeds, -1, guess.shape[1]))
             for name, guess in guesses.items()

@@ -5,18 +5,25 @@ small  minutes on two CPU cores: a decoder of 100K parameters, one token a symbo
        of steps chosen so that problems like those trained on are solved on held-out elements
 full   one GPU: the paper's recipe (section 4: 4 layers, width 32, loss on the whole line, batches of 1,024, 10 epochs
        over 26^4 elements), with one token a symbol
+
+Dimension letters: `s` seeds, `n` problems.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from math import inf
+from typing import Any, TypeVar
+
+import numpy as np
 
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Loss
 from alchemy.learning.train import Runs
-from alchemy.stats.measure import Interval
+from alchemy.report.claim import Gate
+from alchemy.scoring.metrics import PARTS
 from alchemy.testtime.answers import Answers
 from models.transformer import Transformer
 from tasks.symbols import Symbols
@@ -26,16 +33,17 @@ ELEMENTS = 26**4
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained, how, and how it is tested."""
+    """What is trained, how, and how it is tested; the defaults are the small scale."""
 
-    seeds: int = 5
-    """Models trained from different initial weights on different data."""
+    seeds: int = 10
+    """Replicates, each with weights, training data and test problems of its own. Ten that agree decide either way: HOLDS
+    needs five, FAILS ten with up to 27 checks."""
     test: int = 1000
-    """Held-out problems in each test."""
-    model: Transformer = field(default_factory=Transformer)
-    train: TrainConfig = field(default_factory=TrainConfig)
+    """Held-out problems in each test of each seed."""
+    model: Transformer = Transformer(width=64, layers=2, heads=4, context=40, tied=False, activation="relu")
+    train: TrainConfig = TrainConfig(steps=150, batch=64, learning_rate=6e-3)
     """For one composition."""
-    more: int = 2
+    slow_factor: int = 2
     """Several compositions, or a position scheme that is slow to learn, get this many times the steps."""
     loss: Loss = "completion"
 
@@ -48,36 +56,85 @@ class Setting:
 
     def schedule(self, longer: bool) -> TrainConfig:
         """How what takes longer to learn, or does not, is trained."""
-        return replace(self.train, steps=self.train.steps * self.more) if longer else self.train
+        return replace(self.train, steps=self.train.steps * self.slow_factor) if longer else self.train
 
+
+AnySetting = TypeVar("AnySetting", bound=Setting)
 
 SMOKE: dict[str, Any] = {
     "seeds": 2,
     "test": 32,
     "model": Transformer(width=16, layers=1, heads=2, context=40, tied=False, activation="relu"),
     "train": TrainConfig(steps=8, batch=16, chunk=8),
-    "more": 1,
-}
-SMALL: dict[str, Any] = {
-    "model": Transformer(width=64, layers=2, heads=4, context=40, tied=False, activation="relu"),
-    "train": TrainConfig(steps=150, batch=64, learning_rate=6e-3),
+    "slow_factor": 1,
 }
 FULL: dict[str, Any] = {
+    "seeds": 5,
     "test": 4000,
     "model": Transformer(width=32, layers=4, heads=4, context=40),
     "train": TrainConfig(steps=10 * ELEMENTS // 1024, batch=1024, chunk=500),
-    "more": 3,
+    "slow_factor": 3,
     "loss": "sequence",
 }
 
 
-def profile(answers: Answers) -> dict[str, Interval]:
-    """The scores of the paper's tables, each with its interval."""
-    parts = {"full": "full", "reasoning": "reasoning", "answer": "answer"}
-    return {
-        **{f"exact {name}": answers.interval("exact_match", part) for name, part in parts.items()},
-        **{f"distance {name}": answers.interval("edit_distance", part) for name, part in parts.items()},
-        "bleu full": answers.corpus_bleu(),
-        "bleu full, sentence": answers.interval("bleu"),
-        "right answer, wrong trace": answers.interval("unfaithful"),
+def smoke(small: AnySetting, **changes: Any) -> AnySetting:
+    """An experiment at the scale of seconds."""
+    return replace(small, **{**SMOKE, **changes})
+
+
+def full(small: AnySetting, **changes: Any) -> AnySetting:
+    """An experiment at the paper's scale."""
+    return replace(small, **{**FULL, **changes})
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of the paper's tables on one test, a number a seed: each array float (s,)."""
+
+    exact: Mapping[str, np.ndarray]
+    """Share of exact matches by part: full, reasoning, answer."""
+    distance: Mapping[str, np.ndarray]
+    """Mean edit distance by part."""
+    corpus_bleu: np.ndarray
+    """Of the full chain, on `13a` tokens: the BLEU of the paper's tables."""
+    sentence_bleu: np.ndarray
+    """Of the full chain, on whitespace tokens: the BLEU of the paper's released code."""
+    unfaithful: np.ndarray
+    """Share of right answers after a wrong chain."""
+    floors: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    """What predictors without understanding score here (`Answers.floors`)."""
+
+
+def scores(answers: Answers, trained: Symbols | None = None) -> Scores:
+    """The scores of each seed's answers; with the task `trained` on, the floors of the test too."""
+    return Scores(
+        exact={part: answers.mean("exact_match", part) for part in PARTS},
+        distance={part: answers.mean("edit_distance", part) for part in PARTS},
+        corpus_bleu=answers.corpus_bleu(),
+        sentence_bleu=answers.mean("bleu"),
+        unfaithful=answers.mean("unfaithful"),
+        floors=answers.floors(trained) if trained is not None else {},
+    )
+
+
+def solved(name: str, exact: np.ndarray) -> Gate:
+    """A seed counts where its model solves held-out elements of what it was trained on; `exact` float (s,)."""
+    return Gate(f"{name}: exact", exact, 0.99, inf, "solved, but for noise")
+
+
+def joined(tests: Sequence[Scores]) -> Scores:
+    """The scores of seeds that were tested one by one."""
+    first = tests[0]
+    floors = {
+        name: {score: np.concatenate([test.floors[name][score] for test in tests]) for score in by_score}
+        for name, by_score in first.floors.items()
     }
+    return Scores(
+        exact={part: np.concatenate([test.exact[part] for test in tests]) for part in first.exact},
+        distance={part: np.concatenate([test.distance[part] for test in tests]) for part in first.distance},
+        corpus_bleu=np.concatenate([test.corpus_bleu for test in tests]),
+        sentence_bleu=np.concatenate([test.sentence_bleu for test in tests]),
+        unfaithful=np.concatenate([test.unfaithful for test in tests]),
+        floors=floors,
+    )

@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from alchemy.problem.noise import perturb
+from alchemy.problem.defaults import TaskDefaults
 from alchemy.problem.shift import Shift
 from alchemy.problem.steps import Step
 from alchemy.problem.task import Batch, Judgement, Problem
+from alchemy.problem.text_format import TextFormat
 from tasks.connectivity import draw, identity, shifts, steps, words
 from tasks.connectivity.jsonl import jsonl
 from tasks.connectivity.rules import evidence, validities
@@ -27,10 +28,11 @@ from tasks.connectivity.write import write_edges, write_flat
 
 
 @dataclass(frozen=True)
-class Connectivity(Spec):
+class Connectivity(Spec, TaskDefaults):
     """List nodes that lead from the start to one of two candidates, then name it."""
 
     prompt_fields: ClassVar[tuple[str, ...]] = PROMPT_FIELDS
+    text_format: ClassVar[TextFormat] = TextFormat(answer_mark="decision")
 
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
         """Problems by the names of their nodes.
@@ -41,24 +43,10 @@ class Connectivity(Spec):
         """
         return draw.draw(self, rng, n)
 
-    def render(self, problem: Problem, rng: np.random.Generator) -> Batch:
-        batch = self._write(problem)
-        if self.noise is None:
-            return batch
-        most = int(batch.prompt_len.max(initial=self.longest_prompt))
-        return perturb(batch, self.noise, self.prompt_fields, rng, most)
-
-    def _write(self, problem: Problem) -> Batch:
+    def write(self, problem: Problem) -> Batch:
         if self.encoding == "edges":
             return Batch(*write_edges(problem, self.vocabulary), problem)
         return Batch(*write_flat(problem, self.vocabulary, self.separator), problem)
-
-    def sample(self, rng: np.random.Generator, n: int) -> Batch:
-        return self.render(self.draw(rng, n), rng)
-
-    def solve(self, problem: Problem) -> np.ndarray:
-        """The gold completions, int32 (n, m)."""
-        return self._write(problem).completions()
 
     def identity(self, problem: Problem) -> np.ndarray:
         """Hash of the set of edges, the start and the set of candidates: however they are written, they stay together."""
@@ -135,7 +123,7 @@ class Connectivity(Spec):
         """The paper's text of a line in either encoding."""
         return paper_text(tokens, self.vocabulary)
 
-    def words(self, tokens: np.ndarray) -> str:
+    def show_part(self, tokens: np.ndarray) -> str:
         """Some positions of a line, word by word; tokens int32 (t, c)."""
         return self.vocabulary.decode(tokens.ravel())
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Literal, get_args, get_type_hints
 
 from alchemy.errors import UserError, nearest
-from alchemy.problem.noise import check_field, growth
+from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Vocabulary
 from tasks.connectivity.graphs import Family, family
@@ -125,9 +125,10 @@ class Spec:
         return edges + 4 if self.encoding == "edges" else 2 * edges + 13 + (edges - 1) * self.separator
 
     @property
-    def max_len(self) -> int:
+    def clean_len(self) -> int:
+        """Tokens of the longest line before noise."""
         scaffold = 3 if self.encoding == "edges" else 10
-        return self.longest_prompt + self.longest_trace + scaffold + growth(self.noise, self.longest_prompt)
+        return self.longest_prompt + self.longest_trace + scaffold
 
 
 def choices(spec: Spec, name: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from alchemy.problem.steps import Step, marked
+from alchemy.problem.steps import Step, mark_steps
 from alchemy.problem.task import Problem
 from tasks.connectivity.text import Listed
 
@@ -35,4 +35,4 @@ def steps(problem: Problem, listed: Listed, text: str, chain: bool = True) -> li
         found.append((f"decision {decision}", decision == target and led_there, led_there))
     elif work:
         found.append(("(no decision)", False, False))
-    return marked(found or [(text or "(nothing)", False, False)])
+    return mark_steps(found or [(text or "(nothing)", False, False)])

@@ -25,37 +25,34 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from alchemy.dataset.jsonl import jsonl
-from alchemy.problem.noise import perturb
+from alchemy.problem.defaults import TaskDefaults
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
 from alchemy.problem.task import NOISE, PAD, Batch, Judgement, Problem
+from alchemy.problem.text_format import TextFormat
 from tasks.recheck import draw, judge, shifts, steps, words
-from tasks.recheck.spec import MARKS, PROMPT_FIELDS, Spec
+from tasks.recheck.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.recheck.write import write
 
 NOISE_CODE = 254  # the letter number of the noise symbol, beyond every alphabet
 
 
 @dataclass(frozen=True)
-class Recheck(Spec):
+class Recheck(Spec, TaskDefaults):
     """Follow a map for some hops, then re-check the last of them or not."""
 
     prompt_fields: ClassVar[tuple[str, ...]] = PROMPT_FIELDS
+    text_format: ClassVar[TextFormat] = TEXT_FORMAT
 
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
         """`class` number in CLASSES, `map` int8 (n, a), `start`, `hops`, `told` or -1, `rechecks`: int8 (n,); `drafts` int8
         (n, hops + re-checks) letter numbers, padded with -1."""
         return draw.draw(self, rng, n)
 
-    def sample(self, rng: np.random.Generator, n: int) -> Batch:
-        return self.render(self.draw(rng, n), rng)
-
-    def render(self, problem: Problem, rng: np.random.Generator) -> Batch:
+    def write(self, problem: Problem) -> Batch:
         lines = write(self, problem)
-        batch = Batch(lines.tokens[..., None], lines.prompt_len, lines.field, problem)
-        return batch if self.noise is None else perturb(batch, self.noise, self.prompt_fields, rng, self.longest_prompt)
+        return Batch(lines.tokens[..., None], lines.prompt_len, lines.field, problem)
 
     def identity(self, problem: Problem) -> np.ndarray:
         """Hash of the map and the start: every class, number of hops and of re-checks of it falls into the same part."""
@@ -80,12 +77,12 @@ class Recheck(Spec):
 
     def judge(self, problem: Problem, completion: np.ndarray) -> Judgement:
         """The same of problems alone."""
-        _, wait, answer_mark, _ = self.mark_ids
-        return judge.judge(self.gold(problem), problem["hops"], completion, wait, answer_mark, int(self.letters[0]))
+        wait, first = self.vocabulary.index["<wait>"], int(self.letters[0])
+        return judge.judge(self.gold(problem), problem["hops"], completion, wait, self.answer_mark_id, first)
 
     def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """The id of the one letter behind the last `<answer>`."""
-        return judge.answer_letters(completion, self.mark_ids[MARKS.index("<answer>")], int(self.letters[0]))
+        return judge.answer_letters(completion, self.answer_mark_id, int(self.letters[0]))
 
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Class, hops, and which half of the alphabet the start is in."""
@@ -105,10 +102,6 @@ class Recheck(Spec):
         """The rules and the format, in English."""
         return words.instructions(self)
 
-    def steps(self, batch: Batch, completion: np.ndarray) -> list[Step]:
-        """Hops, re-checks and the answer."""
-        return self.text_steps(batch.problem, self.vocabulary.decode(completion[0]))
-
     def gold_text(self, problem: Problem) -> str:
         """The right text to one problem (n = 1), with as many re-checks as it has."""
         return steps.gold_text(self, problem)
@@ -116,13 +109,6 @@ class Recheck(Spec):
     def text_steps(self, problem: Problem, text: str) -> list[Step]:
         """The same of anybody's text to one problem (n = 1)."""
         return steps.steps(self, problem, text)
-
-    def show(self, tokens: np.ndarray) -> str:
-        return self.vocabulary.decode(tokens if tokens.ndim == 1 else tokens[:, 0])
-
-    def jsonl(self, batch: Batch) -> bytes:
-        """Records with the keys input, output, each prompt field, reasoning and answer, one JSON object a line."""
-        return jsonl(batch, self.vocabulary, self.prompt_fields)
 
     def parse(self, text: str) -> Problem:
         """The problem (n = 1) of a clean prompt, its text without re-checks unless it tells them; raises `UserError`."""

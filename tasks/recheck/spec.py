@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 
 from alchemy.errors import UserError, nearest
-from alchemy.problem.noise import check_field, growth
+from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Vocabulary
+from alchemy.problem.text_format import TextFormat
 
 PROMPT_FIELDS = ("class", "hops", "rechecks", "map", "start", "instruction")
 CLASSES = ("help", "flat", "hurt", "mend", "mixed")
@@ -20,6 +21,7 @@ KINDS = ("help", "flat", "hurt", "mend", "mixed, hurt", "mixed, mend")
 """What dials are set for; the two kinds of mixed problems share a mark."""
 Maps = Literal["cycle", "permutation", "function"]
 MARKS = ("<think>", "<wait>", "<answer>", "*")
+TEXT_FORMAT = TextFormat(answer_mark="<answer>", wait_mark="<wait>")
 MOST_DIGIT = 9  # hops and re-checks are told by one digit
 
 
@@ -75,7 +77,12 @@ class Spec:
     @property
     def mark_ids(self) -> tuple[int, ...]:
         """The ids of `MARKS`."""
-        return tuple(range(int(self.letters[0]) - len(MARKS), int(self.letters[0])))
+        return tuple(self.vocabulary.index[mark] for mark in MARKS)
+
+    @property
+    def answer_mark_id(self) -> int:
+        """The id of `<answer>`."""
+        return self.vocabulary.index[TEXT_FORMAT.answer_mark]
 
     @property
     def step_delimiters(self) -> tuple[int, ...]:
@@ -100,10 +107,6 @@ class Spec:
     @property
     def shortest_prompt(self) -> int:
         return 0 if self.noise is not None else self.longest_prompt
-
-    @property
-    def max_len(self) -> int:
-        return self.clean_len + growth(self.noise, self.longest_prompt)
 
     @property
     def clean_len(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alchemy.problem.steps import Step, marked
+from alchemy.problem.steps import Step, mark_steps
 from alchemy.problem.task import Problem
 from tasks.recheck.draw import walk
 from tasks.recheck.spec import Spec
@@ -23,7 +23,7 @@ def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
     if len(found) < hops:
         found.append(("(ends here)", False, False))
     said = " ".join(words[mark:]) or "(ends here)"
-    return marked([*found, (said, said == f"<answer> {gold[-1]}", said == f"<answer> {before}")])
+    return mark_steps([*found, (said, said == f"<answer> {gold[-1]}", said == f"<answer> {before}")])
 
 
 def gold_text(spec: Spec, problem: Problem) -> str:

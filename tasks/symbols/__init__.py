@@ -13,53 +13,67 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from alchemy.dataset.jsonl import jsonl
 from alchemy.errors import UserError
-from alchemy.problem.noise import perturb
+from alchemy.problem import gold
+from alchemy.problem.defaults import TaskDefaults
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
 from alchemy.problem.task import NOISE, Batch, Judgement, Problem
-from tasks.symbols import draw, judge, shifts, steps, words
+from alchemy.problem.text_format import TextFormat
+from tasks.symbols import draw, shifts, steps, words
 from tasks.symbols.layout import layout
-from tasks.symbols.spec import PROMPT_FIELDS, Spec
+from tasks.symbols.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.symbols.write import write
 
 NOISE_CODE = 254  # the letter number of the noise symbol, beyond every alphabet
 
 
 @dataclass(frozen=True)
-class Symbols(Spec):
+class Symbols(Spec, TaskDefaults):
     """Apply a composition of primitives to an element, step by step."""
 
     prompt_fields: ClassVar[tuple[str, ...]] = PROMPT_FIELDS
+    text_format: ClassVar[TextFormat] = TEXT_FORMAT
 
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
         """`element` int16 (n, longest) letter numbers padded with -1, `composition` int32 (n,), `ops` int16 (n, k)."""
         return draw.draw(self, rng, n)
 
-    def sample(self, rng: np.random.Generator, n: int) -> Batch:
-        return self.render(self.draw(rng, n), rng)
-
     def exhaustive(self, length: int, composition: str, chunk: int = 1 << 16) -> Iterator[Problem]:
         """Every element of one length over the atoms, in lexicographic order, as problems of at most `chunk` rows."""
         return draw.exhaustive(self, length, composition, chunk)
 
-    def render(self, problem: Problem, rng: np.random.Generator) -> Batch:
+    @property
+    def problems(self) -> int:
+        """The number of problems there are."""
+        atoms = len(set(self.atoms or self.alphabet))
+        return len(self.compositions) * sum(atoms**length for length in self.length)
+
+    def every_problem(self) -> Iterator[Problem]:
+        """Every element in lexicographic order, for each composition in turn and each of its lengths in turn."""
+        if self.noise is not None or self.banned:
+            raise UserError("an exhaustive file has every element, clean: leave out noise and banned")
+        for composition in self.compositions:
+            for length in self.length:
+                yield from self.exhaustive(length, composition)
+
+    def write(self, problem: Problem) -> Batch:
         lines = write(self, problem)
-        batch = Batch(lines.tokens[..., None], lines.prompt_len, lines.field, problem)
-        if self.noise is None:
-            return batch
-        longest = int(lines.prompt_len.max(initial=self.longest_prompt))
-        return perturb(batch, self.noise, self.prompt_fields, rng, longest)
+        return Batch(lines.tokens[..., None], lines.prompt_len, lines.field, problem)
 
     def solve(self, problem: Problem) -> np.ndarray:
         """The gold completions, int32 (n, m)."""
         return write(self, problem, prompt=False).tokens
 
+    @property
+    def replayable(self) -> bool:
+        """Whether there is a single composition."""
+        return len(self.compositions) == 1
+
     def resolve(self, problem: Problem, composition: str = "") -> np.ndarray:
         """Completions int32 (n, m) for the same elements under another composition; this task's only one if empty."""
-        if not composition and len(self.compositions) != 1:
+        if not composition and not self.replayable:
             raise UserError(f"name the composition to replay, one of {self.compositions}")
         return self.solve(draw.composed(self, problem["element"], composition or self.compositions[0]))
 
@@ -81,15 +95,16 @@ class Symbols(Spec):
     def verify(self, batch: Batch, completion: np.ndarray) -> Judgement:
         """Judge completions int32 (n, m) against the solver's; a problem has one right chain and one right answer."""
         lines = write(self, batch.problem, prompt=False)
-        gold = judge.Gold(lines.tokens, lines.field, (batch.problem["ops"] >= 0).sum(axis=1), lines.direct)
+        steps_asked = (batch.problem["ops"] >= 0).sum(axis=1)
+        right = gold.Gold(lines.tokens, lines.field, steps_asked, lines.direct)
         kinds = np.arange(len(self.vocabulary))
         kinds[3 : self.think_id], kinds[self.letters] = 3, self.letters[0]
-        return judge.judge(gold, completion, kinds, self.answer_mark_id)
+        return gold.judge(right, completion, kinds, self.answer_mark_id)
 
     def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """A hash of what follows the last `<answer>`; without one, of everything where a prompt may end in it."""
         direct = layout(1, self.fewest_steps, self.cot, self.dialect).direct
-        return judge.answer_hashes(completion, direct, self.answer_mark_id)
+        return gold.answer_hashes(completion, direct, self.answer_mark_id)
 
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Steps, letters, and how often each primitive is applied."""
@@ -102,10 +117,6 @@ class Symbols(Spec):
         """The rules and the format, in English."""
         return words.instructions(self)
 
-    def steps(self, batch: Batch, completion: np.ndarray) -> list[Step]:
-        """Elements with what remains to be done, and the answer."""
-        return self.text_steps(batch.problem, self.vocabulary.decode(completion[0]))
-
     def gold_text(self, problem: Problem) -> str:
         """The right text to one problem (n = 1)."""
         return steps.gold_text(self, problem)
@@ -114,15 +125,8 @@ class Symbols(Spec):
         """The same of anybody's text to one problem (n = 1)."""
         return steps.steps(self, problem, text)
 
-    def show(self, tokens: np.ndarray) -> str:
-        return self.vocabulary.decode(tokens if tokens.ndim == 1 else tokens[:, 0])
-
-    def jsonl(self, batch: Batch) -> bytes:
-        """Records of seven fields, one JSON object a line, in the format of the paper's own files."""
-        return jsonl(batch, self.vocabulary, self.prompt_fields)
-
     def record(self, batch: Batch) -> list[dict[str, str]]:
-        """The same records as dictionaries."""
+        """The records of `jsonl` as dictionaries, in the format of the paper's own files."""
         return [json.loads(line) for line in self.jsonl(batch).splitlines()]
 
     def parse(self, text: str) -> Problem:

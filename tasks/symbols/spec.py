@@ -9,13 +9,15 @@ from string import ascii_uppercase
 import numpy as np
 
 from alchemy.errors import UserError, nearest
-from alchemy.problem.noise import check_field, growth
+from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Field, Vocabulary
+from alchemy.problem.text_format import TextFormat
 from tasks.symbols.layout import Dialect, layout
 from tasks.symbols.primitives import Primitives, check_name
 
 PROMPT_FIELDS = ("element", "transformation", "instruction")
+TEXT_FORMAT = TextFormat(answer_mark="<answer>", step_mark="<think>")
 MOST_LETTERS = 4096
 MOST_STEPS = 127 - Field.STEP  # field codes are int8
 
@@ -78,11 +80,6 @@ class Spec:
         return int(self.letters[0]) - 1
 
     @property
-    def step_delimiters(self) -> tuple[int, ...]:
-        """`<think>` and `<answer>`."""
-        return self.think_id, self.answer_mark_id
-
-    @property
     def longest_prompt(self) -> int:
         """Tokens of the longest prompt before noise."""
         return max(self.length) + self.composition_ops.shape[1] + 1
@@ -95,10 +92,6 @@ class Spec:
     @property
     def shortest_prompt(self) -> int:
         return 0 if self.noise is not None else min(self.length) + self.fewest_steps + 1
-
-    @property
-    def max_len(self) -> int:
-        return self.clean_len + growth(self.noise, self.longest_prompt)
 
     @cached_property
     def clean_len(self) -> int:

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from alchemy.problem.steps import Step, divided, marked
+from alchemy.problem.steps import Step, mark_steps
 from alchemy.problem.task import Problem
-from tasks.symbols.spec import Spec
+from tasks.symbols.spec import TEXT_FORMAT, Spec
 from tasks.symbols.write import write
 
 
@@ -19,7 +19,7 @@ def gold_text(spec: Spec, problem: Problem) -> str:
 
 def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
     """A text to one problem (n = 1), divided where an element ends; right is what equals the gold text."""
-    given, gold = divided(text), divided(gold_text(spec, problem))
+    given, gold = TEXT_FORMAT.split(text), TEXT_FORMAT.split(gold_text(spec, problem))
     question = [spec.alphabet[i] for i in problem["element"][0] if i >= 0]
     question += [f"[{spec.primitives[i]}]" for i in problem["ops"][0] if i >= 0]
     judged = []
@@ -28,7 +28,7 @@ def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
         judged.append((part or "(nothing)", right, _follows(spec, before.split(), part.split())))
     if len(given) < len(gold):
         judged.append(("(ends here)", False, False))
-    return marked(judged)
+    return mark_steps(judged)
 
 
 def _follows(spec: Spec, before: list[str], part: list[str]) -> bool:
@@ -43,7 +43,7 @@ def _follows(spec: Spec, before: list[str], part: list[str]) -> bool:
 def _read(spec: Spec, part: list[str]) -> tuple[np.ndarray | None, list[int]]:
     """Letter numbers uint8 (l,), None unless there are letters and then ops alone, and op numbers."""
     names = [f"[{name}]" for name in spec.primitives]
-    words = [word for word in part if word != "<answer>"]
+    words = [word for word in part if word != TEXT_FORMAT.answer_mark]
     letters = [word for word in words if len(word) == 1 and word in spec.alphabet]
     if not letters or words[: len(letters)] != letters or any(word not in names for word in words[len(letters) :]):
         return None, []

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from alchemy.cli.flags import Switch
-from alchemy.discover import Kind, entries
-from alchemy.report.history import newest_of
+from alchemy.discover import Kind, entries, verdicts
+from alchemy.errors import UserError
 from alchemy.terminal import cut, width
 
 
@@ -30,7 +30,7 @@ def run(options: List) -> int:
     for title, kind in kinds.items():
         found[title] = [{"name": entry.name, "sentence": entry.sentence} for entry in entries(kind).values()]
     for claim in found["claims"]:
-        claim["verdicts"] = {preset: record["verdict"] for preset, record in newest_of(claim["name"]).items()}
+        claim["verdicts"] = _verdicts(claim["name"])
     if options.json:
         print(json.dumps(found, indent=2))
         return 0
@@ -42,3 +42,12 @@ def run(options: List) -> int:
             tail = f" [{judged}]" if judged else ""
             print(f"  {row['name']:<{wide}}  {cut(row['sentence'], width() - wide - 4 - len(tail))}{tail}")
     return 0
+
+
+def _verdicts(name: str) -> dict[str, str]:
+    """A claim's committed verdicts by preset."""
+    path = verdicts(name)
+    try:
+        return {preset: one["verdict"] for preset, one in json.loads(path.read_text("utf-8")).items()} if path else {}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise UserError(f"{path} is corrupt: expected an object with a verdict for each preset") from None

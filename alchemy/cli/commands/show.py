@@ -101,9 +101,9 @@ def _gallery(name: str, task: Any, seed: int) -> Iterator[str]:
 
 def _fields(task: Any, batch: Batch, row: int) -> Iterator[tuple[str, str]]:
     """The parts of one line: prompt fields, steps from 1, answer."""
-    codes, words = batch.field[row], getattr(task, "words", task.show)
+    codes = batch.field[row]
     for code in sorted(set(codes.tolist()), key=lambda code: (code == Field.ANSWER, code)):
-        text = words(batch.tokens[row][codes == code])
+        text = task.show_part(batch.tokens[row][codes == code])
         if 0 <= code < len(task.prompt_fields):
             yield task.prompt_fields[code], text
         elif code >= Field.STEP:

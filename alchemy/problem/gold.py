@@ -1,4 +1,4 @@
-"""How a completion over elements is judged: against the only right chain of thought and the only right answer."""
+"""How a completion is judged where a problem has one right chain of thought and one right answer: token by token."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from alchemy.problem.split import hash_rows
-from alchemy.problem.task import EOS, PAD, Field, Judgement
+from alchemy.problem.task import EOS, PAD, Batch, Field, Judgement
+
+NO_MARK = -1
+"""In place of the id of an answer mark where a task has none."""
 
 
 class Gold(NamedTuple):
@@ -15,8 +18,17 @@ class Gold(NamedTuple):
 
     tokens: np.ndarray  # int32 (n, m)
     field: np.ndarray  # int8 (n, m)
-    steps: np.ndarray  # int (n,): transformations of the problem
-    direct: np.ndarray  # bool (n,): the answer starts at once
+    steps: np.ndarray  # int (n,): steps of the problem, the answer counted
+    direct: np.ndarray  # bool (n,): the answer starts at once, without a mark
+
+
+def of(lines: Batch, answer_mark: int) -> Gold:
+    """The gold completions of written problems, read by their fields; `answer_mark` is an id or `NO_MARK`."""
+    tokens, field = lines.completions(), lines.completion_fields()
+    last = np.where(field >= Field.STEP, field.astype(int) - Field.STEP, -1).max(axis=1, initial=-1)
+    first = np.pad(tokens, ((0, 0), (0, 1)), constant_values=PAD)[:, 0]
+    direct = (np.pad(field, ((0, 0), (0, 1)))[:, 0] == Field.ANSWER) & (first != answer_mark)
+    return Gold(tokens, field, last + 2, direct)
 
 
 def judge(gold: Gold, completion: np.ndarray, kinds: np.ndarray, answer_mark: int) -> Judgement:
@@ -60,7 +72,7 @@ def _until_end(tokens: np.ndarray) -> np.ndarray:
 
 
 def _parts(tokens: np.ndarray, direct: np.ndarray, answer_mark: int) -> tuple[np.ndarray, np.ndarray]:
-    """(reasoning, answer) int32 (n, m) each, left-aligned: before and behind the last `<answer>`, without EOS.
+    """(reasoning, answer) int32 (n, m) each, left-aligned: before and behind the last answer mark, without EOS.
 
     A completion without the mark is all answer where the prompt already held it, else all reasoning.
     """

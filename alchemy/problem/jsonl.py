@@ -23,14 +23,15 @@ class Template(NamedTuple):
     position: list[int]  # which token of the row
 
 
-def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...]) -> bytes:
+def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...], answer_mark: str) -> bytes:
     """Records with the keys input, output, each prompt field, reasoning and answer, one JSON object a line.
 
-    For text with one id a position. Rows that differ only in symbols of one byte share a template, so the cost is
+    The answer is written without its mark. For text with one id a position. Rows that differ only in symbols of one byte share a template, so the cost is
     that of copying bytes; the format is the one of github.com/ChengshuaiZhao0/DataAlchemy.
     """
     symbols = [json.dumps(symbol)[1:-1].encode() for symbol in vocabulary.symbols]
     hole = np.array([len(symbol) == 1 for symbol in symbols])
+    mark = vocabulary.index.get(answer_mark, -1)
     code = np.array([symbol[0] if len(symbol) == 1 else WORDS + i for i, symbol in enumerate(symbols)], np.uint16)
     templates: dict[int, Template] = {}
     out = BytesIO()
@@ -40,7 +41,7 @@ def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...]) 
         names, first, group = _layouts(codes, field)
         for name, example in zip(names, first, strict=True):
             if name not in templates:
-                templates[name] = _template(text[example], field[example], symbols, hole, prompt_fields)
+                templates[name] = _template(text[example], field[example], symbols, hole, prompt_fields, mark)
         if len(names) == 1:
             out.write(_fill(templates[names[0]], codes))
             continue
@@ -55,7 +56,7 @@ def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...]) 
 
 def _layouts(codes: np.ndarray, field: np.ndarray) -> tuple[list[int], np.ndarray, np.ndarray]:
     """Hashes of the layouts there are, a row of each, and which one each row has; codes uint16 and field int8 (n, t)."""
-    kinds = np.maximum(codes, WORDS - 1)  # letters are all of one kind
+    kinds = np.maximum(codes, WORDS - 1)  # symbols of one byte are all of one kind
     same = all(rows.tobytes() == rows[:1].tobytes() * len(rows) for rows in (kinds, field))
     kinds, fields = (rows[:1] if same else rows for rows in (kinds, field.view(np.uint8)))
     cells = splitmix64(kinds.astype(np.uint64) << np.uint64(8) | fields)
@@ -74,14 +75,18 @@ def _fill(template: Template, codes: np.ndarray) -> np.ndarray:
 
 
 def _template(
-    text: np.ndarray, field: np.ndarray, symbols: list[bytes], hole: np.ndarray, prompt_fields: tuple[str, ...]
+    text: np.ndarray,
+    field: np.ndarray,
+    symbols: list[bytes],
+    hole: np.ndarray,
+    prompt_fields: tuple[str, ...],
+    mark: int,
 ) -> Template:
     """The template of the layout that one row, text int (t,) and field int8 (t,), is an example of."""
     prompt = (field >= 0) & (field < len(prompt_fields))
-    marker = np.array([symbols[i] == b"<answer>" for i in text])
     sections = {"input": prompt, "output": (field >= Field.ANSWER) & (field != Field.END)}
     sections |= {name: field == code for code, name in enumerate(prompt_fields)}
-    sections |= {"reasoning": field >= Field.STEP, "answer": (field == Field.ANSWER) & ~marker}
+    sections |= {"reasoning": field >= Field.STEP, "answer": (field == Field.ANSWER) & (text != mark)}
     line, column, position = bytearray(b"{"), [], []
     for key, inside in sections.items():
         line += b'"%s": "' % key.encode()

@@ -1,0 +1,208 @@
+"""Pages made while the site is built: one a claim, from its file and its committed verdicts; one a wing, from its docstrings.
+
+mkdocs calls `on_files` before it reads the pages, `on_page_markdown` for each page, `on_post_page` for its HTML. Links
+of handwritten pages lead to files of the repository; where these are not part of the site, they are pointed to what is.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from posixpath import normpath, relpath
+from types import ModuleType
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from alchemy import discover
+from alchemy.report import table
+
+ROOT = Path(__file__).parents[1]
+VERDICTS = ROOT / "experiments" / "verdicts"
+PACKAGES = ("alchemy", "tasks", "models")
+"""What the API reference covers; claims have pages of their own."""
+ROOT_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+SECTIONS = re.compile(r"^(Source|Prediction|Refuted if|Control|Run) +", re.MULTILINE)
+LINK = re.compile(r"(?<=\]\()[^)\s]+(?=\))")
+FETCHES = re.compile(r"""<(?:script|img|iframe|link rel="(?:stylesheet|preconnect)")[^>]*(?:src|href)="https?:[^"]*""")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages, and what they and the handwritten ones show."""
+    pages = {
+        uri: _relinked((ROOT / name).read_text("utf-8"), "", uri)
+        for name, uri in ROOT_PAGES.items()
+        if name != "README.md"
+    }
+    pages["gallery.md"] = (ROOT / "tasks" / "GALLERY.md").read_text("utf-8")
+    claims, reference = dict(_claim_pages()), dict(_reference_pages())
+    pages |= claims | reference
+    for uri, text in pages.items():
+        files.append(File.generated(config, uri, content=text))
+    shown = [*(VERDICTS / "figures").glob("*.svg"), *VERDICTS.glob("*.json"), *(ROOT / "benchmarks").glob("*.*")]
+    for path in shown:
+        files.append(File.generated(config, _site_uri(path.relative_to(ROOT).as_posix()), abs_src_path=str(path)))
+    config.nav = [
+        config.nav[0],
+        {"Claims": list(claims)},
+        *config.nav[1:],
+        {"API reference": list(reference)},
+        {"Project": ["gallery.md", "contributing.md", "changelog.md"]},
+    ]
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Point links of handwritten pages that leave docs/ to what the site has."""
+    return markdown if page.file.generated_by else _relinked(markdown, "docs", page.file.src_uri)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Refuse a page that would fetch something when it is opened."""
+    if fetched := FETCHES.search(output):
+        raise PluginError(f"{page.file.src_uri} fetches {fetched[0]}")
+    return output
+
+
+def _relinked(markdown: str, home: str, uri: str) -> str:
+    """The text of a file in the folder `home` of the repository, with links as its page at `uri` needs them."""
+
+    def link(match: re.Match[str]) -> str:
+        path, _, anchor = match[0].partition("#")
+        if not path or ":" in path:
+            return match[0]
+        target = _site_uri(normpath(PurePosixPath(home, path).as_posix()))
+        if target.startswith("reference/") and not anchor:
+            anchor = _module(normpath(PurePosixPath(home, path).as_posix()))
+        return relpath(target, PurePosixPath(uri).parent.as_posix()) + (f"#{anchor}" if anchor else "")
+
+    return LINK.sub(link, markdown)
+
+
+def _site_uri(path: str) -> str:
+    """Where the site has what the repository has at `path`."""
+    parts = PurePosixPath(path).parts
+    stem = PurePosixPath(path).stem
+    if path in ROOT_PAGES:
+        return ROOT_PAGES[path]
+    if path == "tasks/GALLERY.md":
+        return "gallery.md"
+    if path == "experiments/verdicts":
+        return "claims/index.md"
+    if parts[0] == "docs":
+        return "/".join(parts[1:])
+    if parts[0] == "experiments" and path.endswith(".py") and stem in discover.entries("claim"):
+        return f"claims/{stem}.md"
+    if path.endswith(".py") and parts[0] in PACKAGES:
+        return f"reference/{_wing(path)}.md"
+    return f"files/{path}"
+
+
+def _module(path: str) -> str:
+    """The name by which a file of ours is imported."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _wing(path: str) -> str:
+    """The page a module is described on: its wing's or its package's."""
+    return ".".join(PurePosixPath(path).parent.parts[:2])
+
+
+# Claims
+
+
+def _claim_pages() -> Iterator[tuple[str, str]]:
+    """The overview, then a page for each claim that has a committed verdict."""
+    records = table.verdicts(VERDICTS)
+    modules = {name: module for name, module in discover.experiments().items() if name in records}
+    yield "claims/index.md", _overview(modules, records)
+    for name, module in modules.items():
+        yield f"claims/{name}.md", _claim_page(name, module, records[name])
+
+
+def _overview(modules: Mapping[str, ModuleType], records: Mapping[str, Mapping[str, Any]]) -> str:
+    """All claims, by the question they answer."""
+    by_question: dict[str, list[str]] = {}
+    for name, module in modules.items():
+        by_question.setdefault(_question(module), []).append(name)
+    lines = ["# All claims", "", "How a verdict is reached is on [a page of its own](../verdicts.md).", ""]
+    for question, names in by_question.items():
+        lines += [f"## {question}", "", "| claim | verdict | the number that decides |", "|---|---|---|"]
+        for name in names:
+            claim = modules[name].CLAIM
+            for preset, record in records[name].items():
+                decides = table.effect(table.decisive(record)).replace("|", "\\|")
+                sentence = f"[`{name}`]({name}.md) {claim.sentence}"
+                lines.append(f"| {sentence} ({preset}) | {_badge(record['verdict'])} | {decides} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _question(module: ModuleType) -> str:
+    """The question that a claim answers; the subject of its folder where it names none."""
+    subject = (sys.modules[module.__package__].__doc__ or "").splitlines()[0].rstrip(".")
+    return getattr(module.CLAIM, "question", subject)
+
+
+def _claim_page(name: str, module: ModuleType, presets: Mapping[str, Any]) -> str:
+    """What the claim says, what would refute it, and every check and figure of its committed runs."""
+    lines = [f"---\ntitle: {name}\n---", f"# {module.CLAIM.sentence}", ""]
+    verdicts = ", ".join(f"{_badge(record['verdict'])} at `{preset}`" for preset, record in presets.items())
+    lines += [f"Verdict: {verdicts}", ""]
+    titles = iter(SECTIONS.split(module.__doc__ or "")[1:])
+    for title, text in zip(titles, titles, strict=True):
+        if title != "Run":
+            lines += [f"**{title}.** {' '.join(text.split())}", ""]
+    for preset, record in presets.items():
+        lines += _run(name, preset, record)
+    return "\n".join(lines)
+
+
+def _run(name: str, preset: str, record: Mapping[str, Any]) -> list[str]:
+    """One committed run: its provenance, checks and figures."""
+    lines = [
+        f"## The run at `{preset}`",
+        "",
+        f"{record['seeds']} seeds on {record['device']}, {record['seconds'] / 60:.1f} minutes, commit `{record['commit'][:7]}`; "
+        f"[everything measured](../files/experiments/verdicts/{name}.json). Run it again:",
+        "",
+        f"```\nalchemy reproduce {name} --preset {preset}\n```",
+        "",
+    ]
+    for figure in record["figures"]:
+        lines += [
+            f"![{figure.removesuffix('.svg').replace('_', ' ')}](../files/experiments/verdicts/figures/{preset}-{figure})",
+            "",
+        ]
+    lines += ["| check | measured | expected | verdict | why there |", "|---|---|---|---|---|"]
+    for check in record["checks"]:
+        cells = (check["name"], table.shown(check), table.wanted(check), _badge(check["verdict"]), check["reason"])
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return [*lines, ""]
+
+
+def _badge(verdict: str) -> str:
+    return f'<span class="verdict {verdict.lower()}">{verdict}</span>'
+
+
+# API reference
+
+
+def _reference_pages() -> Iterator[tuple[str, str]]:
+    """A page for each wing of `alchemy` and each family of tasks, and one for what lies at the top of a package."""
+    wings: dict[str, list[str]] = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            place = path.relative_to(ROOT).as_posix()
+            if not path.name.startswith("__main__"):
+                wings.setdefault(_wing(place), []).append(_module(place))
+    for wing, modules in sorted(wings.items()):
+        lines = [f"# {wing}", ""]
+        for module in modules:
+            lines += [f"::: {module}", ""]
+        yield f"reference/{wing}.md", "\n".join(lines)
