@@ -17,7 +17,7 @@ help:
 	@echo 'make test-peers  install datasets, lm-eval, inspect-ai, reasoning-gym into .venv-peers, and run the splits through them'
 	@echo 'make setup       install only; EXTRA=cuda or EXTRA=tpu for an accelerator'
 	@echo 'make docs        install what is missing, then build the documentation into site/'
-	@echo 'make lint        check style'
+	@echo 'make lint        check style, layout and types'
 	@echo 'make clean       remove .venv and caches; results in runs/ stay'
 	@echo 'Another Python:  make PYTHON=python3.12 ...'
 
@@ -47,9 +47,11 @@ docs: .venv/.installed-docs
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .hypothesis build site *.egg-info
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .mypy_cache .hypothesis build site *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt

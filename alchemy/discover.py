@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 from alchemy.errors import UserError, nearest
 
@@ -31,22 +31,29 @@ class Entry(NamedTuple):
     module: str
     """The name to import it by."""
 
+    @property
+    def file(self) -> str:
+        """Where it lies in the repository, such as `experiments/mirage/task_shift.py`."""
+        package = self.module.partition(".")[0]
+        parts = self.path.parts
+        return "/".join(parts[len(parts) - 1 - parts[::-1].index(package) :])
+
 
 def entries(kind: Kind) -> dict[str, Entry]:
-    """What the folder of that kind holds, by name; empty if there is no such folder.
+    """The tasks, models, strategies or claims there are, by name; empty if their folder is missing.
 
     A file `NAME.py` of the folder or of a folder in it, or a package `NAME`. Raises `UserError` if two have one name.
     """
-    found: dict[str, Entry] = {}
+    by_name: dict[str, Entry] = {}
     for module, path in _modules(FOLDERS[kind]):
         if entry := _read(kind, module, path, path.stat().st_mtime_ns):
-            if entry.name in found:
-                raise UserError(f"two {kind}s are called {entry.name!r}: {found[entry.name].path} and {path}")
-            found[entry.name] = entry
-    return dict(sorted(found.items()))
+            if entry.name in by_name:
+                raise UserError(f"two {kind}s are called {entry.name!r}: {by_name[entry.name].path} and {path}")
+            by_name[entry.name] = entry
+    return dict(sorted(by_name.items()))
 
 
-def tasks() -> dict[str, type]:
+def tasks() -> dict[str, type[Any]]:
     """The problem families, by name."""
     return {name: find("task", name) for name in entries("task")}
 
@@ -56,16 +63,25 @@ def experiments() -> dict[str, ModuleType]:
     return {name: find("claim", name) for name in entries("claim")}
 
 
-def find(kind: Kind, name: str) -> type | ModuleType:
+@overload
+def find(kind: Literal["claim"], name: str) -> ModuleType: ...
+
+
+@overload
+def find(kind: Literal["task", "model", "strategy"], name: str) -> type[Any]: ...
+
+
+def find(kind: Kind, name: str) -> ModuleType | type[Any]:
     """The class of a task, model or strategy, or the module of a claim; raises `UserError` if it is unknown."""
     known = entries(kind)
     if name not in known:
         raise UserError(f"{kind} {name!r} is unknown{nearest(name, known) if known else f'; there is no {kind} yet'}")
     module = importlib.import_module(known[name].module)
-    return module if kind == "claim" else getattr(module, known[name].symbol)
+    symbol: type[Any] | ModuleType = module if kind == "claim" else getattr(module, known[name].symbol)
+    return symbol
 
 
-def verdicts(name: str) -> Path | None:
+def verdict_file(name: str) -> Path | None:
     """The file with a claim's committed verdicts, or None if it has none."""
     for folder in _locations(FOLDERS["claim"]):
         if (path := folder / "verdicts" / f"{name}.json").is_file():

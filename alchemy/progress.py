@@ -1,4 +1,4 @@
-"""One display for all long work: what is done, how fast, how long it will take. On standard error."""
+"""Progress of all long work, on standard error: steps done, steps a second, time left."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ from rich.markup import escape
 
 
 class Stage:
-    """One piece of work, of a known number of steps unless that is 0; the steps of some work are its lines or files."""
+    """One piece of work of `steps` steps, 0 if their number is not known; `unit` says what a step is: a line, a file."""
 
     def __init__(self, progress: Progress, name: str, steps: int, unit: str, seeds: int):
         self._progress, self.name, self.steps, self.unit = progress, name, steps, unit
         self._seeds = f", {seeds} seed{'s'[: seeds > 1]}" if seeds else ""
-        self._began, self._start, self._first = monotonic(), monotonic(), 0
-        self._done, self._stored, self._right = 0, False, ""
+        self._started = self._rate_since = monotonic()
+        self._rate_from, self._done = 0, 0
+        self._stored, self._accuracy = False, ""
 
     def update(self, done: int, loss: float | None = None) -> None:
         """`done` of the steps are done; `loss` is the latest."""
         now = monotonic()
-        if not self._done:  # the first chunk pays for the compilation, or stands for what was resumed
-            self._first, self._began = done, now
+        if not self._done:  # the first chunk includes the compilation, or the steps of a run that is resumed
+            self._rate_from, self._rate_since = done, now
         self._done = done
-        rate = (done - self._first) / (now - self._began) if done > self._first and now > self._began else 0.0
-        of = f"/{self.steps:,}" if self.steps else ""
-        text = f"{self.name}: {done:,}{of} {self.unit}{self._seeds}"
+        steps, seconds = done - self._rate_from, now - self._rate_since
+        rate = steps / seconds if steps > 0 and seconds > 0 else 0.0
+        total = f"/{self.steps:,}" if self.steps else ""
+        text = f"{self.name}: {done:,}{total} {self.unit}{self._seeds}"
         text += f", {_short(rate)} {self.unit}/s" if rate else ""
         text += f", loss {loss:.3f}" if loss is not None else ""
         text += f", {_clock((self.steps - done) / rate)} left" if rate and self.steps else ""
         self._progress.show(text, bool(self.steps) and done >= self.steps)
 
-    def right(self, share: float) -> None:
-        """A share of the answers looked at is right."""
-        self._right = f", {share:.1%} right"
+    def show_accuracy(self, share: float) -> None:
+        """Show the share of right answers when the stage ends."""
+        self._accuracy = f", {share:.1%} right"
 
     def skip(self) -> None:
-        """The result was there already."""
+        """The result was taken from the store."""
         self._stored = True
 
     def close(self) -> None:
         """The line that stays: how much was done, and how long it took."""
         done = f"{self._done:,} {self.unit}, " if self._done and not self._stored else ""
-        took = "stored" if self._stored else _clock(monotonic() - self._start)
-        self._progress.finish(f"{self.name}: {done}{took}{self._right}")
+        took = "stored" if self._stored else _clock(monotonic() - self._started)
+        self._progress.finish(f"{self.name}: {done}{took}{self._accuracy}")
 
 
 class Progress:
@@ -75,11 +77,11 @@ class Progress:
 
     @contextmanager
     def stages(self, unit: str) -> Iterator[Callable[[str, int, int], None]]:
-        """For work that tells (name, done, total), one name after the other: a stage for each."""
+        """A callback (name, steps done, steps in all) for work of several parts, one after the other: a stage for each name."""
         with ExitStack() as stack:
             stage: Stage | None = None
 
-            def told(name: str, done: int, total: int) -> None:
+            def update(name: str, done: int, total: int) -> None:
                 nonlocal stage
                 if stage is None or stage.name != name:
                     stack.close()
@@ -87,7 +89,7 @@ class Progress:
                 if done:
                     stage.update(done)
 
-            yield told
+            yield update
 
     def show(self, text: str, final: bool) -> None:
         """The state of the current stage; off a terminal at most a line every five seconds."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ VERSION = 2
 def plain(value: Any) -> Any:
     """A value as JSON can hold it: dataclasses with their class name, arrays as lists, paths as text."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {"class": type(value).__name__, **{name: plain(each) for name, each in asdict(value).items()}}
+        return {"class": type(value).__name__, **{name: plain(member) for name, member in asdict(value).items()}}
     if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
+        return {str(name): plain(member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
+        return [plain(member) for member in value]
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):
@@ -40,17 +41,17 @@ def plain(value: Any) -> Any:
 
 
 def fingerprint(key: Mapping[str, Any]) -> str:
-    """A short name for a stored result: the hash of everything it depends on."""
+    """The name of a stored result: a hash of everything it depends on."""
     text = json.dumps(plain({**key, "version": VERSION}), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def digest(*arrays: np.ndarray) -> str:
-    """A name for what arrays hold."""
-    return hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()[:20]
+    """A hash of the contents of arrays."""
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:20]
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place; on any failure nothing is left.
 
     Raises `UserError` naming the path where it cannot be written.
@@ -68,8 +69,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """A JSON file, whole or not at all; infinities become null."""
-    text = json.dumps(_finite(plain(value)), indent=1, allow_nan=False) + "\n"
+    """A JSON file, whole or not at all; a number that is not finite becomes "inf", "-inf" or "nan"."""
+    text = json_text(value) + "\n"
     write_whole(path, lambda scratch: scratch.write_text(text))
 
 
@@ -81,22 +82,41 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is not valid JSON ({fault}); remove it and run again") from None
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
+def json_text(value: Any) -> str:
+    """A value as JSON: an entry a line, but lists of numbers and words on one."""
+    return _laid_out(plain(value), "")
+
+
+def _laid_out(value: Any, indent: str) -> str:
+    inner = f"{indent} "
+    if isinstance(value, dict) and value:
+        rows = [f"{inner}{json.dumps(name)}: {_laid_out(entry, inner)}" for name, entry in value.items()]
+        return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value):
+        return "[\n" + ",\n".join(f"{inner}{_laid_out(entry, inner)}" for entry in value) + f"\n{indent}]"
     if isinstance(value, list):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+        return f"[{', '.join(_laid_out(entry, inner) for entry in value)}]"
+    if isinstance(value, float) and not isfinite(value):
+        return f'"{value}"'
+    return json.dumps(value, allow_nan=False)
+
+
+def numbers(value: Any) -> Any:
+    """What `read_json` gave, with "inf", "-inf" and "nan" as the numbers they were."""
+    if isinstance(value, dict):
+        return {name: numbers(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [numbers(entry) for entry in value]
+    return float(value) if isinstance(value, str) and value in ("inf", "-inf", "nan") else value
 
 
 @cache
 def commit() -> str:
     """The commit of the running tree, `-dirty` where the tree differs from it; empty outside a repository."""
-    here = Path(__file__).parent
     try:
-        name = subprocess.run(
+        described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"],
-            cwd=here,
+            cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
             timeout=10,
@@ -104,4 +124,4 @@ def commit() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return name.stdout.strip()
+    return described.stdout.strip()

@@ -1,4 +1,4 @@
-"""Lines that fit a terminal; what goes to a file or a pipe stays as long as it is."""
+"""Lines that fit a terminal; lines that go to a file or a pipe are not broken."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ def width() -> int:
 
 
 def wrapped(text: str, indent: int = 2) -> str:
-    """A line broken between words, what follows the first line indented."""
-    whole = {"break_long_words": False, "break_on_hyphens": False}
-    return textwrap.fill(text, width(), subsequent_indent=" " * indent, **whole)
+    """A line broken between words, all lines but the first indented."""
+    return textwrap.fill(text, width(), subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def cut(text: str, room: int) -> str:
-    """As many words of a line as fit, and a mark if some are left out."""
+    """As many words of a line as fit into `room` columns, and an ellipsis if some are left out."""
     return textwrap.shorten(text, max(room, 12), placeholder=" …") if len(text) > room else text

@@ -21,6 +21,8 @@ from mkdocs.structure.pages import Page
 
 from alchemy import discover
 from alchemy.report import table
+from alchemy.report.history import newest
+from alchemy.report.results import is_earlier
 
 ROOT = Path(__file__).parents[1]
 VERDICTS = ROOT / "experiments" / "verdicts"
@@ -118,7 +120,7 @@ def _wing(path: str) -> str:
 
 def _claim_pages() -> Iterator[tuple[str, str]]:
     """The overview, then a page for each claim that has a committed verdict."""
-    records = table.verdicts(VERDICTS)
+    records = newest(VERDICTS)
     modules = {name: module for name, module in discover.experiments().items() if name in records}
     yield "claims/index.md", _overview(modules, records)
     for name, module in modules.items():
@@ -136,9 +138,9 @@ def _overview(modules: Mapping[str, ModuleType], records: Mapping[str, Mapping[s
         for name in names:
             claim = modules[name].CLAIM
             for preset, record in records[name].items():
-                decides = table.effect(table.decisive(record)).replace("|", "\\|")
+                decides = table.deciding(record).replace("|", "\\|")
                 sentence = f"[`{name}`]({name}.md) {claim.sentence}"
-                lines.append(f"| {sentence} ({preset}) | {_badge(record['verdict'])} | {decides} |")
+                lines.append(f"| {sentence} ({preset}) | {_badge(record)} | {decides} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -152,7 +154,7 @@ def _question(module: ModuleType) -> str:
 def _claim_page(name: str, module: ModuleType, presets: Mapping[str, Any]) -> str:
     """What the claim says, what would refute it, and every check and figure of its committed runs."""
     lines = [f"---\ntitle: {name}\n---", f"# {module.CLAIM.sentence}", ""]
-    verdicts = ", ".join(f"{_badge(record['verdict'])} at `{preset}`" for preset, record in presets.items())
+    verdicts = ", ".join(f"{_badge(record)} at `{preset}`" for preset, record in presets.items())
     lines += [f"Verdict: {verdicts}", ""]
     titles = iter(SECTIONS.split(module.__doc__ or "")[1:])
     for title, text in zip(titles, titles, strict=True):
@@ -179,15 +181,19 @@ def _run(name: str, preset: str, record: Mapping[str, Any]) -> list[str]:
             f"![{figure.removesuffix('.svg').replace('_', ' ')}](../files/experiments/verdicts/figures/{preset}-{figure})",
             "",
         ]
+    if is_earlier(record):
+        return [*lines, f"Judged by the earlier method, {record['method']}, whose checks are not shown here.", ""]
     lines += ["| check | measured | expected | verdict | why there |", "|---|---|---|---|---|"]
     for check in record["checks"]:
-        cells = (check["name"], table.shown(check), table.wanted(check), _badge(check["verdict"]), check["reason"])
+        cells = (check["name"], table.shown(check), table.wanted(check), _badge(check), check["reason"])
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return [*lines, ""]
 
 
-def _badge(verdict: str) -> str:
-    return f'<span class="verdict {verdict.lower()}">{verdict}</span>'
+def _badge(judged: Mapping[str, Any]) -> str:
+    """The verdict of a record or of a check, in its colour."""
+    verdict, earlier = judged["verdict"], "method" in judged and is_earlier(judged)
+    return f'<span class="verdict {verdict.lower()}">{verdict}</span>' + " (earlier method)" * earlier
 
 
 # API reference

@@ -65,6 +65,11 @@ def fails(alchemy):
     return run
 
 
+OLD, NEW = (json.dumps({"verdict": verdict, "method": "m"}) for verdict in ("FAILS", "HOLDS"))
+VERDICTS = f'{{"full": [{OLD}], "small": [{OLD}, {NEW}]}}'
+"""Where the last of a preset's records counts."""
+
+
 @pytest.fixture
 def claims(tmp_path, monkeypatch):
     """Two stub claims, and the calls that `reproduce` gets."""
@@ -74,7 +79,7 @@ def claims(tmp_path, monkeypatch):
     (folder / "settings.py").write_text("SHARED = 1\n")
     (folder / "first.py").write_text(STUB.format(headline=True, field="length"))
     (folder / "second.py").write_text(STUB.format(headline=False, field="width"))
-    (folder / "verdicts" / "first.json").write_text('{"small": {"verdict": "HOLDS"}, "full": {"verdict": "FAILS"}}')
+    (folder / "verdicts" / "first.json").write_text(VERDICTS)
     monkeypatch.syspath_prepend(tmp_path)
     for name in [name for name in sys.modules if name.partition(".")[0] == "experiments"]:
         monkeypatch.delitem(sys.modules, name)
@@ -126,8 +131,9 @@ def test_list(alchemy, claims):
 
 
 def test_a_corrupt_verdict(fails, claims, tmp_path):
-    (tmp_path / "experiments" / "verdicts" / "first.json").write_text('{"small": 3}')
-    assert "first.json is corrupt" in fails("list")
+    for content in ('{"small": 3}', '{"small": []}', '{"small": [{}]}', "[]"):
+        (tmp_path / "experiments" / "verdicts" / "first.json").write_text(content)
+        assert "first.json is corrupt" in fails("list")
 
 
 def test_show(alchemy):

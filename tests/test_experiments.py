@@ -13,6 +13,7 @@ from alchemy import discover
 from alchemy.progress import Progress
 from alchemy.report import former, table
 from alchemy.report.claim import Claim
+from alchemy.report.history import newest
 from alchemy.report.reproduce import ROOT, VERDICTS, run_one
 from alchemy.stats.verdict import Verdict
 
@@ -69,7 +70,7 @@ def test_smoke_preset_ends_in_a_verdict(name, store):
 @each_claim
 def test_committed_verdict_is_of_these_checks(name):
     """A verdict is published for every claim, by name of its checks and with the thresholds the file now has."""
-    committed = table.verdicts(VERDICTS)[name]
+    committed = newest(VERDICTS)[name]
     assert "small" in committed
     for preset, record in committed.items():
         assert record["claim"]["sentence"] == CLAIMS[name].CLAIM.sentence
@@ -78,7 +79,7 @@ def test_committed_verdict_is_of_these_checks(name):
 
 
 def test_readme_has_the_committed_verdicts():
-    assert (ROOT / "README.md").read_text() == table.update_readme(ROOT / "README.md", table.verdicts(VERDICTS))
+    assert (ROOT / "README.md").read_text() == table.update_readme(ROOT / "README.md", newest(VERDICTS))
 
 
 def test_readme_shows_what_the_command_prints(capsys):

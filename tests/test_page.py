@@ -5,78 +5,90 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from math import inf, nan
 
 import numpy as np
 import pytest
 
 from alchemy.cli.main import main
-from alchemy.lab.journal import KEPT, POINTS, Journal
+from alchemy.lab.journal import EXAMPLES, POINTS, Journal
 from alchemy.problem.steps import OUTCOMES, marked
-from alchemy.report.page import Judged, page
+from alchemy.record import json_text, numbers, write_json
+from alchemy.report.claim import QUESTIONS, Claim, Gate, at_least, at_most, exactly, judge
+from alchemy.report.page import Exhibit, page
+from alchemy.report.results import EARLIER_METHOD, results
+from alchemy.testtime.answers import Samples
 from tasks.symbols import Symbols
 
 TASK = Symbols(compositions=("F1 F2 F3",))
 SVG = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><!-- note --><path d="M 1.23456 2"/></svg>'
 
 
-def interval(mean, low, high):
-    return {"mean": mean, "low": low, "high": high, "n": 10, "seeds": 2}
+def record(name="law <b>", holds=False, question=QUESTIONS[1]):
+    """A record of five seeds, one of which missed its gate; of another, one has no number and one an infinite one."""
+    learned = Gate("learned <i>", np.array([1, 1, 1, 1, 0.0]), 0.9, inf, "r")
+    values = np.full(12, 0.7 if holds else 0.2)
+    checks = [
+        at_least("a & b", values, 0.5, "<i>"),
+        at_most("open end", np.array([1.0, inf, nan, 3.0, -inf]), 2.0, "because", gates=[learned]),
+        exactly("counted", 0.5, 0.5, 0.5, "proved"),
+    ]
+    claim = Claim("x < y", "nobody", "p", "r", question, among="those that <learned>")
+    return numbers(
+        json.loads(
+            json_text(
+                {
+                    "name": name,
+                    "preset": "small",
+                    "claim": claim,
+                    **results(judge(claim, checks[:1] if holds else checks)),
+                    "figures": ["one.svg"],
+                    "measured": {"accuracy": [0.2, 0.3]},
+                    "config": {"seeds": 2},
+                    "seconds": 60.0,
+                    "tokens": 1000,
+                    "flops": 1e9,
+                    "device": "none",
+                    "versions": {"jax": "1"},
+                    "commit": "abc",
+                }
+            )
+        )
+    )
 
 
-def record(name="law <b>", verdict="FAILS"):
-    check = {
-        "name": "a & b",
-        "measured": interval(0.2, 0.1, 0.3),
-        "low": 0.5,
-        "high": None,
-        "reason": "<i>",
-        "precondition": False,
-        "verdict": verdict,
-    }
-    open_end = {**check, "measured": interval(None, 1.0, None), "low": None, "high": 2.0, "verdict": "UNDECIDED"}
-    return {
-        "name": name,
-        "preset": "small",
-        "verdict": verdict,
-        "checks": [check, open_end],
-        "figures": ["one.svg"],
-        "claim": {"sentence": "x < y", "source": "nobody", "prediction": "p", "refuted_if": "r", "headline": False},
-        "measured": {"test": {"floors": {"copy": {"exact full": 0.0, "distance full": 0.5}}}},
-        "config": {"seeds": 2},
-        "seeds": 2,
-        "seconds": 60.0,
-        "tokens": 1000,
-        "flops": 1e9,
-        "device": "none",
-        "versions": {"jax": "1"},
-        "commit": "abc",
-    }
+def earlier(name="old"):
+    """A record of the earlier method, as they are committed."""
+    claim = {key: "x" for key in ("sentence", "source", "prediction", "refuted_if")} | {"headline": True}
+    check = {"name": "a check of intervals", "measured": {"mean": None}, "verdict": "HOLDS"}
+    return record(name) | {"method": EARLIER_METHOD, "claim": claim, "checks": [check], "verdict": "HOLDS"}
 
 
 @pytest.fixture(scope="module")
 def journal():
-    """Right, broken and wrong answers under two tests, one with text that would end a script."""
-    kept, batch = Journal(), TASK.sample(np.random.default_rng(0), 30)
-    gold = batch.completions()
-    broken, wrong = gold.copy(), gold.copy()
-    broken[:, 0] = np.where(gold[:, 0] == 10, 11, 10)
-    last = (gold > 1).sum(axis=1) - 1
-    wrong[np.arange(30), last] = np.where(gold[np.arange(30), last] == 10, 11, 10)
-    mixed = np.stack([np.concatenate([gold[:10], broken[10:20], wrong[20:]])] * 2)
-    kept.told(TASK, TASK, batch, mixed, 0.0)
+    """Right, broken and wrong answers of two seeds under two tests, one with text that would end a script."""
+    journal, batch = Journal(), TASK.sample(np.random.default_rng(0), 30)
+    completions = batch.completions()
+    broken, wrong = np.arange(30) % 15 // 5 == 1, np.arange(30) % 15 // 5 == 2
+    last = (completions > 1).sum(axis=1) - 1
+    for rows, places in ((broken, np.zeros(30, int)), (wrong, last)):
+        written = completions[rows, places[rows]]
+        completions[rows, places[rows]] = np.where(written == 10, 11, 10)
+    answers = completions.reshape(2, 15, 1, -1)
     longer = TASK.shift("length=6")(TASK)
-    kept.told(TASK, longer, longer.sample(np.random.default_rng(0), 5), mixed[:, :5], 1.0)
-    kept.told(TASK, TASK, batch, mixed, 0.0)
-    kept.told(TASK, TASK, batch, mixed[:, ::-1], 0.0)
-    kept.trained("one", np.linspace(4, 1, 500, dtype=np.float32)[None].repeat(2, 0))
-    return kept.plain()
+    journal.add_test(TASK, Samples(TASK, batch, answers), 0.0)
+    journal.add_test(TASK, Samples(longer, longer.sample(np.random.default_rng(0), 10), answers[:, :5]), 1.0)
+    journal.add_test(TASK, Samples(TASK, batch, answers), 0.0)
+    journal.add_test(TASK, Samples(TASK, batch, answers[:, :, :, ::-1]), 0.0)
+    journal.add_training("one", np.linspace(4, 1, 500, dtype=np.float32)[None].repeat(2, 0))
+    return journal.plain()
 
 
 def test_a_journal_is_small_and_has_each_outcome(journal):
     first, second, third = journal["tests"]
     assert third["label"] == f"{first['label']} (2)", "other models"
     assert set(first["outcomes"]) == set(OUTCOMES) and "length 6, T = 1" in second["label"]
-    assert all(len(rows) == KEPT for rows in first["outcomes"].values())
+    assert all(len(rows) == EXAMPLES for rows in first["outcomes"].values())
     assert {one["seed"] for one in first["outcomes"]["wrong answer"]} == {0, 1}
     steps = first["outcomes"]["right answer, broken chain"][0]["steps"]
     assert steps[0][1] == "wrong" and steps[1][1] == "wrong after" and steps[-1][0].startswith("<answer>")
@@ -96,7 +108,11 @@ def text(journal):
         "curves": journal["curves"],
     }
     return page(
-        [Judged(0, "law", record(), {"one.svg": SVG}, odd), Judged(1, "law", record("law", "HOLDS"), {}, journal)]
+        [
+            Exhibit(0, "law", record(), {"one.svg": SVG}, odd),
+            Exhibit(1, "law", record("law", holds=True), {}, journal),
+            Exhibit(2, "old", earlier(), {}, None),
+        ]
     )
 
 
@@ -116,10 +132,31 @@ def test_the_page_is_whole_and_asks_for_nothing(text):
 
     Reader().feed(text)
     anchors = re.findall(r' id="(.*?)"', text)
-    assert len(anchors) == len(set(anchors)) == 4, "the same claim of two runs is two sections"
+    assert len(anchors) == len(set(anchors)) == 5, "the same claim of two runs is two sections"
     assert not stack and "a &amp; b" in text and "x &lt; y" in text and "<i>" not in text
     assert "1.23 2" in text and "1.23456" not in text, "outlines are shortened"
     assert text.count("default-src 'none'") == 1 and '</script>"' not in text
+
+
+def test_the_page_opens_with_answers(text):
+    """A question with its claims, what decides each, and its picture; a question without claims is not asked."""
+    answers = text[text.index('class="answers"') : text.index("All claims")]
+    assert QUESTIONS[1] in answers and QUESTIONS[0] not in answers and "<img" in answers
+    assert answers.index("FAILS") < answers.index("<img") < answers.index("HOLDS")
+    overview = text[text.index("All claims") : text.index("<section")]
+    assert "a &amp; b: median .2, 0 of 12 seeds, p .0" in overview and "expected at least .5" in overview
+    assert "(earlier method)" in overview and "a check of intervals" not in text
+
+
+def test_every_seed_is_a_dot(text):
+    section = text[text.index("<section") : text.index("</section>")]
+    first, second, third = re.findall(r'<svg class="seeds".*?</svg>', section)
+    assert first.count("<circle") == 12 and 'fill="none"' not in first
+    assert second.count("<circle") == 2 and second.count('z" stroke') == 2, "an arrow for what is infinite"
+    assert second.count('fill="none"') == 1, "hollow where a gate was missed"
+    assert third.count("<circle") == 1
+    assert "gate: learned &lt;i&gt; at least .9: 4 of 5 seeds" in section
+    assert "those that &lt;learned&gt;" in section
 
 
 def test_in_a_browser(text, browse):
@@ -157,7 +194,7 @@ def test_a_phone_needs_no_sideways_scrolling(text, browse):
 def test_the_command(tmp_path, capsys):
     home = tmp_path / "runs" / "claims" / "law" / "small"
     home.mkdir(parents=True)
-    (home / "record.json").write_text(json.dumps(record("law")))
+    write_json(home / "record.json", record("law"))
     (home / "one.svg").write_text(SVG)
     out = tmp_path / "page.html"
     assert main(["report", str(tmp_path / "runs"), "--out", str(out)]) == 0

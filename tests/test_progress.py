@@ -5,21 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 
+import numpy as np
 import pytest
 
 from alchemy.cli.main import main
 from alchemy.progress import Progress
 from alchemy.report import table
+from alchemy.report.claim import QUESTIONS, Claim, at_least, judge
+from alchemy.report.results import results
 
-CHECK = {
-    "name": "a rather long name of a check",
-    "measured": {"mean": 0.2, "low": 0.1, "high": 0.3},
-    "low": 0.5,
-    "high": None,
-    "precondition": False,
-    "verdict": "FAILS",
-}
-RECORD = {"verdict": "FAILS", "checks": [CHECK], "seconds": 60.0}
+CLAIM = Claim("sentence", "source", "prediction", "refuted if", QUESTIONS[0])
+CHECK = at_least("a rather long name of a check", np.full(12, 0.2), 0.5, "because")
 COLOUR = re.compile(r"\x1b\[(\d+;)*[349]\d(;\d+)*m")
 
 
@@ -36,7 +32,7 @@ def test_a_stage_in_plain_lines(clock, capsys):
     with progress.stage("train", 100, seeds=2) as stage:
         stage.update(20, 2.0)
         stage.update(60, 1.5)
-        stage.right(0.25)
+        stage.show_accuracy(0.25)
     out, err = capsys.readouterr()
     assert out == "" and "\x1b" not in err
     first, second, last = err.splitlines()[-3:]
@@ -109,7 +105,7 @@ def test_colours_only_where_they_are_wanted(plain, monkeypatch, capsys):
     monkeypatch.delenv("NO_COLOR", raising=False)
     if plain:
         monkeypatch.setenv("NO_COLOR", "1")
-    table.show([("law", RECORD)])
+    table.show([("law", results(judge(CLAIM, [CHECK])))])
     out = capsys.readouterr().out
     assert bool(COLOUR.search(out)) != plain and "FAILS" in out
     assert max(len(re.sub(r"\x1b\[[\d;]*m", "", line)) for line in out.splitlines()) <= 80

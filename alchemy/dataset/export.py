@@ -18,58 +18,14 @@ import numpy as np
 
 from alchemy.dataset import parquet
 from alchemy.dataset.card import CARD, card
-from alchemy.dataset.manifest import (
-    MANIFEST,
-    Head,
-    Recipe,
-    Suffix,
-    dumps,
-    lines,
-    read,
-)
+from alchemy.dataset.manifest import MANIFEST, dumps, read_manifest
+from alchemy.dataset.recipe import Head, Recipe, Suffix, lines
 from alchemy.errors import UserError
 from alchemy.problem.split import Split
-from alchemy.problem.task import Problem, Task
+from alchemy.problem.task import Batch, Problem, Task
 
-Progress = Callable[[str, int, int], None]
-"""Told the name of a file, its lines so far and its lines in all."""
-
-
-def generate(
-    task: Task,
-    directory: Path,
-    *,
-    train: int,
-    test: int,
-    shifts: Sequence[str] = (),
-    seed: int = 0,
-    split: Split | None = None,
-    suffix: Suffix = "jsonl",
-    force: bool = False,
-    progress: Progress = lambda name, done, total: None,
-) -> dict[str, Any]:
-    """Write the splits of a task, and return their manifest; raises `UserError` and leaves nothing if that fails.
-
-    Problems are made, written and forgotten some at a time: what grows with a file is a hash of each prompt. A
-    directory that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
-    """
-    recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
-    with _new_directory(recipe, Path(directory).resolve(), force) as place:
-        manifest = recipe.header() | {"files": {}}
-        trained = None
-        for name, file in recipe.files.items():
-            progress(name, 0, file.count)
-            head = Head()
-            blocks = told(lines(file, head.of(recipe.pieces(file))), name, file.count, progress)
-            with open(place / name, "xb") as out:
-                sums = parquet.write(out, blocks) if suffix == "parquet" else {"sha256": _write(out, blocks)}
-            asked = head.batch
-            trained = trained or asked
-            manifest["files"][name] = recipe.entry(file, asked, trained, sums)
-        text = dumps(manifest)
-        (place / MANIFEST).write_text(text, "utf-8")
-        (place / CARD).write_text(card(json.loads(text)), "utf-8")
-    return json.loads(text)
+OnLines = Callable[[str, int, int], None]
+"""Called with the name of a file, its lines so far and its lines in all."""
 
 
 @runtime_checkable
@@ -83,8 +39,50 @@ class Enumerable(Protocol):
         """All of them in a fixed order, some at a time; raises `UserError` if they are not finitely many."""
 
 
+def generate(
+    task: Task,
+    directory: Path,
+    *,
+    train: int,
+    test: int,
+    shifts: Sequence[str] = (),
+    seed: int = 0,
+    split: Split | None = None,
+    suffix: Suffix = "jsonl",
+    force: bool = False,
+    progress: OnLines = lambda name, done, total: None,
+) -> dict[str, Any]:
+    """Write the splits of a task, and return their manifest; raises `UserError` and leaves nothing if that fails.
+
+    Problems are made, written and forgotten some at a time: what grows with a file is a hash of each prompt. A
+    directory that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
+    """
+    recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
+    with _new_directory(recipe, Path(directory).resolve(), force) as place:
+        text = dumps(recipe.header() | {"files": _write_files(recipe, place, progress)})
+        manifest: dict[str, Any] = json.loads(text)
+        (place / MANIFEST).write_text(text, "utf-8")
+        (place / CARD).write_text(card(manifest), "utf-8")
+    return manifest
+
+
+def _write_files(recipe: Recipe, place: Path, progress: OnLines) -> dict[str, Any]:
+    """Write every file of a recipe, and return what the manifest says of each."""
+    entries = {}
+    train: Batch | None = None
+    for name, file in recipe.files.items():
+        progress(name, 0, file.count)
+        head = Head()
+        blocks = with_progress(lines(file, head.keep(recipe.batches(file))), name, file.count, progress)
+        with open(place / name, "xb") as out:
+            checksums = parquet.write(out, blocks) if recipe.suffix == "parquet" else {"sha256": _write(out, blocks)}
+        train = head.batch if train is None else train
+        entries[name] = recipe.entry(file, head.batch, train, checksums)
+    return entries
+
+
 def generate_exhaustive(
-    task: Task, file: Path, *, force: bool = False, progress: Progress = lambda name, done, total: None
+    task: Task, file: Path, *, force: bool = False, progress: OnLines = lambda name, done, total: None
 ) -> int:
     """Write every problem of an `Enumerable` task, in its order.
 
@@ -96,12 +94,12 @@ def generate_exhaustive(
     rng = np.random.default_rng(0)  # drives noise only, and there is none
     blocks = (task.jsonl(task.render(problem, rng)) for problem in task.every_problem())
     with _new_file(Path(file), force) as out:
-        _behind(out.write, told(blocks, Path(file).name, task.problems, progress))
+        _write_while_next_is_made(out.write, with_progress(blocks, Path(file).name, task.problems, progress))
     return task.problems
 
 
-def told(blocks: Iterable[bytes], name: str, total: int, progress: Progress) -> Iterator[bytes]:
-    """The same blocks of lines, with progress told after each."""
+def with_progress(blocks: Iterable[bytes], name: str, total: int, progress: OnLines) -> Iterator[bytes]:
+    """The same blocks of lines; `progress` is called after each."""
     done = 0
     for block in blocks:
         yield block
@@ -113,22 +111,22 @@ def _write(out: BinaryIO, blocks: Iterable[bytes]) -> str:
     """Write the blocks and return their SHA-256."""
     digest = hashlib.sha256()
 
-    def put(block: bytes) -> None:
+    def write(block: bytes) -> None:
         out.write(block)
         digest.update(block)
 
-    _behind(put, blocks)
+    _write_while_next_is_made(write, blocks)
     return digest.hexdigest()
 
 
-def _behind(put: Callable[[bytes], Any], blocks: Iterable[bytes]) -> None:
-    """Put each block where it belongs while the next is made."""
+def _write_while_next_is_made(write: Callable[[bytes], Any], blocks: Iterable[bytes]) -> None:
+    """Write each block on a thread, while the next is made on this one."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         last: Future[Any] | None = None
         for block in blocks:
             if last is not None:
                 last.result()
-            last = thread.submit(put, block)
+            last = thread.submit(write, block)
         if last is not None:
             last.result()
 
@@ -136,7 +134,7 @@ def _behind(put: Callable[[bytes], Any], blocks: Iterable[bytes]) -> None:
 @contextmanager
 def _new_file(path: Path, force: bool) -> Iterator[BinaryIO]:
     """A file that appears at `path` once it is whole; a pipe or device is written to as it is."""
-    with _one_line(path):
+    with _file_errors(path):
         if path.is_dir():
             raise UserError(f"{path} is a directory, expected the name of a file")
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
@@ -145,7 +143,7 @@ def _new_file(path: Path, force: bool) -> Iterator[BinaryIO]:
             return
         if path.exists() and not force:
             raise UserError(f"{path} exists; --force replaces it")
-        with _beside(path.resolve()) as temporary:
+        with _temporary(path.resolve()) as temporary:
             with open(temporary, "xb") as out:
                 yield out
             temporary.replace(path.resolve())
@@ -154,27 +152,27 @@ def _new_file(path: Path, force: bool) -> Iterator[BinaryIO]:
 @contextmanager
 def _new_directory(recipe: Recipe, path: Path, force: bool) -> Iterator[Path]:
     """A directory that appears at `path` once it is whole."""
-    with _one_line(path):
+    with _file_errors(path):
         recipe.files  # noqa: B018  an impossible shift is refused before anything is touched
-        old = _occupied(path, force)
-        with _beside(path) as temporary:
+        occupied = _occupied(path, force)
+        with _temporary(path) as temporary:
             temporary.mkdir()
             yield temporary
-            if not old:
+            if not occupied:
                 temporary.rename(path)
                 return
-            with _beside(path) as aside:
-                path.rename(aside)
+            with _temporary(path) as replaced:
+                path.rename(replaced)
                 try:
                     temporary.rename(path)
                 except BaseException:
-                    aside.rename(path)
+                    replaced.rename(path)
                     raise
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A free name next to `path`; whatever stands there in the end is removed."""
+def _temporary(path: Path) -> Iterator[Path]:
+    """A free name next to `path`; the file or directory that has it in the end is removed."""
     with suppress(FileExistsError):  # creating the file or directory itself then says it better
         path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
@@ -196,15 +194,15 @@ def _occupied(path: Path, force: bool) -> bool:
         return False
     if not force:
         raise UserError(f"{path} is not empty; --force replaces splits that generate wrote")
-    foreign = [name for name in present if name not in (MANIFEST, CARD, *read(path)["files"])]
+    foreign = [name for name in present if name not in (MANIFEST, CARD, *read_manifest(path)["files"])]
     if foreign:
         raise UserError(f"{path} holds {foreign[0]!r}, which generate did not write; not replaced")
     return True
 
 
 @contextmanager
-def _one_line(path: Path) -> Iterator[None]:
-    """Failures of the file system as one line."""
+def _file_errors(path: Path) -> Iterator[None]:
+    """Failures of the file system as a `UserError`."""
     try:
         yield
     except BrokenPipeError:

@@ -13,11 +13,11 @@ from collections.abc import Generator, Iterable
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from alchemy.errors import UserError
 
-ROWS = 1 << 12  # read at once
+ROWS_AT_ONCE = 1 << 12  # read
 
 
 def write(out: BinaryIO, blocks: Iterable[bytes]) -> dict[str, str]:
@@ -26,21 +26,21 @@ def write(out: BinaryIO, blocks: Iterable[bytes]) -> dict[str, str]:
     Raises `UserError` if pyarrow is not installed.
     """
     arrow = _arrow()
-    digest, whole, filled = hashlib.sha256(), _Digesting(out), filter(None, blocks)
+    lines_digest, file, filled = hashlib.sha256(), _DigestingFile(out), filter(None, blocks)
     first = next(filled)
     schema = arrow.schema([(key, arrow.string()) for key in json.loads(first[: first.index(b"\n")])])
-    parsing = arrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
-    with arrow.parquet.ParquetWriter(whole, schema) as writer:
+    parse_options = arrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    with arrow.parquet.ParquetWriter(file, schema) as writer:
         for block in chain([first], filled):
-            digest.update(block)
-            reading = arrow.json.ReadOptions(block_size=len(block))
-            table = arrow.json.read_json(io.BytesIO(block), reading, parsing)
+            lines_digest.update(block)
+            read_options = arrow.json.ReadOptions(block_size=len(block))
+            table = arrow.json.read_json(io.BytesIO(block), read_options, parse_options)
             writer.write_table(table, row_group_size=len(table))
-    return {"sha256": whole.digest.hexdigest(), "lines_sha256": digest.hexdigest()}
+    return {"sha256": file.digest.hexdigest(), "lines_sha256": lines_digest.hexdigest()}
 
 
-def opened(path: Path) -> BinaryIO:
-    """A file of splits as JSON lines, whichever of the two it is; raises `Damaged` on Parquet that is none."""
+def open_lines(path: Path) -> BinaryIO:
+    """A file of splits, JSON lines or Parquet, as JSON lines; raises `Damaged` on a .parquet file that is none."""
     if path.suffix != ".parquet":
         return open(path, "rb")
     return io.BufferedReader(_Lines(path))
@@ -50,7 +50,7 @@ class Damaged(UserError):
     """A file that is no whole Parquet file."""
 
 
-class _Digesting(io.RawIOBase):
+class _DigestingFile(io.RawIOBase):
     """A file that is hashed as it is written."""
 
     def __init__(self, out: BinaryIO) -> None:
@@ -59,13 +59,13 @@ class _Digesting(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Any) -> int:
         self.digest.update(data)
         return self.out.write(data)
 
 
 class _Lines(io.RawIOBase):
-    """The rows of a Parquet file as JSON lines, read as they are asked for."""
+    """The rows of a Parquet file as JSON lines, read as they are needed."""
 
     def __init__(self, path: Path) -> None:
         self.lines = _records(path)
@@ -74,11 +74,12 @@ class _Lines(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, room: memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
+        room = memoryview(buffer)
         self.rest = self.rest or next(self.lines, b"")
-        given, self.rest = self.rest[: len(room)], self.rest[len(room) :]
-        room[: len(given)] = given
-        return len(given)
+        read, self.rest = self.rest[: len(room)], self.rest[len(room) :]
+        room[: len(read)] = read
+        return len(read)
 
     def close(self) -> None:
         self.lines.close()
@@ -88,9 +89,9 @@ class _Lines(io.RawIOBase):
 def _records(path: Path) -> Generator[bytes, None, None]:
     """Some lines at a time; raises `Damaged`, naming the path, if it is no Parquet."""
     arrow = _arrow()
-    with open(path, "rb") as given:  # pyarrow's own errors of the file system say less
+    with open(path, "rb") as file:  # pyarrow's own errors of the file system say less
         try:
-            for rows in arrow.parquet.ParquetFile(given).iter_batches(ROWS):
+            for rows in arrow.parquet.ParquetFile(file).iter_batches(ROWS_AT_ONCE):
                 yield b"".join(json.dumps(row).encode() + b"\n" for row in rows.to_pylist())
         except (arrow.ArrowException, OSError) as fault:
             raise Damaged(f"{path}: {str(fault).partition(chr(10))[0][:100]}") from None

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from alchemy.dataset.manifest import File, Recipe
-from alchemy.dataset.parquet import opened
+from alchemy.dataset.parquet import open_lines
+from alchemy.dataset.recipe import File, Recipe
 from alchemy.errors import UserError
 from alchemy.problem.task import Batch, Task
 
@@ -38,56 +38,62 @@ def plain(task: Task, shots: Sequence[Shot], question: str) -> str:
     return "\n\n".join([task.instructions, *solved, f"{question}\n"])
 
 
-class Asked(NamedTuple):
-    """A problem as it is read, its gold text, and the prompt as it is without noise, which an oracle can read."""
+class Question(NamedTuple):
+    """A problem's prompt, its gold text, and the prompt without noise, which an oracle can read."""
 
     input: str
     output: str
     problem: str
 
 
-def prompts(task: Task, batch: Batch) -> list[Asked]:
-    """The problems of a batch."""
-    given = [json.loads(line) for line in task.jsonl(batch).splitlines()]
-    quiet = task if getattr(task, "noise", None) is None else replace(task, noise=None)
+def prompts(task: Task, batch: Batch) -> list[Question]:
+    """The questions of a batch."""
+    records = [json.loads(line) for line in task.jsonl(batch).splitlines()]
+    noiseless = task if getattr(task, "noise", None) is None else replace(task, **{"noise": None})
     rng = np.random.default_rng(0)  # drives noise only, and there is none
-    clean = given if quiet is task else map(json.loads, quiet.jsonl(quiet.render(batch.problem, rng)).splitlines())
-    return [Asked(one["input"], one["output"], same["input"]) for one, same in zip(given, clean, strict=True)]
+    clean = records
+    if noiseless is not task:
+        clean = [json.loads(line) for line in noiseless.jsonl(noiseless.render(batch.problem, rng)).splitlines()]
+    return [
+        Question(record["input"], record["output"], same["input"]) for record, same in zip(records, clean, strict=True)
+    ]
 
 
-def worded(made: Recipe, directory: Path, file: File, shots: int) -> Iterator[dict[str, Any]]:
+def worded(recipe: Recipe, directory: Path, file: File, shots: int) -> Iterator[dict[str, Any]]:
     """A file of splits as records {input, output, problem, messages, text}; examples are the first training problems.
 
-    Noise is not read back from a prompt: the problems of a noisy file are made again. Raises `UserError` for a line
-    that is no record or another one than is made again, or if there are too few training problems.
+    Noise is not read back from a prompt: the problems of a noisy file are drawn again. Raises `UserError` for a line
+    that is no record or another one than is drawn again, or if there are too few training problems.
     """
-    solved = [Shot(*pair) for pair in islice(_records(directory / next(iter(made.files))), shots)]
+    solved = [Shot(*pair) for pair in islice(_records(directory / recipe.train_file), shots)]
     if len(solved) < shots:
         raise UserError(f"shots {shots}: {directory} has {len(solved)} training problems")
-    noisy = getattr(file.task, "noise", None) is not None
-    given = _records(directory / file.name)
-    for question, gold, problem in _made_again(made, file, given) if noisy else (Asked(q, a, q) for q, a in given):
+    records = _records(directory / file.name)
+    questions: Iterator[Question]
+    if getattr(file.task, "noise", None) is None:
+        questions = (Question(prompt, gold, prompt) for prompt, gold in records)
+    else:
+        questions = _drawn_again(recipe, file, records)
+    for question in questions:
         yield {
-            "input": question,
-            "output": gold,
-            "problem": problem,
-            "messages": messages(made.task, solved, question),
-            "text": plain(made.task, solved, question),
+            **question._asdict(),
+            "messages": messages(recipe.task, solved, question.input),
+            "text": plain(recipe.task, solved, question.input),
         }
 
 
-def _made_again(made: Recipe, file: File, given: Iterator[tuple[str, str]]) -> Iterator[Asked]:
-    """The problems of a file, which must be those given."""
-    again = (asked for piece in made.pieces(file) for asked in prompts(file.task, piece))
-    for number, (pair, asked) in enumerate(zip_longest(given, again), 1):
-        if pair is None or asked is None or pair != asked[:2]:
+def _drawn_again(recipe: Recipe, file: File, records: Iterator[tuple[str, str]]) -> Iterator[Question]:
+    """The questions of a file, drawn from its recipe; raises `UserError` where the records differ from them."""
+    questions = (question for batch in recipe.batches(file) for question in prompts(file.task, batch))
+    for number, (record, question) in enumerate(zip_longest(records, questions), 1):
+        if record is None or question is None or record != question[:2]:
             raise UserError(f"{file.name} line {number} is not what the manifest gives; alchemy verify says more")
-        yield asked
+        yield question
 
 
 def _records(path: Path) -> Iterator[tuple[str, str]]:
     """Prompt and gold text of each line."""
-    with opened(path) as lines:
+    with open_lines(path) as lines:
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)

@@ -1,4 +1,4 @@
-"""Whether a directory holds what its manifest says, and nothing that was trained on is tested on.
+"""Whether a directory holds what its manifest says, and no test problem is a training problem.
 
 Everything is regenerated from the manifest and compared byte for byte, Parquet by the lines it holds; the prompts on
 disk are compared as text, too, so that the proof does not rest on the code that made them.
@@ -20,60 +20,53 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from alchemy.dataset.card import CARD, card
-from alchemy.dataset.export import Progress, told
-from alchemy.dataset.manifest import (
-    GENERATOR_VERSION,
-    MANIFEST,
-    File,
-    Head,
-    Recipe,
-    dumps,
-    lines,
-    read,
-    recipe,
-)
-from alchemy.dataset.parquet import Damaged, opened
+from alchemy.dataset.export import OnLines, with_progress
+from alchemy.dataset.manifest import MANIFEST, dumps, read_manifest, recipe_of
+from alchemy.dataset.parquet import Damaged, open_lines
+from alchemy.dataset.recipe import GENERATOR_VERSION, File, Head, Recipe, lines
 from alchemy.errors import UserError
 from alchemy.problem.split import HashSet
 from alchemy.problem.task import Batch
 
-SHOWN = 72  # characters of a line or value that a difference quotes
-BEFORE = 24  # of them before the byte that differs
+QUOTED = 72  # characters of a line or value that a difference quotes
+QUOTED_BEFORE = 24  # of them before the byte that differs
 
 
-def verify(directory: Path, progress: Progress = lambda name, done, total: None) -> list[str]:
+def verify(directory: Path, progress: OnLines = lambda name, done, total: None) -> list[str]:
     """What differs from the manifest, a line each; empty if nothing does. Raises `UserError` on a corrupt manifest."""
     directory = Path(directory)
-    manifest = read(directory)
-    made = recipe(manifest, directory / MANIFEST)
-    present = set(_listed(directory))
-    wanted = {MANIFEST, *made.files}
-    found = [f"{name}: missing" for name in sorted(wanted - present)]
-    found += [f"{name}: not in the manifest" for name in sorted(present - wanted - {CARD})]
-    if manifest.get("generator_version") != GENERATOR_VERSION:
-        found.append(f"manifest: written by generator {manifest.get('generator_version')}, this is {GENERATOR_VERSION}")
-    contents = {name: _read_file(directory, made.files[name]) for name in made.files if name in present}
+    manifest = read_manifest(directory)
+    recipe = recipe_of(manifest, directory / MANIFEST)
+    present = set(_names_in(directory))
+    expected = {MANIFEST, *recipe.files}
+    differences = [f"{name}: missing" for name in sorted(expected - present)]
+    differences += [f"{name}: not in the manifest" for name in sorted(present - expected - {CARD})]
+    version = manifest.get("generator_version")
+    if version != GENERATOR_VERSION:
+        differences.append(f"manifest: written by generator {version}, this is {GENERATOR_VERSION}")
+    contents = {name: _read_file(directory, recipe.files[name]) for name in recipe.files if name in present}
     for name, content in contents.items():
-        found += _on_disk(manifest, name, made.files[name].count, content)
-    found += _shared_prompts(next(iter(made.files)), contents)
-    found += _regenerated(made, manifest, directory, {name for name in contents if contents[name].readable}, progress)
+        differences += _compare_with_manifest(manifest, name, recipe.files[name].count, content)
+    differences += _shared_prompts(recipe.train_file, contents)
+    readable = {name for name, content in contents.items() if content.readable}
+    differences += _regenerate(recipe, manifest, directory, readable, progress)
     # A card is written of a sound manifest, and may be missing.
-    if CARD in present and not found and (directory / CARD).read_bytes() != card(manifest).encode():
-        found.append(f"{CARD}: is not the card of this manifest")
-    return found
+    if CARD in present and not differences and (directory / CARD).read_bytes() != card(manifest).encode():
+        differences.append(f"{CARD}: is not the card of this manifest")
+    return differences
 
 
 class Content(NamedTuple):
-    """What reading a file tells without knowing how it was made."""
+    """What reading a file tells, without regenerating it."""
 
     sha256: str
     prompts: np.ndarray  # int64 (lines read,): hash of each prompt's text
-    bad: str | None
+    fault: str | None
     """What is wrong with the first line that is no record."""
     readable: bool = True
 
 
-def _listed(directory: Path) -> list[str]:
+def _names_in(directory: Path) -> list[str]:
     try:
         return os.listdir(directory)
     except OSError as error:
@@ -82,26 +75,26 @@ def _listed(directory: Path) -> list[str]:
 
 def _read_file(directory: Path, file: File) -> Content:
     """The digest and the prompts of a file, read up to the first line that is no record."""
-    prompts, bad, readable = array("q"), None, True
+    prompts, fault, readable = array("q"), None, True
     try:
-        with open(directory / file.name, "rb") as given:
-            sha256 = hashlib.file_digest(given, "sha256").hexdigest()
-        with opened(directory / file.name) as given:
-            for number, line in enumerate(given, 1):
+        with open(directory / file.name, "rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        with open_lines(directory / file.name) as stream:
+            for number, line in enumerate(stream, 1):
                 prompt = _prompt(line)
                 if prompt is None:
-                    bad = f"line {number}: no JSON object with input and output: {_quote(line)}"
+                    fault = f"line {number}: no JSON object with input and output: {_quote(line)}"
                     break
                 prompts.append(hash(prompt))
     except OSError as error:
         raise UserError(f"cannot read {directory / file.name}: {error.strerror}") from None
     except Damaged as error:
-        bad, readable = f"is no whole Parquet file: {error}", False
-    return Content(sha256, np.array(prompts, np.int64), bad, readable)
+        fault, readable = f"is no whole Parquet file: {error}", False
+    return Content(sha256, np.array(prompts, np.int64), fault, readable)
 
 
 def _prompt(line: bytes) -> str | None:
-    """The prompt of a record, or None if the line is none."""
+    """The prompt of a record, or None if the line is no record."""
     try:
         record = json.loads(line)
         whole = isinstance(record["input"], str) and isinstance(record["output"], str) and line.endswith(b"\n")
@@ -110,116 +103,124 @@ def _prompt(line: bytes) -> str | None:
     return record["input"] if whole else None
 
 
-def _on_disk(manifest: dict[str, Any], name: str, count: int, content: Content) -> Iterator[str]:
-    """How a file differs from what the manifest says of it."""
-    if content.bad:
-        yield f"{name} {content.bad}"
+def _compare_with_manifest(manifest: dict[str, Any], name: str, count: int, content: Content) -> Iterator[str]:
+    """How a file differs from its entry in the manifest."""
+    if content.fault:
+        yield f"{name} {content.fault}"
     elif len(content.prompts) != count:
         yield f"{name}: {len(content.prompts)} lines, the manifest says {count}"
-    says = _said(manifest, name)
-    if says != content.sha256:
-        yield f"{name}: sha256 is {content.sha256}, the manifest says {says}"
+    sha256 = _checksum(manifest, name)
+    if sha256 != content.sha256:
+        yield f"{name}: sha256 is {content.sha256}, the manifest says {sha256}"
 
 
-def _said(manifest: dict[str, Any], name: str) -> Any:
+def _checksum(manifest: dict[str, Any], name: str) -> Any:
     """The checksum that the manifest gives a file."""
     entry = manifest["files"].get(name) if isinstance(manifest.get("files"), dict) else None
     return entry.get("sha256") if isinstance(entry, dict) else None
 
 
-def _shared_prompts(trained: str, contents: dict[str, Content]) -> Iterator[str]:
+def _shared_prompts(train_file: str, contents: dict[str, Content]) -> Iterator[str]:
     """Test prompts that are training prompts, as text (64-bit hashes: a false alarm has odds below 1e-7)."""
-    train = contents.get(trained)
-    for name, content in contents.items() if train else ():
-        both = np.flatnonzero(np.isin(content.prompts, train.prompts)) if name != trained else np.zeros(0)
-        if both.size:
-            yield f"{name} line {both[0] + 1}: its prompt is also in {trained} ({both.size} such lines)"
+    train = contents.get(train_file)
+    if train is None:
+        return
+    for name, content in contents.items():
+        if name == train_file:
+            continue
+        shared = np.flatnonzero(np.isin(content.prompts, train.prompts))
+        if shared.size:
+            yield f"{name} line {shared[0] + 1}: its prompt is also in {train_file} ({shared.size} such lines)"
 
 
-def _regenerated(
-    made: Recipe, manifest: dict[str, Any], directory: Path, readable: set[str], progress: Progress
+def _regenerate(
+    recipe: Recipe, manifest: dict[str, Any], directory: Path, readable: set[str], progress: OnLines
 ) -> list[str]:
-    """How files and manifest differ from what the manifest's own config and seed give."""
-    rebuilt = made.header() | {"files": {}}
-    found: list[str] = []
-    trained = Trained()
+    """How files and manifest differ from those that the manifest's own config and seed give."""
+    entries: dict[str, Any] = {}
+    differences: list[str] = []
+    training_problems = TrainingProblems()
     train: Batch | None = None
-    for name, file in made.files.items():
+    for name, file in recipe.files.items():
         progress(name, 0, file.count)
         head, digest = Head(), hashlib.sha256()
-        pieces = head.of(trained.told(file, made.pieces(file)))
-        blocks = _digested(told(lines(file, pieces), name, file.count, progress), digest)
+        batches = head.keep(training_problems.compare(file, recipe.batches(file)))
+        blocks = _digested(with_progress(lines(file, batches), name, file.count, progress), digest)
         try:
             if name in readable:
-                with opened(directory / name) as given:
-                    found += [f"{name} {difference}" for difference in _first_difference(blocks, given)]
-            for _ in blocks:
+                with open_lines(directory / name) as stream:
+                    differences += [f"{name} {difference}" for difference in _first_difference(blocks, stream)]
+            for _ in blocks:  # the digest is of the whole file
                 pass
         except (UserError, MemoryError) as error:
-            return [*found, f"cannot be regenerated: {error}"]
-        found += [f"{name}: {shared}" for shared in trained.shared]
+            return [*differences, f"cannot be regenerated: {error}"]
+        differences += [f"{name}: {shared}" for shared in training_problems.shared]
         train = head.batch if train is None else train
-        sums = {"sha256": digest.hexdigest()}
-        if made.suffix == "parquet":  # its bytes are the library's that wrote it, and were compared with the manifest
-            sums = {"sha256": _said(manifest, name), "lines_sha256": digest.hexdigest()}
-        rebuilt["files"][name] = made.entry(file, head.batch, train, sums)
-    return found + list(_differences(json.loads(dumps(rebuilt)), manifest, "manifest"))
+        checksums = {"sha256": digest.hexdigest()}
+        if recipe.suffix == "parquet":  # its bytes depend on the library, and were compared with the manifest already
+            checksums = {"sha256": _checksum(manifest, name), "lines_sha256": digest.hexdigest()}
+        entries[name] = recipe.entry(file, head.batch, train, checksums)
+    rebuilt = json.loads(dumps(recipe.header() | {"files": entries}))
+    return differences + list(_json_differences(rebuilt, manifest, "manifest"))
 
 
-class Trained:
-    """The training problems that were regenerated, as drawn and as their prompts read, and who else has them."""
+class TrainingProblems:
+    """The training problems that were regenerated, by their identities and by how their prompts read."""
 
     def __init__(self) -> None:
         self.identities, self.surfaces = HashSet(), HashSet()
         self.shared: list[str] = []
+        """What the last file that was compared has in common with them."""
 
-    def told(self, file: File, pieces: Iterable[Batch]) -> Iterator[Batch]:
-        """The same pieces, kept or compared on their way."""
+    def compare(self, file: File, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The same batches; those of the training file are remembered, those of others compared with it."""
         self.shared = []
-        for piece in pieces:
-            identities, surfaces = file.task.identity(piece.problem), file.task.surface(piece)
+        for batch in batches:
+            identities, surfaces = file.task.identity(batch.problem), file.task.surface(batch)
             if file.part == "train":
                 self.identities.add(identities)
                 self.surfaces.add(surfaces)
             elif not self.shared:
-                drawn, read = self.identities.holds(identities).any(), self.surfaces.holds(surfaces).any()
-                self.shared += ["a test problem is also a training problem"] if drawn else []
-                self.shared += ["a test prompt reads as a training problem"] if read else []
-            yield piece
+                if self.identities.holds(identities).any():
+                    self.shared.append("a test problem is also a training problem")
+                if self.surfaces.holds(surfaces).any():
+                    self.shared.append("a test prompt reads as a training problem")
+            yield batch
 
 
 def _digested(blocks: Iterable[bytes], digest: Any) -> Iterator[bytes]:
-    """The same blocks, each hashed on its way."""
+    """The same blocks; `digest` is updated with each."""
     for block in blocks:
         digest.update(block)
         yield block
 
 
-def _first_difference(blocks: Iterator[bytes], given: BinaryIO) -> Iterator[str]:
+def _first_difference(blocks: Iterator[bytes], stream: BinaryIO) -> Iterator[str]:
     """The first line of a file that is not the one expected."""
     line = 1
     for block in blocks:
-        read = given.read(len(block))
+        read = stream.read(len(block))
         if read != block:
-            pairs = zip_longest(io.BytesIO(block), io.BytesIO(read + given.readline()))
+            pairs = zip_longest(io.BytesIO(block), io.BytesIO(read + stream.readline()))
             offset, pair = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
             yield f"line {line + offset}{_contrast(*pair)}"
             return
         line += block.count(b"\n")
-    extra = given.readline()
+    extra = stream.readline()
     if extra:
         yield f"line {line}: expected the end of the file, found {_quote(extra)}"
 
 
-def _contrast(want: bytes | None, got: bytes | None) -> str:
+def _contrast(expected: bytes | None, actual: bytes | None) -> str:
     """Two lines from shortly before the first byte in which they differ."""
-    if not (want and got):
-        return f": expected {_quote(want)}, found {_quote(got)}"
+    if not (expected and actual):
+        return f": expected {_quote(expected)}, found {_quote(actual)}"
     column = next(
-        (i for i, pair in enumerate(zip(want, got, strict=False)) if pair[0] != pair[1]), min(len(want), len(got))
+        (i for i, pair in enumerate(zip(expected, actual, strict=False)) if pair[0] != pair[1]),
+        min(len(expected), len(actual)),
     )
-    start = max(0, column - BEFORE)
-    return f" column {column + 1}: expected {_quote(want[start:])}, found {_quote(got[start:])}"
+    start = max(0, column - QUOTED_BEFORE)
+    return f" column {column + 1}: expected {_quote(expected[start:])}, found {_quote(actual[start:])}"
 
 
 def _quote(line: bytes | None) -> str:
@@ -227,26 +228,26 @@ def _quote(line: bytes | None) -> str:
     if not line:
         return "the end of the file"
     text = repr(line.decode("utf-8", "backslashreplace"))
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return text if len(text) <= QUOTED else f"{text[: QUOTED - 3]}..."
 
 
-def _differences(expected: Any, given: Any, place: str) -> Iterator[str]:
+def _json_differences(expected: Any, actual: Any, place: str) -> Iterator[str]:
     """Where two JSON values differ; real numbers may differ by rounding."""
-    if isinstance(expected, dict) and isinstance(given, dict):
-        for key in (*expected, *(key for key in given if key not in expected)):
-            if key not in given:
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for key in (*expected, *(key for key in actual if key not in expected)):
+            if key not in actual:
                 yield f"{place}: no field {key!r}"
             elif key not in expected:
                 yield f"{place}: unexpected field {key!r}"
             elif key != "generator_version":
-                yield from _differences(expected[key], given[key], f"{place} {key}")
-    elif isinstance(expected, float) and isinstance(given, float):
-        if not math.isclose(expected, given, rel_tol=1e-9, abs_tol=1e-12):
-            yield f"{place}: is {given}, regenerates as {expected}"
-    elif type(expected) is not type(given) or expected != given:
-        shown = (_cut(json.dumps(value)) for value in (given, expected))
+                yield from _json_differences(expected[key], actual[key], f"{place} {key}")
+    elif isinstance(expected, float) and isinstance(actual, float):
+        if not math.isclose(expected, actual, rel_tol=1e-9, abs_tol=1e-12):
+            yield f"{place}: is {actual}, regenerates as {expected}"
+    elif type(expected) is not type(actual) or expected != actual:
+        shown = (_cut(json.dumps(value)) for value in (actual, expected))
         yield "{}: is {}, regenerates as {}".format(place, *shown)
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return text if len(text) <= QUOTED else f"{text[: QUOTED - 3]}..."

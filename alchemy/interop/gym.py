@@ -18,7 +18,7 @@ from alchemy.discover import find
 from alchemy.errors import UserError, nearest
 from alchemy.problem.split import Part, Split
 from alchemy.problem.task import Task
-from alchemy.scoring.oracle import verdicts
+from alchemy.scoring.grade import grade_text
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,17 @@ class Dataset:
         if not -self.size <= index < self.size:
             raise IndexError(index)
         index %= self.size
-        one = self.split.sample(self.task, np.random.default_rng([self.seed, index]), 1, self.part)
-        [(asked, gold, problem)] = prompts(self.task, one)
+        batch = self.split.sample(self.task, np.random.default_rng([self.seed, index]), 1, self.part)
+        [question] = prompts(self.task, batch)
         return {
-            "question": plain(self.task, (), asked),
-            "answer": gold,
-            "metadata": {"source_dataset": self.name, "source_index": index, "prompt": asked, "problem": problem},
+            "question": plain(self.task, (), question.input),
+            "answer": question.output,
+            "metadata": {
+                "source_dataset": self.name,
+                "source_index": index,
+                "prompt": question.input,
+                "problem": question.problem,
+            },
         }
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -55,8 +60,8 @@ class Dataset:
         """1 for a right answer behind a valid chain, .5 for a right answer alone, else 0."""
         if not answer:
             return 0.0
-        right, valid = verdicts(self.task, entry["metadata"]["problem"], entry["answer"], answer)
-        return 0.5 * right + 0.5 * (right and valid)
+        grade = grade_text(self.task, entry["metadata"]["problem"], entry["answer"], answer)
+        return 0.5 * grade.answer + 0.5 * (grade.answer and grade.trace)
 
 
 def create_dataset(
@@ -64,8 +69,8 @@ def create_dataset(
 ) -> Dataset:
     """Problems of the task of that name, whose fields `config` gives; raises `UserError` if it has no such field."""
     kind = find("task", name)
-    known = [one.name for one in fields(kind)]
-    if unknown := [field for field in config if field not in known]:
+    known = [field.name for field in fields(kind)]
+    if unknown := [name for name in config if name not in known]:
         raise UserError(f"task {name} has no field {unknown[0]!r}{nearest(unknown[0], known)}")
     if size < 1 or seed < 0:
         raise UserError(f"size {size} and seed {seed}: expected at least 1 and at least 0")

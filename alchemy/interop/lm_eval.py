@@ -1,4 +1,4 @@
-"""Worded prompts as tasks of lm-evaluation-harness, a task a file and a group of them, judged by the task's oracle.
+"""Worded prompts as tasks of lm-evaluation-harness, a task a file and a group of them, graded by the task's oracle.
 
 lm_eval --include_path PROMPTS --tasks alchemy_TASK --log_samples --output_path OUT ...
 alchemy score OUT/.../samples_*.jsonl --manifest DATA          # the same numbers, and more
@@ -12,18 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from alchemy.dataset.manifest import (
-    File,
-    Recipe,
-    dumps,
-    stem,
-    task,
-)
+from alchemy.dataset.manifest import dumps, task_of
+from alchemy.dataset.recipe import File, Recipe, stem
 from alchemy.errors import UserError
 
 TASK = "task.json"
 METRICS = ("answer_accuracy", "trace_accuracy")
-JUDGE = '''"""Written by `alchemy prompts`: what a model wrote is judged by the task itself."""
+GRADER = '''"""Written by `alchemy prompts`: completions are graded by the task itself."""
 
 from pathlib import Path
 
@@ -35,42 +30,42 @@ def process_results(doc, results):
 '''
 
 
-def files(made: Recipe, names: Mapping[str, File], directory: Path) -> dict[str, str]:
+def files(recipe: Recipe, prompt_files: Mapping[str, File], directory: Path) -> dict[str, str]:
     """What to write beside worded prompts, by name; the harness opens them by the absolute path they have now."""
-    group = group_name(made)
-    tasks = {f"{group}_{stem(name)}": (name, file) for name, file in names.items()}
-    written = {f"{one}.yaml": _yaml(one, directory.resolve() / name, file) for one, (name, file) in tasks.items()}
-    return {"alchemy_judge.py": JUDGE, f"{group}.yaml": _group(group, list(tasks)), **written}
+    group = group_name(recipe)
+    tasks = {f"{group}_{stem(name)}": (name, file) for name, file in prompt_files.items()}
+    yamls = {f"{task}.yaml": _yaml(task, directory.resolve() / name, file) for task, (name, file) in tasks.items()}
+    return {"alchemy_judge.py": GRADER, f"{group}.yaml": _group(group, list(tasks)), **yamls}
 
 
-def group_name(made: Recipe) -> str:
+def group_name(recipe: Recipe) -> str:
     """What the tasks of a directory are called together, and what each of their names begins with."""
-    return f"alchemy_{made.header()['task']}"
+    return f"alchemy_{recipe.header()['task']}"
 
 
-def task_file(made: Recipe) -> str:
-    """The task and its fields, for what judges beside the prompts."""
-    header = made.header()
+def task_file(recipe: Recipe) -> str:
+    """The task and its fields as JSON, from which the grader beside the prompts rebuilds the task."""
+    header = recipe.header()
     return dumps({name: header[name] for name in ("task", "config")})
 
 
 @lru_cache
-def task_of(directory: Path) -> Any:
-    """The task whose worded prompts a directory has; raises `UserError` if it does not say so."""
+def worded_task(directory: Path) -> Any:
+    """The task whose worded prompts a directory has; raises `UserError` if its task.json is missing or corrupt."""
     path = directory / TASK
     try:
-        return task(json.loads(path.read_text("utf-8")))
+        return task_of(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise UserError(f"{path} does not name a task: {fault}; alchemy prompts writes it") from None
 
 
 def accuracies(directory: Path, doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """What the harness asks of one prompt and the text that was written: 1 or 0 for the answer and for the chain."""
-    from alchemy.scoring.oracle import verdicts
+    """What the harness calls for one prompt and its completion: 1 or 0 for the answer and for the chain of thought."""
+    from alchemy.scoring.grade import grade_text
 
-    [text] = results
-    judged = verdicts(task_of(directory), doc["problem"], doc["output"], text)
-    return dict(zip(METRICS, map(float, judged), strict=True))
+    [completion] = results
+    grade = grade_text(worded_task(directory), doc["problem"], doc["output"], completion)
+    return dict(zip(METRICS, (float(grade.answer), float(grade.trace)), strict=True))
 
 
 def _yaml(name: str, data: Path, file: File) -> str:
@@ -85,7 +80,7 @@ def _yaml(name: str, data: Path, file: File) -> str:
         "doc_to_target": "output",
         "process_results": "!function alchemy_judge.process_results",
         "generation_kwargs": {"until": ["\n\n"], "do_sample": False, "max_gen_toks": 4 * file.task.max_len + 64},
-        "metric_list": [{"metric": one, "aggregation": "mean", "higher_is_better": True} for one in METRICS],
+        "metric_list": [{"metric": metric, "aggregation": "mean", "higher_is_better": True} for metric in METRICS],
         "num_fewshot": 0,
         "metadata": {"version": 1},
     }
@@ -93,13 +88,13 @@ def _yaml(name: str, data: Path, file: File) -> str:
 
 
 def _group(name: str, tasks: Sequence[str]) -> str:
-    metrics = [{"metric": one, "aggregation": "mean", "weight_by_size": True} for one in METRICS]
+    metrics = [{"metric": metric, "aggregation": "mean", "weight_by_size": True} for metric in METRICS]
     fields = {"group": name, "task": tasks, "aggregate_metric_list": metrics, "metadata": {"version": 1}}
     return "".join(_lines(fields))
 
 
 def _lines(fields: Mapping[str, Any]) -> Iterator[str]:
-    """YAML, of which JSON is a part; only a function is said in YAML's own way."""
+    """YAML, of which JSON is a part; only a function is written in YAML's own way."""
     for name, value in fields.items():
         function = isinstance(value, str) and value.startswith("!function ")
         yield f"{name}: {value if function else json.dumps(value, ensure_ascii=False)}\n"

@@ -18,7 +18,7 @@ from alchemy.problem.split import Part
 
 @dataclass
 class Config:
-    """What every data set has; the fields of its task come behind."""
+    """The fields that every data set has; those of its task follow."""
 
     seed: int | None = None
     size: int = 500
@@ -27,7 +27,7 @@ class Config:
 
     def validate(self) -> None:
         """Raises `UserError` if there is no such data set."""
-        create_dataset(type(self).__name__, **_given(self))
+        create_dataset(type(self).__name__, **_arguments(self))
 
 
 class Procedural(ProceduralDataset):
@@ -35,25 +35,25 @@ class Procedural(ProceduralDataset):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, config.seed, config.size)
-        self.made = create_dataset(type(config).__name__, **_given(config) | {"seed": self.seed})
+        self.data = create_dataset(type(config).__name__, **_arguments(config) | {"seed": self.seed})
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.made[index]
+        return self.data[index]
 
     def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
-        return self.made.score_answer(answer, entry)
+        return self.data.score_answer(answer, entry)
 
 
 def register() -> None:
     """Make every task known to reasoning-gym, once."""
     for name, kind in tasks().items():
         if name not in DATASETS:
-            own = [(one.name, Any, field(default=one.default)) for one in fields(kind)]
+            own = [(setting.name, Any, field(default=setting.default)) for setting in fields(kind)]
             register_dataset(name, Procedural, make_dataclass(name, own, bases=(Config,)))
 
 
-def _given(config: Config) -> dict[str, Any]:
+def _arguments(config: Config) -> dict[str, Any]:
     """The fields as arguments; lists, as YAML has them, are tuples here."""
-    values = {one.name: getattr(config, one.name) for one in fields(config)}
+    values = {setting.name: getattr(config, setting.name) for setting in fields(config)}
     values["seed"] = values["seed"] or 0
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

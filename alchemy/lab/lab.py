@@ -253,7 +253,7 @@ class Lab:
             pool = Samples(task, batch, drawn.completions)
             few = pool.of(slice(0, EXAMINED))
             few = few._replace(completions=few.completions[:, :, :1])
-            stage.right(float(few.verify().answer.mean()))
+            stage.show_accuracy(float(few.verify().answer.mean()))
         self.journal.add_test(runs.task, few, temperature)
         return pool, drawn.logprob
 

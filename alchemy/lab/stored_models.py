@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alchemy.dataset.manifest import build
+from alchemy.dataset.manifest import from_json
 from alchemy.discover import Kind, entries, find
 from alchemy.errors import UserError, nearest
 from alchemy.lab.lab import OWN, load_models
@@ -96,7 +96,7 @@ def _name(home: Path, seed: int) -> str:
 def _rebuilt(kind: Kind, values: dict[str, Any]) -> Any:
     """A dataclass of a folder from its stored fields."""
     name = next(entry.name for entry in entries(kind).values() if entry.symbol == values["class"])
-    return build(find(kind, name), {field: value for field, value in values.items() if field != "class"})
+    return from_json(find(kind, name), {field: value for field, value in values.items() if field != "class"})
 
 
 def listed(root: Path) -> Iterator[str]:

@@ -12,27 +12,28 @@ from alchemy.problem.split import splitmix64
 from alchemy.problem.task import Batch, Field, Vocabulary
 
 BLOCK = 1 << 12  # rows assembled at once, so that they stay in the cache
-WORDS = 1 << 8  # codes from here on are symbols of several bytes; those below are the one byte of a symbol
+FIRST_WORD = 1 << 8  # codes below are one-byte symbols, the byte itself; from here on, symbols of several bytes
 
 
 class Template(NamedTuple):
-    """The line that rows of equal layout share, and its one-byte holes."""
+    """The line that rows of equal layout share, and the places of its one-byte symbols, where rows differ."""
 
     line: np.ndarray  # uint8 (w,)
-    column: list[int]  # where in the line
-    position: list[int]  # which token of the row
+    columns: list[int]  # where in the line a one-byte symbol stands
+    positions: list[int]  # which token of the row it is
 
 
 def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...], answer_mark: str) -> bytes:
     """Records with the keys input, output, each prompt field, reasoning and answer, one JSON object a line.
 
-    The answer is written without its mark. For text with one id a position. Rows that differ only in symbols of one byte share a template, so the cost is
-    that of copying bytes; the format is the one of github.com/ChengshuaiZhao0/DataAlchemy.
+    The answer is written without its mark. For text with one id a position. Rows that differ only in symbols of one
+    byte share a template, so the cost is that of copying bytes; the format is the one of
+    github.com/ChengshuaiZhao0/DataAlchemy.
     """
     symbols = [json.dumps(symbol)[1:-1].encode() for symbol in vocabulary.symbols]
-    hole = np.array([len(symbol) == 1 for symbol in symbols])
+    one_byte = np.array([len(symbol) == 1 for symbol in symbols])
     mark = vocabulary.index.get(answer_mark, -1)
-    code = np.array([symbol[0] if len(symbol) == 1 else WORDS + i for i, symbol in enumerate(symbols)], np.uint16)
+    code = np.array([symbol[0] if len(symbol) == 1 else FIRST_WORD + i for i, symbol in enumerate(symbols)], np.uint16)
     templates: dict[int, Template] = {}
     out = BytesIO()
     for start in range(0, len(batch.tokens), BLOCK):
@@ -41,9 +42,9 @@ def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...], 
         names, first, group = _layouts(codes, field)
         for name, example in zip(names, first, strict=True):
             if name not in templates:
-                templates[name] = _template(text[example], field[example], symbols, hole, prompt_fields, mark)
+                templates[name] = _template(text[example], field[example], symbols, one_byte, prompt_fields, mark)
         if len(names) == 1:
-            out.write(_fill(templates[names[0]], codes))
+            out.write(_fill(templates[names[0]], codes).tobytes())
             continue
         lines = np.empty(len(text), object)
         for number, name in enumerate(names):
@@ -56,7 +57,7 @@ def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...], 
 
 def _layouts(codes: np.ndarray, field: np.ndarray) -> tuple[list[int], np.ndarray, np.ndarray]:
     """Hashes of the layouts there are, a row of each, and which one each row has; codes uint16 and field int8 (n, t)."""
-    kinds = np.maximum(codes, WORDS - 1)  # symbols of one byte are all of one kind
+    kinds = np.maximum(codes, FIRST_WORD - 1)  # symbols of one byte are all of one kind
     same = all(rows.tobytes() == rows[:1].tobytes() * len(rows) for rows in (kinds, field))
     kinds, fields = (rows[:1] if same else rows for rows in (kinds, field.view(np.uint8)))
     cells = splitmix64(kinds.astype(np.uint64) << np.uint64(8) | fields)
@@ -66,10 +67,10 @@ def _layouts(codes: np.ndarray, field: np.ndarray) -> tuple[list[int], np.ndarra
 
 
 def _fill(template: Template, codes: np.ndarray) -> np.ndarray:
-    """The template with its holes filled, once a row: codes uint16 (n, t) to uint8 (n, w)."""
+    """The template with each row's one-byte symbols put in: codes uint16 (n, t) to uint8 (n, w)."""
     lines = np.empty((len(codes), len(template.line)), np.uint8)
     lines[:] = template.line
-    for column, position in zip(template.column, template.position, strict=True):
+    for column, position in zip(template.columns, template.positions, strict=True):
         lines[:, column] = codes[:, position]
     return lines
 
@@ -78,7 +79,7 @@ def _template(
     text: np.ndarray,
     field: np.ndarray,
     symbols: list[bytes],
-    hole: np.ndarray,
+    one_byte: np.ndarray,
     prompt_fields: tuple[str, ...],
     mark: int,
 ) -> Template:
@@ -87,15 +88,15 @@ def _template(
     sections = {"input": prompt, "output": (field >= Field.ANSWER) & (field != Field.END)}
     sections |= {name: field == code for code, name in enumerate(prompt_fields)}
     sections |= {"reasoning": field >= Field.STEP, "answer": (field == Field.ANSWER) & (text != mark)}
-    line, column, position = bytearray(b"{"), [], []
+    line, columns, positions = bytearray(b"{"), [], []
     for key, inside in sections.items():
         line += b'"%s": "' % key.encode()
         for place in np.flatnonzero(inside):
-            if hole[text[place]]:
-                column.append(len(line))
-                position.append(place)
+            if one_byte[text[place]]:
+                columns.append(len(line))
+                positions.append(int(place))
             line += symbols[text[place]] + b" "
         line = line.removesuffix(b" ") if inside.any() else line
         line += b'", '
     line = line.removesuffix(b", ") + b"}\n"
-    return Template(np.frombuffer(bytes(line), np.uint8), column, position)
+    return Template(np.frombuffer(bytes(line), np.uint8), columns, positions)

@@ -76,5 +76,5 @@ def _kinds(hit: np.ndarray, mode: str, rng: np.random.Generator) -> tuple[np.nda
     if mode == "hybrid":
         kind = rng.integers(3, size=hit.shape, dtype=np.int8)
     else:
-        kind = np.int8(("insert", "delete", "modify").index(mode))
+        kind = np.full(hit.shape, ("insert", "delete", "modify").index(mode), np.int8)
     return hit & (kind == 0), hit & (kind == 1), hit & (kind == 2)

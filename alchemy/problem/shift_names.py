@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from functools import reduce
+from operator import add
+from typing import Any, cast
 
 from alchemy.errors import UserError, nearest
-from alchemy.problem.shift import Axis, Noise, Shift
+from alchemy.problem.shift import Axis, Mode, Noise, Shift
 
 Part = Callable[[Any, str, str], Shift]
 """Makes the shift of one part from the task, the value, and the whole part."""
@@ -14,13 +16,13 @@ Part = Callable[[Any, str, str], Shift]
 
 def parse(task: Any, name: str, parts: Mapping[str, Part]) -> Shift:
     """The shift called `name`, its parts added up; raises `UserError`, also if the task cannot be shifted so."""
-    shift: Shift | None = None
+    shifts: list[Shift] = []
     for part in name.split("+"):
-        key, _, value = (one.strip() for one in part.partition("="))
+        key, _, value = (piece.strip() for piece in part.partition("="))
         if key not in parts:
             raise UserError(f"shift {part.strip()!r} is unknown{nearest(key, parts)}")
-        one = parts[key](task, value, f"{key}={value}")
-        shift = one if shift is None else shift + one
+        shifts.append(parts[key](task, value, f"{key}={value}"))
+    shift = reduce(add, shifts)
     shift(task)
     return shift
 
@@ -50,7 +52,7 @@ def noise(task: Any, value: str, name: str) -> Shift:
     mode, _, rest = value.partition(":")
     p, _, field = rest.partition(":")
     try:
-        found = Noise(mode, float(p), field or "all")
+        noise = Noise(cast(Mode, mode), float(p), field or "all")  # which checks the mode
     except ValueError:
         raise UserError(f"shift {name!r}: expected noise=MODE:PROBABILITY or noise=MODE:PROBABILITY:FIELD") from None
-    return Shift(name, (Axis.FORMAT,), found.p, {"noise": found})
+    return Shift(name, (Axis.FORMAT,), noise.p, {"noise": noise})

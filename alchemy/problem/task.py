@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -125,6 +125,7 @@ class Task(Protocol):
     All that the rest of the lab asks of a task; `alchemy.problem.defaults.TaskDefaults` has most of it.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
     prompt_fields: tuple[str, ...]
     """Names of the parts of a prompt, in the order of their codes in `Batch.field`."""
     text_format: TextFormat

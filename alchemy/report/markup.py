@@ -1,4 +1,4 @@
-"""What pages are made of: the document, tables, intervals as bars, the explorer of what was written.
+"""What pages are made of: the document, tables, intervals as bars, seeds as dots, the explorer of what was written.
 
 A page holds all it needs and asks the network for nothing; text from elsewhere is shown as text.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from html import escape
+from math import isfinite, isinf, isnan
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ ASSETS = Path(__file__).parent / "assets"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 WIDE = 120
 """Pixels of a bar."""
+DOTS_WIDE = 180
+"""Pixels of a row of seeds."""
 
 
 def document(title: str, body: Iterable[str]) -> str:
@@ -96,6 +99,47 @@ def bar(
         f'<path d="M{place(low, 0)} 7H{place(high, WIDE)}" stroke="currentColor" stroke-width="2"/>'
         f'<circle cx="{place(mean, WIDE)}" cy="7" r="3.2" fill="currentColor"/></svg>'
     )
+
+
+def seed_dots(
+    values: Sequence[float],
+    passed: Sequence[bool],
+    shaded: tuple[float, float],
+    median: tuple[float, float, float],
+    label: str,
+) -> str:
+    """A dot for each seed over a shaded range, hollow if it is not judged, with the median and its limits (median, low, high).
+
+    What is infinite is an arrow at its end; a seed without a number has no dot.
+    """
+    known = [value for value in (*values, *shaded, *median) if isfinite(value)]
+    room = (max(known, default=1.0) - min(known, default=0.0) or 1.0) * 0.12
+    least, most = min(known, default=0.0) - room, max(known, default=1.0) + room
+
+    def place(value: float) -> float:
+        return round((min(max(value, least), most) - least) / (most - least) * DOTS_WIDE, 1)
+
+    left, right = place(shaded[0]), place(shaded[1])
+    marks = [
+        f'<rect x="{left}" width="{max(1.5, round(right - left, 1))}" height="20" fill="var(--good)" opacity=".18"/>'
+    ]
+    for seed, (value, judged) in enumerate(zip(values, passed, strict=True)):
+        y = (6, 10, 14)[seed % 3]  # seeds of the same value are seen side by side
+        fill = "currentColor" if judged else "none"
+        if isinf(value):
+            end, tip = (DOTS_WIDE - 6, 5) if value > 0 else (6, -5)
+            marks.append(f'<path d="M{end} {y - 2.5}l{tip} 2.5l{-tip} 2.5z" stroke="currentColor" fill="{fill}"/>')
+        elif not isnan(value):
+            marks.append(
+                f'<circle cx="{place(value)}" cy="{y}" r="2" stroke="currentColor" fill="{fill}" opacity=".6"/>'
+            )
+    middle, low, high = median
+    if isfinite(low) and isfinite(high):
+        marks.append(f'<path d="M{place(low)} 18.5H{place(high)}" stroke="var(--accent)" stroke-width="2"/>')
+    if isfinite(middle):
+        marks.append(f'<path d="M{place(middle)} 1V19" stroke="var(--accent)" stroke-width="2"/>')
+    name = escape(label, quote=True)
+    return f'<svg class="seeds" width="{DOTS_WIDE}" height="20" role="img" aria-label="{name}">{"".join(marks)}</svg>'
 
 
 def explorer(anchor: str, name: str, tests: Sequence[Any]) -> str:

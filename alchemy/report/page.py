@@ -1,4 +1,4 @@
-"""One HTML file that shows what was found: every claim, its checks, figures, learning curves, and what models wrote.
+"""One HTML file that shows what was found: answers first, then every claim, its checks, figures, and what models wrote.
 
 It holds all it needs and asks the network for nothing.
 """
@@ -9,32 +9,37 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from alchemy.report.markup import (
-    bar,
-    document,
-    explorer,
-    number,
-    table,
-    verdict,
-)
-from alchemy.report.table import (
-    Record,
-    decisive,
-    effect,
-    shown,
-    wanted,
-)
+import numpy as np
+
+from alchemy.report import table as claims_table
+from alchemy.report.claim import QUESTIONS
+from alchemy.report.history import Record
+from alchemy.report.markup import document, explorer, number, seed_dots, table, verdict
+from alchemy.report.results import is_earlier
+from alchemy.report.table import decimal
 
 DECIMALS, OUTLINE = re.compile(r"(\d\.\d\d)\d+"), re.compile(r' d="[^"]*"')
 SHORTENED = 40
 """Checks of a claim that are shown at once; the others unfold."""
+METHOD = (
+    "A check is one number a seed, and a seed a whole replicate: its own weights, training data, test problems and "
+    "sampling keys. A check HOLDS if evidence says that the median seed satisfies its inequality, and FAILS if evidence "
+    "says that it does not, by a sign test that is valid whenever one looks; a claim HOLDS if all its checks do, and "
+    "FAILS if one does after correction for all of them (Holm). Either is wrong for at most 5 % of claims."
+)
+
+LEGEND = (
+    "A dot is a seed, a hollow one missed a gate; the blue line is the median with its limits; shaded is what the check "
+    "expects. Evidence is that for the check, an e-value: 20 are enough. The p-value is against it."
+)
 
 
-class Judged(NamedTuple):
+class Exhibit(NamedTuple):
     """A claim's record under one preset, with what lies beside it."""
 
     number: int
@@ -48,127 +53,149 @@ class Judged(NamedTuple):
     def anchor(self) -> str:
         return f"{self.name}-{self.record['preset']}-{self.number}"
 
+    @property
+    def link(self) -> str:
+        return f'<a href="#{self.anchor}">{escape(self.name)}</a>'
 
-def page(claims: Sequence[Judged]) -> str:
+
+def page(exhibits: Sequence[Exhibit]) -> str:
     """The whole page."""
-    counts = {name: sum(one.record["verdict"] == name for one in claims) for name in ("HOLDS", "FAILS", "UNDECIDED")}
-    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
+    verdicts = [exhibit.record["verdict"] for exhibit in exhibits]
+    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in ("HOLDS", "FAILS", "UNDECIDED"))
     return document(
         "alchemy: claims",
         [
             "<h1>What chain of thought buys</h1>",
-            f'<p class="soft">{len(claims)} claims: {summary}. A check HOLDS if its whole interval is on the right side of '
-            "the threshold, FAILS if all of it is on the wrong side, and is UNDECIDED otherwise; intervals are 95 %, over "
-            "seeds and problems.</p>",
-            _overview(claims),
-            *(part for one in claims for part in _section(one)),
+            f'<p class="soft">{len(exhibits)} claims: {counts}.</p>',
+            *_answers(exhibits),
+            "<h2>All claims</h2>",
+            f'<p class="soft">{METHOD}</p>',
+            _overview(exhibits),
+            *(part for exhibit in exhibits for part in _section(exhibit)),
         ],
     )
 
 
-def _overview(claims: Sequence[Judged]) -> str:
-    rows = []
-    for one in claims:
-        record = one.record
-        rows.append(
-            [
-                f'<a href="#{one.anchor}">{escape(one.name)}</a><br>{escape(record["claim"]["sentence"])}',
-                escape(record["claim"]["source"]),
-                verdict(record["verdict"]),
-                escape(effect(decisive(record))),
-                _least(record["measured"]),
-                number(record["seeds"]),
-                number(f"{record['seconds'] / 60:.1f}"),
-                escape(record["preset"]),
-                f"{escape(record['device'])}<br><code>{escape(record['commit'][:12])}</code>",
-            ]
-        )
-    head = ["claim", "source", "verdict", "the check that decides", "floors", "seeds", "minutes", "preset"]
-    return table([*head, "device, commit"], rows, "stack")
+def _answers(exhibits: Sequence[Exhibit]) -> Iterator[str]:
+    """For each question the claim that answers it best, with its picture, and the others as links."""
+    yield '<div class="answers">'
+    for question in QUESTIONS:
+        group = [exhibit for exhibit in exhibits if exhibit.record["claim"].get("question") == question]
+        if group:
+            lead, *others = sorted(group, key=_rank)
+            yield f"<article><h2>{escape(question)}</h2><p>{_sentence(lead)}</p>"
+            yield from (_image(name, text) for name, text in list(lead.figures.items())[:1])
+            yield f"<ul>{''.join(f'<li>{_sentence(exhibit)}</li>' for exhibit in others)}</ul></article>"
+    yield "</div>"
 
 
-def _least(measured: Any) -> str:
-    """The best that predictors score on any test of a claim, but for a replay, which is right on what was trained."""
-    found = [one for _, scores in _floors(measured) for name, one in scores.items() if name != "replay"]
-    exact, distance = ([one[f"{what} full"] for one in found] for what in ("exact", "distance"))
-    return f"exact&nbsp;≤&nbsp;{max(exact):.3f} distance&nbsp;≥&nbsp;{min(distance):.3f}" if found else ""
+def _rank(exhibit: Exhibit) -> tuple[bool, ...]:
+    """Decided claims before open ones, headlines before others, what can be shown before what cannot."""
+    record = exhibit.record
+    return record["verdict"] == "UNDECIDED", is_earlier(record), not record["claim"]["headline"], not exhibit.figures
 
 
-def _section(one: Judged) -> Iterator[str]:
-    record, claim = one.record, one.record["claim"]
-    yield f'<section id="{one.anchor}"><h2>{escape(one.name)} {verdict(record["verdict"])}</h2>'
+def _sentence(exhibit: Exhibit) -> str:
+    record = exhibit.record
+    return f"{_verdict(record)} {escape(record['claim']['sentence'])} {exhibit.link}"
+
+
+def _verdict(record: Record) -> str:
+    return verdict(record["verdict"]) + (' <span class="soft">(earlier method)</span>' if is_earlier(record) else "")
+
+
+def _overview(exhibits: Sequence[Exhibit]) -> str:
+    rows = [
+        [
+            f"{exhibit.link}<br>{escape(exhibit.record['claim']['sentence'])}",
+            escape(exhibit.record["claim"]["source"]),
+            _verdict(exhibit.record) + ("" if exhibit.record["preset"] == "small" else f" {exhibit.record['preset']}"),
+            escape(claims_table.deciding(exhibit.record)),
+        ]
+        for exhibit in exhibits
+    ]
+    return table(["claim", "source", "verdict", "the number that decides"], rows, "stack")
+
+
+def _section(exhibit: Exhibit) -> Iterator[str]:
+    record, claim = exhibit.record, exhibit.record["claim"]
+    yield f'<section id="{exhibit.anchor}"><h2>{escape(exhibit.name)} {_verdict(record)}</h2>'
     yield f"<p>{escape(claim['sentence'])}</p>"
     terms = {"source": claim["source"], "prediction": claim["prediction"], "refuted if": claim["refuted_if"]}
+    terms |= {"among": claim["among"]} if claim.get("among") else {}
     yield f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in terms.items())}</dl>"
-    yield from _checks(record["checks"])
-    if one.figures:
+    if not is_earlier(record):
+        yield from _checks(record["checks"])
+    if exhibit.figures:
         yield '<h3>Figures</h3><div class="figures">'
-        yield from (_image(name, text) for name, text in one.figures.items())
+        yield from (_image(name, text) for name, text in exhibit.figures.items())
         yield "</div>"
-    floors = [
-        [escape(test), escape(name), *(number(f"{scores[f'{what} full']:.3g}") for what in ("exact", "distance"))]
-        for test, predictors in _floors(record["measured"])
-        for name, scores in predictors.items()
-    ]
-    if floors:
-        yield "<details><summary>What no understanding scores: floors by test</summary>"
-        yield table(["test", "predictor", "exact match", "edit distance"], floors) + "</details>"
-    if one.journal:
-        yield from _journal(one)
+    if exhibit.journal:
+        yield from _journal(exhibit)
     yield _provenance(record) + "</section>"
 
 
 def _checks(checks: Sequence[Record]) -> Iterator[str]:
     held = sum(check["verdict"] == "HOLDS" for check in checks)
     order = {"FAILS": 0, "UNDECIDED": 1, "HOLDS": 2}
-    ranked = sorted(checks, key=lambda check: order[check["verdict"]])
     rows = [
         [
             verdict(check["verdict"]),
-            escape(check["name"]) + (' <span class="soft">(precondition)</span>' if check.get("precondition") else ""),
-            number(shown(check)),
-            _bar(check),
-            number(wanted(check)),
+            escape(check["name"]) + _gates(check),
+            _dots(check),
+            number(decimal(check["median"])),
+            number("exact" if check["exact"] else f"{check['satisfied']} of {check['seeds']}"),
+            number(claims_table.wanted(check)),
+            number("" if check["exact"] else decimal(check["e_for"])),
+            number("" if check["exact"] else decimal(check["p"], 2)),
             escape(check["reason"]),
         ]
-        for check in ranked
+        for check in sorted(checks, key=lambda check: order[check["verdict"]])
     ]
-    head = ["verdict", "check", "measured", "", "expected", "why there"]
-    yield f"<h3>Checks: {held} of {len(checks)} hold</h3>" + table(head, rows[:SHORTENED], "stack")
+    head = ["verdict", "check", "seeds", "median", "satisfied", "expected", "evidence", "adjusted p", "why there"]
+    yield f"<h3>Checks: {held} of {len(checks)} hold</h3>"
+    yield f'<p class="soft">{LEGEND}</p>'
+    yield table(head, rows[:SHORTENED], "stack")
     if rows[SHORTENED:]:
         yield f"<details><summary>{len(rows) - SHORTENED} more</summary>{table(head, rows[SHORTENED:], 'stack')}</details>"
 
 
-def _bar(check: Record) -> str:
-    """The interval over the range that was expected."""
-    if "values" in check:
-        interval = check["median"], *check["limits"]
-    else:
-        interval = check["measured"]["mean"], check["measured"]["low"], check["measured"]["high"]
-    return bar(interval, (check["low"], check["high"]), effect(check))
+def _gates(check: Record) -> str:
+    """What seeds must have passed to be judged by a check."""
+    gates = "; ".join(
+        f"{gate['name']} {claims_table.wanted({**gate, 'share': 0.5})}: {sum(gate['passed'])} of {len(gate['passed'])} seeds"
+        for gate in check["gates"]
+    )
+    few = ". Too few for a claim about all models" if check["too_few_passed"] else ""
+    return f'<br><span class="soft">gate: {escape(gates)}{few}</span>' if gates else ""
+
+
+def _dots(check: Record) -> str:
+    """Every seed over the range that was expected."""
+    passed = np.logical_and.reduce([np.ones(len(check["values"]), bool), *(gate["passed"] for gate in check["gates"])])
+    return seed_dots(
+        check["values"],
+        passed.tolist(),
+        (check["low"], check["high"]),
+        (check["median"], *check["limits"]),
+        claims_table.effect(check),
+    )
 
 
 def _image(name: str, svg: str) -> str:
     """A figure as an image of its own, so that the names inside it meet no others."""
     svg = svg[svg.index("<svg") :] if "<svg" in svg else svg
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = OUTLINE.sub(lambda found: DECIMALS.sub(r"\1", found[0]), svg)
+    svg = OUTLINE.sub(lambda outline: DECIMALS.sub(r"\1", outline[0]), svg)
     text = quote(re.sub(r"\s+", " ", svg), safe=" !$&'()*+,-./:;=?@[]^_`{|}~<>")
     title = Path(name).stem.replace("_", " ")
     return f'<figure><img class="figure" alt="{escape(title)}" src="data:image/svg+xml,{escape(text, quote=True)}"></figure>'
 
 
-def _floors(measured: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Mapping[str, Mapping[str, float]]]]:
-    """Tests by name, with the scores of each predictor."""
-    if isinstance(measured, Mapping):
-        for name, value in measured.items():
-            yield from [(", ".join(path), value)] if name == "floors" else _floors(value, (*path, name))
-
-
-def _journal(one: Judged) -> Iterator[str]:
-    journal = one.journal or {}
+def _journal(exhibit: Exhibit) -> Iterator[str]:
+    journal = exhibit.journal or {}
     if journal.get("tests"):
-        yield "<h3>What the models wrote</h3>" + explorer(f"journal-{one.anchor}", one.name, journal["tests"])
+        yield "<h3>What the models wrote</h3>" + explorer(f"journal-{exhibit.anchor}", exhibit.name, journal["tests"])
     if journal.get("curves"):
         yield f"<details><summary>Learning curves of {len(journal['curves'])} trainings, a line a seed</summary>"
         yield f'<div class="curves">{"".join(_curve(curve) for curve in journal["curves"])}</div></details>'
@@ -177,15 +204,19 @@ def _journal(one: Judged) -> Iterator[str]:
 def _curve(curve: Record) -> str:
     """Loss by step, a line a seed."""
     steps, losses = curve["steps"], curve["losses"]
-    most, last = max(max(each) for each in losses), steps[-1]
+    most, last = (
+        max((loss for losses_of_seed in losses for loss in losses_of_seed if isfinite(loss)), default=1.0),
+        steps[-1],
+    )
     lines = "".join(
         f'<polyline fill="none" stroke="currentColor" stroke-width="1.2" opacity="{0.9 - 0.5 * seed / max(1, len(losses) - 1):.2f}" points="'
         + " ".join(
             f"{30 + 165 * step / last:.1f},{5 + 70 * (1 - loss / most):.1f}"
-            for step, loss in zip(steps, each, strict=True)
+            for step, loss in zip(steps, losses_of_seed, strict=True)
+            if isfinite(loss)
         )
         + '"/>'
-        for seed, each in enumerate(losses)
+        for seed, losses_of_seed in enumerate(losses)
     )
     marks = "".join(
         f'<text x="{x}" y="{y}" font-size="8" fill="currentColor" text-anchor="{anchor}">{text}</text>'
@@ -202,7 +233,7 @@ def _curve(curve: Record) -> str:
 def _provenance(record: Record) -> str:
     facts = {
         "preset": record["preset"],
-        "seeds": record["seeds"],
+        "judged by": record["method"],
         "device": record["device"],
         "commit": record["commit"],
         "minutes": f"{record['seconds'] / 60:.1f}",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
@@ -13,10 +11,11 @@ from typing import Any
 from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.progress import Progress
-from alchemy.record import commit, plain, read_json, write_json, write_whole
+from alchemy.record import commit, json_text, numbers, plain, read_json, write_json, write_whole
 from alchemy.report import figures, former, table
-from alchemy.report.claim import Check, Claim, Judged, judge
-from alchemy.stats.verdict import Outcome
+from alchemy.report.claim import Check, Claim, judge
+from alchemy.report.history import Record, append, newest
+from alchemy.report.results import EARLIER_METHOD, measurements, results
 
 ROOT = Path(__file__).parents[2]
 VERDICTS = ROOT / "experiments" / "verdicts"
@@ -50,8 +49,7 @@ def reproduce(
             _publish(name, preset, records[-1][1], out)
     progress.prefix = ""
     if as_json:
-        json.dump(dict(records), sys.stdout, indent=1)
-        print()
+        print(json_text(dict(records)))
     else:
         table.show(records)
         print(f"records and figures: {out / 'claims'}")
@@ -73,11 +71,10 @@ def run_one(
         "name": name,
         "preset": preset,
         "claim": plain(module.CLAIM),
-        **_verdict(module.CLAIM, checks),
-        "measured": plain(measured),
+        **_judged(module.CLAIM, checks),
+        "measured": measurements(measured),
         "figures": [f"{figure.name}.svg" for figure in drawn],
         "config": plain(config),
-        "seeds": config.seeds,
         "seconds": round(lab.seconds, 1),
         "seconds_now": round(monotonic() - began, 1),
         "tokens": lab.tokens,
@@ -88,45 +85,35 @@ def run_one(
     }
     write_json(home / "journal.json", lab.journal.plain())
     write_json(home / "record.json", record)
-    record = read_json(home / "record.json")
+    record = numbers(read_json(home / "record.json"))
     machine.release()
-    progress.say(f"{record['verdict']} after {record['seconds_now']} s; {table.effect(table.decisive(record))}")
+    progress.say(f"{record['verdict']} after {record['seconds_now']} s; {table.deciding(record)}")
     return record
 
 
-def _verdict(claim: Claim | former.Claim, checks: Sequence[Check] | Sequence[former.Check]) -> dict[str, Any]:
-    """The verdict on a claim and its checks with their outcomes, as a record holds them."""
+def _judged(claim: Claim | former.Claim, checks: Sequence[Check] | Sequence[former.Check]) -> dict[str, Any]:
     if isinstance(claim, former.Claim):
-        shown = [{**plain(check), "verdict": check.verdict.value} for check in checks]
-        return {"verdict": former.judge(checks).value, "checks": shown}
-    judged: Judged = judge(claim, checks)
-    shown = [_check(check, outcome) for check, outcome in zip(judged.checks, judged.outcomes, strict=True)]
-    return {"verdict": judged.verdict.value, "checks": shown}
-
-
-def _check(check: Check, outcome: Outcome) -> dict[str, Any]:
-    gates = [{**plain(gate), "passed": plain(gate.passed)} for gate in check.gates]
-    return {**plain(check), "gates": gates, **plain(outcome)}
+        judged = [{**plain(check), "verdict": check.verdict.value} for check in checks]
+        return {"method": EARLIER_METHOD, "seeds": 0, "verdict": former.judge(checks).value, "checks": judged}
+    return results(judge(claim, checks))
 
 
 def _expected(selected: Mapping[str, ModuleType], preset: str) -> str:
     """How long the claims took when their committed verdicts were made, where that is known."""
-    known = table.verdicts(VERDICTS)
+    known = newest(VERDICTS)
     seconds = [known[name][preset]["seconds"] for name in selected if preset in known.get(name, {})]
     return f"; {sum(seconds) / 60:.0f} minutes when last published" if len(seconds) == len(selected) else ""
 
 
-def _publish(name: str, preset: str, record: Mapping[str, Any], out: Path) -> None:
-    """Put a record and its figures beside the experiment, and the table into the README."""
-    path = VERDICTS / f"{name}.json"
-    presets = read_json(path) if path.exists() else {}
-    order = {"small": 0, "full": 1}
-    presets[preset] = {key: value for key, value in record.items() if key != "seconds_now"}
-    write_json(path, dict(sorted(presets.items(), key=lambda item: order.get(item[0], 2))))
-    home = out / "claims" / name / preset
+def _publish(name: str, preset: str, record: Record, out: Path) -> None:
+    """Add a record to those committed beside the experiment, replace its figures, and the table in the README."""
+    home, shown = out / "claims" / name / preset, VERDICTS / "figures"
+    for figure in newest(VERDICTS).get(name, {}).get(preset, {}).get("figures", ()):
+        (shown / f"{preset}-{figure}").unlink(missing_ok=True)
+    append(VERDICTS / f"{name}.json", preset, {key: value for key, value in record.items() if key != "seconds_now"})
     write_json(VERDICTS / "journals" / f"{preset}-{name}.json", read_json(home / "journal.json"))
     for figure in record["figures"]:
         text = (home / figure).read_bytes()
-        write_whole(VERDICTS / "figures" / f"{preset}-{figure}", lambda scratch, text=text: scratch.write_bytes(text))
-    readme = table.update_readme(ROOT / "README.md", table.verdicts(VERDICTS))
+        write_whole(shown / f"{preset}-{figure}", lambda scratch, text=text: scratch.write_bytes(text))
+    readme = table.update_readme(ROOT / "README.md", newest(VERDICTS))
     write_whole(ROOT / "README.md", lambda scratch: scratch.write_text(readme))

@@ -1,4 +1,4 @@
-"""Scores as a reader meets them: lines for one file of predictions, a table for several, a page for both."""
+"""Scores for a reader: lines of text for one file of predictions, a table for several, a page for both."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from alchemy.report.markup import (
 )
 
 Result = Mapping[str, Any]
-"""What `alchemy.scoring.score.score` finds in one file."""
+"""The numbers of one file, as `alchemy.scoring.score.score` returns them."""
 WIDTH = 80
-VERDICTS = ("answer_accuracy", "trace_accuracy")
+ACCURACIES = ("answer_accuracy", "trace_accuracy")
 
 
 def lines(result: Result) -> Iterator[str]:
-    """Every number there is, aligned."""
+    """Every number of a file, aligned."""
     yield f"{result['n']} lines of {result['lines']}"
     for name, value in result.items():
         if isinstance(value, float) or (value is None and name != "floors"):
@@ -42,7 +42,9 @@ def lines(result: Result) -> Iterator[str]:
     if floors := result.get("floors"):
         yield _row("", ("answer", "exact", "distance"))
         for name, floor in floors.items():
-            yield _row(f"floor: {name}", [floor[one] for one in ("answer_accuracy", "exact_match", "edit_distance")])
+            yield _row(
+                f"floor: {name}", [floor[metric] for metric in ("answer_accuracy", "exact_match", "edit_distance")]
+            )
     steps = ", ".join(f"{step}:\xa0{n}" for step, n in result["first_wrong_step"].items())
     for place, part in enumerate(wrap(steps, WIDTH - 27)):
         yield f"{'' if place else 'first wrong step':<26} " + part.replace("\xa0", " ")
@@ -55,28 +57,28 @@ def summary(results: Mapping[str, Result]) -> Table:
         shown.add_column(column, overflow="fold", justify="left" if column == "predictions" else "right")
     for label, result in results.items():
         best, nearest = _floors(result)
-        share = [f"{mean:.3f}\n[{low:.3f}, {high:.3f}]" for mean, low, high in map(_share, [result] * 2, VERDICTS)]
+        share = [f"{mean:.3f}\n[{low:.3f}, {high:.3f}]" for mean, low, high in map(_share, [result] * 2, ACCURACIES)]
         name = label.replace("[", "\\[") + f"\n{result['n']:,} lines"
         distance = _full(result, "edit_distance")
         shown.add_row(name, share[0], _number(best, 3), share[1], _number(distance, 3), _number(nearest, 3))
     return shown
 
 
-def page(task: Task, name: str, results: Mapping[str, Result], tests: Sequence[Mapping[str, Any]]) -> str:
-    """The table, every number, and the predictions one by one; `tests` is what was kept of each file."""
+def page(task: Task, name: str, results: Mapping[str, Result], examples: Sequence[Mapping[str, Any]]) -> str:
+    """The table, every number, and the predictions one by one: `examples` has those that were sampled of each file."""
     total = sum(result["n"] for result in results.values())
-    many = f"{len(results)} file{'s'[: len(results) > 1]}"
+    files = f"{len(results)} file{'s'[: len(results) > 1]}"
     return document(
         "alchemy: score",
         [
             "<h1>What the predictions are worth</h1>",
-            f'<p class="soft">{total:,} predictions in {many}, task {escape(name)}: {escape(described(task))}. The answer '
+            f'<p class="soft">{total:,} predictions in {files}, task {escape(name)}: {escape(described(task))}. The answer '
             "and the chain before it are judged apart; intervals are 95 % (Wilson). Floors are what no understanding "
             "scores: random letters in the right format (chance), the question repeated (copy).</p>",
             _table(results),
             "<h2>The predictions, one by one</h2>",
-            f'<p class="soft">{_kept(tests):,} of them, drawn from each outcome of each file; what is long is cut.</p>',
-            explorer("predictions", "the predictions", tests),
+            f'<p class="soft">{_count(examples):,} of them, drawn from each outcome of each file; what is long is cut.</p>',
+            explorer("predictions", "the predictions", examples),
             "<h2>Every number</h2>",
             *(
                 f"<details{' open' if len(results) == 1 else ''}><summary>{escape(label)}</summary>"
@@ -90,45 +92,47 @@ def page(task: Task, name: str, results: Mapping[str, Result], tests: Sequence[M
 
 
 def _table(results: Mapping[str, Result]) -> str:
-    """Verdicts with intervals, likeness to the gold text where there is one, and floors, which are marks in the bars."""
+    """Accuracies with intervals, likeness to the gold text where there is one, and floors, which are marks in the bars."""
     head = ["predictions", "lines", "right answer", "valid chain", "exact match", "edit distance", "floors"]
     rows = []
     for label, result in results.items():
         floors = result.get("floors") or {}
         cells = [escape(label), number(f"{result['n']:,}")]
-        for verdict, marks in zip(VERDICTS, ([one["answer_accuracy"] for one in floors.values()], ()), strict=True):
-            text = "{:.3f} [{:.3f}, {:.3f}]".format(*_share(result, verdict))
-            picture = bar(_share(result, verdict), (None, None), text, (0, 1), marks)
+        for accuracy, marks in zip(
+            ACCURACIES, ([floor["answer_accuracy"] for floor in floors.values()], ()), strict=True
+        ):
+            text = "{:.3f} [{:.3f}, {:.3f}]".format(*_share(result, accuracy))
+            picture = bar(_share(result, accuracy), (None, None), text, (0, 1), marks)
             cells.append(f"<td>{text}<br>{picture}</td>")
         cells += [number(_number(_full(result, metric), 3)) for metric in ("exact_match", "edit_distance")]
-        known = [
-            f"{escape(name)}: answer {one['answer_accuracy']:.3f}, exact {one['exact_match']:.3f}, "
-            f"distance {one['edit_distance']:.3f}"
-            for name, one in floors.items()
+        scored_floors = [
+            f"{escape(name)}: answer {floor['answer_accuracy']:.3f}, exact {floor['exact_match']:.3f}, "
+            f"distance {floor['edit_distance']:.3f}"
+            for name, floor in floors.items()
         ]
-        rows.append([*cells, "<br>".join(known) or "none known"])
+        rows.append([*cells, "<br>".join(scored_floors) or "none known"])
     return table(head, rows, "stack")
 
 
 def _full(result: Result, metric: str) -> float | None:
-    """A number of the whole text; None where no gold text is compared with."""
+    """A metric of whole texts; None where there is no gold text to compare with."""
     return result[metric]["full"] if metric in result else None
 
 
-def _kept(tests: Sequence[Mapping[str, Any]]) -> int:
-    return sum(len(rows) for test in tests for rows in test["outcomes"].values())
+def _count(examples: Sequence[Mapping[str, Any]]) -> int:
+    return sum(len(rows) for file in examples for rows in file["outcomes"].values())
 
 
 def _share(result: Result, name: str) -> tuple[float, float, float]:
-    """Mean and interval."""
+    """A share and the limits of its interval."""
     return (result[name], *result[f"{name}_interval"])
 
 
 def _floors(result: Result) -> tuple[float | None, float | None]:
     """The best answer accuracy and the smallest edit distance of any floor."""
     floors = (result.get("floors") or {}).values()
-    best = max((one["answer_accuracy"] for one in floors), default=None)
-    return best, min((one["edit_distance"] for one in floors), default=None)
+    best = max((floor["answer_accuracy"] for floor in floors), default=None)
+    return best, min((floor["edit_distance"] for floor in floors), default=None)
 
 
 def _row(name: str, cells: Any) -> str:

@@ -3,102 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf, isnan
 from pathlib import Path
-from typing import Any
 
 from alchemy.discover import entries
 from alchemy.errors import UserError
-from alchemy.record import read_json
+from alchemy.report.history import Record
+from alchemy.report.results import is_earlier
 from alchemy.terminal import wrapped
 
 START, END = "<!-- claims: generated, do not edit -->", "<!-- end of claims -->"
-Record = Mapping[str, Any]
+COLOURS = {"HOLDS": "green", "FAILS": "red", "UNDECIDED": "yellow"}
 
 
-def verdicts(directory: Path) -> dict[str, dict[str, Record]]:
-    """Committed records by claim and preset, as `experiments/verdicts/NAME.json` hold them."""
-    return {path.stem: read_json(path) for path in sorted(directory.glob("*.json"))}
+def deciding(record: Record) -> str:
+    """The number that decides a claim, as `check: median .97, 10 of 10 seeds, expected at least .9`."""
+    return "" if is_earlier(record) else effect(decisive(record))
 
 
 def decisive(record: Record) -> Record:
-    """The check that decided: the first that fails, or is undecided, or else the first of all."""
-    if all("values" in check for check in record["checks"]):
-        return _worst(record)
-    checks = [check for check in record["checks"] if not check["precondition"]] or list(record["checks"])
-    for verdict in ("FAILS", "UNDECIDED"):
-        for check in [*record["checks"], *checks] if record["verdict"] == "UNDECIDED" else checks:
-            if (
-                record["verdict"] == verdict
-                and check["verdict"] != "HOLDS"
-                and (check["verdict"] == verdict or check["precondition"])
-            ):
-                return check
-    return checks[0]
+    """The worst check of a verdict: of a refuted claim that with the least p, else that with the least evidence for it.
 
-
-def _worst(record: Record) -> Record:
-    """Of a failed claim the check with the smallest adjusted p, else the one with the least evidence for it."""
+    Enumerated checks come first where they fail, and last where they hold.
+    """
     checks = [check for check in record["checks"] if check["verdict"] == record["verdict"]]
-    sampled = [check for check in checks if not check["exact"]] or checks
     if record["verdict"] == "FAILS":
-        return min(sampled, key=lambda check: check["p"])
-    return min(sampled, key=lambda check: check["e_for"])
+        return min(checks, key=lambda check: (not check["exact"], check["p"]))
+    return min(checks, key=lambda check: (check["exact"], check["e_for"]))
 
 
 def effect(check: Record) -> str:
-    """A check as `name: median .97, 10 of 10 seeds, expected ...`."""
-    if "values" in check:
-        return f"{check['name']}: {shown(check)}, expected {wanted(check)}"
-    return f"{check['name']} = {shown(check)}, expected {wanted(check)}"
+    """A check as `name: median .97, 10 of 10 seeds, expected at least .9`."""
+    return f"{check['name']}: {shown(check)}, expected {wanted(check)}"
+
+
+def shown(check: Record) -> str:
+    """What a check measured: the median seed, and how many seeds satisfy the inequality."""
+    if check["exact"]:
+        return decimal(check["median"])
+    seeds, judged = len(check["values"]), check["seeds"]
+    passed = "" if judged == seeds else f" that passed the gates, of {seeds}"
+    refuted = f", p {decimal(check['p'], 2)}" if check["verdict"] == "FAILS" else ""
+    return f"median {decimal(check['median'])}, {check['satisfied']} of {judged} seeds{passed}{refuted}"
 
 
 def wanted(check: Record) -> str:
     """The inequality of a check."""
     low, high = check["low"], check["high"]
-    return (
-        f"at most {high:.4g}" if low is None else f"at least {low:.4g}" if high is None else f"{low:.4g} to {high:.4g}"
-    )
+    bound = f"{decimal(low)} to {decimal(high)}"
+    if low == high:
+        bound = decimal(low)
+    elif high == inf:
+        bound = f"at least {decimal(low)}"
+    elif low == -inf:
+        bound = f"at most {decimal(high)}"
+    return bound if check["share"] == 0.5 else f"{bound} in more than {check['share']:.0%} of seeds"
 
 
-def shown(check: Record) -> str:
-    """What a check measured: the median seed and how many satisfy the inequality; formerly an interval."""
-    if "values" in check:
-        middle = "∞" if check["median"] is None else f"{check['median']:.3g}"
-        return middle if check["exact"] else f"median {middle}, {check['satisfied']} of {check['seeds']} seeds"
-    measured = check["measured"]
-    mean, low, high = ("∞" if measured[name] is None else f"{measured[name]:.3g}" for name in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
+def decimal(value: float, digits: int = 3) -> str:
+    """A number to some significant digits, `.97` for 0.97; `∞` and `no number` where it is not finite."""
+    if isnan(value):
+        return "no number"
+    if value in (inf, -inf):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.{digits}g}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{max(digits, 4)}g}"
+
+
+def verdict(record: Record) -> str:
+    """The verdict of a record, marked if it was reached by the earlier method."""
+    return record["verdict"] + (" (earlier method)" if is_earlier(record) else "")
 
 
 def markdown(records: Mapping[str, Mapping[str, Record]]) -> str:
-    """The claims table of the README."""
-    lines = [
-        "| claim | source | preset | verdict | checks held | the check that decides | seeds | minutes | device | commit |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    """The claims table of the README; records by claim and preset."""
+    lines = ["| claim | source | verdict | the number that decides |", "|---|---|---|---|"]
     for name, presets in records.items():
         for preset, record in presets.items():
-            held = sum(check["verdict"] == "HOLDS" for check in record["checks"])
+            scale = "" if preset == "small" else f", `{preset}`"
             cells = [
-                f"[`{name}`]({_file(name)}) {record['claim']['sentence']}",
+                f"[`{name}`]({entries('claim')[name].file}) {record['claim']['sentence']}",
                 record["claim"]["source"],
-                preset,
-                f"**{record['verdict']}**",
-                f"{held} of {len(record['checks'])}",
-                effect(decisive(record)),
-                str(record["seeds"]),
-                f"{record['seconds'] / 60:.1f}",
-                record["device"],
-                f"`{record['commit'][:7]}`",
+                f"**{record['verdict']}**{verdict(record).removeprefix(record['verdict'])}{scale}",
+                deciding(record),
             ]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
-
-
-def _file(claim: str) -> str:
-    """The path of a claim's file in the repository."""
-    path = entries("claim")[claim].path
-    return f"experiments/{path.parent.name}/{path.name}"
 
 
 def update_readme(path: Path, records: Mapping[str, Mapping[str, Record]]) -> str:
@@ -117,18 +106,22 @@ def show(records: Sequence[tuple[str, Record]]) -> None:
 
     console = Console(highlight=False)
     table = Table(title="claims", title_justify="left")
-    for column in ("claim", "verdict", "held", "the check that decides", "min"):
-        table.add_column(column, overflow="fold", justify="right" if column in ("held", "min") else "left")
-    colours = {"HOLDS": "green", "FAILS": "red", "UNDECIDED": "yellow"}
+    for column in ("claim", "verdict", "held", "the number that decides"):
+        table.add_column(column, overflow="fold", justify="right" if column == "held" else "left")
     for name, record in records:
-        held = f"{sum(check['verdict'] == 'HOLDS' for check in record['checks'])}/{len(record['checks'])}"
-        verdict = f"[{colours[record['verdict']]}]{record['verdict']}[/]"
-        table.add_row(
-            name, verdict, held, effect(decisive(record)).replace("[", "\\["), f"{record['seconds'] / 60:.1f}"
-        )
+        held = "" if is_earlier(record) else f"{_held(record)}/{len(record['checks'])}"
+        coloured = f"[{COLOURS[record['verdict']]}]{verdict(record)}[/]"
+        table.add_row(name, coloured, held, deciding(record).replace("[", "\\["))
     console.print(table)
     for name, record in records:
-        for check in record["checks"]:
+        for check in [] if is_earlier(record) else record["checks"]:
             if check["verdict"] != "HOLDS":
-                kind = "precondition " if check.get("precondition") else ""
-                print(wrapped(f"{name}: {kind}{check['verdict']}: {effect(check)}"))
+                print(wrapped(f"{name}: {check['verdict']}: {effect(check)}{_few(check)}"))
+
+
+def _held(record: Record) -> int:
+    return sum(check["verdict"] == "HOLDS" for check in record["checks"])
+
+
+def _few(check: Record) -> str:
+    return "; too few seeds passed the gates for a claim about all models" if check["too_few_passed"] else ""

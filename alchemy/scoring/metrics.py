@@ -23,8 +23,8 @@ from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cpdist
 
 from alchemy.errors import UserError, nearest
+from alchemy.problem.text_format import TextFormat
 
-ANSWER = "<answer>"
 PARTS = ("full", "reasoning", "answer")
 ORDERS = 4
 """BLEU counts n-grams of 1 to 4 tokens."""
@@ -37,12 +37,6 @@ _CHUNK_TEXTS = 512
 
 _HYPOTHESIS_PAD, _REFERENCE_PAD = 0, 1
 """Two different pads, so that padding matches nothing across the two sides."""
-
-
-def split_answer(text: str) -> tuple[str, str]:
-    """The reasoning and the answer around the last `<answer>`, spaces kept; all is answer where there is none."""
-    reasoning, _, answer = text.rpartition(ANSWER)
-    return reasoning, answer
 
 
 def exact_match(predicted: Sequence[str], gold: Sequence[str]) -> np.ndarray:
@@ -119,7 +113,7 @@ def corpus_bleu_from_counts(counts: BleuCounts) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TextScores:
-    """The scores of one part of every row; those of the corpus are computed when first asked for."""
+    """The scores of one part of every row; those of the corpus are computed on first access."""
 
     predicted: Sequence[str]
     gold: Sequence[str]
@@ -144,16 +138,16 @@ class TextScores:
         return float(corpus_bleu_from_counts(self.counts))
 
 
-def score_text(predicted: Sequence[str], gold: Sequence[str]) -> dict[str, TextScores]:
+def score_text(predicted: Sequence[str], gold: Sequence[str], text_format: TextFormat) -> dict[str, TextScores]:
     """The scores of the whole outputs, of their reasoning and of their answers, by the names in `PARTS`."""
     _same_length(predicted, gold)
-    sides = ((texts, *_split_all(texts)) for texts in (predicted, gold))
+    sides = ((texts, *_split_answers(texts, text_format)) for texts in (predicted, gold))
     return {part: TextScores.of(*texts) for part, texts in zip(PARTS, zip(*sides, strict=True), strict=True)}
 
 
-def _split_all(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """`split_answer` of many texts, as one list of reasonings and one of answers."""
-    pairs = [split_answer(text) for text in texts]
+def _split_answers(texts: Sequence[str], text_format: TextFormat) -> tuple[list[str], list[str]]:
+    """The reasonings and the answers of many texts."""
+    pairs = [text_format.split_answer(text) for text in texts]
     return [reasoning for reasoning, _ in pairs], [answer for _, answer in pairs]
 
 

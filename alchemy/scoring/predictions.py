@@ -1,4 +1,4 @@
-"""What a model wrote, as other programs keep it: a JSON object a line, or a log of inspect_ai.
+"""Files of predictions: a JSON object a line, or a log of inspect_ai.
 
 A line is {input, output} or {prompt, completion}, the model's text after a prompt that the task reads and solves, or
 {predict, label}, the model's text and the gold one; or it is a sample that lm-evaluation-harness logged or inspect_ai
@@ -15,41 +15,43 @@ from typing import Any, BinaryIO, NamedTuple
 
 from alchemy.errors import UserError
 
-LONGEST = 1 << 22  # bytes of a line
+LONGEST_LINE = 1 << 22  # bytes of a line
 LONGEST_TEXT = 1 << 16  # characters of a text that is compared with a gold one: counting n-grams costs their square
-LARGEST = 1 << 28  # bytes of a log that is one document
-ROOM = 1 << 24  # characters held at once, or one line more
+LARGEST_LOG = 1 << 28  # bytes of a log that is one document
+BLOCK_CHARS = 1 << 24  # characters held at once, or one line more
 
 
-class Kind(NamedTuple):
-    """A kind of line: what it is called, and its prompt and the text after it, or, where there is gold, text and gold."""
+class Schema(NamedTuple):
+    """A kind of line: its name, and how to read it: (prompt, completion), or (prediction, gold text) if it has gold."""
 
     name: str
     texts: Callable[[int, dict[str, Any]], tuple[str, str]]
-    gold: bool = False
+    has_gold: bool = False
 
 
 def lines(stream: BinaryIO) -> Iterator[bytes]:
     """The lines of a file, or the samples of a log; raises `UserError` on what is too long to be either."""
-    head = stream.readline(LONGEST + 1)
+    head = stream.readline(LONGEST_LINE + 1)
     if head.startswith(b"PK\x03\x04"):
         raise UserError("this is an archive, expected JSON; of an .eval log: inspect log convert --to json")
     if head.strip() == b"{":
-        yield from _samples(head + stream.read(LARGEST))
+        yield from _samples(head + stream.read(LARGEST_LOG))
         return
-    for number, line in enumerate(chain([head] if head else [], iter(lambda: stream.readline(LONGEST + 1), b"")), 1):
+    for number, line in enumerate(
+        chain([head] if head else [], iter(lambda: stream.readline(LONGEST_LINE + 1), b"")), 1
+    ):
         _check_length(number, line)
         yield line
 
 
 def blocks(rows: Iterable[tuple[str, str]], most: int) -> Iterator[list[tuple[str, str]]]:
-    """The same pairs of texts, at most `most` at a time and no more than fit into `ROOM`."""
+    """The same pairs of texts, at most `most` at a time and no more than fit into `BLOCK_CHARS`."""
     block: list[tuple[str, str]] = []
     size = 0
     for row in rows:
         block.append(row)
         size += sum(map(len, row))
-        if len(block) == most or size > ROOM:
+        if len(block) == most or size > BLOCK_CHARS:
             yield block
             block, size = [], 0
     if block:
@@ -64,76 +66,76 @@ def check_comparable(block: Iterable[tuple[str, str]], done: int) -> None:
             raise UserError(f"line {number} has a text of {longest:,} characters, expected at most {LONGEST_TEXT:,}")
 
 
-def record(number: int, line: bytes) -> dict[str, Any]:
-    """The object on a line; raises `UserError` that says what the line is instead."""
+def parse_line(number: int, line: bytes) -> dict[str, Any]:
+    """The object on a line; raises `UserError` that says what stands there instead."""
     _check_length(number, line)
     if not line.strip():
         raise UserError(f"line {number} is blank")
     try:
-        found = json.loads(line.decode("utf-8"))
+        record = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError:
         raise UserError(f"line {number} is not UTF-8") from None
     except (ValueError, RecursionError) as error:
         what = "is not JSON" if line.endswith(b"\n") else "is cut off or not JSON"
         raise UserError(f"line {number} {what}: {error}") from None
-    if not isinstance(found, dict):
-        raise UserError(f"line {number} is a JSON {type(found).__name__}, expected an object")
-    return found
+    if not isinstance(record, dict):
+        raise UserError(f"line {number} is a JSON {type(record).__name__}, expected an object")
+    return record
 
 
 PAIRS = (("predict", "label"), ("input", "output"), ("prompt", "completion"))
 
 
-def kind(first: dict[str, Any], needs_prompt: bool) -> Kind:
-    """The kind of all lines by the first; where it has the keys of several, the first kind counts."""
+def schema_of(first: dict[str, Any], needs_prompt: bool) -> Schema:
+    """The schema of all lines, by the first; where it has the keys of several, the first one of `PAIRS` counts."""
     if isinstance(first.get("doc"), dict) and "filtered_resps" in first:
         return HARNESS
     if isinstance(first.get("output"), dict) and "target" in first:
         return INSPECT
-    kinds = PAIRS[1:] if needs_prompt else PAIRS
-    for keys in kinds:
+    pairs = PAIRS[1:] if needs_prompt else PAIRS
+    for keys in pairs:
         if all(key in first for key in keys):
-            return Kind(_shown(keys), partial(_pair, keys), keys == PAIRS[0])
-    choices = " or ".join(map(_shown, kinds))
+            return Schema(_keys(keys), partial(_pair_texts, keys), keys == PAIRS[0])
+    choices = " or ".join(map(_keys, pairs))
     why = "; a label cannot say which traces are valid" if all(key in first for key in PAIRS[0]) else ""
     raise UserError(f"line 1 has the keys {_cut(', '.join(first)) or '(none)'}, expected {choices}{why}")
 
 
-def _shown(keys: tuple[str, str]) -> str:
+def _keys(keys: tuple[str, str]) -> str:
     return "{" + ", ".join(keys) + "}"
 
 
-def _pair(keys: tuple[str, str], number: int, found: dict[str, Any]) -> tuple[str, str]:
+def _pair_texts(keys: tuple[str, str], number: int, record: dict[str, Any]) -> tuple[str, str]:
     for key in keys:
-        if key not in found:
+        if key not in record:
             raise UserError(f"line {number} has no {key!r}, which line 1 has")
-    left, right = (_text(number, key, found[key]) for key in keys)
+    left, right = (_text(number, key, record[key]) for key in keys)
     return left, right
 
 
-def _harness(number: int, found: dict[str, Any]) -> tuple[str, str]:
-    """The clean prompt, and the one text that the harness judged."""
-    doc, texts = found.get("doc"), found.get("filtered_resps")
+def _harness_texts(number: int, record: dict[str, Any]) -> tuple[str, str]:
+    """The clean prompt, and the one completion that the harness graded."""
+    doc, texts = record.get("doc"), record.get("filtered_resps")
     if not isinstance(texts, list) or len(texts) != 1:
         raise UserError(f"line {number}: filtered_resps is {_cut(json.dumps(texts))}, expected a list of one text")
     return _problem(number, "doc", doc), _text(number, "filtered_resps", texts[0])
 
 
-def _inspect(number: int, found: dict[str, Any]) -> tuple[str, str]:
-    """The clean prompt, and what the model completed it with."""
-    if found.get("error"):
-        raise UserError(f"line {number}: the sample ended in an error: {_cut(json.dumps(found['error']))}")
-    output = found.get("output")
+def _inspect_texts(number: int, record: dict[str, Any]) -> tuple[str, str]:
+    """The clean prompt, and the completion."""
+    if record.get("error"):
+        raise UserError(f"line {number}: the sample ended in an error: {_cut(json.dumps(record['error']))}")
+    output = record.get("output")
     completion = output.get("completion") if isinstance(output, dict) else None
-    return _problem(number, "metadata", found.get("metadata")), _text(number, "output completion", completion)
+    return _problem(number, "metadata", record.get("metadata")), _text(number, "output completion", completion)
 
 
-HARNESS = Kind("lm-evaluation-harness samples", _harness)
-INSPECT = Kind("inspect_ai samples", _inspect)
+HARNESS = Schema("lm-evaluation-harness samples", _harness_texts)
+INSPECT = Schema("inspect_ai samples", _inspect_texts)
 
 
 def _problem(number: int, place: str, holder: Any) -> str:
-    """What `alchemy prompts` put there for an oracle."""
+    """The prompt without noise, which `alchemy prompts` put there for the oracle."""
     if not isinstance(holder, dict) or "problem" not in holder:
         raise UserError(f"line {number}: {place} has no 'problem'; the tasks that alchemy prompts writes have one")
     return _text(number, "problem", holder["problem"])
@@ -147,8 +149,8 @@ def _text(number: int, key: str, value: Any) -> str:
 
 def _samples(document: bytes) -> Iterator[bytes]:
     """The samples of a whole log, a line each."""
-    if len(document) > LARGEST:
-        raise UserError(f"the log has more than {LARGEST:,} bytes; give it a sample a line: jq -c '.samples[]'")
+    if len(document) > LARGEST_LOG:
+        raise UserError(f"the log has more than {LARGEST_LOG:,} bytes; give it a sample a line: jq -c '.samples[]'")
     try:
         log = json.loads(document)
     except (ValueError, RecursionError) as error:
@@ -161,8 +163,8 @@ def _samples(document: bytes) -> Iterator[bytes]:
 
 
 def _check_length(number: int, line: bytes) -> None:
-    if len(line) > LONGEST:
-        raise UserError(f"line {number} has more than {LONGEST:,} bytes")
+    if len(line) > LONGEST_LINE:
+        raise UserError(f"line {number} has more than {LONGEST_LINE:,} bytes")
 
 
 def _cut(text: str) -> str:

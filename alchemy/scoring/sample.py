@@ -1,4 +1,4 @@
-"""A few of the lines that were scored, each outcome represented, for a reader to look into; memory stays bounded."""
+"""Examples of the lines that were scored, of each outcome, for a reader to look into; memory stays bounded."""
 
 from __future__ import annotations
 
@@ -9,100 +9,104 @@ import numpy as np
 
 from alchemy.problem.steps import OUTCOMES, Step
 from alchemy.problem.task import Task
+from alchemy.scoring.grade import Grade
 
-KEPT = 600
-"""Lines, of all files and outcomes together."""
-CHARS, STEPS, AROUND = 1_000, 60, 5
-"""Characters of a text that are shown, steps at the beginning of a chain, and around an error and at the end."""
-Verdict = tuple[bool, bool, str]
-"""Whether the answer is right, whether the chain is, and the first step that is not."""
+MOST_EXAMPLES = 600
+"""Lines kept, of all files and outcomes together."""
+LONGEST_TEXT = 1_000
+"""Characters of a text that are shown."""
+FIRST_STEPS, STEPS_AROUND = 60, 5
+"""Steps of a chain that are shown: at its beginning, and on either side of an error and at the end."""
 
 
-class Gold(NamedTuple):
-    """The right texts of some lines, and what zero understanding would have written."""
+class GoldTexts(NamedTuple):
+    """The gold texts of some lines, and what the floors (zero understanding) would have written, by name."""
 
     texts: list[str]
     floors: dict[str, list[str]]
 
 
-class Scored(NamedTuple):
-    """Some lines of a block, and what was found of them."""
+class GradedLines(NamedTuple):
+    """Some lines of a block with their grades."""
 
-    first: int
+    first_line: int
     """The number of the block's first line."""
     rows: Sequence[int]
-    """Which lines of the block these are."""
+    """Which lines of the block these are, from 0."""
     prompts: list[str] | None
     """Of the whole block; None where the lines have none."""
     texts: list[str]
-    """What was written, a text for each of `rows`; so are the gold texts."""
-    gold: Gold | None
-    verdicts: list[Verdict]
+    """The completion of each of `rows`; so are the gold texts and the grades."""
+    gold: GoldTexts | None
+    grades: list[Grade]
 
 
 class Reservoir:
-    """A uniform sample of the lines of each outcome, `room` of each, whatever their number; the same for the same lines."""
+    """A uniform sample of the lines of each outcome, at most `size` of each; the same for the same lines."""
 
-    def __init__(self, task: Task, room: int):
-        self.task, self.room = task, room
+    def __init__(self, task: Task, size: int):
+        self.task, self.size = task, size
         self.seen = dict.fromkeys(OUTCOMES, 0)
         self.kept: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
         self._rng = np.random.default_rng(0)
 
-    def watch(self, scored: Scored) -> None:
-        """Look at scored lines, and keep some."""
-        for place, (answer, trace, _) in enumerate(scored.verdicts):
-            outcome = OUTCOMES[int(not trace) if answer else 2]
+    def watch(self, graded: GradedLines) -> None:
+        """Sample from graded lines (Vitter's algorithm R)."""
+        for place, grade in enumerate(graded.grades):
+            outcome = OUTCOMES[int(not grade.trace) if grade.answer else 2]
             self.seen[outcome] += 1
             kept = self.kept[outcome]
-            if len(kept) < self.room:
-                kept.append(self._example(scored, place))
-            elif (other := int(self._rng.integers(self.seen[outcome]))) < self.room:
-                kept[other] = self._example(scored, place)
+            if len(kept) < self.size:
+                kept.append(self._example(graded, place))
+            elif (replaced := int(self._rng.integers(self.seen[outcome]))) < self.size:
+                kept[replaced] = self._example(graded, place)
 
-    def test(self, label: str) -> dict[str, Any]:
-        """What was kept, in the order of the lines, as the explorer shows it."""
-        found = {name: sorted(rows, key=lambda row: row["line"]) for name, rows in self.kept.items() if rows}
-        outcomes = {f"{name}: {self.seen[name]:,}": rows for name, rows in found.items()}
-        return {"label": shown(label), "outcomes": outcomes}
+    def examples(self, label: str) -> dict[str, Any]:
+        """The sample in the order of the lines, as the page's explorer takes it."""
+        by_line = {name: sorted(rows, key=lambda row: row["line"]) for name, rows in self.kept.items() if rows}
+        outcomes = {f"{name}: {self.seen[name]:,}": rows for name, rows in by_line.items()}
+        return {"label": visible(label), "outcomes": outcomes}
 
-    def _example(self, scored: Scored, place: int) -> dict[str, Any]:
-        text, row = scored.texts[place], scored.rows[place]
-        prompt = scored.prompts[row] if scored.prompts else ""
-        if scored.prompts:
+    def _example(self, graded: GradedLines, place: int) -> dict[str, Any]:
+        text, row = graded.texts[place], graded.rows[place]
+        prompt = graded.prompts[row] if graded.prompts else ""
+        if graded.prompts:
             problem = self.task.parse(prompt)
             steps = self.task.text_steps(problem, text)
-            gold = self.task.text_steps(problem, self.task.gold_text(problem))
+            gold_steps = self.task.text_steps(problem, self.task.gold_text(problem))
         else:
-            right = scored.gold.texts[place] if scored.gold else ""
-            steps, gold = (self.task.text_format.compare(one, right) for one in (text, right))
-        floors = scored.gold.floors if scored.gold else {}
+            gold_text = graded.gold.texts[place] if graded.gold else ""
+            compare = self.task.text_format.compare
+            steps, gold_steps = compare(text, gold_text), compare(gold_text, gold_text)
+        floors = graded.gold.floors if graded.gold else {}
         return {
-            "line": scored.first + row,
-            "prompt": shown(prompt),
-            "gold": [text for text, _ in _cut(gold)],
-            "steps": _cut(steps),
-            "floors": {name: shown(texts[place]) for name, texts in floors.items()},
+            "line": graded.first_line + row,
+            "prompt": visible(prompt),
+            "gold": [text for text, _ in _abridged(gold_steps)],
+            "steps": _abridged(steps),
+            "floors": {name: visible(texts[place]) for name, texts in floors.items()},
         }
 
 
-def shown(text: str) -> str:
-    """Text as a page may show it: what has no glyph of its own as an escape, and not more than `CHARS`."""
-    visible = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[:CHARS]
+def visible(text: str) -> str:
+    """Text as a page may show it: unprintable characters as escapes, and not more than `LONGEST_TEXT` characters."""
+    printable = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[:LONGEST_TEXT]
     )
-    return visible + (f" … {len(text) - CHARS:,} more characters" if len(text) > CHARS else "")
+    left_out = len(text) - LONGEST_TEXT
+    return printable + (f" … {left_out:,} more characters" if left_out > 0 else "")
 
 
-def _cut(steps: Sequence[Step]) -> list[list[str]]:
+def _abridged(steps: Sequence[Step]) -> list[list[str]]:
     """The steps (text, mark) at the beginning, around the first error and at the end, and how many are left out."""
     error = next((place for place, step in enumerate(steps) if step.mark == "wrong"), 0)
-    wanted = {*range(STEPS), *range(error - AROUND, error + AROUND), *range(len(steps) - AROUND, len(steps))}
-    found: list[list[str]] = []
-    before = -1
-    for place in sorted(wanted & set(range(len(steps)))):
-        if place > before + 1:
-            found.append([f"… {place - before - 1:,} more steps", ""])
-        found.append([shown(steps[place].text), steps[place].mark])
-        before = place
-    return found
+    around_error = range(error - STEPS_AROUND, error + STEPS_AROUND)
+    shown = {*range(FIRST_STEPS), *around_error, *range(len(steps) - STEPS_AROUND, len(steps))}
+    rows: list[list[str]] = []
+    last = -1
+    for place in sorted(shown & set(range(len(steps)))):
+        if place > last + 1:
+            rows.append([f"… {place - last - 1:,} more steps", ""])
+        rows.append([visible(steps[place].text), steps[place].mark])
+        last = place
+    return rows

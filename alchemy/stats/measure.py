@@ -127,9 +127,13 @@ def ratio(a: Interval, b: Interval) -> Interval:
     if not np.isfinite([a.mean, b.mean]).all():
         low = a.low / b.high if np.isfinite(a.low) else 0.0
         return Interval(np.inf if np.isfinite(b.mean) else np.nan, low, np.inf, min(a.n, b.n), min(a.seeds, b.seeds))
-    logs = (replace(one, **{k: float(np.log(getattr(one, k))) for k in ("mean", "low", "high")}) for one in (a, b))
-    gap = difference(*logs)
-    return replace(gap, **{name: float(np.exp(getattr(gap, name))) for name in ("mean", "low", "high")})
+    return _mapped(np.exp, difference(_mapped(np.log, a), _mapped(np.log, b)))
+
+
+def _mapped(function: Callable[[float], float], interval: Interval) -> Interval:
+    """A rising function of the estimate and its limits."""
+    mean, low, high = (float(function(value)) for value in (interval.mean, interval.low, interval.high))
+    return replace(interval, mean=mean, low=low, high=high)
 
 
 def threshold_crossing(

@@ -87,7 +87,7 @@ class Answers:
     @cached_property
     def scores(self) -> dict[str, TextScores]:
         """Text metrics by part, each array (s * n,)."""
-        return score_text(*self.texts)
+        return score_text(*self.texts, self.task.text_format)
 
     def values(self, metric: str, part: str = "full") -> np.ndarray:
         """A score of every answer, float (s, n).

@@ -11,9 +11,8 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
-from alchemy.dataset.export import Progress as Told
-from alchemy.dataset.export import generate, generate_exhaustive
-from alchemy.dataset.manifest import Suffix
+from alchemy.dataset.export import OnLines, generate, generate_exhaustive
+from alchemy.dataset.recipe import Suffix
 from alchemy.errors import UserError
 from alchemy.problem.split import Split
 from alchemy.progress import Progress
@@ -60,11 +59,11 @@ class Generate:
 
 
 def run(options: Generate, configs: dict[str, Any]) -> int:
-    """Write splits, or every element there is."""
+    """Write splits, or all problems."""
     [task] = configs.values()
     with Progress(options.quiet).stages("lines") as progress:
         if options.exhaustive:
-            return _all(options, task, progress)
+            return _write_exhaustive(options, task, progress)
         manifest = generate(
             task,
             options.out,
@@ -84,8 +83,8 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
     return 0
 
 
-def _all(options: Generate, task: Any, progress: Told) -> int:
-    """Write every element to one file."""
+def _write_exhaustive(options: Generate, task: Any, progress: OnLines) -> int:
+    """Write all problems to one file."""
     if options.format != "jsonl":
         raise UserError("an exhaustive file is JSON lines")
     if options.shifts != STANDARD:

@@ -1,4 +1,4 @@
-"""What there is: tasks, models, strategies, claims."""
+"""The tasks, models, strategies and claims there are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from alchemy.cli.flags import Switch
-from alchemy.discover import Kind, entries, verdicts
-from alchemy.errors import UserError
+from alchemy.discover import Kind, entries
+from alchemy.report.history import newest_of
 from alchemy.terminal import cut, width
 
 
@@ -24,30 +24,21 @@ class List:
 
 
 def run(options: List) -> int:
-    """Print what the folders hold."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    """Print them."""
+    listing: dict[str, list[dict[str, Any]]] = {}
     kinds: dict[str, Kind] = {"tasks": "task", "models": "model", "strategies": "strategy", "claims": "claim"}
     for title, kind in kinds.items():
-        found[title] = [{"name": entry.name, "sentence": entry.sentence} for entry in entries(kind).values()]
-    for claim in found["claims"]:
-        claim["verdicts"] = _verdicts(claim["name"])
+        listing[title] = [{"name": entry.name, "sentence": entry.sentence} for entry in entries(kind).values()]
+    for claim in listing["claims"]:
+        claim["verdicts"] = {preset: record["verdict"] for preset, record in newest_of(claim["name"]).items()}
     if options.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(listing, indent=2))
         return 0
-    wide = max(len(row["name"]) for rows in found.values() for row in rows)
-    for title, rows in found.items():
+    name_width = max(len(row["name"]) for rows in listing.values() for row in rows)
+    for title, rows in listing.items():
         print(title)
         for row in rows or [{"name": "(none)", "sentence": ""}]:
-            judged = ", ".join(f"{preset} {verdict}" for preset, verdict in row.get("verdicts", {}).items())
-            tail = f" [{judged}]" if judged else ""
-            print(f"  {row['name']:<{wide}}  {cut(row['sentence'], width() - wide - 4 - len(tail))}{tail}")
+            verdicts = ", ".join(f"{preset} {verdict}" for preset, verdict in row.get("verdicts", {}).items())
+            tail = f" [{verdicts}]" if verdicts else ""
+            print(f"  {row['name']:<{name_width}}  {cut(row['sentence'], width() - name_width - 4 - len(tail))}{tail}")
     return 0
-
-
-def _verdicts(name: str) -> dict[str, str]:
-    """A claim's committed verdicts by preset."""
-    path = verdicts(name)
-    try:
-        return {preset: one["verdict"] for preset, one in json.loads(path.read_text("utf-8")).items()} if path else {}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise UserError(f"{path} is corrupt: expected an object with a verdict for each preset") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +11,9 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
-from alchemy.dataset.manifest import (
-    MANIFEST,
-    File,
-    read,
-    recipe,
-    stem,
-)
+from alchemy.dataset.manifest import read_recipe
 from alchemy.dataset.prompts import worded
+from alchemy.dataset.recipe import File, Recipe, stem
 from alchemy.errors import UserError
 from alchemy.interop import lm_eval
 from alchemy.record import write_whole
@@ -53,25 +49,37 @@ def run(options: Prompts) -> int:
         raise UserError(f"shots {options.shots} is negative")
     if options.out.resolve() == options.directory.resolve():
         raise UserError(f"{options.out} holds the splits themselves; name another directory")
-    made = recipe(read(options.directory), options.directory / MANIFEST)
-    asked = {f"{stem(name)}.jsonl": file for name, file in made.files.items() if options.train or file.part == "test"}
-    for name, file in asked.items():
-
-        def write(scratch: Path, file: File = file) -> None:
-            with scratch.open("w", encoding="utf-8") as out:
-                for record in worded(made, options.directory, file, options.shots):
-                    out.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-        write_whole(options.out / name, write)
-    beside = {lm_eval.TASK: lm_eval.task_file(made)} if options.harness or options.inspect else {}
-    beside |= lm_eval.files(made, asked, options.out) if options.harness else {}
-    beside |= {"alchemy_inspect.py": _inspect(lm_eval.group_name(made), list(asked))} if options.inspect else {}
-    for name, text in beside.items():
+    recipe = read_recipe(options.directory)
+    files = {f"{stem(name)}.jsonl": file for name, file in recipe.files.items() if options.train or file.part == "test"}
+    for name, file in files.items():
+        _write_prompts(options, recipe, file, options.out / name)
+    for name, text in _files_beside(options, recipe, files).items():
         write_whole(options.out / name, lambda scratch, text=text: scratch.write_text(text, "utf-8"))
     print(
-        f"{options.out}: {len(asked)} files of messages and text, {options.shots} solved problems before each question"
+        f"{options.out}: {len(files)} files of messages and text, {options.shots} solved problems before each question"
     )
     return 0
+
+
+def _write_prompts(options: Prompts, recipe: Recipe, file: File, path: Path) -> None:
+    def write(scratch: Path) -> None:
+        with scratch.open("w", encoding="utf-8") as out:
+            for record in worded(recipe, options.directory, file, options.shots):
+                out.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    write_whole(path, write)
+
+
+def _files_beside(options: Prompts, recipe: Recipe, files: Mapping[str, File]) -> dict[str, str]:
+    """The text of each file that lm-evaluation-harness or inspect_ai needs beside the prompts, by name."""
+    texts = {}
+    if options.harness or options.inspect:
+        texts[lm_eval.TASK] = lm_eval.task_file(recipe)
+    if options.harness:
+        texts |= lm_eval.files(recipe, files, options.out)
+    if options.inspect:
+        texts["alchemy_inspect.py"] = _inspect(lm_eval.group_name(recipe), list(files))
+    return texts
 
 
 def _inspect(group: str, names: list[str]) -> str:

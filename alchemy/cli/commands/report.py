@@ -9,20 +9,21 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from alchemy.discover import entries, verdicts
+from alchemy.discover import entries, verdict_file
 from alchemy.errors import UserError
-from alchemy.record import read_json, write_whole
+from alchemy.record import numbers, read_json, write_whole
+from alchemy.report.history import newest_of
 
 NEEDED = {
     "name",
     "preset",
     "claim",
+    "method",
     "verdict",
     "checks",
     "measured",
     "figures",
     "config",
-    "seeds",
     "seconds",
     "tokens",
     "flops",
@@ -47,15 +48,14 @@ class Report:
 
 def run(options: Report) -> int:
     """Collect and write."""
-    from alchemy.report.page import Judged, page
+    from alchemy.report.page import Exhibit, page
 
     found = [one for run in options.runs for one in _of_run(run)] if options.runs else list(_committed())
     if not found:
         raise UserError("there is no verdict to report; run `alchemy reproduce` first")
-    claims = [Judged(number, *one) for number, one in enumerate(found)]
-    text = page(claims)
+    text = page([Exhibit(number, *one) for number, one in enumerate(found)])
     write_whole(options.out, lambda scratch: scratch.write_text(text, "utf-8"))
-    print(f"{options.out}: {len(claims)} claims, {len(text.encode()) / 1e6:.1f} MB")
+    print(f"{options.out}: {len(found)} claims, {len(text.encode()) / 1e6:.1f} MB")
     return 0
 
 
@@ -68,18 +68,18 @@ def _of_run(run: Path) -> Iterator[Found]:
     if not paths:
         raise UserError(f"{run} holds no claims; expected a directory that `alchemy reproduce --out` wrote")
     for path in paths:
-        record = _record(path, read_json(path))
+        record = _record(path, numbers(read_json(path)))
         figures = {name: _text(path.parent / name) for name in record["figures"]}
-        yield record["name"], record, figures, _optional(path.parent / "journal.json")
+        yield record["name"], record, figures, _journal(path.parent / "journal.json")
 
 
 def _committed() -> Iterator[Found]:
     for name in entries("claim"):
-        path = verdicts(name)
-        for preset, record in (read_json(path) if path else {}).items():
+        path = verdict_file(name)
+        for preset, record in newest_of(name).items():
             home = path.parent
             figures = {one: _text(home / "figures" / f"{preset}-{one}") for one in record["figures"]}
-            yield name, _record(path, record), figures, _optional(home / "journals" / f"{preset}-{name}.json")
+            yield name, _record(path, record), figures, _journal(home / "journals" / f"{preset}-{name}.json")
 
 
 def _record(path: Path, record: Any) -> dict[str, Any]:
@@ -95,5 +95,9 @@ def _text(path: Path) -> str:
         raise UserError(f"figure {path} cannot be read ({type(fault).__name__}); run again") from None
 
 
-def _optional(path: Path) -> dict[str, Any] | None:
-    return read_json(path) if path.exists() else None
+def _journal(path: Path) -> dict[str, Any] | None:
+    """What lies beside a record for readers, if it does; texts stay texts, whatever they spell."""
+    if not path.exists():
+        return None
+    journal = read_json(path)
+    return journal | {"curves": numbers(journal.get("curves", []))}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
-from alchemy.dataset import manifest
+from alchemy.dataset.manifest import MANIFEST, read_manifest, recipe_of
 from alchemy.discover import find
 from alchemy.errors import UserError
 from alchemy.progress import Progress
@@ -21,7 +21,7 @@ from alchemy.record import write_whole
 from alchemy.scoring import predictions
 
 if TYPE_CHECKING:
-    from alchemy.scoring.sample import Scored
+    from alchemy.scoring.sample import GradedLines
 
 
 @dataclass(frozen=True)
@@ -53,68 +53,65 @@ def configs(options: Score | None, positional: Sequence[str]) -> dict[str, Any]:
     if options is None or options.manifest is None:
         name = options.task if options else Score.task
         return {name: find("task", name)()}
-    given = manifest.read(options.manifest)
-    made = manifest.recipe(given, options.manifest / manifest.MANIFEST)
-    return {given["task"]: made.task}
+    manifest = read_manifest(options.manifest)
+    return {manifest["task"]: recipe_of(manifest, options.manifest / MANIFEST).task}
 
 
 def run(options: Score, configs: dict[str, Any]) -> int:
     """Print every number there is, and write the page."""
     from rich.console import Console
 
+    from alchemy.problem.steps import OUTCOMES
     from alchemy.report import score_page
-    from alchemy.scoring.sample import (
-        KEPT,
-        OUTCOMES,
-        Reservoir,
-        shown,
-    )
+    from alchemy.scoring.sample import MOST_EXAMPLES, Reservoir, visible
 
     [(name, task)] = configs.items()
     files = _files(options.files)
-    room = max(1, KEPT // (len(OUTCOMES) * len(files)))
-    progress, results, tests = Progress(options.quiet), {}, []
+    size = max(1, MOST_EXAMPLES // (len(OUTCOMES) * len(files)))
+    progress, results, examples = Progress(options.quiet), {}, []
     for label, file in files.items():
-        kept = Reservoir(task, room) if options.page else None
-        with progress.stage(f"score {shown(label)}", unit="lines") as stage:
-            results[label] = _score(file, task, stage.update, kept.watch if kept else None, len(files) > 1)
-        tests += [kept.test(label)] if kept else []
-    alone = next(iter(results.values())) if len(files) == 1 else None
+        reservoir = Reservoir(task, size) if options.page else None
+        with progress.stage(f"score {visible(label)}", unit="lines") as stage:
+            results[label] = _score(file, task, stage.update, reservoir.watch if reservoir else None, len(files) > 1)
+        examples += [reservoir.examples(label)] if reservoir else []
+    only = next(iter(results.values())) if len(files) == 1 else None
     if options.page:
-        text = score_page.page(task, name, {shown(label): result for label, result in results.items()}, tests)
+        text = score_page.page(task, name, {visible(label): result for label, result in results.items()}, examples)
         write_whole(options.page, lambda scratch: scratch.write_text(text, "utf-8"))
     if options.json:
-        print(json.dumps({"task": name, **alone} if alone else {"task": name, "files": results}, indent=2))
-    elif alone:
-        print("\n".join(score_page.lines(alone)))
+        print(json.dumps({"task": name, **only} if only else {"task": name, "files": results}, indent=2))
+    elif only:
+        print("\n".join(score_page.lines(only)))
     else:
-        Console(highlight=False).print(score_page.summary({shown(label): result for label, result in results.items()}))
+        Console(highlight=False).print(
+            score_page.summary({visible(label): result for label, result in results.items()})
+        )
     if options.page and not options.json:
         print(f"{options.page}: {len(text.encode()) / 1e6:.2f} MB")
     return 0
 
 
-def _files(given: Sequence[str]) -> dict[str, str]:
+def _files(arguments: Sequence[str]) -> dict[str, str]:
     """Files by the shortest name that tells them apart; raises `UserError` where there are none."""
-    found: list[str] = []
-    for one in given:
-        inside = (
-            [str(path) for path in sorted(Path(one).glob("*.jsonl"), key=lambda path: path.stem)]
-            if Path(one).is_dir()
-            else [one]
-        )
-        if not inside:
-            raise UserError(f"{one} is a directory without *.jsonl; expected files of predictions")
-        found += inside
-    if not found:
+    files = list(dict.fromkeys(file for argument in arguments for file in _files_of(argument)))
+    if not files:
         raise UserError("there is no file to score; expected FILE, or - for standard input")
-    found = list(dict.fromkeys(found))
-    stems = ["standard input" if one == "-" else Path(one).stem for one in found]
-    return {one if stems.count(stem) > 1 else stem: one for stem, one in zip(stems, found, strict=True)}
+    stems = ["standard input" if file == "-" else Path(file).stem for file in files]
+    return {file if stems.count(stem) > 1 else stem: file for stem, file in zip(stems, files, strict=True)}
+
+
+def _files_of(argument: str) -> list[str]:
+    """The *.jsonl of a directory, or the file itself."""
+    if not Path(argument).is_dir():
+        return [argument]
+    paths = sorted(Path(argument).glob("*.jsonl"), key=lambda path: path.stem)
+    if not paths:
+        raise UserError(f"{argument} is a directory without *.jsonl; expected files of predictions")
+    return [str(path) for path in paths]
 
 
 def _score(
-    file: str, task: Any, progress: Callable[[int], None], watch: Callable[[Scored], None] | None, several: bool
+    file: str, task: Any, progress: Callable[[int], None], watch: Callable[[GradedLines], None] | None, several: bool
 ) -> dict[str, Any]:
     from alchemy.scoring.score import score
 

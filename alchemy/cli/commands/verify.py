@@ -33,10 +33,10 @@ class Verify:
 def run(options: Verify) -> int:
     """Print what differs; 1 if anything does."""
     with Progress(options.quiet).stages("lines") as progress:
-        found = verify(options.directory, progress)
+        differences = verify(options.directory, progress)
     if options.json:
-        print(json.dumps({"identical": not found, "differences": found}, indent=2))
+        print(json.dumps({"identical": not differences, "differences": differences}, indent=2))
     else:
-        lines = found or [f"{options.directory}: identical, and no test problem is a training problem"]
+        lines = differences or [f"{options.directory}: identical, and no test problem is a training problem"]
         print("\n".join(wrapped(line) for line in lines))
-    return 1 if found else 0
+    return 1 if differences else 0

@@ -8,8 +8,9 @@ from string import ascii_uppercase
 
 import pytest
 
-from alchemy.dataset import export, manifest
+from alchemy.dataset import export
 from alchemy.dataset.export import generate, generate_exhaustive
+from alchemy.dataset.manifest import read_recipe
 from alchemy.dataset.verify import verify
 from alchemy.errors import UserError
 from alchemy.problem.shift import Noise
@@ -67,7 +68,7 @@ def test_elements_are_disjoint_as_text(original):
 
 def test_round_trip(original):
     assert verify(original) == []
-    again = manifest.recipe(manifest.read(original), original)
+    again = read_recipe(original)
     assert again.task == TASK and again.split == Split(0.25, salt=3) and again.shifts == SHIFTS
 
 
@@ -75,7 +76,7 @@ def test_a_manifest_keeps_noise_and_all_other_fields(tmp_path):
     task = Symbols(weights=(2.0,), atoms="ABCDEFGH", noise=Noise("insert", 0.2, "element"), rotate=7, cot=False)
     generate(task, tmp_path / "data", train=20, test=5)
     assert verify(tmp_path / "data") == []
-    assert manifest.recipe(manifest.read(tmp_path / "data"), tmp_path).task == task
+    assert read_recipe(tmp_path / "data").task == task
 
 
 def test_files_do_not_depend_on_each_other(original, tmp_path):

@@ -13,6 +13,7 @@ from nltk.translate.bleu_score import sentence_bleu as nltk_sentence_bleu
 from rapidfuzz.distance import Levenshtein
 
 from alchemy.errors import UserError
+from alchemy.problem.text_format import TextFormat
 from alchemy.scoring.metrics import (
     PARTS,
     bleu_counts,
@@ -22,13 +23,13 @@ from alchemy.scoring.metrics import (
     exact_match,
     score_text,
     sentence_bleu,
-    split_answer,
 )
 
-FORMAT = ["A", "B", "N", "[F1]", "[F2]", "<think>", "<answer>"]
+SYMBOLS = ["A", "B", "N", "[F1]", "[F2]", "<think>", "<answer>"]
+FORMAT = TextFormat(answer_mark="<answer>", step_mark="<think>")
 AWKWARD = ["a.b", "1,2", "1.", "1.,.2", "..", "-", "3-4", "x-\n", "\n", "&amp;lt;", "<skipped>", "'s", "é\u2028", "{|}"]
-lines = st.lists(st.sampled_from(FORMAT), max_size=12).map(" ".join)
-awkward = st.lists(st.sampled_from(FORMAT + AWKWARD + [" ", ""]), max_size=12).map("".join)
+lines = st.lists(st.sampled_from(SYMBOLS), max_size=12).map(" ".join)
+awkward = st.lists(st.sampled_from(SYMBOLS + AWKWARD + [" ", ""]), max_size=12).map("".join)
 texts = st.one_of(lines, awkward, st.text(max_size=30), st.text(alphabet="ab1.,-& \n", max_size=30))
 pairs = st.lists(st.one_of(st.tuples(texts, texts), texts.map(lambda text: (text, text))), min_size=1, max_size=8)
 
@@ -53,7 +54,7 @@ def nltk_bleu(predicted: str, gold: str) -> float:
     ],
 )
 def test_split_keeps_spaces_and_takes_the_last_answer(text, parts):
-    assert split_answer(text) == parts
+    assert FORMAT.split_answer(text) == parts
 
 
 def test_exact_match_ignores_only_outer_space():
@@ -104,7 +105,7 @@ def test_rows_longer_than_a_byte_counts_and_a_large_vocabulary_are_counted_exact
 
 def test_scores_do_not_depend_on_the_other_rows():
     rng = np.random.default_rng(0)
-    predicted, gold = ([" ".join(rng.choice(FORMAT, size=rng.integers(30))) for _ in range(3000)] for _ in range(2))
+    predicted, gold = ([" ".join(rng.choice(SYMBOLS, size=rng.integers(30))) for _ in range(3000)] for _ in range(2))
     alone = [sentence_bleu([predicted[i]], [gold[i]])[0] for i in range(0, 3000, 100)]
     np.testing.assert_array_equal(sentence_bleu(predicted, gold)[::100], alone)
 
@@ -118,8 +119,14 @@ def test_resampled_counts_give_the_corpus_bleu_of_the_resampled_rows():
 
 
 def test_empty_corpora_and_bad_input():
-    assert all(scores.exact_match.shape == (0,) and scores.corpus_bleu == 0 for scores in score_text([], []).values())
-    for wrong in (lambda: sentence_bleu(["a"], []), lambda: exact_match("ab", "ab"), lambda: score_text(["a"], [])):
+    assert all(
+        scores.exact_match.shape == (0,) and scores.corpus_bleu == 0 for scores in score_text([], [], FORMAT).values()
+    )
+    for wrong in (
+        lambda: sentence_bleu(["a"], []),
+        lambda: exact_match("ab", "ab"),
+        lambda: score_text(["a"], [], FORMAT),
+    ):
         with pytest.raises(UserError, match="expected"):
             wrong()
     with pytest.raises(UserError, match="did you mean '13a'"):
@@ -153,7 +160,7 @@ def scenario(name, n=20_000):
         "POOD": outputs(rot(element), shift(rot(element)), "[F2]"),
         "OOD": outputs(shift(element), shift(shift(element)), "[F2]"),
     }[name]
-    return score_text(predicted, gold)
+    return score_text(predicted, gold, FORMAT)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +186,7 @@ def test_parts_of_the_replayed_template():
 
 def test_a_right_output_scores_one():
     gold = outputs(np.eye(4, dtype=int), np.ones((4, 4), int), "[F1]")
-    for scores in score_text(gold, gold).values():
+    for scores in score_text(gold, gold, FORMAT).values():
         assert scores.exact_match.all()
         assert scores.edit_distance.max() == 0
         np.testing.assert_allclose(scores.bleu, 1.0)
@@ -196,5 +203,5 @@ def test_scoring_is_fast():
     element = np.random.default_rng(0).integers(26, size=(20_000, 4))
     predicted, gold = outputs(element, shift(element), "[F2]"), outputs(element, rot(element), "[F2]")
     started = time.process_time()
-    score_text(predicted, gold)
+    score_text(predicted, gold, FORMAT)
     assert len(gold) / (time.process_time() - started) > 30_000  # about 200,000 on an idle core

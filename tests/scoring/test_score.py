@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from alchemy.scoring.score import judge, score
+from alchemy.scoring.grade import compare_with_gold
+from alchemy.scoring.score import score
 from tasks.symbols import Symbols
 
 TASK = Symbols(compositions=("F1 F2 F3", "F2 F1 F1"))
@@ -69,7 +70,7 @@ def test_all_schemas_agree():
     assert fourth.pop("lines") == "{predict, label}" and fourth.pop("floors") is None and fourth == third
 
 
-def test_text_verdicts_are_the_oracles():
+def test_grades_of_texts_are_the_oracles():
     task, n = TASK, 200
     batch = task.sample(np.random.default_rng(0), n)
     rows = predictions(n)
@@ -80,7 +81,7 @@ def test_text_verdicts_are_the_oracles():
         completion[row, : len(ids)] = ids
     judged = task.verify(batch, completion)
     for row, (_, said, gold) in enumerate(rows):
-        answer, trace, _ = judge(said, gold)
+        answer, trace, _ = compare_with_gold(said, gold, task.text_format)
         assert (answer, trace) == (judged.answer[row], judged.trace[row]), said
 
 
@@ -96,7 +97,7 @@ def test_the_result_does_not_depend_on_how_lines_are_batched(rows, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("said", "verdict"),
+    ("completion", "grade"),
     [
         (GOLD, (True, True, "none")),
         (f"  {GOLD}\n", (True, True, "none")),
@@ -113,15 +114,15 @@ def test_the_result_does_not_depend_on_how_lines_are_batched(rows, monkeypatch):
         ("", (False, False, "0")),
     ],
 )
-def test_judge(said, verdict):
-    assert judge(said, GOLD) == verdict
+def test_grades(completion, grade):
+    assert compare_with_gold(completion, GOLD, TASK.text_format) == grade
 
 
-def test_judge_without_a_chain():
-    assert judge("C C Y N", "C C Y N") == (True, True, "none")
-    assert judge("A C C Y N", "C C Y N") == (False, True, "answer")
-    assert judge("N <answer> C C Y N", "C C Y N") == (True, False, "0")
-    assert judge("", "") == (False, True, "answer")
+def test_grades_without_a_chain():
+    assert compare_with_gold("C C Y N", "C C Y N", TASK.text_format) == (True, True, "none")
+    assert compare_with_gold("A C C Y N", "C C Y N", TASK.text_format) == (False, True, "answer")
+    assert compare_with_gold("N <answer> C C Y N", "C C Y N", TASK.text_format) == (True, False, "0")
+    assert compare_with_gold("", "", TASK.text_format) == (False, True, "answer")
 
 
 def test_containing_the_answer_gets_no_credit():

@@ -12,8 +12,9 @@ import pytest
 
 from alchemy import discover
 from alchemy.cli.main import main
-from alchemy.dataset import manifest, parquet, prompts
+from alchemy.dataset import parquet, prompts
 from alchemy.dataset.export import generate
+from alchemy.dataset.manifest import read_manifest, read_recipe
 from alchemy.dataset.verify import verify
 from alchemy.errors import UserError
 from tasks.symbols import Symbols
@@ -27,22 +28,26 @@ WRITTEN = {
 
 
 def digests(directory):
-    return tuple(entry["sha256"][:16] for entry in manifest.read(directory)["files"].values())
+    return tuple(entry["sha256"][:16] for entry in read_manifest(directory)["files"].values())
 
 
 @pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.parametrize("piece", [7, 1 << 16])
 def test_files_are_those_of_the_first_version(name, piece, tmp_path, monkeypatch):
     monkeypatch.setattr("alchemy.problem.split.PIECE", piece)
-    monkeypatch.setattr("alchemy.dataset.manifest.CHUNK", piece)
+    monkeypatch.setattr("alchemy.dataset.recipe.LINES_AT_ONCE", piece)
     generate(discover.find("task", name)(), tmp_path / "data", train=30, test=10, shifts=SHIFTS)
     assert digests(tmp_path / "data") == WRITTEN[name] and verify(tmp_path / "data") == []
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("alchemy.problem.split.DRAW", 2048)
-    for name in ("alchemy.problem.split.PIECE", "alchemy.dataset.manifest.CHUNK", "alchemy.dataset.manifest.MEASURED"):
-        monkeypatch.setattr(name, 256)
+    for name, size in (
+        ("problem.split.DRAW", 2048),
+        ("problem.split.PIECE", 256),
+        ("dataset.recipe.LINES_AT_ONCE", 256),
+        ("dataset.recipe.MEASURED_PROMPTS", 256),
+    ):
+        monkeypatch.setattr(f"alchemy.{name}", size)
 
     def peak(n, work):
         tracemalloc.start()
@@ -75,7 +80,7 @@ def pair(request, tmp_path_factory):
 
 
 def test_parquet_has_the_same_lines(pair):
-    plain, packed = (manifest.read(pair / suffix) for suffix in ("jsonl", "parquet"))
+    plain, packed = (read_manifest(pair / suffix) for suffix in ("jsonl", "parquet"))
     assert "suffix" not in plain and packed["suffix"] == "parquet"
     assert sorted(os.listdir(pair / "parquet")) == sorted(["README.md", "manifest.json", *packed["files"]])
     assert [name.replace(".parquet", ".jsonl") for name in packed["files"]] == list(plain["files"])
@@ -83,7 +88,7 @@ def test_parquet_has_the_same_lines(pair):
         content = (pair / "parquet" / other).read_bytes()
         assert two["lines_sha256"] == one["sha256"] and two["sha256"] == hashlib.sha256(content).hexdigest()
         assert two.get("discrepancy") == one.get("discrepancy")
-        with parquet.opened(pair / "parquet" / other) as given:
+        with parquet.open_lines(pair / "parquet" / other) as given:
             assert given.read() == (pair / "jsonl" / name).read_bytes()
     assert verify(pair / "parquet") == []
     text = (pair / "parquet" / "README.md").read_text()
@@ -103,7 +108,7 @@ def test_prompts_of_parquet_are_those_of_lines(pair, tmp_path):
 def test_writing_and_verifying_tell_how_far_they_are(suffix, tmp_path, monkeypatch):
     if suffix == "parquet":
         pytest.importorskip("pyarrow")
-    monkeypatch.setattr("alchemy.dataset.manifest.CHUNK", 64)
+    monkeypatch.setattr("alchemy.dataset.recipe.LINES_AT_ONCE", 64)
     written, verified = [], []
     told = {"suffix": suffix, "progress": lambda *one: written.append(one)}
     generate(Symbols(), tmp_path / "data", train=150, test=10, **told)
@@ -114,7 +119,7 @@ def test_writing_and_verifying_tell_how_far_they_are(suffix, tmp_path, monkeypat
 
 def test_row_groups_are_pieces(tmp_path, monkeypatch):
     arrow = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("alchemy.dataset.manifest.CHUNK", 64)
+    monkeypatch.setattr("alchemy.dataset.recipe.LINES_AT_ONCE", 64)
     generate(Symbols(), tmp_path / "data", train=300, test=10, suffix="parquet")
     with arrow.ParquetFile(tmp_path / "data" / "train.parquet") as file:
         assert file.metadata.num_row_groups == 5 and file.metadata.num_rows == 300
@@ -127,7 +132,7 @@ def test_row_groups_are_pieces(tmp_path, monkeypatch):
 )
 def test_no_half_written_parquet(failure, raised, tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr("alchemy.dataset.manifest.CHUNK", 64)
+    monkeypatch.setattr("alchemy.dataset.recipe.LINES_AT_ONCE", 64)
 
     def fail(name, done, total):
         if done >= 128:
@@ -148,7 +153,7 @@ def test_verify_sees_parquet_that_differs(pair, tmp_path):
     found = verify(data)
     assert found[0].startswith("test.parquet is no whole Parquet file") and "test.parquet: sha256 is" in found[1]
     assert len(found) == 2
-    with parquet.opened(pair / "parquet" / "test.parquet") as given:
+    with parquet.open_lines(pair / "parquet" / "test.parquet") as given:
         lines = given.readlines()
     with open(data / "test.parquet", "wb") as out:
         sums = parquet.write(out, [b"".join([*lines[:4], lines[5], *lines[5:]])])
@@ -177,7 +182,7 @@ def test_noisy_prompts_keep_the_problem_behind_them(tmp_path):
     for name in WRITTEN:
         task = discover.find("task", name)()
         generate(task, tmp_path / name, train=30, test=10, shifts=SHIFTS)
-        made = manifest.recipe(manifest.read(tmp_path / name), tmp_path)
+        made = read_recipe(tmp_path / name)
         [noisy] = [file for file in made.files.values() if file.shift]
         records = list(prompts.worded(made, tmp_path / name, noisy, 0))
         assert len(records) == 10 and any(one["problem"] != one["input"] for one in records)

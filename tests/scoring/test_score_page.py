@@ -10,12 +10,7 @@ import pytest
 from alchemy.cli.main import main
 from alchemy.problem.steps import OUTCOMES
 from alchemy.report.score_page import lines
-from alchemy.scoring.sample import (
-    CHARS,
-    STEPS,
-    Reservoir,
-    shown,
-)
+from alchemy.scoring.sample import FIRST_STEPS, LONGEST_TEXT, Reservoir, visible
 from alchemy.scoring.score import score
 from tasks.connectivity import Connectivity
 from tasks.recheck import Recheck
@@ -53,21 +48,21 @@ def as_lines(rows):
 @pytest.mark.parametrize(
     "task", [SYMBOLS, Symbols(cot=False), GRAPHS, RECHECKS], ids=["symbols", "no chain", "connectivity", "re-checks"]
 )
-def test_marks_say_what_the_verdicts_say(task):
-    """No step is marked where both verdicts are good, and one is wherever one of them is not."""
-    rows, verdicts = predictions(task), {}
+def test_marks_say_what_the_grades_say(task):
+    """No step is marked where both grades are good, and one is wherever one of them is not."""
+    rows, grades = predictions(task), {}
 
-    def watch(scored):
-        verdicts.update({scored.first + row: one for row, one in zip(scored.rows, scored.verdicts, strict=True)})
+    def watch(graded):
+        grades.update({graded.first_line + row: grade for row, grade in zip(graded.rows, graded.grades, strict=True)})
 
     score(as_lines(rows), task, watch=watch)
-    assert sorted(verdicts) == list(range(1, len(rows) + 1))
+    assert sorted(grades) == list(range(1, len(rows) + 1))
     for number, (prompt, text) in enumerate(rows, 1):
-        answer, trace, _ = verdicts[number]
+        answer, trace, _ = grades[number]
         marks = [step.mark for step in task.text_steps(task.parse(prompt), text)]
         assert ("wrong" not in marks) == (answer and trace), (prompt, text, marks)
         assert marks.count("wrong") <= 1
-    assert len({verdict[:2] for verdict in verdicts.values()}) >= 2 + (task is SYMBOLS)
+    assert len({grade[:2] for grade in grades.values()}) >= 2 + (task is SYMBOLS)
 
 
 def test_marks_without_a_prompt():
@@ -88,31 +83,33 @@ def test_a_reservoir_is_bounded_and_has_every_outcome():
     ]
     rows = gold * 100
     rows[1234] = rows[1234][0], "no idea"
-    tests = []
+    examples = []
     for _ in range(2):
-        kept = Reservoir(SYMBOLS, 30)
-        score(as_lines(rows), SYMBOLS, watch=kept.watch)
-        tests.append(kept.test("a"))
-    assert tests[0] == tests[1]
-    right, wrong = tests[0]["outcomes"].values()
-    assert list(tests[0]["outcomes"]) == [f"{OUTCOMES[0]}: 1,999", f"{OUTCOMES[2]}: 1"]
-    assert [one["line"] for one in wrong] == [1235] and len(right) == 30
-    numbers = [one["line"] for one in right]
+        reservoir = Reservoir(SYMBOLS, 30)
+        score(as_lines(rows), SYMBOLS, watch=reservoir.watch)
+        examples.append(reservoir.examples("a"))
+    assert examples[0] == examples[1]
+    right, wrong = examples[0]["outcomes"].values()
+    assert list(examples[0]["outcomes"]) == [f"{OUTCOMES[0]}: 1,999", f"{OUTCOMES[2]}: 1"]
+    assert [example["line"] for example in wrong] == [1235] and len(right) == 30
+    numbers = [example["line"] for example in right]
     assert numbers == sorted(set(numbers)) and min(numbers) < 500 < 1500 < max(numbers)
-    for one in right:
-        assert one["prompt"] == rows[one["line"] - 1][0] and one["gold"] == [text for text, _ in one["steps"]]
-        assert one["floors"].keys() == {"chance", "copy"}
+    for example in right:
+        assert example["prompt"] == rows[example["line"] - 1][0] and example["gold"] == [
+            text for text, _ in example["steps"]
+        ]
+        assert example["floors"].keys() == {"chance", "copy"}
 
 
 def test_what_is_long_is_cut_and_what_has_no_glyph_is_escaped():
-    assert shown("A\x1b\u202e\ud800\n") == "A\\x1b\\u202e\\ud800\\n"
-    assert shown("Z" * (CHARS + 5)) == "Z" * CHARS + " … 5 more characters"
-    kept = Reservoir(SYMBOLS, 100)
+    assert visible("A\x1b\u202e\ud800\n") == "A\\x1b\\u202e\\ud800\\n"
+    assert visible("Z" * (LONGEST_TEXT + 5)) == "Z" * LONGEST_TEXT + " … 5 more characters"
+    reservoir = Reservoir(SYMBOLS, 100)
     rows = predictions(SYMBOLS, 1)
-    score(as_lines(rows), SYMBOLS, watch=kept.watch)
-    every = [one for found in kept.test("a")["outcomes"].values() for one in found]
+    score(as_lines(rows), SYMBOLS, watch=reservoir.watch)
+    every = [example for found in reservoir.examples("a")["outcomes"].values() for example in found]
     assert len(every) == len(rows) and len(json.dumps(every)) < 50_000
-    chain = next(one["steps"] for one in every if len(one["steps"]) > STEPS)
+    chain = next(example["steps"] for example in every if len(example["steps"]) > FIRST_STEPS)
     assert any(text.endswith("more steps") for text, _ in chain) and chain[-1][0] == "<answer> A B"
 
 
@@ -148,12 +145,12 @@ def test_one_file_prints_as_ever_and_several_are_rows(files, capsys):
         assert err == ""
         return out
 
-    alone = json.loads(said(test, "--json"))
-    assert alone["task"] == "symbols" and alone["n"] == 40 + len(HOSTILE)
+    only = json.loads(said(test, "--json"))
+    assert only["task"] == "symbols" and only["n"] == 40 + len(HOSTILE)
     both = json.loads(said(answers, "--json"))
-    assert both["files"]["test"] == {name: value for name, value in alone.items() if name != "task"}
+    assert both["files"]["test"] == {name: value for name, value in only.items() if name != "task"}
     assert list(both["files"]) == ["test", "test-length=6"] == list(json.loads(said(test, longer, "--json"))["files"])
-    assert said(test) == "\n".join(lines(alone)) + "\n"
+    assert said(test) == "\n".join(lines(only)) + "\n"
     table = said(answers)
     assert all(word in table for word in ("test-length=6", "47 lines", "0.851", "right answer", "floor"))
     longer.write_bytes(longer.read_bytes()[:-5])

@@ -128,11 +128,11 @@ def test_a_huge_line_is_not_read_to_its_end():
         score(predictions.lines(io.BufferedReader(Endless())), Symbols())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 6 * predictions.LONGEST
+    assert peak < 6 * predictions.LONGEST_LINE
 
 
 def test_many_long_texts_are_not_held_at_once(monkeypatch):
-    monkeypatch.setattr("alchemy.scoring.predictions.ROOM", 1000)
+    monkeypatch.setattr("alchemy.scoring.predictions.BLOCK_CHARS", 1000)
     rows = [("a" * 100, "b" * 300)] * 10
     assert [len(block) for block in predictions.blocks(rows, 50)] == [3, 3, 3, 1]
     assert [len(block) for block in predictions.blocks([("a", "b")] * 10, 4)] == [4, 4, 2]
