@@ -72,11 +72,11 @@ def score_letters() -> float:
 def make_letters() -> float:
     """Lines a second, all of one composition, written to a file; in memory where there is a place for such, as theirs."""
     from alchemy.bench.bench import seconds
-    from alchemy.dataset.export import generate_exhaustive
+    from alchemy.dataset.export import write_exhaustive
 
     with TemporaryDirectory(dir=MEMORY) as scratch:
         path = Path(scratch) / "lines.jsonl"
-        return 26**4 / seconds(lambda: generate_exhaustive(letters()[0], path, force=True))
+        return 26**4 / seconds(lambda: write_exhaustive(letters()[0], path, force=True))
 
 
 def draw_letters() -> float:

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from alchemy.cli.main import main
-from alchemy.dataset.export import generate
+from alchemy.dataset.export import write_splits
 from tasks.symbols import Symbols
 
 ROOT = Path(__file__).parent.parent
@@ -94,7 +94,7 @@ def claims(tmp_path, monkeypatch):
 
 @pytest.fixture
 def data(tmp_path):
-    generate(Symbols(rotate=7), tmp_path / "data", train=50, test=10, shifts=["length=6"])
+    write_splits(Symbols(rotate=7), tmp_path / "data", train=50, test=10, shifts=["length=6"])
     return tmp_path / "data"
 
 
@@ -280,7 +280,7 @@ def test_interrupt(alchemy, monkeypatch, tmp_path):
     def interrupt(*args, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("alchemy.cli.commands.generate.generate", interrupt)
+    monkeypatch.setattr("alchemy.cli.commands.generate.write_splits", interrupt)
     code, _, err = alchemy("generate", "symbols", "--out", tmp_path / "d")
     assert code == 130 and err == "interrupted; run the same command again to resume\n"
 

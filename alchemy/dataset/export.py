@@ -39,7 +39,7 @@ class Enumerable(Protocol):
         """All of them in a fixed order, some at a time; raises `UserError` if they are not finitely many."""
 
 
-def generate(
+def write_splits(
     task: Task,
     directory: Path,
     *,
@@ -81,7 +81,7 @@ def _write_files(recipe: Recipe, place: Path, progress: OnLines) -> dict[str, An
     return entries
 
 
-def generate_exhaustive(
+def write_exhaustive(
     task: Task, file: Path, *, force: bool = False, progress: OnLines = lambda name, done, total: None
 ) -> int:
     """Write every problem of an `Enumerable` task, in its order.

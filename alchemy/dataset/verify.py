@@ -32,7 +32,7 @@ QUOTED = 72  # characters of a line or value that a difference quotes
 QUOTED_BEFORE = 24  # of them before the byte that differs
 
 
-def verify(directory: Path, progress: OnLines = lambda name, done, total: None) -> list[str]:
+def verify_splits(directory: Path, progress: OnLines = lambda name, done, total: None) -> list[str]:
     """What differs from the manifest, a line each; empty if nothing does. Raises `UserError` on a corrupt manifest."""
     directory = Path(directory)
     manifest = read_manifest(directory)

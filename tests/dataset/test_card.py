@@ -7,15 +7,15 @@ import re
 import pytest
 
 from alchemy.dataset.card import CARD
-from alchemy.dataset.export import generate
-from alchemy.dataset.verify import verify
+from alchemy.dataset.export import write_splits
+from alchemy.dataset.verify import verify_splits
 from tasks.symbols import Symbols
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     place = tmp_path_factory.mktemp("splits") / "data"
-    generate(Symbols(), place, train=30, test=10, shifts=("length=6", "noise=insert:0.1", "task=F2 F2"))
+    write_splits(Symbols(), place, train=30, test=10, shifts=("length=6", "noise=insert:0.1", "task=F2 F2"))
     return place
 
 
@@ -29,9 +29,9 @@ def test_every_file_is_in_one_configuration(directory):
 
 def test_another_card_is_a_difference(directory):
     text = (directory / CARD).read_text()
-    assert verify(directory) == []
+    assert verify_splits(directory) == []
     (directory / CARD).write_text(text.replace("30 training", "31 training"))
-    assert verify(directory) == [f"{CARD}: is not the card of this manifest"]
+    assert verify_splits(directory) == [f"{CARD}: is not the card of this manifest"]
     (directory / CARD).unlink()
-    assert verify(directory) == [], "splits without a card are splits"
+    assert verify_splits(directory) == [], "splits without a card are splits"
     (directory / CARD).write_text(text)

@@ -9,9 +9,9 @@ from string import ascii_uppercase
 import pytest
 
 from alchemy.dataset import export
-from alchemy.dataset.export import generate, generate_exhaustive
+from alchemy.dataset.export import write_exhaustive, write_splits
 from alchemy.dataset.manifest import read_recipe
-from alchemy.dataset.verify import verify
+from alchemy.dataset.verify import verify_splits
 from alchemy.errors import UserError
 from alchemy.problem.shift import Noise
 from alchemy.problem.split import Split
@@ -25,7 +25,7 @@ COUNTS = {"train": 300, "test": 60, "seed": 7}
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     directory = tmp_path_factory.mktemp("splits") / "data"
-    generate(TASK, directory, shifts=SHIFTS, split=Split(0.25, salt=3), **COUNTS)
+    write_splits(TASK, directory, shifts=SHIFTS, split=Split(0.25, salt=3), **COUNTS)
     return directory
 
 
@@ -67,20 +67,20 @@ def test_elements_are_disjoint_as_text(original):
 
 
 def test_round_trip(original):
-    assert verify(original) == []
+    assert verify_splits(original) == []
     again = read_recipe(original)
     assert again.task == TASK and again.split == Split(0.25, salt=3) and again.shifts == SHIFTS
 
 
 def test_a_manifest_keeps_noise_and_all_other_fields(tmp_path):
     task = Symbols(weights=(2.0,), atoms="ABCDEFGH", noise=Noise("insert", 0.2, "element"), rotate=7, cot=False)
-    generate(task, tmp_path / "data", train=20, test=5)
-    assert verify(tmp_path / "data") == []
+    write_splits(task, tmp_path / "data", train=20, test=5)
+    assert verify_splits(tmp_path / "data") == []
     assert read_recipe(tmp_path / "data").task == task
 
 
 def test_files_do_not_depend_on_each_other(original, tmp_path):
-    generate(TASK, tmp_path / "other", shifts=SHIFTS[1:2], split=Split(0.25, salt=3), **COUNTS | {"test": 60})
+    write_splits(TASK, tmp_path / "other", shifts=SHIFTS[1:2], split=Split(0.25, salt=3), **COUNTS | {"test": 60})
     for name in ("train.jsonl", "test.jsonl", "test-length=5.jsonl"):
         assert (tmp_path / "other" / name).read_bytes() == (original / name).read_bytes()
 
@@ -92,7 +92,7 @@ def test_verify_sees_a_flipped_byte(data):
     content[place] = ord("A") if content[place] != ord("A") else ord("B")
     path.write_bytes(content)
     line = content[:place].count(b"\n") + 1
-    found = verify(data)
+    found = verify_splits(data)
     assert len(found) == 2 and "test.jsonl: sha256 is" in found[0]
     assert found[1].startswith(f"test.jsonl line {line} column ") and "expected" in found[1] and "found" in found[1]
 
@@ -100,23 +100,23 @@ def test_verify_sees_a_flipped_byte(data):
 def test_verify_sees_missing_and_extra_files(data):
     (data / "test.jsonl").unlink()
     (data / "notes.txt").write_text("mine")
-    assert verify(data) == ["test.jsonl: missing", "notes.txt: not in the manifest"]
+    assert verify_splits(data) == ["test.jsonl: missing", "notes.txt: not in the manifest"]
 
 
 def test_verify_sees_truncation(data):
     path = data / "train.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
-    found = verify(data)
+    found = verify_splits(data)
     assert found[0].startswith("train.jsonl line 300: no JSON object") and len(found) == 3
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
-    assert "train.jsonl: 299 lines, the manifest says 300" in verify(data)
-    assert any("line 300: expected" in line and "the end of the file" in line for line in verify(data))
+    assert "train.jsonl: 299 lines, the manifest says 300" in verify_splits(data)
+    assert any("line 300: expected" in line and "the end of the file" in line for line in verify_splits(data))
 
 
 def test_verify_sees_foreign_lines(data):
     with open(data / "test.jsonl", "ab") as out:
         out.write(b'{"question": "?"}\n')
-    found = verify(data)
+    found = verify_splits(data)
     assert found[0].startswith("test.jsonl line 61: no JSON object with input and output")
     assert any(line.startswith("test.jsonl line 61: expected the end of the file") for line in found)
 
@@ -125,7 +125,7 @@ def test_verify_sees_a_training_prompt_in_the_test(data):
     first = (data / "train.jsonl").read_bytes().splitlines(keepends=True)[0]
     with open(data / "test.jsonl", "ab") as out:
         out.write(first)
-    assert "test.jsonl line 61: its prompt is also in train.jsonl (1 such lines)" in verify(data)
+    assert "test.jsonl line 61: its prompt is also in train.jsonl (1 such lines)" in verify_splits(data)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_verify_sees_an_edited_manifest(data, change, says):
     if says.startswith("cannot"):
         edit(data, lambda m: m["config"].update(length=[2], alphabet="ABCD"))
     edit(data, change)
-    assert any(says in line for line in verify(data))
+    assert any(says in line for line in verify_splits(data))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_verify_sees_an_edited_manifest(data, change, says):
 def test_a_corrupt_manifest_is_an_error(data, change, says):
     edit(data, change)
     with pytest.raises(UserError) as error:
-        verify(data)
+        verify_splits(data)
     assert says in str(error.value) and "manifest.json" in str(error.value)
 
 
@@ -187,7 +187,7 @@ def test_a_corrupt_manifest_is_an_error(data, change, says):
 def test_a_manifest_that_is_none(data, content):
     (data / "manifest.json").write_bytes(content)
     with pytest.raises(UserError, match="corrupt"):
-        verify(data)
+        verify_splits(data)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +205,13 @@ def test_a_manifest_that_is_none(data, content):
 )
 def test_impossible_shifts(tmp_path, shifts, says):
     with pytest.raises(UserError, match=says):
-        generate(TASK, tmp_path / "data", shifts=shifts, **COUNTS)
+        write_splits(TASK, tmp_path / "data", shifts=shifts, **COUNTS)
     assert os.listdir(tmp_path) == []
 
 
 def test_too_few_problems_says_how_many_there_are(tmp_path):
     with pytest.raises(UserError, match=r"^train\.jsonl: only \d+ distinct train prompts exist, 300 were asked for$"):
-        generate(Symbols(alphabet="ABC", length=(3,)), tmp_path / "data", **COUNTS)
+        write_splits(Symbols(alphabet="ABC", length=(3,)), tmp_path / "data", **COUNTS)
     assert os.listdir(tmp_path) == []
 
 
@@ -225,9 +225,9 @@ def test_nothing_half_written(tmp_path, failure, raised):
             raise failure
 
     with pytest.raises(raised):
-        generate(TASK, tmp_path / "data", progress=fail, **COUNTS)
+        write_splits(TASK, tmp_path / "data", progress=fail, **COUNTS)
     with pytest.raises(raised):
-        generate_exhaustive(Symbols(length=(2,)), tmp_path / "all.jsonl", progress=fail)
+        write_exhaustive(Symbols(length=(2,)), tmp_path / "all.jsonl", progress=fail)
     assert os.listdir(tmp_path) == []
 
 
@@ -239,35 +239,36 @@ def test_a_failed_replacement_keeps_the_old(data, monkeypatch):
 
     monkeypatch.setattr(export, "dumps", fail)
     with pytest.raises(UserError, match="No space left"):
-        generate(TASK, data, force=True, **COUNTS)
+        write_splits(TASK, data, force=True, **COUNTS)
     assert {name: (data / name).read_bytes() for name in os.listdir(data)} == before
     assert os.listdir(data.parent) == ["data"]
 
 
 def test_only_splits_of_ours_are_replaced(data):
     with pytest.raises(UserError, match="not empty"):
-        generate(TASK, data, **COUNTS)
+        write_splits(TASK, data, **COUNTS)
     (data / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match=r"holds 'thesis.tex'"):
-        generate(TASK, data, force=True, **COUNTS)
+        write_splits(TASK, data, force=True, **COUNTS)
     (data / "thesis.tex").unlink()
-    generate(TASK, data, force=True, **COUNTS)
+    write_splits(TASK, data, force=True, **COUNTS)
     assert (
-        sorted(os.listdir(data)) == ["README.md", "manifest.json", "test.jsonl", "train.jsonl"] and verify(data) == []
+        sorted(os.listdir(data)) == ["README.md", "manifest.json", "test.jsonl", "train.jsonl"]
+        and verify_splits(data) == []
     )
     (data / "manifest.json").unlink()
     with pytest.raises(UserError, match=r"cannot read .*manifest.json"):
-        generate(TASK, data, force=True, **COUNTS)
+        write_splits(TASK, data, force=True, **COUNTS)
 
 
 def test_an_empty_directory_is_filled_and_a_file_is_not_replaced(tmp_path):
     (tmp_path / "empty").mkdir()
-    generate(TASK, tmp_path / "empty", train=10, test=10)
-    assert verify(tmp_path / "empty") == []
+    write_splits(TASK, tmp_path / "empty", train=10, test=10)
+    assert verify_splits(tmp_path / "empty") == []
     (tmp_path / "file").write_text("mine")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(UserError, match="directory"):
-            generate(TASK, path, train=10, test=10)
+            write_splits(TASK, path, train=10, test=10)
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -313,7 +314,7 @@ def peer_lines(compositions, length, rotate, shift_by, cot):
 )
 def test_exhaustive_files_are_the_peers(tmp_path, compositions, length, rotate, shift_by, cot):
     task = Symbols(compositions=compositions, length=(length,), rotate=rotate, shift_by=shift_by, cot=cot)
-    count = generate_exhaustive(task, tmp_path / "all.jsonl")
+    count = write_exhaustive(task, tmp_path / "all.jsonl")
     expected = list(peer_lines(compositions, length, rotate, shift_by, cot))
     assert count == len(expected) == len(compositions) * 26**length
     assert (tmp_path / "all.jsonl").read_text() == "\n".join(expected) + "\n"
@@ -321,14 +322,14 @@ def test_exhaustive_files_are_the_peers(tmp_path, compositions, length, rotate, 
 
 def test_exhaustive_takes_each_length_in_turn_and_replaces_nothing(tmp_path):
     path = tmp_path / "all.jsonl"
-    assert generate_exhaustive(Symbols(alphabet="AB", length=(2, 1)), path) == 6
+    assert write_exhaustive(Symbols(alphabet="AB", length=(2, 1)), path) == 6
     elements = [json.loads(line)["element"] for line in path.read_text().splitlines()]
     assert elements == ["A A", "A B", "B A", "B B", "A", "B"]
     with pytest.raises(UserError, match="exists; --force"):
-        generate_exhaustive(Symbols(length=(1,)), path)
-    assert generate_exhaustive(Symbols(length=(1,)), path, force=True) == 26
+        write_exhaustive(Symbols(length=(1,)), path)
+    assert write_exhaustive(Symbols(length=(1,)), path, force=True) == 26
     with pytest.raises(UserError, match="is a directory"):
-        generate_exhaustive(Symbols(length=(1,)), tmp_path)
+        write_exhaustive(Symbols(length=(1,)), tmp_path)
     with pytest.raises(UserError, match="clean"):
-        generate_exhaustive(Symbols(noise=Noise("insert", 0.5)), tmp_path / "noisy.jsonl")
+        write_exhaustive(Symbols(noise=Noise("insert", 0.5)), tmp_path / "noisy.jsonl")
     assert os.listdir(tmp_path) == ["all.jsonl"]

@@ -13,9 +13,9 @@ import pytest
 from alchemy import discover
 from alchemy.cli.main import main
 from alchemy.dataset import parquet, prompts
-from alchemy.dataset.export import generate
+from alchemy.dataset.export import write_splits
 from alchemy.dataset.manifest import read_manifest, read_recipe
-from alchemy.dataset.verify import verify
+from alchemy.dataset.verify import verify_splits
 from alchemy.errors import UserError
 from tasks.symbols import Symbols
 
@@ -36,8 +36,8 @@ def digests(directory):
 def test_files_are_those_of_the_first_version(name, piece, tmp_path, monkeypatch):
     monkeypatch.setattr("alchemy.problem.split.PIECE", piece)
     monkeypatch.setattr("alchemy.dataset.recipe.LINES_AT_ONCE", piece)
-    generate(discover.find("task", name)(), tmp_path / "data", train=30, test=10, shifts=SHIFTS)
-    assert digests(tmp_path / "data") == WRITTEN[name] and verify(tmp_path / "data") == []
+    write_splits(discover.find("task", name)(), tmp_path / "data", train=30, test=10, shifts=SHIFTS)
+    assert digests(tmp_path / "data") == WRITTEN[name] and verify_splits(tmp_path / "data") == []
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
@@ -57,10 +57,10 @@ def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
         return held
 
     def write(n):
-        generate(Symbols(length=(6,)), tmp_path / str(n), train=n, test=10)
+        write_splits(Symbols(length=(6,)), tmp_path / str(n), train=n, test=10)
 
     def check(n):
-        assert verify(tmp_path / str(n)) == []
+        assert verify_splits(tmp_path / str(n)) == []
 
     few, many = 8_000, 48_000  # 40,000 more, of which hashes are kept and the largest run is merged in a copy
     assert peak(few, write) + 40_000 * 32 > peak(many, write)
@@ -90,7 +90,7 @@ def test_parquet_has_the_same_lines(pair):
         assert two.get("discrepancy") == one.get("discrepancy")
         with parquet.open_lines(pair / "parquet" / other) as given:
             assert given.read() == (pair / "jsonl" / name).read_bytes()
-    assert verify(pair / "parquet") == []
+    assert verify_splits(pair / "parquet") == []
     text = (pair / "parquet" / "README.md").read_text()
     assert '"test-noise=hybrid-0.1.parquet"' in text and 'config_name: "noise=hybrid-0.1"' in text
 
@@ -111,8 +111,8 @@ def test_writing_and_verifying_tell_how_far_they_are(suffix, tmp_path, monkeypat
     monkeypatch.setattr("alchemy.dataset.recipe.LINES_AT_ONCE", 64)
     written, verified = [], []
     told = {"suffix": suffix, "progress": lambda *one: written.append(one)}
-    generate(Symbols(), tmp_path / "data", train=150, test=10, **told)
-    assert verify(tmp_path / "data", lambda *one: verified.append(one)) == []
+    write_splits(Symbols(), tmp_path / "data", train=150, test=10, **told)
+    assert verify_splits(tmp_path / "data", lambda *one: verified.append(one)) == []
     train, test = f"train.{suffix}", f"test.{suffix}"
     assert written == verified == [*((train, n, 150) for n in (0, 64, 128, 150)), (test, 0, 10), (test, 10, 10)]
 
@@ -120,10 +120,10 @@ def test_writing_and_verifying_tell_how_far_they_are(suffix, tmp_path, monkeypat
 def test_row_groups_are_pieces(tmp_path, monkeypatch):
     arrow = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("alchemy.dataset.recipe.LINES_AT_ONCE", 64)
-    generate(Symbols(), tmp_path / "data", train=300, test=10, suffix="parquet")
+    write_splits(Symbols(), tmp_path / "data", train=300, test=10, suffix="parquet")
     with arrow.ParquetFile(tmp_path / "data" / "train.parquet") as file:
         assert file.metadata.num_row_groups == 5 and file.metadata.num_rows == 300
-    assert verify(tmp_path / "data") == []
+    assert verify_splits(tmp_path / "data") == []
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_no_half_written_parquet(failure, raised, tmp_path, monkeypatch):
             raise failure
 
     with pytest.raises(raised):
-        generate(Symbols(), tmp_path / "data", train=300, test=10, suffix="parquet", progress=fail)
+        write_splits(Symbols(), tmp_path / "data", train=300, test=10, suffix="parquet", progress=fail)
     assert os.listdir(tmp_path) == []
     if os.path.exists("/dev/full"):
         with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space left"):
@@ -150,19 +150,19 @@ def test_verify_sees_parquet_that_differs(pair, tmp_path):
     data = shutil.copytree(pair / "parquet", tmp_path / "data")
     whole = (data / "test.parquet").read_bytes()
     (data / "test.parquet").write_bytes(whole[:-20])
-    found = verify(data)
+    found = verify_splits(data)
     assert found[0].startswith("test.parquet is no whole Parquet file") and "test.parquet: sha256 is" in found[1]
     assert len(found) == 2
     with parquet.open_lines(pair / "parquet" / "test.parquet") as given:
         lines = given.readlines()
     with open(data / "test.parquet", "wb") as out:
         sums = parquet.write(out, [b"".join([*lines[:4], lines[5], *lines[5:]])])
-    found = verify(data)
+    found = verify_splits(data)
     assert found[0].startswith("test.parquet: sha256 is") and found[1].startswith("test.parquet line 5 column ")
     edited = json.loads((data / "manifest.json").read_text())
     edited["files"]["test.parquet"] |= sums
     (data / "manifest.json").write_text(json.dumps(edited))
-    found = verify(data)
+    found = verify_splits(data)
     assert found[0].startswith("test.parquet line 5 column ") and "lines_sha256" in found[1] and len(found) == 2
 
 
@@ -181,7 +181,7 @@ def test_an_exhaustive_file_is_lines(tmp_path, capsys):
 def test_noisy_prompts_keep_the_problem_behind_them(tmp_path):
     for name in WRITTEN:
         task = discover.find("task", name)()
-        generate(task, tmp_path / name, train=30, test=10, shifts=SHIFTS)
+        write_splits(task, tmp_path / name, train=30, test=10, shifts=SHIFTS)
         made = read_recipe(tmp_path / name)
         [noisy] = [file for file in made.files.values() if file.shift]
         records = list(prompts.worded(made, tmp_path / name, noisy, 0))

@@ -10,7 +10,7 @@ import pytest
 
 from alchemy.cli import main as cli
 from alchemy.cli.commands import show
-from alchemy.dataset.export import generate
+from alchemy.dataset.export import write_splits
 from tasks.symbols import Symbols
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def shown(program: str) -> list:
 @pytest.fixture
 def directory(tmp_path, monkeypatch):
     """Where commands find what earlier ones would have left."""
-    generate(Symbols(), tmp_path / "data", train=20, test=5, shifts=["length=6"])
+    write_splits(Symbols(), tmp_path / "data", train=20, test=5, shifts=["length=6"])
     monkeypatch.chdir(tmp_path)
 
 

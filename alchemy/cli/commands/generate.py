@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
-from alchemy.dataset.export import OnLines, generate, generate_exhaustive
+from alchemy.dataset.export import OnLines, write_exhaustive, write_splits
 from alchemy.dataset.recipe import Suffix
 from alchemy.errors import UserError
 from alchemy.problem.split import Split
@@ -64,7 +64,7 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
     with Progress(options.quiet).stages("lines") as progress:
         if options.exhaustive:
             return _write_exhaustive(options, task, progress)
-        manifest = generate(
+        manifest = write_splits(
             task,
             options.out,
             train=options.train,
@@ -89,7 +89,7 @@ def _write_exhaustive(options: Generate, task: Any, progress: OnLines) -> int:
         raise UserError("an exhaustive file is JSON lines")
     if options.shifts != STANDARD:
         raise UserError("an exhaustive file has no shifts: give it their compositions and lengths instead")
-    count = generate_exhaustive(task, options.out, force=options.force, progress=progress)
+    count = write_exhaustive(task, options.out, force=options.force, progress=progress)
     summary = (
         json.dumps({"file": str(options.out), "count": count}) if options.json else f"{options.out}: {count} lines"
     )

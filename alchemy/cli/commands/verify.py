@@ -10,7 +10,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
-from alchemy.dataset.verify import verify
+from alchemy.dataset.verify import verify_splits
 from alchemy.progress import Progress
 from alchemy.terminal import wrapped
 
@@ -33,7 +33,7 @@ class Verify:
 def run(options: Verify) -> int:
     """Print what differs; 1 if anything does."""
     with Progress(options.quiet).stages("lines") as progress:
-        differences = verify(options.directory, progress)
+        differences = verify_splits(options.directory, progress)
     if options.json:
         print(json.dumps({"identical": not differences, "differences": differences}, indent=2))
     else:
