@@ -42,7 +42,8 @@ def largest_deviation(values: np.ndarray, law: Sequence[float]) -> np.ndarray:
 
     A maximum over noisy values is positive even where the law is true, so its bound must leave room for that.
     """
-    values, law = np.asarray(values, float), np.asarray(law, float)
-    if values.ndim != 2 or law.shape != values.shape[:1]:
-        raise UserError(f"expected values (k, s) and a law (k,), got shapes {values.shape} and {law.shape}")
-    return np.abs(values - law[:, None]).max(axis=0)
+    measured, predicted = np.asarray(values, float), np.asarray(law, float)
+    if measured.ndim != 2 or predicted.shape != measured.shape[:1]:
+        raise UserError(f"expected values (k, s) and a law (k,), got shapes {measured.shape} and {predicted.shape}")
+    deviation: np.ndarray = np.abs(measured - predicted[:, None]).max(axis=0)
+    return deviation

@@ -40,9 +40,11 @@ CLAIM = Claim(
     question="Where does reasoning stop?",
     headline=True,
 )
-LETTERWISE = ("rot3", "rot7", "table1", "table2", "table3", "table4")
-MOVES = ("shift1", "shift3", "swap0-1", "swap1-2", "swap0-3", "reverse")
-PRIMITIVES = LETTERWISE + MOVES
+PRIMITIVES = (
+    *("rot3", "rot7", "table1", "table2", "table3", "table4"),
+    *("shift1", "shift3", "swap0-1", "swap1-2", "swap0-3", "reverse"),
+)
+"""Six that map letters alike at all positions, six that move positions alike for all letters."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,8 @@ def split_by_function(single: Symbols, held_out: int, seed: int) -> tuple[tuple[
 def function(task: Symbols, composition: str) -> bytes:
     """What a composition does to elements: equal for equal functions.
 
-    Every primitive here maps letters alike at all positions or moves positions alike for all letters. So does a
-    composition, and its images of the constant elements and of one with different letters tell all of it.
+    A composition of these primitives maps letters alike at all positions and moves positions alike for all letters, so
+    that its images of the constant elements and of one with different letters tell all of it.
     """
     letters, length = len(task.alphabet), task.length[0]
     constant = np.repeat(np.arange(letters, dtype=np.uint8)[:, None], length, axis=1)

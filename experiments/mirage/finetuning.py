@@ -87,7 +87,6 @@ def start(config: Config, lab: Lab, name: str) -> Start:
     before = lab.answer(runs, target, config.test, label=f"{name}: before")
     after = {}
     for examples in (round(share * ELEMENTS) for share in config.shares):
-        label = f"{name}: fine-tune on {examples}"
         tuned = lab.train(
             runs.model,
             target,
@@ -96,21 +95,21 @@ def start(config: Config, lab: Lab, name: str) -> Start:
             loss=config.loss,
             limit=examples,
             start=runs,
-            label=label,
+            label=f"{name}: fine-tune on {examples}",
         )
         after[examples] = scores(lab.answer(tuned, target, config.test, label=f"{name}: after {examples}"))
     return Start(trained.mean("exact_match"), scores(before, task), after)
 
 
 def check(measured: Measured) -> list[Check]:
-    start = measured.starts["CMP"]
+    cmp = measured.starts["CMP"]
     return [
         at_least(
             f"CMP after {JUDGED} examples: exact",
-            start.after[JUDGED].exact["full"],
+            cmp.after[JUDGED].exact["full"],
             0.5,
             "most of it",
-            gates=[solved("CMP, trained on", start.trained)],
+            gates=[solved("CMP, trained on", cmp.trained)],
         )
     ]
 
@@ -127,6 +126,6 @@ def curves(figure: str, measured: Measured) -> Figure:
         x_label="examples (of 456,976 elements)",
         y_label="exact match on held-out elements",
         x=[0, *next(iter(measured.starts.values())).after],
-        measured={name: start.exact() for name, start in measured.starts.items()},
+        measured={name: models.exact() for name, models in measured.starts.items()},
         theory={},
     )

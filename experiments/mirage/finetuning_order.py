@@ -34,8 +34,8 @@ def run(config: Config, lab: Lab) -> Measured:
 
 
 def check(measured: Measured) -> list[Check]:
-    mean = {name: start.exact()[:, 1:].mean(axis=1) for name, start in measured.starts.items()}
-    learned = {name: solved(f"{name}, trained on", start.trained) for name, start in measured.starts.items()}
+    mean = {name: models.exact()[:, 1:].mean(axis=1) for name, models in measured.starts.items()}
+    learned = {name: solved(f"{name}, trained on", models.trained) for name, models in measured.starts.items()}
     return [
         at_least(
             f"{near} - {far}: exact, mean over numbers of examples",

@@ -76,9 +76,16 @@ def size(config: Config, lab: Lab, width: int) -> Size:
     trained = lab.answer(runs, task, config.test, label=f"width {width}, trained on").mean("exact_match")
     recovered = {}
     for examples in (round(share * ELEMENTS) for share in config.shares):
-        label = f"width {width}: fine-tune on {examples}"
-        how = {"seeds": config.seeds, "loss": config.loss, "limit": examples, "start": runs, "label": label}
-        tuned = lab.train(runs.model, target, config.tune, **how)
+        tuned = lab.train(
+            runs.model,
+            target,
+            config.tune,
+            seeds=config.seeds,
+            loss=config.loss,
+            limit=examples,
+            start=runs,
+            label=f"width {width}: fine-tune on {examples}",
+        )
         answers = lab.answer(tuned, target, config.test, label=f"width {width}: after {examples}")
         recovered[examples] = answers.mean("exact_match")
     return Size(trained, recovered)
