@@ -12,7 +12,7 @@ import pytest
 
 from alchemy.cli.main import main
 from alchemy.lab.journal import EXAMPLES, POINTS, Journal
-from alchemy.problem.steps import OUTCOMES, marked
+from alchemy.problem.steps import OUTCOMES, mark_steps
 from alchemy.record import json_text, numbers, write_json
 from alchemy.report.claim import QUESTIONS, Claim, Gate, at_least, at_most, exactly, judge
 from alchemy.report.page import Exhibit, page
@@ -43,7 +43,7 @@ def record(name="law <b>", holds=False, question=QUESTIONS[1]):
                     "claim": claim,
                     **results(judge(claim, checks[:1] if holds else checks)),
                     "figures": ["one.svg"],
-                    "measured": {"accuracy": [0.2, 0.3]},
+                    "measured": {"a test": {"floors": {"copy": {"exact full": [0.0, 0.1, 0.2], "distance full": 0.5}}}},
                     "config": {"seeds": 2},
                     "seconds": 60.0,
                     "tokens": 1000,
@@ -98,7 +98,7 @@ def test_a_journal_is_small_and_has_each_outcome(journal):
 
 def test_marks():
     steps = [("a", True, True), ("b", False, False), ("c", True, True), ("d", True, False)]
-    assert [step.mark for step in marked(steps)] == ["ok", "wrong", "follows", "wrong after"]
+    assert [step.mark for step in mark_steps(steps)] == ["ok", "wrong", "follows", "wrong after"]
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +157,11 @@ def test_every_seed_is_a_dot(text):
     assert third.count("<circle") == 1
     assert "gate: learned &lt;i&gt; at least .9: 4 of 5 seeds" in section
     assert "those that &lt;learned&gt;" in section
+
+
+def test_floors_are_those_of_the_median_seed(text):
+    [row] = re.findall(r"<tr>[^/]*>a test</td>.*?</tr>", text[: text.index("</section>")])
+    assert "copy" in row and ">.1<" in row and ">.5<" in row
 
 
 def test_in_a_browser(text, browse):

@@ -26,6 +26,7 @@ from alchemy.report.table import decimal
 DECIMALS, OUTLINE = re.compile(r"(\d\.\d\d)\d+"), re.compile(r' d="[^"]*"')
 SHORTENED = 40
 """Checks of a claim that are shown at once; the others unfold."""
+FLOORS = {"exact full": "exact match", "distance full": "edit distance"}
 METHOD = (
     "A check is one number a seed, and a seed a whole replicate: its own weights, training data, test problems and "
     "sampling keys. A check HOLDS if evidence says that the median seed satisfies its inequality, and FAILS if evidence "
@@ -130,6 +131,7 @@ def _section(exhibit: Exhibit) -> Iterator[str]:
         yield '<h3>Figures</h3><div class="figures">'
         yield from (_image(name, text) for name, text in exhibit.figures.items())
         yield "</div>"
+    yield from _floors(record["measured"])
     if exhibit.journal:
         yield from _journal(exhibit)
     yield _provenance(record) + "</section>"
@@ -180,6 +182,25 @@ def _dots(check: Record) -> str:
         (check["median"], *check["limits"]),
         claims_table.effect(check),
     )
+
+
+def _floors(measured: Any) -> Iterator[str]:
+    """What predictors without understanding score on the problems of the median seed, by test."""
+    rows = [
+        [escape(test), escape(name), *(number(decimal(float(np.median(scores[score])))) for score in FLOORS)]
+        for test, predictors in _predictors(measured)
+        for name, scores in predictors.items()
+    ]
+    if rows:
+        yield "<details><summary>What no understanding scores: floors by test</summary>"
+        yield table(["test", "predictor", *FLOORS.values()], rows) + "</details>"
+
+
+def _predictors(measured: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Mapping[str, Mapping[str, Any]]]]:
+    """Tests by name, with the scores of each predictor, wherever in what was measured."""
+    if isinstance(measured, Mapping):
+        for name, value in measured.items():
+            yield from [(", ".join(path), value)] if name == "floors" else _predictors(value, (*path, name))
 
 
 def _image(name: str, svg: str) -> str:
