@@ -29,6 +29,10 @@ VERDICTS = ROOT / "experiments" / "verdicts"
 PACKAGES = ("alchemy", "tasks", "models")
 """What the API reference covers; claims have pages of their own."""
 ROOT_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+FORMER = (
+    "This verdict was published by the earlier method, intervals over seeds and problems, and has not been judged again "
+    "by [the present one](../verdicts.md)."
+)
 SECTIONS = re.compile(r"^(Source|Prediction|Refuted if|Control|Run) +", re.MULTILINE)
 LINK = re.compile(r"(?<=\]\()[^)\s]+(?=\))")
 FETCHES = re.compile(r"""<(?:script|img|iframe|link rel="(?:stylesheet|preconnect)")[^>]*(?:src|href)="https?:[^"]*""")
@@ -54,7 +58,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         {"Claims": list(claims)},
         *config.nav[1:],
         {"API reference": list(reference)},
-        {"Project": ["gallery.md", "contributing.md", "changelog.md"]},
+        {"Project": [{"Gallery of problems": "gallery.md"}, "contributing.md", "changelog.md"]},
     ]
     return files
 
@@ -176,6 +180,8 @@ def _run(name: str, preset: str, record: Mapping[str, Any]) -> list[str]:
         f"```\nalchemy reproduce {name} --preset {preset}\n```",
         "",
     ]
+    if not all("values" in check for check in record["checks"]):
+        lines += ["!!! note", "    " + FORMER, ""]
     for figure in record["figures"]:
         lines += [
             f"![{figure.removesuffix('.svg').replace('_', ' ')}](../files/experiments/verdicts/figures/{preset}-{figure})",
