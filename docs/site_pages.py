@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from math import inf
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
 from types import ModuleType
@@ -29,9 +30,9 @@ VERDICTS = ROOT / "experiments" / "verdicts"
 PACKAGES = ("alchemy", "tasks", "models")
 """What the API reference covers; claims have pages of their own."""
 ROOT_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
-FORMER = (
-    "This verdict was published by the earlier method, intervals over seeds and problems, and has not been judged again "
-    "by [the present one](../verdicts.md)."
+EARLIER = (
+    "This verdict was published by the earlier method, 95 % intervals over seeds and problems, and has not been judged "
+    "again by [the present one](../verdicts.md)."
 )
 SECTIONS = re.compile(r"^(Source|Prediction|Refuted if|Control|Run) +", re.MULTILINE)
 LINK = re.compile(r"(?<=\]\()[^)\s]+(?=\))")
@@ -140,10 +141,9 @@ def _overview(modules: Mapping[str, ModuleType], records: Mapping[str, Mapping[s
     for question, names in by_question.items():
         lines += [f"## {question}", "", "| claim | verdict | the number that decides |", "|---|---|---|"]
         for name in names:
-            claim = modules[name].CLAIM
             for preset, record in records[name].items():
                 decides = table.deciding(record).replace("|", "\\|")
-                sentence = f"[`{name}`]({name}.md) {claim.sentence}"
+                sentence = f"[`{name}`]({name}.md) {record['claim']['sentence']}"
                 lines.append(f"| {sentence} ({preset}) | {_badge(record)} | {decides} |")
         lines.append("")
     return "\n".join(lines)
@@ -158,19 +158,24 @@ def _question(module: ModuleType) -> str:
 def _claim_page(name: str, module: ModuleType, presets: Mapping[str, Any]) -> str:
     """What the claim says, what would refute it, and every check and figure of its committed runs."""
     lines = [f"---\ntitle: {name}\n---", f"# {module.CLAIM.sentence}", ""]
-    verdicts = ", ".join(f"{_badge(record)} at `{preset}`" for preset, record in presets.items())
-    lines += [f"Verdict: {verdicts}", ""]
+    verdicts = [f"{_badge(record)} at `{preset}`" for preset, record in presets.items() if _is_of(record, module)]
+    lines += [f"Verdict: {', '.join(verdicts) or 'this sentence has not been judged yet'}", ""]
     titles = iter(SECTIONS.split(module.__doc__ or "")[1:])
     for title, text in zip(titles, titles, strict=True):
         if title != "Run":
             lines += [f"**{title}.** {' '.join(text.split())}", ""]
     for preset, record in presets.items():
-        lines += _run(name, preset, record)
+        lines += _run(name, preset, record, _is_of(record, module))
     return "\n".join(lines)
 
 
-def _run(name: str, preset: str, record: Mapping[str, Any]) -> list[str]:
-    """One committed run: its provenance, checks and figures."""
+def _is_of(record: Mapping[str, Any], module: ModuleType) -> bool:
+    """Whether a record judged the sentence that the claim's file has now."""
+    return record["claim"]["sentence"] == module.CLAIM.sentence
+
+
+def _run(name: str, preset: str, record: Mapping[str, Any], current: bool) -> list[str]:
+    """One committed run: its provenance, checks and figures; `current` if it is of the sentence above."""
     lines = [
         f"## The run at `{preset}`",
         "",
@@ -180,20 +185,34 @@ def _run(name: str, preset: str, record: Mapping[str, Any]) -> list[str]:
         f"```\nalchemy reproduce {name} --preset {preset}\n```",
         "",
     ]
-    if not all("values" in check for check in record["checks"]):
-        lines += ["!!! note", "    " + FORMER, ""]
+    if not current:
+        lines += [f"This run judged an earlier wording: *{record['claim']['sentence']}* {_badge(record)}", ""]
+    if is_earlier(record):
+        lines += ["!!! note", f"    {EARLIER}", ""]
     for figure in record["figures"]:
         lines += [
             f"![{figure.removesuffix('.svg').replace('_', ' ')}](../files/experiments/verdicts/figures/{preset}-{figure})",
             "",
         ]
-    if is_earlier(record):
-        return [*lines, f"Judged by the earlier method, {record['method']}, whose checks are not shown here.", ""]
     lines += ["| check | measured | expected | verdict | why there |", "|---|---|---|---|---|"]
     for check in record["checks"]:
-        cells = (check["name"], table.shown(check), table.wanted(check), _badge(check), check["reason"])
+        measured, expected = _earlier(check) if is_earlier(record) else (table.shown(check), table.wanted(check))
+        cells = (check["name"], measured, expected, _badge(check), check["reason"])
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return [*lines, ""]
+
+
+def _earlier(check: Mapping[str, Any]) -> tuple[str, str]:
+    """What a check of the earlier method measured and expected; its records have null for what is infinite."""
+    bounds = {
+        "low": -inf if check["low"] is None else check["low"],
+        "high": inf if check["high"] is None else check["high"],
+    }
+    mean, low, high = (
+        table.decimal(inf if check["measured"][name] is None else check["measured"][name])
+        for name in ("mean", "low", "high")
+    )
+    return f"{mean} [{low}, {high}]", table.wanted(bounds | {"share": 0.5})
 
 
 def _badge(judged: Mapping[str, Any]) -> str:
