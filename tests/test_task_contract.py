@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alchemy import discover
+from alchemy.cli.main import main
 from alchemy.errors import UserError
 from alchemy.problem.split import Split, prompt_hash
 from alchemy.problem.task import EOS, PAD, Field
@@ -204,10 +205,37 @@ def test_standard_shifts(name, shift):
 
 
 @every_task
-def test_facts_are_numbers_that_do_not_depend_on_the_neighbours(task):
+def test_features_are_numbers_that_do_not_depend_on_the_neighbours(task):
     problem = sample(task).problem
-    facts, half = task.features(problem), task.features({name: values[::2] for name, values in problem.items()})
-    assert facts and facts.keys() == half.keys()
-    for name, values in facts.items():
+    features, half = task.features(problem), task.features({name: values[::2] for name, values in problem.items()})
+    assert features and features.keys() == half.keys()
+    for name, values in features.items():
         assert values.shape == (64,) and np.issubdtype(values.dtype, np.number)
         np.testing.assert_array_equal(values[::2], half[name])
+
+
+@every_task
+def test_novelty_is_nothing_where_the_test_is_the_training_set(task):
+    batch = sample(task)
+    novelty = task.novelty(batch, batch)
+    assert novelty and all(value == 0 for value in novelty.values())
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_command_takes_every_task(name, tmp_path, capsys):
+    """Problems are shown, written, verified, worded as prompts, and their gold answers scored: all right."""
+    data, asked, answers = tmp_path / "data", tmp_path / "asked", tmp_path / "answers.jsonl"
+    assert main(["show", name, "-n", "2", "--seed", "1"]) == 0
+    assert TASKS[name].show(sample(TASKS[name], 2, seed=1).tokens[0]) in capsys.readouterr().out
+    assert main(["generate", name, "--out", str(data), "--train", "30", "--test", "10", "--quiet"]) == 0
+    assert main(["verify", str(data)]) == 0
+    assert main(["prompts", str(data), "--out", str(asked), "--shots", "1"]) == 0
+    records = [json.loads(line) for line in (asked / "test.jsonl").read_text("utf-8").splitlines()]
+    assert len(records) == 10 and all(record["text"].startswith(TASKS[name].instructions) for record in records)
+    lines = [json.dumps({"prompt": record["input"], "completion": record["output"]}) for record in records]
+    answers.write_text("\n".join(lines) + "\n", "utf-8")
+    capsys.readouterr()
+    score = ["score", str(answers), "--manifest", str(data), "--json", "--page", str(tmp_path / "score.html")]
+    assert main(score) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["n"] == 10 and scores["answer_accuracy"] == scores["trace_accuracy"] == 1
