@@ -19,7 +19,7 @@ from alchemy.decoding.forcing import (
 from alchemy.decoding.generate import draw
 from alchemy.errors import UserError
 from alchemy.learning.model import Cache
-from alchemy.problem.task import EOS, PAD, Vocabulary
+from alchemy.problem.task import EOS, PAD
 from alchemy.testtime.revision import (
     drafts,
     flips,
@@ -27,6 +27,8 @@ from alchemy.testtime.revision import (
     plurality,
 )
 from models.layers import at
+from tasks.recheck import Recheck
+from tasks.symbols import Symbols
 
 V = 8
 END, WAIT, A, B = 4, 5, 6, 7
@@ -159,10 +161,11 @@ def test_padding_that_a_model_writes_is_no_thinking():
     assert (found == PAD).all() and not thinking(found, MARKS).any()
 
 
-def test_marks_have_names():
-    assert Marks.of(Vocabulary.of(("<wait>", "<answer>"))) == Marks(4, 3)
-    with pytest.raises(UserError, match="<wait>"):
-        Marks.of(Vocabulary.of(("<answer>",)))
+def test_marks_are_those_of_the_task():
+    task = Recheck()
+    assert Marks.of(task) == Marks(*task.vocabulary.encode("<answer> <wait>"))
+    with pytest.raises(UserError, match="Symbols has no continuation mark"):
+        Marks.of(Symbols())
     with pytest.raises(UserError, match="-1 continuations"):
         Forcing(MARKS, least=-1)
 

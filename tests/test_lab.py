@@ -204,7 +204,7 @@ def test_every_problem_of_a_pool_is_answered_many_times(stored, task, tmp_path):
 
 def test_forced_chains_are_kept_apart_from_others(stored, task, tmp_path):
     *_, runs, _ = stored
-    lab, marks = new_lab(tmp_path), Marks.of(task.vocabulary, wait="<think>")
+    lab, marks = new_lab(tmp_path), Marks(*task.vocabulary.encode("<answer> <think>"))
     free, cut = (lab.sample(runs, task, 6, 2, max_new=6, forced=forced) for forced in (None, Forcing(marks, budget=0)))
     assert (cut.completions[..., 0] == marks.end).all() and not (free.completions[..., 0] == marks.end).all()
     assert len(list((tmp_path / "answers").iterdir())) == 4

@@ -103,7 +103,7 @@ def test_strategies_are_compared_and_drawn(runs, capsys, tmp_path):
         (("--problems", "0"), "problems must be at least 1"),
         (("--shift", "lenght=6"), "length"),
         (("nothing",), "is not in"),
-        (("--strategy", "budget_forcing"), "unknown symbol '<wait>'"),
+        (("--strategy", "budget_forcing"), "Symbols has no continuation mark"),
         (("--task", "connectivity"), "no trained model of task 'connectivity'"),
     ],
 )

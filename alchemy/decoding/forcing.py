@@ -14,7 +14,7 @@ import numpy as np
 
 from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError
-from alchemy.problem.task import EOS, PAD, Vocabulary
+from alchemy.problem.task import EOS, PAD, Task
 
 UNLIMITED = 2**30
 """A budget that is never reached."""
@@ -39,9 +39,13 @@ class Marks:
     """The continuation token."""
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, end: str = "<answer>", wait: str = "<wait>") -> Marks:
-        """The marks with these names; raises `UserError` on a name that the vocabulary lacks."""
-        return cls(*(vocabulary.encode(name)[0] for name in (end, wait)))
+    def of(cls, task: Task) -> Marks:
+        """The marks of a task's text; raises `UserError` if it has no mark for one of the two."""
+        marks = {"answer mark": task.text_format.answer_mark, "continuation mark": task.text_format.wait_mark}
+        for what, mark in marks.items():
+            if not mark:
+                raise UserError(f"{type(task).__name__} has no {what} in its text format; forcing needs one")
+        return cls(*(task.vocabulary.index[mark] for mark in marks.values()))
 
     def start(self, n: int) -> _Known:
         none = jnp.zeros(n, jnp.int32)

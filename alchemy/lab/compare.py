@@ -127,7 +127,7 @@ class Comparison:
 
     def _forced(self, forcer: Any, budget: int) -> tuple[np.ndarray, Ledger]:
         """One chain a problem; there is room for what is forced beyond the longest right one."""
-        forced = forcer.forcing(self.task.vocabulary, budget)
+        forced = forcer.forcing(self.task, budget)
         batch = self._problems
         room = int((batch.completions() != PAD).sum(axis=1).max(initial=1)) + 4 + 2 * budget
         drawn = self.lab.sample(

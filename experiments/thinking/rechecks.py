@@ -70,7 +70,7 @@ class Setting:
 
     @property
     def marks(self) -> Marks:
-        return Marks.of(self.task.vocabulary)
+        return Marks.of(self.task)
 
     def fit(self, lab: Lab, *, waits: bool = True) -> Runs:
         """Models that have seen the continuation token in training, or not."""
