@@ -45,7 +45,7 @@ def run(config: Config, lab: Lab) -> Measured:
     return Measured(
         none=by_length(config, lab, padding="none"),
         pad=by_length(config, lab, padding="pad"),
-        group=by_length(config, lab, padding="group"),
+        group=by_length(config, lab, padding="group", slow=True),
     )
 
 

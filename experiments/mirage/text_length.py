@@ -32,14 +32,13 @@ CLAIM = Claim(
 TRAINED = 4
 LONGEST = 28
 """Context of the models: the longest line, l = 6, has 24 tokens."""
-SLOW: tuple[Positions, ...] = ("sinusoidal", "none", "random")
-"""Position schemes that need more steps before they solve what they are trained on, as grouped lines do."""
 
 
 @dataclass(frozen=True)
 class Config(Setting):
     model: Transformer = replace(Setting.model, context=LONGEST)
     slow_factor: int = 4
+    """For grouped lines."""
     lengths: tuple[int, ...] = (2, 3, 4, 5, 6)
 
 
@@ -61,12 +60,13 @@ def run(config: Config, lab: Lab) -> Measured:
     return Measured(by_length(config, lab))
 
 
-def by_length(config: Config, lab: Lab, scheme: Positions = "learned", padding: Padding = "none") -> dict[int, Scores]:
+def by_length(
+    config: Config, lab: Lab, *, scheme: Positions = "learned", padding: Padding = "none", slow: bool = False
+) -> dict[int, Scores]:
     """Models of one position scheme and padding strategy, trained on one length and tested on each."""
     task = Symbols(length=(TRAINED,))
     model = replace(config.model, positions=scheme)
     blocks = {} if padding == "none" else {"padding": padding, "context": model.context}
-    slow = scheme in SLOW or padding == "group"
     runs = config.fit(lab, task, model=model, slow=slow, label=f"train {scheme}, padding {padding}", **blocks)
     tests = {length: replace(task, length=(length,)) for length in config.lengths}
     return {
