@@ -138,3 +138,12 @@ def test_the_best_scored_of_every_subset(size):
     np.testing.assert_allclose(best_scored_at(worth, score, size), expected)
     with pytest.raises(UserError, match="cannot draw 6"):
         best_scored_at(worth, score, 6)
+
+
+def test_pools_of_several_seeds_at_once():
+    rng = np.random.default_rng(0)
+    votes = rng.choice(list(Vote), (3, 7, 5)).astype(np.int8)
+    np.testing.assert_array_equal(majority_at(votes, 3), [majority_at(pools, 3) for pools in votes])
+    worth, score = rng.random((2, 3, 7, 5))
+    pairs = zip(worth, score, strict=True)
+    np.testing.assert_array_equal(best_scored_at(worth, score, 3), [best_scored_at(*pools, 3) for pools in pairs])

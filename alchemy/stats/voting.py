@@ -41,7 +41,8 @@ def majority(right: np.ndarray, wrong: np.ndarray, named: np.ndarray) -> np.ndar
 
 
 def majority_at(votes: np.ndarray, size: int) -> np.ndarray:
-    """`majority` of a random `size` of each problem's pool, in the mean, float (n,); `Vote` int (n, pool)."""
+    """`majority` of a random `size` of each problem's pool, in the mean, float (...); `Vote` int (..., pool)."""
+    shape, votes = votes.shape[:-1], votes.reshape(-1, votes.shape[-1])
     _check_size(size, votes.shape[1])
     right, wrong, _ = tally(votes)
     mute = (votes == Vote.NONE).sum(axis=1)
@@ -50,7 +51,8 @@ def majority_at(votes: np.ndarray, size: int) -> np.ndarray:
     voters = np.arange(size + 1)
     share = _hypergeometric(right + wrong, votes.shape[1], size, voters)
     silence = _hypergeometric(mute, votes.shape[1], size, size)
-    return ((share * _majority_of_voters(right, wrong, size)).sum(axis=1) - silence[:, 0] / 2)[row.ravel()]
+    accuracy = (share * _majority_of_voters(right, wrong, size)).sum(axis=1) - silence[:, 0] / 2
+    return accuracy[row.ravel()].reshape(shape)
 
 
 def any_at(valid: np.ndarray, pool: int, size: int) -> np.ndarray:
@@ -71,13 +73,15 @@ def best_of_at(valid: np.ndarray, pool: int, size: int) -> np.ndarray:
 
 
 def best_scored_at(worth: np.ndarray, score: np.ndarray, size: int) -> np.ndarray:
-    """What the highest scored of a random `size` of each pool is worth, in the mean, float (n,); both (n, pool).
+    """What the highest scored of a random `size` of each pool is worth, in the mean, float (...); both (..., pool).
 
     Among equal scores all are as likely. The r-th best of the pool is the best of the draw if it is in and the r better
     ones are not.
     """
-    n, pool = worth.shape
+    shape, pool = score.shape[:-1], score.shape[-1]
     _check_size(size, pool)
+    worth, score = worth.reshape(-1, pool), score.reshape(-1, pool)
+    n = len(score)
     order = np.argsort(-score, axis=1, kind="stable")
     worth, score = (np.take_along_axis(one, order, axis=1) for one in (worth.astype(float), score))
     fresh = np.ones((n, pool), bool)
@@ -85,7 +89,7 @@ def best_scored_at(worth: np.ndarray, score: np.ndarray, size: int) -> np.ndarra
     level = (np.cumsum(fresh) - 1).reshape(n, pool)
     mean = np.bincount(level.ravel(), worth.ravel()) / np.bincount(level.ravel())
     none_of = _hypergeometric(np.arange(pool + 1), pool, size, 0)
-    return mean[level] @ (none_of[:-1] - none_of[1:])
+    return (mean[level] @ (none_of[:-1] - none_of[1:])).reshape(shape)
 
 
 def valid_within(valid: np.ndarray, length: np.ndarray, budget: np.ndarray) -> np.ndarray:

@@ -5,58 +5,43 @@ Source       Ours, against Mirtaheri, Edelman, Jelassi, Malach, Boix-Adsera, arX
              and chains of different styles are compared at equal number, not at equal tokens.
 Prediction   Chains of models trained on searches against chains of models trained on paths, as many of these as cost the
              same nodes in all, by majority, by an exact verifier, and as pass@k. In distribution the search wins by at
-             least .1 by majority. On unseen names, deeper bridges and other families half of that or less is left:
-             what was learned is a search of these graphs. In distribution a verifier buys it back at this depth: with
-             the nodes of eight searches the gap is under .05. Layers do not replace the chain: without one, a model whose
-             layers are passed twice, enough for a path of three edges by doubling, stays .2 behind at depth 1 after
-             32,000 graphs, less than a fifth of those the search has.
+             least .1 by majority: the gate of what rests on it. On unseen names, deeper bridges and other families half
+             of that or less is left: what was learned is a search of these graphs. In distribution a verifier buys it
+             back at this depth: with the nodes of eight searches the gap is under .05. Layers do not replace the chain:
+             without one, a model whose layers are passed twice, enough for a path of three edges by doubling, stays .2
+             behind at depth 1 after 32,000 graphs, less than a fifth of those the search has.
+             One number a seed for all shifts of the models trained at one depth: the most that is left over half of the
+             advantage in distribution, the shift chosen on one half of the graphs and measured on the other.
 Refuted if   The advantage under some shift is more than half of that in distribution; the verified gap at eight searches
-             is over .05; or the looped model without a chain comes within .2.
-Run          alchemy reproduce durable_advantage --preset small      # ten minutes after depth_law
+             is over .05; or the looped model without a chain comes within .2, in most seeds.
+Run          alchemy reproduce durable_advantage --preset small      # after depth_law, whose models it shares
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
+from math import inf
 
 import numpy as np
 
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
-from alchemy.report.former import (
-    Check,
-    Claim,
-    at_least,
-    at_most,
-)
-from alchemy.report.former_figures import Bars, Curves, Figure
-from alchemy.stats.measure import (
-    Interval,
-    difference,
-    paired_difference,
-    two_level,
-)
-from experiments.graph_search.bridges import (
-    FULL,
-    RECIPE,
-    SMALL,
-    SMOKE,
-    Chains,
-    Setting,
-    any_of,
-    majority_of,
-    share,
-)
+from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
+from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.stats.selection import largest
+from experiments.graph_search.bridges import FULL, RECIPE, SMOKE, Chains, Setting, by_seed
 from tasks.connectivity import Connectivity
 
 CLAIM = Claim(
-    sentence="The advantage of one long chain is a skill on its own graphs: shifts halve it, and a verifier buys it back.",
+    sentence="The advantage of one long chain is a skill on its own graphs: shifts halve it, and a verifier buys it back,"
+    " but looped layers do not replace it.",
     source="ours, against arXiv:2505.21825",
     prediction="at equal nodes search wins by .1 in distribution, by half of that or less on any shift; a verifier closes it",
     refuted_if="over half of the advantage left on a shift, a verified gap over .05, or no chain needed with looped layers",
+    question="Where does reasoning stop?",
+    among="models with an advantage of .1 to lose",
 )
 SELECTORS = ("majority", "verified", "pass@k")
 HOME = "in distribution"
@@ -74,13 +59,13 @@ class Config(Setting):
         (2, "family=gnm"),
     )
     """Depth trained on, and what changes in the test; the small petals leave room for depth among the names."""
-    searches: tuple[int, ...] = (1, 8)
-    """Budgets, in the nodes that so many searches list."""
-    graphs: int = 250
-    """Held-out graphs in each of these tests."""
-    few: int = 16
+    searches: int = 8
+    """Beside one search, the budget at which a verifier is to have bought the advantage back, in the nodes of so many."""
+    shift_graphs: int = 250
+    """Held-out graphs of each seed in each of these tests, of which gates read as many more in distribution."""
+    shift_chains: int = 16
     """Chains of each graph in these tests: as many paths as cost eight searches."""
-    silent: TrainConfig = replace(RECIPE, steps=1000)
+    no_chain: TrainConfig = replace(RECIPE, steps=1000)
     """Of the looped model without a chain."""
 
     def __post_init__(self) -> None:
@@ -91,171 +76,225 @@ class Config(Setting):
         """The task under the shift of that name; raises `UserError` if there is none."""
         return task if name == HOME else task.shift(name)(task)
 
+    def test(self, lab: Lab, depth: int, name: str) -> tuple[Rivals, Rivals]:
+        """Searches and paths on the graphs of one shift, and on those that gates read."""
+        graphs = {"pool_graphs": self.shift_graphs, "gate_graphs": self.shift_graphs if name == HOME else 0}
+        setting, parts = replace(self, **graphs), []
+        for trace in ("dfs", "path"):
+            runs = self.fit(lab, trace, depth)
+            parts.append(setting.pool(lab, runs, self.shifted(runs.task, name), size=self.shift_chains))
+        (search, search_gate), (path, path_gate) = parts
+        return Rivals(search, path), Rivals(search_gate, path_gate)
 
+
+SMALL = Config()
 PRESETS = {
-    "smoke": Config(
-        **SMOKE, shifts=((1, "depth=2"), (2, "names=2")), searches=(1, 2), graphs=32, few=4, silent=SMOKE["train"]
+    "smoke": replace(
+        SMALL,
+        **SMOKE,
+        shifts=((1, "depth=2"), (2, "names=2")),
+        searches=2,
+        shift_graphs=32,
+        shift_chains=4,
+        no_chain=SMOKE["train"],
     ),
-    "small": Config(**SMALL),
-    "full": Config(
+    "small": SMALL,
+    "full": replace(
+        SMALL,
         **FULL,
         shifts=(
-            *(
-                (3, shift)
-                for shift in ("depth=4", "depth=5", "names=2", "family=tree", "family=gnm", "family=two-path")
-            ),
-            *((1, shift) for shift in ("depth=2", "depth=3", "names=2")),
+            (3, "depth=4"),
+            (3, "depth=5"),
+            (3, "names=2"),
+            (3, "family=tree"),
+            (3, "family=gnm"),
+            (3, "family=two-path"),
+            (1, "depth=2"),
+            (1, "depth=3"),
+            (1, "names=2"),
         ),
-        graphs=2000,
-        silent=replace(RECIPE, steps=20_000, batch=256),
+        shift_graphs=2000,
+        no_chain=replace(RECIPE, steps=20_000, batch=256),
     ),
 }
 
 
-def run(config: Config, lab: Lab) -> dict[str, Any]:
-    depths = sorted({depth for depth, _ in config.shifts})
-    tests = [(depth, HOME) for depth in depths] + list(config.shifts)
-    measured: dict[str, Any] = {
-        "depths": depths,
-        "tests": [list(test) for test in tests],
-        "searches": list(config.searches),
-    }
-    for depth, name in tests:
-        runs = {style: config.fit(lab, trace, depth) for style, trace in (("search", "dfs"), ("path", "path"))}
-        chains = {}
-        for style, one in runs.items():
-            chains[style] = replace(config, pools=config.graphs).ask(
-                lab, one, config.shifted(one.task, name), samples=config.few
-            )
-        measured[_label(depth, name)] = {
-            "evidence": {style: share(one.valid) for style, one in chains.items()},
-            "any of the pool": {
-                style: two_level(any_of(one.valid, one.valid.shape[2]), 0) for style, one in chains.items()
-            },
-            "valid edges": {style: float(np.nanmean(one.edges)) for style, one in chains.items()},
-            "nodes": {style: float(one.length.mean()) for style, one in chains.items()},
-            "advantage": {str(count): _advantage(**chains, searches=count) for count in config.searches},
-        }
-    return measured | {"without a chain": _silent(config, lab)}
+@dataclass(frozen=True)
+class Rivals:
+    """Chains of models trained on searches, and of models trained on paths."""
+
+    search: Chains
+    path: Chains
+
+    def halves(self) -> list[Rivals]:
+        """On the first and on the second half of each seed's graphs."""
+        return [Rivals(*half) for half in zip(self.search.halves(), self.path.halves(), strict=True)]
+
+    def paths(self, searches: int) -> np.ndarray:
+        """How many paths list as many nodes as so many searches do, within the pool: float (s,)."""
+        count = searches * by_seed(self.search.length) / np.maximum(by_seed(self.path.length), 1e-9)
+        return count.clip(1, self.path.size)
+
+    def advantage(self, selector: str, searches: int = 1) -> np.ndarray:
+        """Accuracy of that many searches less that of paths of as many nodes, by what selects: float (s,)."""
+        sizes = np.arange(1, self.path.size + 1)
+        curves = np.stack([_accuracy(self.path, selector, size) for size in sizes], axis=1)  # (s, sizes)
+        path = [np.interp(count, sizes, curve) for count, curve in zip(self.paths(searches), curves, strict=True)]
+        return _accuracy(self.search, selector, searches) - np.array(path)
 
 
-def _label(depth: int, name: str) -> str:
-    return f"trained at {depth}, {name}"
+def _accuracy(chains: Chains, selector: str, size: int) -> np.ndarray:
+    """Of so many chains, float (s,)."""
+    if selector == "majority":
+        return by_seed(chains.majority_of(size))
+    any_of = by_seed(chains.any_of(size))
+    return (1 + any_of) / 2 if selector == "verified" else any_of
 
 
-def _advantage(search: Chains, path: Chains, searches: int) -> dict[str, Any]:
-    """Of that many searches over as many paths as list the same nodes, by selector."""
-    pool = path.valid.shape[2]
-    count = searches * search.length.mean() / max(path.length.mean(), 1e-9)
-    count = float(np.clip(count, 1, pool))
+@dataclass(frozen=True)
+class Comparison:
+    """One test of the models trained at one depth; arrays (s,)."""
 
-    def of_paths(score: Any) -> np.ndarray:
-        """At a fractional number of chains, the mix of its neighbours."""
-        fewer, part = int(count), count % 1
-        return score(fewer) * (1 - part) + score(min(fewer + 1, pool)) * part
-
-    long = {"majority": majority_of(search.votes, searches), "pass@k": any_of(search.valid, searches)}
-    many = {
-        "majority": of_paths(lambda size: majority_of(path.votes, size)),
-        "pass@k": of_paths(lambda size: any_of(path.valid, size)),
-    }
-    for scores in (long, many):
-        scores["verified"] = (1 + scores["pass@k"]) / 2
-    return {"paths": count} | {
-        name: {
-            "search": two_level(long[name], 0),
-            "paths": two_level(many[name], 0),
-            "advantage": paired_difference(long[name], many[name], 0),
-        }
-        for name in SELECTORS
-    }
+    depth: int
+    shift: str
+    search_evidence: np.ndarray
+    path_evidence: np.ndarray
+    search_any: np.ndarray
+    """Any chain of the pool is evidence."""
+    path_any: np.ndarray
+    advantage: dict[str, np.ndarray]
+    """Of one search, by what selects."""
+    verified_advantage: np.ndarray
+    """At the budget of several searches."""
 
 
-def _silent(config: Config, lab: Lab) -> dict[str, Interval]:
-    """Greedy decisions at depth 1: without a chain but twice through the layers, and with a search."""
-    task = config.task("none", 1)
-    model = replace(config.model, loops=2)
-    runs = lab.train(model, task, config.silent, seeds=config.seeds, label="train without a chain, layers twice")
-    found = {"no chain, layers twice": share(_coin(config.ask(lab, runs, greedy=True)))}
-    found["search"] = share(_coin(config.ask(lab, config.fit(lab, "dfs", 1), greedy=True)))
-    return found | {"search - no chain, layers twice": difference(found["search"], found["no chain, layers twice"])}
+@dataclass(frozen=True)
+class Measured:
+    """Arrays (s,), by the depth that was trained on where they are several."""
+
+    searches: int
+    tests: tuple[Comparison, ...]
+    advantage: dict[int, np.ndarray]
+    """Of one search by majority in distribution, on the graphs of gates."""
+    left_over_half: dict[int, np.ndarray]
+    """The most that a shift leaves of the advantage, less half of the advantage in distribution."""
+    search_accuracy: np.ndarray
+    """Of one greedy search at depth 1."""
+    looped_accuracy: np.ndarray
+    """Of a greedy answer without a chain, the layers passed twice."""
 
 
-def _coin(chains: Chains) -> np.ndarray:
-    """Accuracy (s, n, k) of a single vote by the paper's rule: one that names neither candidate is a coin."""
-    return majority_of(chains.votes, 1)[..., None]
+def run(config: Config, lab: Lab) -> Measured:
+    tests, advantage, left_over_half = [], {}, {}
+    for depth in sorted({depth for depth, _ in config.shifts}):
+        home, gate = config.test(lab, depth, HOME)
+        shifts = {name: config.test(lab, depth, name)[0] for at, name in config.shifts if at == depth}
+        tests += [_comparison(depth, name, rivals, config.searches) for name, rivals in {HOME: home, **shifts}.items()]
+        advantage[depth] = gate.advantage("majority")
+        half = [rivals.advantage("majority") / 2 for rivals in home.halves()]
+        left = [[part.advantage("majority") for part in rivals.halves()] for rivals in shifts.values()]
+        over = [
+            np.stack(rows, axis=1) - less[:, None] for rows, less in zip(zip(*left, strict=True), half, strict=True)
+        ]
+        left_over_half[depth] = largest(*over)
+    looped = lab.train(
+        replace(config.model, loops=2),
+        config.task("none", 1),
+        config.no_chain,
+        seeds=config.seeds,
+        label="train without a chain, layers twice",
+    )
+    return Measured(
+        searches=config.searches,
+        tests=tuple(tests),
+        advantage=advantage,
+        left_over_half=left_over_half,
+        search_accuracy=by_seed(config.greedy(lab, config.fit(lab, "dfs", 1))[0].majority_of(1)),
+        looped_accuracy=by_seed(config.greedy(lab, looped)[0].majority_of(1)),
+    )
 
 
-def check(measured: Mapping[str, Any]) -> list[Check]:
-    most = str(max(measured["searches"]))
+def _comparison(depth: int, shift: str, rivals: Rivals, searches: int) -> Comparison:
+    return Comparison(
+        depth=depth,
+        shift=shift,
+        search_evidence=by_seed(rivals.search.valid),
+        path_evidence=by_seed(rivals.path.valid),
+        search_any=by_seed(rivals.search.any_of(rivals.search.size)),
+        path_any=by_seed(rivals.path.any_of(rivals.path.size)),
+        advantage={selector: rivals.advantage(selector) for selector in SELECTORS},
+        verified_advantage=rivals.advantage("verified", searches),
+    )
+
+
+def check(measured: Measured) -> list[Check]:
     checks = []
-    for depth in measured["depths"]:
-        home = measured[_label(depth, HOME)]["advantage"]
-        checks.append(
-            at_least(
-                f"depth {depth}: advantage by majority",
-                home["1"]["majority"]["advantage"],
-                0.1,
-                "there is something to lose",
-                precondition=True,
-            )
+    for depth, values in measured.left_over_half.items():
+        lead = Gate(
+            f"trained at {depth}: advantage by majority",
+            measured.advantage[depth],
+            0.1,
+            inf,
+            "there is something to lose",
         )
-        checks.append(
+        [home] = [test for test in measured.tests if (test.depth, test.shift) == (depth, HOME)]
+        checks += [
             at_most(
-                f"depth {depth}: verified advantage of {most} searches",
-                home[most]["verified"]["advantage"],
+                f"trained at {depth}: verified advantage of {measured.searches} searches",
+                home.verified_advantage,
                 0.05,
                 "a verifier buys it back",
-            )
-        )
-    for depth, name in measured["tests"]:
-        if name == HOME:
-            continue
-        home, there = (measured[_label(depth, one)]["advantage"]["1"]["majority"]["advantage"] for one in (HOME, name))
-        left = difference(there, _half(home))
-        checks.append(at_most(f"{_label(depth, name)}: advantage - half of home's", left, 0.0, "half of it is lost"))
-    silent = measured["without a chain"]["search - no chain, layers twice"]
+                gates=[lead],
+            ),
+            at_most(
+                f"trained at {depth}: advantage - half of home's, the most over shifts",
+                values,
+                0.0,
+                "half of it is lost",
+                gates=[lead],
+            ),
+        ]
     return [
         *checks,
-        at_least("depth 1: search - no chain, layers twice", silent, 0.2, "layers do not replace the chain"),
+        at_least(
+            "depth 1: search - no chain, layers twice",
+            measured.search_accuracy - measured.looped_accuracy,
+            0.2,
+            "layers do not replace the chain",
+        ),
     ]
 
 
-def _half(interval: Interval) -> Interval:
-    return replace(interval, mean=interval.mean / 2, low=interval.low / 2, high=interval.high / 2)
+def figures(measured: Measured) -> list[Figure]:
+    tests = measured.tests
+    home = [test for test in tests if test.shift == HOME]
 
+    def stacked(values: Sequence[np.ndarray]) -> np.ndarray:
+        return np.stack(values, axis=1)
 
-def figures(measured: Mapping[str, Any]) -> list[Figure]:
-    rows = [measured[_label(depth, name)] for depth, name in measured["tests"]]
-    short = {HOME: "home", "family=": "", "+petals=": "\n"}
-    groups = [
-        reduce(lambda text, part: text.replace(part, short[part]), short, name) + f"\n(at {depth})"
-        for depth, name in measured["tests"]
-    ]
-    most = max(measured["searches"])
-    home = [row for row, (_, name) in zip(rows, measured["tests"], strict=True) if name == HOME]
     return [
         Bars(
             name="durable_advantage",
             title="Accuracy of searches less that of paths of as many nodes, by shift",
             y_label="advantage",
-            groups=groups,
+            groups=[_group(test) for test in tests],
             measured={
-                f"1 search, {how}": [row["advantage"]["1"][how]["advantage"] for row in rows]
-                for how in ("majority", "verified")
-            }
-            | {f"{most} searches, verified": [row["advantage"][str(most)]["verified"]["advantage"] for row in rows]},
+                "1 search, majority": stacked([test.advantage["majority"] for test in tests]),
+                "1 search, verified": stacked([test.advantage["verified"] for test in tests]),
+                f"{measured.searches} searches, verified": stacked([test.verified_advantage for test in tests]),
+            },
             theory={},
         ),
         Bars(
             name="durable_advantage_evidence",
             title="Evidence of one sampled chain, and of any of the pool",
             y_label="evidence",
-            groups=groups,
+            groups=[_group(test) for test in tests],
             measured={
-                f"{style}, {how}": [row[which][style] for row in rows]
-                for style in ("search", "path")
-                for how, which in (("one", "evidence"), ("any", "any of the pool"))
+                "search, one": stacked([test.search_evidence for test in tests]),
+                "search, any": stacked([test.search_any for test in tests]),
+                "path, one": stacked([test.path_evidence for test in tests]),
+                "path, any": stacked([test.path_any for test in tests]),
             },
             theory={},
         ),
@@ -264,8 +303,14 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             title="In distribution: searches against paths of as many nodes, by what selects",
             x_label="depth trained on",
             y_label="advantage of one search",
-            x=measured["depths"],
-            measured={name: [row["advantage"]["1"][name]["advantage"] for row in home] for name in SELECTORS},
+            x=[test.depth for test in home],
+            measured={selector: stacked([test.advantage[selector] for test in home]) for selector in SELECTORS},
             theory={},
         ),
     ]
+
+
+def _group(test: Comparison) -> str:
+    """The name of a test, short enough to stand under its bars."""
+    short = {HOME: "home", "family=": "", "+petals=": "\n"}
+    return reduce(lambda text, part: text.replace(part, short[part]), short, test.shift) + f"\n(at {test.depth})"

@@ -11,95 +11,81 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from alchemy.decoding.ledger import Ledger
 from alchemy.lab import verifiers
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.stats.voting import Vote, best_scored_at
-from alchemy.testtime import learned_verifier as verifier
+from alchemy.testtime import learned_verifier
 from alchemy.testtime.answers import Samples
 from alchemy.testtime.learned_verifier import Kind
-from experiments.graph_search.bridges import (
-    RECIPE,
-    Chains,
-    Setting,
-    any_of,
-    judge,
-    majority_of,
-)
-from tasks.connectivity import Connectivity
+from experiments.graph_search.bridges import RECIPE, Chains, Setting, by_seed, judge
 
 TOKENS = (
     "tokens: all that is written for a problem, ends and dropped chains included; prompts and verifiers are not counted"
 )
 """The one sentence that says what an axis called tokens means."""
-
-
 FEW = 8
-"""Chains among which a verifier must choose better than chance does, or a claim about it is left undecided."""
+"""Chains among which a verifier must choose better than chance does, or a seed says nothing about that verifier."""
 
 
 class Pool(NamedTuple):
-    """`k` chains of each of `s` models about the same `n` graphs."""
+    """`k` chains of each of `s` models about each of its `n` graphs."""
 
     chains: Chains
     tokens: np.ndarray  # int32 (s, n, k): written, the end included
     scores: Mapping[str, np.ndarray]  # by kind of verifier: float (s, n, up to k), of the first chains
-    graphs: np.ndarray  # int16 (n, e, 2): edges
-    prompt: int  # tokens
-    parameters: int  # of the model, and of each of its verifiers but for two ids
 
-    def bill(self, size: int, checked: bool) -> Ledger:
-        """What `size` chains cost in the mean, where `checked` with a learned verifier; both read a prompt once."""
-        one = self.tokens.mean(axis=2)
-        read = (self.prompt + size * one) * checked
-        return Ledger.of(
-            self.parameters, self.prompt, size * one, one, checker=self.parameters, checked=read, calls=size * checked
-        )
+    def of(self, graphs: slice) -> Pool:
+        """Some of each seed's graphs."""
+        scores = {kind: values[:, graphs] for kind, values in self.scores.items()}
+        return Pool(self.chains.of(graphs), self.tokens[:, graphs], scores)
 
     @property
     def cost(self) -> float:
         """Mean tokens of a chain."""
         return float(self.tokens.mean())
 
-    def same_graphs(self, other: Pool) -> bool:
-        """Whether both are about the same graphs, so that they can be compared graph by graph."""
-        return np.array_equal(self.graphs, other.graphs)
-
 
 @dataclass(frozen=True)
 class Checked(Setting):
-    """Models of chains, and verifiers that are trained on what these write."""
+    """Models of chains, and verifiers that are trained on what these write; at small at depth 1 only."""
 
-    pools: int = 512
-    """Not the 500 graphs of the claims without verifiers: preconditions were rewritten after verifiers had been seen on those."""
-    problems: int = 5000
+    depths: tuple[int, ...] = (1,)
+    practice_graphs: int = 5000
     """Training graphs on which a policy writes chains for its verifier to learn from, good or bad as they come."""
-    each: int = 4
+    practice_chains: int = 4
     """Chains on each of these, so that good and bad ones on one graph can be told apart by nothing but themselves."""
-    checker: TrainConfig = replace(RECIPE, steps=625, matrix_rate=0.01, learning_rate=3.5e-3)
+    verifier_train: TrainConfig = replace(RECIPE, steps=625, matrix_rate=0.01, learning_rate=3.5e-3)
     """Verifiers start from their policy's weights, and see each chain about once."""
 
-    def pool(
-        self, lab: Lab, runs: Runs, kinds: Sequence[Kind] = (), *, task: Connectivity | None = None, samples: int = 0
-    ) -> Pool:
-        """A pool of chains at temperature 1 as `ask` draws it, the first `samples` of each graph scored by verifiers."""
-        drawn = self.draw(lab, runs, task, samples=samples)
-        first = Samples(drawn.task, drawn.batch, drawn.completions[:, :, : self.samples])
-        scores = {}
-        for kind in kinds:
-            how = {"kind": kind, "problems": self.problems, "samples": self.each, "max_new": self.room(runs.task)}
-            found = verifiers.score(lab, verifiers.fit(lab, runs, self.checker, **how), first)
-            scores[kind] = found if kind == "outcome" else verifier.aggregated(found, "min")
-        tokens = verifier.written(drawn.completions).sum(axis=3, dtype=np.int32)
-        edges, prompt = drawn.batch.problem["edges"], int(drawn.batch.prompt_len.max())
-        return Pool(judge(drawn), tokens, scores, edges, prompt, lab.size(runs.model))
+    def checked_pool(self, lab: Lab, runs: Runs, kinds: Sequence[Kind] = ()) -> tuple[Pool, Pool]:
+        """A pool of chains for each test graph, the first of each scored by verifiers, and for each that gates read."""
+        samples = self.draw_pool(lab, runs)
+        first = Samples(samples.task, samples.batch, samples.completions[:, :, : self.pool_size])
+        scores = {kind: self._scores(lab, runs, kind, first) for kind in kinds}
+        tokens = learned_verifier.written(samples.completions).sum(axis=3, dtype=np.int32)
+        pool, n = Pool(judge(samples), tokens, scores), self.pool_graphs
+        return pool.of(slice(0, n)), pool.of(slice(n, None))
+
+    def _scores(self, lab: Lab, runs: Runs, kind: Kind, samples: Samples) -> np.ndarray:
+        """What a verifier trained on chains of these models says of each chain, float (s, n, k); of the process, its worst
+        step."""
+        verifier = verifiers.fit(
+            lab,
+            runs,
+            self.verifier_train,
+            kind=kind,
+            problems=self.practice_graphs,
+            samples=self.practice_chains,
+            max_new=self.room(runs.task),
+        )
+        scores = verifiers.score(lab, verifier, samples)
+        return scores if kind == "outcome" else learned_verifier.aggregated(scores, "min")
 
 
 def worth(votes: np.ndarray) -> np.ndarray:
@@ -107,40 +93,44 @@ def worth(votes: np.ndarray) -> np.ndarray:
     return np.select([votes == Vote.RIGHT, votes == Vote.OTHER], [1.0, 0.5], 0.0)
 
 
-def chosen(values: np.ndarray, scores: np.ndarray, size: int) -> np.ndarray:
+def best_scored(values: np.ndarray, scores: np.ndarray, size: int) -> np.ndarray:
     """Value of the highest scored of a random `size` of each pool: float (s, n) of values (s, n, k), scores (s, n, up to k)."""
-    scored = values[:, :, : scores.shape[2]]
-    return np.stack([best_scored_at(*one, size) for one in zip(scored, scores, strict=True)])
+    return best_scored_at(values[:, :, : scores.shape[2]], scores, size)
 
 
-def ranking(values: np.ndarray, scores: np.ndarray, size: int = 0) -> np.ndarray:
-    """How much better than a random chain the highest scored of `size` is, by default of the whole pool: float (s, n)."""
+def better_than_chance(pool: Pool, kind: str) -> np.ndarray:
+    """How much better than a random chain the one is that a verifier picks of a few, float (s,)."""
+    scores, values = pool.scores[kind], worth(pool.chains.votes)
     most = scores.shape[2]
-    return chosen(values, scores, min(size or most, most)) - values[:, :, :most].mean(axis=2)
+    return by_seed(best_scored(values, scores, min(FEW, most))) - by_seed(values[:, :, :most])
 
 
-def readouts(pool: Pool) -> dict[str, tuple[list[int], np.ndarray]]:
-    """By readout: sizes (m,), and what chains of that many are worth, float (m, s, n)."""
+class Readout(NamedTuple):
+    """What chains are worth by how many of them are read out in one way."""
 
-    def curve(k: int, at: Callable[[int], np.ndarray]) -> tuple[list[int], np.ndarray]:
-        sizes = [1 << power for power in range(k.bit_length())]
-        return sizes, np.stack([at(size) for size in sizes])
+    sizes: list[int]  # (m,)
+    curve: np.ndarray  # float (s, m)
 
-    chains, k = pool.chains, pool.chains.valid.shape[2]
-    found = {"majority": curve(k, lambda size: majority_of(chains.votes, size))}
+
+def readouts(pool: Pool) -> dict[str, Readout]:
+    """Every way to read a pool out."""
+    chains = pool.chains
+    curves = {"majority": _readout(chains.sizes, chains.majority_of)}
     for kind, scores in pool.scores.items():
-        best = partial(chosen, worth(chains.votes), scores)
-        found[f"{kind} verifier"] = curve(scores.shape[2], best)
-    found["exact verifier"] = curve(k, lambda size: any_of(chains.valid, size))
-    return found
+        sizes = [size for size in chains.sizes if size <= scores.shape[2]]
+        values = worth(chains.votes)
+        curves[f"{kind} verifier"] = _readout(sizes, lambda size, v=values, s=scores: best_scored(v, s, size))
+    curves["exact verifier"] = _readout(chains.sizes, chains.any_of)
+    return curves
 
 
-def at_tokens(sizes: Sequence[int], curve: np.ndarray, cost: float, budget: float) -> np.ndarray | None:
-    """A curve (m, s, n) over numbers of chains of that mean cost at a budget of tokens, linear in the log of the number
-    between its points; None outside of them."""
-    place = float(np.interp(np.log(budget / cost), np.log(sizes), np.arange(len(sizes)), left=-1, right=-1))
-    if place < 0:
-        return None
-    low = min(int(place), len(sizes) - 1)
-    high = min(low + 1, len(sizes) - 1)
-    return curve[low] + (place - low) * (curve[high] - curve[low])
+def _readout(sizes: list[int], score: Callable[[int], np.ndarray]) -> Readout:
+    return Readout(sizes, np.stack([by_seed(score(size)) for size in sizes], axis=1))
+
+
+def at_tokens(readout: Readout, cost: float, budgets: Sequence[float]) -> np.ndarray:
+    """A readout of chains of that mean cost at budgets of tokens, float (s, budgets): linear in the log of the number of
+    chains between its points, nan outside of them."""
+    places = np.log(np.asarray(budgets) / cost)
+    log_sizes = np.log(readout.sizes)
+    return np.array([np.interp(places, log_sizes, row, left=np.nan, right=np.nan) for row in readout.curve])

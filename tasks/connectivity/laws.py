@@ -171,6 +171,25 @@ def majority_accuracy(
     return majority_of((1 + p) / 2, (1 - p) / 2, n) if guess else any_of(p, n)
 
 
+def slip_rate(pmf: np.ndarray, arrived: float | np.ndarray) -> np.ndarray:
+    """How often a listed node is a slip if this share of searches arrives, float of the shape of `arrived`.
+
+    A search of L nodes arrives if none of them is a slip, with probability (1 - e)^L; `pmf` float (L,) is the law of
+    the lengths of searches without slips.
+    """
+    rates, nodes = np.linspace(1, 0, 20_001), np.arange(len(pmf))
+    return np.interp(arrived, (1 - rates[:, None]) ** nodes @ pmf, rates)
+
+
+def arrived_length_cdf(pmf: np.ndarray, slips: float | np.ndarray) -> np.ndarray:
+    """The law of the lengths of those searches that arrive at that rate of slips, float (..., L) of `slips` (...).
+
+    At most L nodes, by L; 0 throughout where every node is a slip.
+    """
+    mass = pmf * (1 - np.asarray(slips)[..., None]) ** np.arange(len(pmf))
+    return np.cumsum(mass / np.maximum(mass.sum(axis=-1, keepdims=True), 1e-300), axis=-1)
+
+
 def exchange_rate(budget: np.ndarray, samples: np.ndarray) -> float:
     """Least-squares slope of the natural log of the samples needed against the budget; both float (k,).
 
