@@ -12,6 +12,7 @@ from alchemy.errors import UserError
 from tasks.connectivity.laws import (
     accuracy,
     any_of,
+    arrived_length_cdf,
     best_of,
     dfs_bt_length_pmf,
     dfs_length_cdf,
@@ -24,6 +25,7 @@ from tasks.connectivity.laws import (
     path_success,
     samples_for,
     shortest_success,
+    slip_rate,
     walk_length_pmf,
     within,
 )
@@ -183,6 +185,21 @@ def test_exchange_rate():
     samples = np.where(budget > 18, 2.0**-budget, np.inf)
     assert exchange_rate(budget, samples) == pytest.approx(-np.log(2))
     assert -0.6 < exchange_rate(budget, samples_for(within(5, budget), 0.8)) < -0.3
+
+
+def test_slips_of_searches_of_one_length():
+    """All of three nodes: of those without a slip all arrive, and the rate is what it takes."""
+    pmf = np.array([0, 0, 0, 1.0])
+    assert slip_rate(pmf, np.array([1.0, 0.9**3, 0.0])) == pytest.approx([0.0, 0.1, 1.0], abs=1e-4)
+    assert arrived_length_cdf(pmf, 0.1).tolist() == [0, 0, 0, 1]
+
+
+def test_slips_favour_the_searches_that_are_short():
+    pmf = np.array([0, 0.5, 0.5])
+    assert arrived_length_cdf(pmf, np.array([0.0, 0.5])) == pytest.approx(np.array([[0, 1 / 2, 1], [0, 2 / 3, 1]]))
+    assert (arrived_length_cdf(pmf, 1.0) == 0).all(), "nothing arrives"
+    arriving = dfs_length_pmf(2) @ (1 - 0.02) ** np.arange(20)
+    assert slip_rate(dfs_length_pmf(2), arriving) == pytest.approx(0.02, abs=1e-4)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])

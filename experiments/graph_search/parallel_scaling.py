@@ -112,9 +112,10 @@ def _arm(style: str, depth: int, chains: Chains) -> Arm:
 
 
 def samples_needed(chains: Chains) -> np.ndarray:
-    """Samples for evidence in .9 of each seed's graphs, interpolated between powers of two: float (s,)."""
-    curve = np.stack([by_seed(chains.any_of(size)) for size in chains.sizes], axis=1)
-    return np.maximum(crossing(np.array(chains.sizes), curve, TARGET, falling=False), 1.0)
+    """Samples for evidence in .9 of each seed's graphs, as a real number: float (s,), inf if the pool is too small."""
+    sizes = np.arange(1, chains.size + 1)
+    curve = np.stack([by_seed(chains.any_of(size)) for size in sizes], axis=1)
+    return np.maximum(crossing(sizes, curve, TARGET, falling=False), 1.0)
 
 
 def log_growth(needed: np.ndarray) -> np.ndarray:
