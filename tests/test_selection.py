@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from alchemy.stats.selection import halves, largest, largest_deviation
+from alchemy.stats.selection import halves, largest, largest_gap
 
 
 def test_each_half_chooses_for_the_other():
@@ -18,11 +18,11 @@ def test_a_large_option_is_found_and_noise_alone_counts_for_nothing():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(300, 20, 400))
     first, second = halves(noise)
-    assert abs(largest(first, second).mean()) < 0.01 and abs(largest_deviation(first, second).mean()) < 0.01
+    assert abs(largest(first, second).mean()) < 0.01 and abs(largest_gap(first, second).mean()) < 0.01
     assert noise.mean(axis=2).max(axis=1).mean() > 0.08, "the plain maximum is biased"
     noise[:, 3] -= 0.5
     first, second = halves(noise)
-    assert largest_deviation(first, second).mean() == pytest.approx(0.5, abs=0.01)
+    assert largest_gap(first, second).mean() == pytest.approx(0.5, abs=0.01)
     assert abs(largest(first, second).mean()) < 0.01
 
 

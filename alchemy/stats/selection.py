@@ -32,10 +32,10 @@ def largest(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (second[row, _best(first)] + first[row, _best(second)]) / 2
 
 
-def largest_deviation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The size of the largest of m deviations, of either sign, by two halves (s, m) of the problems: float (s,).
+def largest_gap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The size of the largest of m gaps, of either sign, by two halves (s, m) of the problems: float (s,).
 
-    Near 0, and as often below, where there is no deviation but noise.
+    Near 0, and as often below, where there is no gap but noise.
     """
     return largest(np.concatenate([first, -first], axis=1), np.concatenate([second, -second], axis=1))
 

@@ -30,7 +30,7 @@ import numpy as np
 from alchemy.lab.lab import Lab
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Curves, Figure
-from alchemy.stats.selection import halves, largest, largest_deviation
+from alchemy.stats.selection import halves, largest, largest_gap
 from experiments.graph_search.bridges import FULL, SEARCHES, SMOKE, STYLES, Chains, Setting, by_seed, length_law
 from tasks.connectivity.laws import path_success, shortest_success
 
@@ -94,7 +94,7 @@ def run(config: Config, lab: Lab) -> Measured:
         arms=tuple(arms),
         least_evidence=1 - largest(*failure),
         deviation={
-            style: largest_deviation(*(np.stack(half, axis=1) for half in zip(*rows, strict=True)))
+            style: largest_gap(*(np.stack(half, axis=1) for half in zip(*rows, strict=True)))
             for style, rows in deviations.items()
         },
         open_steps={style: np.min([arm.open_steps for arm in arms if arm.style == style], axis=0) for style in WALKS},

@@ -23,7 +23,7 @@ import numpy as np
 from alchemy.lab.lab import Lab
 from alchemy.report.claim import Check, Claim, at_most
 from alchemy.report.figures import Curves, Figure
-from alchemy.stats.selection import largest_deviation
+from alchemy.stats.selection import largest_gap
 from experiments.graph_search.bridges import (
     FULL,
     SEARCHES,
@@ -102,8 +102,8 @@ def run(config: Config, lab: Lab) -> Measured:
                 slips=slips,
                 arrived=arrived_within(sampled, len(law))[:, budgets],
                 arrived_law=weighted[:, budgets],
-                greedy_gap=largest_deviation(*greedy_gaps[-1]),
-                arrived_gap=largest_deviation(*arrived_gaps[-1]),
+                greedy_gap=largest_gap(*greedy_gaps[-1]),
+                arrived_gap=largest_gap(*arrived_gaps[-1]),
             )
         )
     return Measured(tuple(arms), _over_arms(greedy_gaps), _over_arms(arrived_gaps))
@@ -122,7 +122,7 @@ def arrived_within(chains: Chains, longest: int) -> np.ndarray:
 
 def _over_arms(gaps: list[list[np.ndarray]]) -> np.ndarray:
     """The largest of the gaps (s, L) of all arms, by halves of the graphs: float (s,)."""
-    return largest_deviation(*(np.concatenate(half, axis=1) for half in zip(*gaps, strict=True)))
+    return largest_gap(*(np.concatenate(half, axis=1) for half in zip(*gaps, strict=True)))
 
 
 def check(measured: Measured) -> list[Check]:
