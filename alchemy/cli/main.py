@@ -12,6 +12,7 @@ from alchemy.cli import flags
 from alchemy.cli.commands import (
     bank,
     bench,
+    calibrate,
     generate,
     judge,
     prompts,
@@ -47,6 +48,7 @@ COMMANDS = {
     "score": Command(score.Score, score.run, score.configs),
     "reproduce": Command(reproduce.Reproduce, reproduce.run, reproduce.configs),
     "judge": Command(judge.Judge, judge.run),
+    "calibrate": Command(calibrate.Calibrate, calibrate.run),
     "bank": Command(bank.BankOptions, bank.run),
     "solve": Command(solve.Solve, solve.run),
     "report": Command(report.Report, report.run),

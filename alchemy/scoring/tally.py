@@ -13,7 +13,7 @@ from alchemy.problem.text_format import TextFormat
 from alchemy.scoring.grade import Grade, TextOracle, compare_with_gold, grades_of
 from alchemy.scoring.metrics import PARTS, BleuCounts, corpus_bleu_from_counts, score_text
 from alchemy.scoring.sample import GoldTexts
-from alchemy.stats.measure import wilson
+from alchemy.stats.proportion import wilson
 
 OUTCOMES = {
     (True, True): "both",
@@ -135,8 +135,8 @@ def _step_order(step: str) -> tuple[bool, bool, int, str]:
 
 def _proportion(name: str, successes: int, n: int) -> dict[str, Any]:
     """A share and its 95 % interval (Wilson)."""
-    interval = wilson(successes, n)
-    return {name: successes / n, f"{name}_interval": [interval.low, interval.high]}
+    low, high = wilson(successes, n)
+    return {name: successes / n, f"{name}_interval": [low, high]}
 
 
 def _floor(means: np.ndarray) -> dict[str, float]:

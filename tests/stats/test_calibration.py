@@ -1,0 +1,81 @@
+"""A fast slice of the simulation that says how often verdicts are wrong, and that it would see if they were."""
+
+from __future__ import annotations
+
+import json
+from math import inf
+
+import numpy as np
+import pytest
+
+from alchemy.cli.main import main
+from alchemy.stats import calibration
+from alchemy.stats.calibration import KINDS, coverage, crossings, errors
+from alchemy.stats.verdict import Sample, Verdict, decide
+
+
+@pytest.mark.parametrize(("checks", "correlation"), [(1, 0.0), (8, 0.0), (8, 0.7), (48, 0.7)])
+def test_false_verdicts_are_as_rare_as_promised(checks, correlation):
+    found = errors(checks, correlation, np.random.default_rng(checks), runs=1500)
+    assert found.false_fails <= 0.05 and found.false_holds <= 0.05
+    assert found.false_fails >= 0.01, "the bound is used, so a looser test would be seen"
+    lax = errors(checks, correlation, np.random.default_rng(checks), runs=1500, alpha=0.2)
+    assert lax.false_fails > 0.05
+
+
+def test_the_simulated_rule_is_that_of_the_verdicts(monkeypatch):
+    """Against `decide` at every look, on the same draws."""
+    monkeypatch.setattr(calibration, "LOOKS", 16)
+    runs, checks = 40, 3
+    found = errors(checks, 0.5, np.random.default_rng(3), runs, alpha=0.5)
+    rng, draws = np.random.default_rng(3), []
+    for _ in range(16):
+        common, own = rng.normal(size=(runs, 1)), rng.normal(size=(runs, checks))
+        draws.append(np.sqrt(0.5) * common + np.sqrt(0.5) * own)
+    values = np.array(draws)  # (s, runs, checks)
+    seen = [
+        {
+            decide([Sample(values[:s, run, check], 0.0, inf) for check in range(checks)], 0.5).verdict
+            for s in range(1, 17)
+        }
+        for run in range(runs)
+    ]
+    assert found.false_fails == np.mean([Verdict.FAILS in verdicts for verdicts in seen]) > 0
+    one = errors(1, 0.0, np.random.default_rng(3), runs, alpha=0.5)
+    rng = np.random.default_rng(3)
+    values = np.array([np.array([rng.normal(size=(runs, 1)), rng.normal(size=(runs, 1))])[1] for _ in range(16)])
+    holds = [
+        any(decide([Sample(values[:s, run, 0], 0.0, inf)], 0.5).verdict is Verdict.HOLDS for s in range(1, 17))
+        for run in range(runs)
+    ]
+    assert one.false_holds == np.mean(holds) > 0
+
+
+@pytest.mark.parametrize("seeds", [10, 20])
+@pytest.mark.parametrize("kind", KINDS)
+def test_limits_contain_the_median(kind, seeds):
+    assert coverage(KINDS[kind], 60, seeds, np.random.default_rng(0), runs=300) >= 0.97
+
+
+def test_limits_of_numbers_that_may_be_infinite():
+    assert coverage(crossings, None, 10, np.random.default_rng(0), runs=300) >= 0.97
+
+
+def test_limits_that_are_too_narrow_would_be_seen(monkeypatch):
+    """The ninth and the twelfth of twenty contain the median with a chance of .497."""
+    monkeypatch.setattr(calibration, "median_limits", lambda values, level: tuple(np.sort(values)[[8, 11]]))
+    assert coverage(KINDS["near .6"], 4000, 20, np.random.default_rng(0), runs=600) == pytest.approx(0.497, abs=0.06)
+
+
+def test_the_command_prints_both_tables(monkeypatch, capsys):
+    monkeypatch.setattr(calibration, "LOOKS", 10)
+    monkeypatch.setattr(calibration, "KINDS", {"near .6": KINDS["near .6"]})
+    monkeypatch.setattr(calibration, "CHECKS", (2,))
+    assert main(["calibrate", "--runs", "20"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("| 2 |") for line in lines) == 2
+    assert "| near .6 | 1.000 |" in "\n".join(lines) and any(line.startswith("| crossings |") for line in lines)
+    assert main(["calibrate", "--runs", "20", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["correlation"] for row in found["errors"]] == [0.0, 0.7] and found["coverage"]["near .6"]["5"] == 1
+    assert main(["calibrate", "--runs", "0"]) == 2
