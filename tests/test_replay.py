@@ -13,7 +13,7 @@ from scipy import stats
 from alchemy import discover
 from alchemy.errors import UserError
 from alchemy.stats.voting import any_at, majority_at
-from alchemy.strategies.adaptive_consistency import AdaptiveConsistency, sure
+from alchemy.strategies.adaptive_consistency import AdaptiveConsistency, leader_confidence
 from alchemy.strategies.allocate import Allocate
 from alchemy.strategies.bandit import Bandit
 from alchemy.strategies.best_of_n import BestOfN
@@ -29,10 +29,10 @@ from alchemy.strategies.soft_best_of_n import SoftBestOfN, tuned
 from alchemy.strategies.weighted_vote import WeightedVote
 from alchemy.testtime.replay import (
     averaged,
-    best,
+    best_scored,
     curve,
     deal,
-    leads,
+    leading_votes,
     of_answers,
     of_problems,
     vote,
@@ -165,9 +165,9 @@ def test_right_and_bill_are_those_of_the_answers_used(strategy, n):
 @pytest.mark.parametrize("n", [2, 5, K])
 def test_a_bandit_stays_within_the_shared_budget_and_bills_what_it_used(score, n):
     one = bank(n=60)
-    right, ledger = Bandit(score=score, each=5).replay(one, n, np.random.default_rng(0))
+    right, ledger = Bandit(score=score, round_size=5).replay(one, n, np.random.default_rng(0))
     whole = simulated(np.ones((2, 60)), K, 0, tokens=(1, 1))
-    _, count = Bandit(score=score, each=5).replay(one._replace(tokens=whole.tokens), n, np.random.default_rng(0))
+    _, count = Bandit(score=score, round_size=5).replay(one._replace(tokens=whole.tokens), n, np.random.default_rng(0))
     assert (count.written.sum(axis=1) <= n * 60).all()
     assert set(np.unique(count.written)) <= {0, 5, 10, 12}
     if n == K:  # enough for all: who stops is sure, and who is not has drawn everything
@@ -192,7 +192,7 @@ def test_a_vote_is_that_of_counting(seed, m):
             assert found[s, i] == plain_vote(
                 answer[s, i, who], right[s, i, who], None if each is None else each[s, i, who]
             )
-    first, second = leads(answer)
+    first, second = leading_votes(answer)
     for s, i, j in np.ndindex(answer.shape):
         votes = sorted(Counter(a for a in answer[s, i, : j + 1] if a >= 0).values(), reverse=True) + [0, 0]
         assert [first[s, i, j], second[s, i, j]] == votes[:2]
@@ -230,8 +230,8 @@ def test_soft_best_of_n_lies_between_any_chain_and_the_best():
 
 
 def test_the_beta_rule_wants_four_of_one_mind():
-    assert sure(np.array([3, 4]), np.array([0, 0])) == pytest.approx([1 - 0.5**4, 1 - 0.5**5])
-    assert sure(np.array([9]), np.array([4])) == pytest.approx(stats.beta(10, 5).sf(0.5))
+    assert leader_confidence(np.array([3, 4]), np.array([0, 0])) == pytest.approx([1 - 0.5**4, 1 - 0.5**5])
+    assert leader_confidence(np.array([9]), np.array([4])) == pytest.approx(stats.beta(10, 5).sf(0.5))
 
 
 PI, APART = 0.3, 1.2
@@ -362,7 +362,7 @@ def test_parts_of_a_bank():
     np.testing.assert_array_equal(some.tokens, one.tokens[:, :5, 2:6])
     hand = deal(one, 3, np.random.default_rng(0))
     np.testing.assert_array_equal(of_answers(one, hand.place).answer, hand.of(one.answer))
-    assert best(np.zeros((1, 1, 2)), np.array([[[True, False]]]), np.array([[[True, True]]])) == 0.5
+    assert best_scored(np.zeros((1, 1, 2)), np.array([[[True, False]]]), np.array([[[True, True]]])) == 0.5
 
 
 def test_bad_input_is_one_clear_line():
@@ -371,7 +371,7 @@ def test_bad_input_is_one_clear_line():
         (lambda: SelfConsistency().replay(one, K + 1, None), "bank of 12"),
         (lambda: BestOfN("nosy").replay(one, 2, None), "did you mean 'noisy'"),
         (lambda: ShortMAtN(0).replay(one, 2, None), "at least 1"),
-        (lambda: Bandit(each=0).replay(one, 2, None), "at least 1"),
+        (lambda: Bandit(round_size=0).replay(one, 2, None), "at least 1"),
         (lambda: scored(one, bad=np.zeros((1, 2, 3))), "has shape"),
         (lambda: noisy(one, 0, -1.0, 0.0), "sigma"),
         (lambda: simulated(np.array([[1.5]]), 2, 0), "probabilities"),

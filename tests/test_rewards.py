@@ -63,14 +63,14 @@ def test_the_same_text_gets_the_same_noise_and_others_get_their_own():
 
 def test_loved_mistakes_are_taken_for_right_always():
     given, steps = prefixes()
-    reward = OracleReward(TASK, BATCH, "step", loved=0.3)
+    reward = OracleReward(TASK, BATCH, "step", systematic_error=0.3)
     score = reward.score(given)
     assert (score[:, : steps + 1] == 1).all(), "what is right stays right"
     assert 0.1 < score[:, steps + 1 :].mean() < 0.5 and set(np.unique(score)) == {0.0, 1.0}
     np.testing.assert_array_equal(score, reward.score(given))
 
 
-@pytest.mark.parametrize("bad", [{"kind": "setp"}, {"sigma": -1.0}, {"loved": 1.5}])
+@pytest.mark.parametrize("bad", [{"kind": "setp"}, {"sigma": -1.0}, {"systematic_error": 1.5}])
 def test_impossible_dials_are_the_users_error(bad):
     with pytest.raises(UserError):
         OracleReward(TASK, BATCH, **bad)

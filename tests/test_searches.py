@@ -13,8 +13,8 @@ from alchemy.problem.task import EOS, PAD
 from alchemy.strategies.beam import Beam
 from alchemy.strategies.dvts import Dvts
 from alchemy.strategies.mcts import Mcts
-from alchemy.strategies.particle_filter import ParticleFilter, resampled
-from alchemy.strategies.tree import Question, asked
+from alchemy.strategies.particle_filter import ParticleFilter, resample
+from alchemy.strategies.tree import Question, question_of
 from tasks.symbols import Symbols
 
 CUT, WRONG, RIGHT = 3, 4, 5
@@ -101,7 +101,7 @@ class Perfect:
 def question(n=PROBLEMS):
     prompts = np.full((n, 3, 1), 6, np.int32)
     prompts[::2, 2] = PAD
-    return Question(prompts, (CUT,), most=2, room=12)
+    return Question(prompts, (CUT,), longest_step=2, room=12)
 
 
 def solved(answered):
@@ -169,7 +169,7 @@ def test_a_tree_comes_back_to_what_was_good():
 def test_particles_are_drawn_as_often_as_they_weigh(seed):
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(3000, 4))
-    index = resampled(rng, np.repeat(logits[:1], 3000, axis=0))
+    index = resample(rng, np.repeat(logits[:1], 3000, axis=0))
     weight = np.exp(logits[0]) / np.exp(logits[0]).sum()
     counts = np.stack([(index == j).sum(axis=1) for j in range(4)], axis=1)
     np.testing.assert_allclose(counts.mean(axis=0) / 4, weight, atol=0.02)
@@ -203,8 +203,8 @@ def test_there_are_places_for_the_longest_piece_of_every_step():
     """Branches side by side leave gaps: what a wrong piece takes beyond the right one must not cost the last step."""
     task = Symbols(compositions=("F1", "F1 F2 F3 F1"), dialect="uniform")
     batch = task.sample(np.random.default_rng(0), 40)
-    asked_for = asked(task, batch)
+    of_task = question_of(task, batch)
     gold = batch.completions()
     pieces = (np.isin(gold, task.step_delimiters) | (gold == EOS)).sum(axis=1).max()
-    assert asked_for.steps == pieces and asked_for.places >= pieces * asked_for.most > asked_for.room
+    assert of_task.steps == pieces and of_task.places >= pieces * of_task.longest_step > of_task.room
     assert question(2).places == question(2).room

@@ -20,7 +20,7 @@ from alchemy.learning import machine
 from alchemy.learning.train import Runs
 from alchemy.problem.task import Batch, Task
 from alchemy.record import digest, fingerprint, plain
-from alchemy.strategies.tree import Found, Search, asked, packed, unpacked
+from alchemy.strategies.tree import Search, SearchResult, pack, question_of, unpack
 from alchemy.testtime.answers import trimmed
 from alchemy.testtime.rewards import Reward
 
@@ -35,13 +35,13 @@ def search(
     *,
     temperature: float = 1.0,
     label: str = "",
-) -> Found:
+) -> SearchResult:
     """Let a search answer the problems of `batch`, `s * n` of them, each seed's with its model.
 
     Rewards judge the problems of the whole batch; one for all seeds, or one for each.
     """
     rewards = reward if isinstance(reward, Sequence) else [reward] * len(runs.seeds)
-    question = asked(task, batch)
+    question = question_of(task, batch)
     seeds, n = len(runs.seeds), len(batch.tokens) // len(runs.seeds)
     together = _together(n, how.rows)
     key = {
@@ -49,7 +49,7 @@ def search(
         "task": plain(task),
         "temperature": temperature,
         "search": [type(how).__name__, plain(how)],
-        "room": [question.room, question.most, question.steps],
+        "room": [question.room, question.longest_step, question.steps],
     }
     own = batch.tokens.reshape(seeds, n, *batch.tokens.shape[1:])
     names = [
@@ -72,7 +72,7 @@ def search(
                 answered = how.answer(sampler, rewards[seed].rows(rows), question.rows(rows))
         finally:
             free_devices.put(device)
-        return packed(answered, question.room)[: n - start]
+        return pack(answered, question.room)[: n - start]
 
     def make(rows: list[int], pieces: store.Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
         todo = {f"{runs.seeds[seed]}-{start}-{together}": (seed, start) for seed, start in product(rows, starts)}
@@ -95,7 +95,7 @@ def search(
     tokens = n * (question.prompts.shape[1] + question.room)  # of one chain: what is spent is in the ledger
     stage = label or f"search with {type(how).__name__.lower()}"
     pieces = seeds * len(starts)
-    return unpacked(lab.keep("searched", runs.model, names, shape, tokens, make, stage, pieces), question.room)
+    return unpack(lab.keep("searched", runs.model, names, shape, tokens, make, stage, pieces), question.room)
 
 
 def _together(n: int, rows: int) -> int:

@@ -57,5 +57,5 @@ def beta_law(right: np.ndarray, pool: int) -> BetaLaw:
         alpha, beta = np.exp(logs)
         return -float((times * (betaln(counts + alpha, pool - counts + beta) - betaln(alpha, beta))).sum())
 
-    found = minimize(cost, np.zeros(2), method="Nelder-Mead", bounds=[(-7, 9)] * 2)
-    return BetaLaw(*np.exp(found.x).tolist())
+    optimum = minimize(cost, np.zeros(2), method="Nelder-Mead", bounds=[(-7, 9)] * 2)
+    return BetaLaw(*np.exp(optimum.x).tolist())

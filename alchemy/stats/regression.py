@@ -1,4 +1,4 @@
-"""How hard a problem is, guessed from what is known of it: ridge logistic regression of a share on facts.
+"""How hard a problem is, predicted from its features: ridge logistic regression of a share on facts.
 
 Dimension letters: `n` problems, `d` features.
 """
@@ -44,14 +44,14 @@ class _Column(NamedTuple):
 
 
 class Regression(NamedTuple):
-    """A fitted guess; facts it has not seen, as after a shift, are extrapolated by the quadratic part."""
+    """A fitted regression; values it was not fitted on, as after a shift, are extrapolated by the quadratic part."""
 
     columns: Mapping[str, _Column]
     weight: np.ndarray  # float (d,)
 
     @classmethod
     def fit(cls, facts: Mapping[str, np.ndarray], share: np.ndarray, ridge: float = 1.0) -> Regression:
-        """The guess that fits shares in [0, 1], float (n,), best; facts (n,), or (n, d) for vectors such as a probe's."""
+        """The regression that fits shares in [0, 1], float (n,), best; facts (n,), or (n, d) for vectors such as a probe's."""
         if not facts:
             raise UserError("no facts to guess from; expected at least one")
         columns = {name: _Column.of(np.asarray(fact)) for name, fact in facts.items()}
@@ -79,9 +79,12 @@ class Regression(NamedTuple):
 def _features(columns: Mapping[str, _Column], facts: Mapping[str, np.ndarray]) -> np.ndarray:
     """One, scaled numbers, products of two single facts, and indicators: float (n, d)."""
     facts = {name: np.asarray(facts[name]) for name in columns}
-    single = [each for name, one in columns.items() if facts[name].ndim == 1 for each in one.numbers(facts[name])]
-    vectors = [each for name, one in columns.items() if facts[name].ndim > 1 for each in one.numbers(facts[name])]
-    products = [one * other for i, one in enumerate(single) for other in single[i:]]
-    indicators = [each for name, one in columns.items() for each in one.indicators(facts[name])]
+    single: list[np.ndarray] = []
+    vectors: list[np.ndarray] = []
+    indicators: list[np.ndarray] = []
+    for name, column in columns.items():
+        (single if facts[name].ndim == 1 else vectors).extend(column.numbers(facts[name]))
+        indicators += column.indicators(facts[name])
+    products = [left * right for i, left in enumerate(single) for right in single[i:]]
     ones = np.ones(len(next(iter(facts.values()))))
     return np.stack([ones, *single, *vectors, *products, *indicators], axis=1)

@@ -1,4 +1,4 @@
-"""What many completions of one problem are worth: majority vote, any, best-of-n, and how many it takes.
+"""The accuracy of many completions of one problem: majority vote, any, best-of-n, and how many it takes.
 
 Counts are per problem, shape (n,). A pool of completions per problem is drawn once; what `size` of them would do is the
 exact mean over all subsets of that size (drawing without replacement), not one subset's luck. Rules of the vote:
@@ -83,7 +83,7 @@ def best_scored_at(worth: np.ndarray, score: np.ndarray, size: int) -> np.ndarra
     worth, score = worth.reshape(-1, pool), score.reshape(-1, pool)
     n = len(score)
     order = np.argsort(-score, axis=1, kind="stable")
-    worth, score = (np.take_along_axis(one, order, axis=1) for one in (worth.astype(float), score))
+    worth, score = (np.take_along_axis(values, order, axis=1) for values in (worth.astype(float), score))
     fresh = np.ones((n, pool), bool)
     fresh[:, 1:] = score[:, 1:] != score[:, :-1]
     level = (np.cumsum(fresh) - 1).reshape(n, pool)

@@ -15,8 +15,8 @@ from alchemy.testtime.bank import Bank
 from alchemy.testtime.replay import (
     bill,
     deal,
-    leads,
-    until,
+    drawn_until,
+    leading_votes,
     vote,
 )
 
@@ -30,11 +30,11 @@ class AdaptiveConsistency:
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, n, rng)
         answer = hand.of(bank.answer)
-        used = hand.dealt & until(sure(*leads(answer)) >= self.confidence)
+        used = hand.dealt & drawn_until(leader_confidence(*leading_votes(answer)) >= self.confidence)
         return vote(answer, hand.of(bank.right), used), bill(hand, used, range(used.shape[2]))
 
 
-def sure(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How sure it is that the leader beats the runner-up: P(Beta(first + 1, second + 1) > 1/2), shape of the votes."""
+def leader_confidence(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The confidence that the leader beats the runner-up: P(Beta(first + 1, second + 1) > 1/2), in the shape of the votes."""
     most = np.arange(int(first.max(initial=0)) + 1)
     return (1 - betainc(most[:, None] + 1, most + 1, 0.5))[first, second]

@@ -8,7 +8,7 @@ import numpy as np
 
 from alchemy.decoding.sampler import Sampler
 from alchemy.errors import UserError
-from alchemy.strategies.tree import Answered, Question, grown
+from alchemy.strategies.tree import Answered, Question, grow_chains
 from alchemy.testtime.rewards import Reward
 
 
@@ -31,7 +31,7 @@ class Beam:
         return self.n
 
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
-        return grown(
+        return grow_chains(
             sampler, reward, question, self.n, lambda scores: np.repeat(self._kept(scores), self.width, axis=1)
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from alchemy.decoding.ledger import Ledger
 from alchemy.testtime.bank import Bank
-from alchemy.testtime.replay import best, bill, deal
+from alchemy.testtime.replay import best_scored, bill, deal
 
 
 @dataclass(frozen=True)
@@ -21,5 +21,5 @@ class BestOfN:
 
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, n, rng)
-        right = best(hand.score(self.score), hand.of(bank.right), hand.dealt)
+        right = best_scored(hand.score(self.score), hand.of(bank.right), hand.dealt)
         return right, bill(hand, hand.dealt, scored=True, checker=self.checker)

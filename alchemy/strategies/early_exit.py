@@ -11,8 +11,8 @@ from alchemy.testtime.bank import Bank
 from alchemy.testtime.replay import (
     bill,
     deal,
-    leads,
-    until,
+    drawn_until,
+    leading_votes,
     vote,
 )
 
@@ -27,7 +27,7 @@ class EarlyExit:
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, n, rng)
         answer = hand.of(bank.answer)
-        first, second = leads(answer)
+        first, second = leading_votes(answer)
         left = hand.dealt.sum(axis=2, keepdims=True) - 1 - np.arange(answer.shape[2])
-        used = hand.dealt & until(first > second + left)
+        used = hand.dealt & drawn_until(first > second + left)
         return vote(answer, hand.of(bank.right), used), bill(hand, used, range(used.shape[2]))

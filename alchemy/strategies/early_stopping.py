@@ -14,7 +14,7 @@ from alchemy.testtime.bank import Bank
 from alchemy.testtime.replay import (
     bill,
     deal,
-    until,
+    drawn_until,
     vote,
 )
 
@@ -28,7 +28,7 @@ class EarlyStopping:
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, n, rng)
         answer = hand.of(bank.answer)
-        used = hand.dealt & until(self._agreed(answer))
+        used = hand.dealt & drawn_until(self._agreed(answer))
         return vote(answer, hand.of(bank.right), used), bill(hand, used, range(0, used.shape[2], self.window))
 
     def _agreed(self, answer: np.ndarray) -> np.ndarray:

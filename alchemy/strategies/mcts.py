@@ -30,7 +30,7 @@ class Mcts:
     n: int = 32
     width: int = 4
     explore: float = 0.5
-    """The weight of what was tried little, in units of the reward."""
+    """The weight of exploration (nodes visited rarely), in units of the reward."""
     value: Value = "rollout"
     """A new step is worth the reward of its own text, or of the chain that one roll-out makes of it."""
 
@@ -52,14 +52,14 @@ class Mcts:
         for _ in range(self.n):
             node = trees.select(self.width, self.explore)
             before = sampler.pick(pile, node[:, None])
-            step = bill.write(before, question.cuts, question.most)
+            step = bill.write(before, question.step_delimiters, question.longest_step)
             whole = step if self.value == "step" else bill.write(step, (), question.room)
             new = whole.length > before.length
             value = np.where(new, bill.score(whole, new), trees.value_of(node)[:, None])[:, 0]
-            step = step._replace(ended=step.ended | (step.length >= question.room))  # as long as a text may get
+            step = step._replace(ended=step.ended | (step.length >= question.room))  # it has reached the longest text
             pile = sampler.put(pile, trees.add(node, step, value, fresh=new[:, 0]), step)
             trees.offer(whole, value)
-        last = sampler.pick(pile, trees.favourite()[:, None])
+        last = sampler.pick(pile, trees.most_visited()[:, None])
         whole = bill.write(last, (), question.room)
         trees.offer(whole, np.where(whole.ended, bill.score(whole), -np.inf)[:, 0])
         return Answered(trees.answers(), bill.ledger())
@@ -74,13 +74,13 @@ class _Trees:
         self.ended = np.zeros((n, size + 1), bool)
         self.used = np.ones(n, int)
         self.rows = np.arange(n)
-        self.found, self.found_value = np.zeros((n, room), np.int32), np.full(n, -np.inf)
+        self.best_text, self.best_value = np.zeros((n, room), np.int32), np.full(n, -np.inf)
 
     def value_of(self, node: np.ndarray) -> np.ndarray:
         return self.own[self.rows, node]
 
     def select(self, width: int, explore: float) -> np.ndarray:
-        """From the root down to a node that may have one more child, or that is an end: int (n,)."""
+        """The node reached from the root by the highest upper confidence bound: one with room for a child, or a leaf: int (n,)."""
         node = np.zeros(len(self.rows), int)
         while True:
             children = self.parent == node[:, None]
@@ -98,26 +98,26 @@ class _Trees:
         self.parent[rows, place] = node[fresh]
         self.ended[rows, place] = step.ended[fresh, 0]
         self.own[rows, place] = value[fresh]
-        number, at = np.where(fresh, self.used, -1), np.where(fresh, self.used, node)
+        number, ancestor = np.where(fresh, self.used, -1), np.where(fresh, self.used, node)
         self.used[fresh] += 1
-        while (at >= 0).any():
-            alive = at >= 0
-            self.visits[self.rows[alive], at[alive]] += 1
-            self.total[self.rows[alive], at[alive]] += value[alive]
-            at = np.where(alive, self.parent[self.rows, at], -1)
+        while (ancestor >= 0).any():
+            alive = ancestor >= 0
+            self.visits[self.rows[alive], ancestor[alive]] += 1
+            self.total[self.rows[alive], ancestor[alive]] += value[alive]
+            ancestor = np.where(alive, self.parent[self.rows, ancestor], -1)
         return number
 
     def offer(self, whole: Branches, value: np.ndarray) -> None:
-        """Chains that may be the answer, if they are whole, fit, and are better than what there was."""
-        fits = (whole.tokens[:, 0] == EOS).any(axis=1) & (whole.length[:, 0] <= self.found.shape[1])
-        better = fits & (value > self.found_value)
-        text = whole.tokens[better, 0, : self.found.shape[1]]
-        self.found[better] = 0
-        self.found[better, : text.shape[1]] = text
-        self.found_value[better] = value[better]
+        """Chains that become the answer if they are finished, fit, and have a higher value than the best so far."""
+        fits = (whole.tokens[:, 0] == EOS).any(axis=1) & (whole.length[:, 0] <= self.best_text.shape[1])
+        better = fits & (value > self.best_value)
+        text = whole.tokens[better, 0, : self.best_text.shape[1]]
+        self.best_text[better] = 0
+        self.best_text[better, : text.shape[1]] = text
+        self.best_value[better] = value[better]
 
-    def favourite(self) -> np.ndarray:
-        """The node at the end of the way down the most visited children: int (n,)."""
+    def most_visited(self) -> np.ndarray:
+        """The node reached from the root along the most visited children: int (n,)."""
         node = np.zeros(len(self.rows), int)
         while True:
             children = self.parent == node[:, None]
@@ -127,4 +127,4 @@ class _Trees:
             node = np.where(down, np.where(children, self.visits, -1).argmax(axis=1), node)
 
     def answers(self) -> np.ndarray:
-        return self.found
+        return self.best_text

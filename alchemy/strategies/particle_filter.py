@@ -8,7 +8,7 @@ import numpy as np
 
 from alchemy.decoding.sampler import Sampler
 from alchemy.errors import UserError
-from alchemy.strategies.tree import Answered, Question, grown
+from alchemy.strategies.tree import Answered, Question, grow_chains
 from alchemy.testtime.rewards import Reward
 
 
@@ -33,10 +33,10 @@ class ParticleFilter:
 
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
         rng = np.random.default_rng(self.seed)
-        return grown(sampler, reward, question, self.n, lambda scores: resampled(rng, scores / self.softness))
+        return grow_chains(sampler, reward, question, self.n, lambda scores: resample(rng, scores / self.softness))
 
 
-def resampled(rng: np.random.Generator, logits: np.ndarray) -> np.ndarray:
+def resample(rng: np.random.Generator, logits: np.ndarray) -> np.ndarray:
     """Systematic resampling: indices int (n, w), each drawn as often as its weight exp(logit) says, rounded either way."""
     weight = np.exp(logits - logits.max(axis=1, keepdims=True))
     ends = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)

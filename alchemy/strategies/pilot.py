@@ -19,14 +19,14 @@ from alchemy.testtime.bank import Bank
 from alchemy.testtime.replay import (
     bill,
     deal,
-    leads,
+    leading_votes,
     of_answers,
 )
 
 GRID = np.unique(np.geomspace(1, 4096, 37).astype(int))
 """How many answers a problem may be given."""
 
-ENDS = ("reused", "discarded", "free")
+USES = ("reused", "discarded", "free")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Pilot:
     """A budget of n answers a problem in the mean, in two rounds.
 
     Without a score it is a vote, and the estimate is how well the first answers agree; with one it is best-of-n, and the
-    estimate is their mean score. What an estimate is worth is learned from the right answers of the other half of the
-    problems.
+    estimate is their mean score. The accuracy to expect at an estimate is learned from the right answers of the other half
+    of the problems.
     """
 
     score: str = ""
@@ -49,8 +49,8 @@ class Pilot:
     """Answers a bank should have for each in the budget, so that some problems can get more than others."""
 
     def __post_init__(self) -> None:
-        if self.then not in ENDS:
-            raise UserError(f"first answers cannot be {self.then!r}{nearest(self.then, ENDS)}")
+        if self.then not in USES:
+            raise UserError(f"first answers cannot be {self.then!r}{nearest(self.then, USES)}")
 
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         mean, k = float(np.mean(n)), bank.shape[2]
@@ -65,8 +65,8 @@ class Pilot:
         rest = of_answers(whole, slice(begin, None))
         least = self.first - begin
         sizes = np.array([least, *GRID[(least < GRID) & (k - begin >= GRID)]])
-        way = BestOfN(self.score) if self.score else SelfConsistency()
-        curves = np.stack([way.replay(rest, size, None)[0] for size in sizes])
+        strategy = BestOfN(self.score) if self.score else SelfConsistency()
+        curves = np.stack([strategy.replay(rest, size, None)[0] for size in sizes])
         counts = allocated(self._estimate(of_answers(whole, slice(self.first))), curves, sizes, left + least)
         right = np.take_along_axis(curves, np.searchsorted(sizes, counts)[None], axis=0)[0]
         place = np.arange(k)
@@ -79,4 +79,4 @@ class Pilot:
         """How easy each problem looks, float (s, n)."""
         if self.score:
             return first.scores[self.score].mean(axis=2)
-        return leads(first.answer)[0][..., -1] / first.shape[2]
+        return leading_votes(first.answer)[0][..., -1] / first.shape[2]

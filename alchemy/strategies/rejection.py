@@ -9,10 +9,10 @@ import numpy as np
 from alchemy.decoding.ledger import Ledger
 from alchemy.testtime.bank import Bank
 from alchemy.testtime.replay import (
-    best,
+    best_scored,
     bill,
     deal,
-    until,
+    drawn_until,
 )
 
 
@@ -34,8 +34,8 @@ class Rejection:
         hand = deal(bank, n, rng)
         score = hand.score(self.score)
         passed = score >= self.threshold
-        used = hand.dealt & until(passed)
+        used = hand.dealt & drawn_until(passed)
         answers = used & (passed | (self.guess & ~(used & passed).any(axis=2, keepdims=True)))
-        right = best(score, hand.of(bank.right), answers)
-        each = range(used.shape[2])
-        return right, bill(hand, used, each, scored=True, checker=self.checker)
+        right = best_scored(score, hand.of(bank.right), answers)
+        rounds = range(used.shape[2])
+        return right, bill(hand, used, rounds, scored=True, checker=self.checker)

@@ -39,13 +39,13 @@ def tuned(bank: Bank, n: int, score: str, rng: np.random.Generator | int) -> Sof
     hand = deal(bank, n, np.random.default_rng(rng))
     scores = hand.score(score)
     spread = max(float(scores.std()), 1e-6)
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         lambda log: -_drawn(scores, hand, spread * np.exp(log)).mean(),
         bounds=(np.log(0.01), np.log(100.0)),
         method="bounded",
         options={"xatol": 0.05},
     )
-    return SoftBestOfN(score, float(spread * np.exp(found.x)))
+    return SoftBestOfN(score, float(spread * np.exp(optimum.x)))
 
 
 def _drawn(score: np.ndarray, hand: Hand, temperature: float) -> np.ndarray:

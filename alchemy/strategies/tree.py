@@ -1,4 +1,4 @@
-"""What searches over branches share: the question, the answer, and the bill.
+"""Shared by the searches over branches: the question, the answer, and the bill.
 
 Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completion.
 """
@@ -22,18 +22,18 @@ from alchemy.testtime.rewards import Reward
 
 
 class Question(NamedTuple):
-    """What a search may know of its problems."""
+    """All that a search may know of its problems."""
 
     prompts: np.ndarray  # int32 (n, t, c), padded on the right
-    cuts: tuple[int, ...]  # ids after which a step ends
-    most: int  # tokens a step may take
-    room: int  # tokens a completion may take
-    steps: int = 1  # of a completion, at most
+    step_delimiters: tuple[int, ...]  # ids after which a step ends
+    longest_step: int  # most tokens of a step
+    room: int  # most tokens of a completion
+    steps: int = 1  # most steps of a completion
 
     @property
     def places(self) -> int:
-        """Room for branches that are written side by side: each step takes as many places as its longest piece."""
-        return max(self.room, self.steps * self.most)
+        """Cache positions for branches that are written in parallel: a step takes as many as its longest branch needs."""
+        return max(self.room, self.steps * self.longest_step)
 
     @property
     def prompt_len(self) -> np.ndarray:
@@ -41,26 +41,26 @@ class Question(NamedTuple):
         return (self.prompts[..., 0] != 0).sum(axis=1)
 
     def rows(self, rows: np.ndarray) -> Question:
-        """Of some of the problems."""
+        """The question of some of the problems."""
         return self._replace(prompts=self.prompts[rows])
 
 
 class Answered(NamedTuple):
-    """One completion a problem, and what it cost."""
+    """One completion a problem, and its cost."""
 
     completions: np.ndarray  # int32 (n, m)
     ledger: Ledger  # arrays (n,)
 
 
-class Found(NamedTuple):
-    """What a search answered with each of `s` models, and what that cost."""
+class SearchResult(NamedTuple):
+    """The completions a search found with each of `s` models, and their cost."""
 
     completions: np.ndarray  # int32 (s, n, m)
     ledger: Ledger  # arrays (s, n)
 
 
-def asked(task: Task, batch: Batch) -> Question:
-    """The question that problems are to a search: steps and completions may be a little longer than the longest right one."""
+def question_of(task: Task, batch: Batch) -> Question:
+    """Problems as a search sees them: steps and completions may be a little longer than the longest gold one."""
     gold = batch.completions()
     places = np.arange(gold.shape[1])
     ends = np.where(np.isin(gold, task.step_delimiters) | (gold == EOS), places, -1)
@@ -70,15 +70,15 @@ def asked(task: Task, batch: Batch) -> Question:
     return Question(batch.prompts(), tuple(task.step_delimiters), longest + 2, room, steps)
 
 
-def packed(answered: Answered, room: int) -> np.ndarray:
+def pack(answered: Answered, room: int) -> np.ndarray:
     """Answers as one array, float64 (n, room + fields of the ledger)."""
     text = np.pad(answered.completions, ((0, 0), (0, max(0, room - answered.completions.shape[1]))))[:, :room]
     return np.concatenate([text, np.stack(answered.ledger, axis=1)], axis=1)
 
 
-def unpacked(made: np.ndarray, room: int) -> Found:
-    """What `packed` packed, of each of `s` models: (s, n, room + fields)."""
-    return Found(made[..., :room].astype(np.int32), Ledger(*np.moveaxis(made[..., room:], 2, 0)))
+def unpack(packed: np.ndarray, room: int) -> SearchResult:
+    """The inverse of `pack` for each of `s` models, from float64 (s, n, room + fields of the ledger)."""
+    return SearchResult(packed[..., :room].astype(np.int32), Ledger(*np.moveaxis(packed[..., room:], 2, 0)))
 
 
 class Search(Protocol):
@@ -86,14 +86,14 @@ class Search(Protocol):
 
     @property
     def rows(self) -> int:
-        """What one problem takes of the rows that a device works on at once (`device.rows`)."""
+        """How many of the rows that a device works on at once (`machine.rows`) one problem takes."""
 
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
-        """Spend tokens on every problem and settle for one completion of each."""
+        """Spend tokens on every problem and choose one completion of each."""
 
 
 class Bill:
-    """Adds up what a search makes a sampler and a reward do."""
+    """Counts the tokens that a search makes a sampler and a reward read and write."""
 
     def __init__(self, sampler: Sampler, reward: Reward, question: Question):
         self._sampler, self._reward, self._prompt = sampler, reward, question.prompt_len
@@ -106,24 +106,24 @@ class Bill:
         return self._sampler.read(question.prompts, room)
 
     def pile(self, question: Question, size: int) -> Branches:
-        """Room for so many texts of each problem, a step longer than another each; number 0 is the empty one."""
+        """Storage for `size` texts of each problem, each one step longer than another; number 0 is the empty text."""
         self._read += self._prompt
-        return self._sampler.pile(question.prompts, size, question.most, question.room + question.most)
+        return self._sampler.pile(question.prompts, size, question.longest_step, question.room + question.longest_step)
 
-    def write(self, branches: Branches, cuts: tuple[int, ...], most: int) -> Branches:
-        """All branches go on, side by side: the longest piece is what one waits for."""
-        after = self._sampler.write(branches, cuts, most)
+    def write(self, branches: Branches, delimiters: tuple[int, ...], most: int) -> Branches:
+        """Continue all branches in parallel up to a delimiter or `most` tokens: the longest piece sets the latency."""
+        after = self._sampler.write(branches, delimiters, most)
         pieces = after.length - branches.length
         self._written += pieces.sum(axis=1)
         self._depth += pieces.max(axis=1)
         return after
 
-    def score(self, branches: Branches, asked: np.ndarray | None = None) -> np.ndarray:
-        """Scores (n, w); `asked` bool (n, w) are those that are new, by default all: the others are known already."""
-        asked = np.ones(branches.ended.shape, bool) if asked is None else asked
-        self._calls += asked.sum(axis=1)
+    def score(self, branches: Branches, new: np.ndarray | None = None) -> np.ndarray:
+        """Scores (n, w); only the `new` branches, bool (n, w), by default all, are charged: the others were scored before."""
+        new = np.ones(branches.ended.shape, bool) if new is None else new
+        self._calls += new.sum(axis=1)
         if self._reward.parameters:
-            self._checked += (asked * (branches.length + self._prompt[:, None])).sum(axis=1)
+            self._checked += (new * (branches.length + self._prompt[:, None])).sum(axis=1)
         return self._reward.score(branches)
 
     def ledger(self) -> Ledger:
@@ -138,27 +138,27 @@ class Bill:
         )
 
 
-def grown(
+def grow_chains(
     sampler: Sampler, reward: Reward, question: Question, n: int, choose: Callable[[np.ndarray], np.ndarray]
 ) -> Answered:
-    """`n` chains a problem, grown step by step: after each, `choose` says from their scores (n, w) which go on, int (n, w)."""
+    """`n` chains a problem, grown step by step: after each, `choose` maps their scores (n, w) to those that go on, int (n, w)."""
     bill, count = Bill(sampler, reward, question), len(question.prompts)
     branches = sampler.pick(bill.read(question, question.places), np.zeros((count, n), np.intp))
     scores = np.zeros((count, n))
     while True:
         before = branches
-        branches = bill.write(before, question.cuts, question.most)
+        branches = bill.write(before, question.step_delimiters, question.longest_step)
         new = branches.length > before.length
         if not new.any():
-            return Answered(best(branches, scores), bill.ledger())
+            return Answered(best_branch(branches, scores), bill.ledger())
         scores = np.where(new, bill.score(branches, new), scores)
         if branches.ended.all():
-            return Answered(best(branches, scores), bill.ledger())
+            return Answered(best_branch(branches, scores), bill.ledger())
         index = choose(scores)
         branches, scores = sampler.pick(branches, index), np.take_along_axis(scores, index, axis=1)
 
 
-def best(branches: Branches, scores: np.ndarray) -> np.ndarray:
+def best_branch(branches: Branches, scores: np.ndarray) -> np.ndarray:
     """The chain of highest score of each problem, finished ones before others: int32 (n, m)."""
     choice = np.where(branches.ended, scores, scores - 1e9).argmax(axis=1)
     return branches.tokens[np.arange(len(choice)), choice]

@@ -1,8 +1,8 @@
-"""A budget between problems: how many answers each gets, from an estimate of how hard it is.
+"""A budget divided between problems: how many answers each gets, from an estimate of how hard it is.
 
-Any estimate will do: a regression on what is known of a problem, a probe, a few first answers, the truth. Problems of
-the other half say what accuracy problems of such an estimate have with so many answers, and the budget goes where the
-next answer gains most. Source: Damani et al., arXiv:2410.04707 (its offline variant).
+Any estimate will do: a regression on features of a problem, a probe, a few first answers, the truth. From the other half
+of the problems follows the accuracy to expect at an estimate and a number of answers, and the budget goes where the next
+answer gains most. Source: Damani et al., arXiv:2410.04707 (its offline variant).
 Dimension letters: `s` seeds, `n` problems, `m` sizes.
 """
 
@@ -17,7 +17,7 @@ from alchemy.errors import UserError
 from alchemy.stats.regression import Regression
 
 BINS = 12
-"""Kinds of problems told apart by their estimate, at most."""
+"""Quantiles of the estimate in which problems are grouped, at most."""
 
 
 def success(p: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def success(p: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def spend(values: np.ndarray, sizes: np.ndarray, mean: float) -> np.ndarray:
-    """How many answers each problem gets, int (n,), so that their values (n, m) at `sizes` (m,) add up to most.
+    """How many answers each problem gets, int (n,), to maximise the sum of their values (n, m) at `sizes` (m,).
 
     At most `mean` answers a problem are spent. The best choice at a price per answer, and the price that uses up the
     budget: the greedy choice by marginal gains where gains diminish, and the best mixture of sizes where they do not.
@@ -62,7 +62,7 @@ def expected(estimate: np.ndarray, known: np.ndarray, curves: np.ndarray, bins: 
     count = np.bincount(kind, minlength=kinds)
     total = np.zeros((kinds, curves.shape[1]))
     np.add.at(total, kind, curves)
-    mean = (total + curves.mean(axis=0)) / (count + 1)[:, None]  # a kind nobody is of is an ordinary one
+    mean = (total + curves.mean(axis=0)) / (count + 1)[:, None]  # an empty group gets the mean of all
     return mean[np.searchsorted(edges, estimate, side="right")]
 
 
@@ -83,38 +83,42 @@ def allocated(
 ) -> np.ndarray:
     """How many answers each problem gets, int (s, n), from estimates (s, n) of how hard they are.
 
-    What an estimate is worth is learned from `curves` (m, s, n) of the other half of the problems, or, where they are
+    The accuracy to expect at an estimate is learned from `curves` (m, s, n) of the other half of the problems, or, where they are
     given, from `known` estimates (s, i) and `known_curves` (m, s, i) of other problems altogether; for all seeds at once.
     """
     seeds, n = estimate.shape
     values = np.empty((seeds, n, len(sizes)))
     for half in (folds(n), ~folds(n)) if known is None else (np.ones(n, bool),):
-        before, taught = (estimate[:, ~half], curves[:, :, ~half]) if known is None else (known, known_curves)
-        found = expected(estimate[:, half].ravel(), before.ravel(), taught.reshape(len(sizes), -1).T, bins)
-        values[:, half] = found.reshape(seeds, -1, len(sizes))
-    return np.stack([spend(one, sizes, mean) for one in values])
+        if known is None:
+            others, other_curves = estimate[:, ~half], curves[:, :, ~half]
+        else:
+            others, other_curves = known, known_curves
+        accuracy = expected(estimate[:, half].ravel(), others.ravel(), other_curves.reshape(len(sizes), -1).T, bins)
+        values[:, half] = accuracy.reshape(seeds, -1, len(sizes))
+    return np.stack([spend(seed_values, sizes, mean) for seed_values in values])
 
 
 Facts = Mapping[str, np.ndarray]
-"""What is known of each seed's problems, by name: numbers (s, n) or vectors (s, n, d)."""
+"""Features of each seed's problems, by name: numbers (s, n) or vectors (s, n, d)."""
 
 
 def guessed(facts: Facts, share: np.ndarray) -> np.ndarray:
     """Shares of right answers expected from facts, float (s, n), each half by a regression on the other half."""
     seeds, n = share.shape
-    found = np.zeros(share.shape)
-    for seed, known in enumerate(_by_seed(facts, seeds)):
+    predicted = np.zeros(share.shape)
+    for seed, seed_facts in enumerate(_by_seed(facts, seeds)):
         for half in (folds(n), ~folds(n)):
-            fitted = Regression.fit({name: fact[~half] for name, fact in known.items()}, share[seed, ~half])
-            found[seed, half] = fitted.guess({name: fact[half] for name, fact in known.items()})
-    return found
+            others = {name: fact[~half] for name, fact in seed_facts.items()}
+            regression = Regression.fit(others, share[seed, ~half])
+            predicted[seed, half] = regression.guess({name: fact[half] for name, fact in seed_facts.items()})
+    return predicted
 
 
 def carried(facts: Facts, share: np.ndarray, shifted: Facts) -> np.ndarray:
     """Shares expected of other problems from their facts, float (s, i), by a regression on all of these."""
     seeds = len(share)
-    each = zip(_by_seed(facts, seeds), share, _by_seed(shifted, seeds), strict=True)
-    return np.stack([Regression.fit(known, one).guess(there) for known, one, there in each])
+    by_seed = zip(_by_seed(facts, seeds), share, _by_seed(shifted, seeds), strict=True)
+    return np.stack([Regression.fit(known, known_share).guess(other) for known, known_share, other in by_seed])
 
 
 def _by_seed(facts: Facts, seeds: int) -> list[dict[str, np.ndarray]]:
@@ -127,6 +131,6 @@ def explained(guess: np.ndarray, right: np.ndarray, pool: int) -> float:
     Half an answer of each kind is added to the counts, so that none and all have a logit.
     """
     truth = logit((right + 0.5) / (pool + 1))
-    found = logit(np.clip(guess, 0.5 / (pool + 1), 1 - 0.5 / (pool + 1)))
-    rest = ((truth - found) ** 2).mean(axis=1)
+    predicted = logit(np.clip(guess, 0.5 / (pool + 1), 1 - 0.5 / (pool + 1)))
+    rest = ((truth - predicted) ** 2).mean(axis=1)
     return float((1 - rest / np.maximum(truth.var(axis=1), 1e-12)).mean())

@@ -1,8 +1,8 @@
-"""Replays: what a policy that chooses among independent answers would have got, and paid, on the answers of a bank.
+"""Replays: how often a strategy that chooses among independent answers would be right, and what it would cost.
 
-A replay deals every problem's stored answers in a random order, lets the policy use a beginning of it, and bills what it
-used. Nothing is generated, so all policies meet the same answers. Dimension letters: `s` seeds, `n` problems, `k` answers
-in the bank, `m` answers dealt.
+A replay deals each problem's stored answers like cards, in random order (`deal` gives a `Hand`); the strategy uses the
+first few, and the `Ledger` charges those. Nothing is generated, so all strategies see the same answers. Dimension
+letters: `s` seeds, `n` problems, `k` answers in the bank, `m` answers dealt.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from alchemy.testtime.bank import Bank
 
 
 class Replayed(Protocol):
-    """A way to spend independent answers."""
+    """A strategy that chooses among independent answers."""
 
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
-        """The probability that the strategy is right, float (s, n), and what it paid.
+        """The probability that the strategy is right, float (s, n), and the bill.
 
         `n` is how many answers of a problem it may draw, the same for all or int (n,) or (s, n); for strategies that
         move answers between problems, how many in the mean. They are drawn in random order without replacement, or,
@@ -31,26 +31,26 @@ class Replayed(Protocol):
 
 
 class Hand(NamedTuple):
-    """The answers of each problem in the order in which a policy draws them."""
+    """The answers of each problem in the order in which a strategy draws them."""
 
     bank: Bank
-    place: np.ndarray  # int (s, n, m): where in the bank each lies
-    dealt: np.ndarray  # bool (s, n, m): whether the policy may draw it
+    place: np.ndarray  # int (s, n, m): the place of each answer in the bank
+    dealt: np.ndarray  # bool (s, n, m): whether the strategy may draw it
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """Values (s, n, k) of the bank, in the order of the hand: (s, n, m)."""
         return np.take_along_axis(values, self.place, axis=2)
 
     def score(self, name: str) -> np.ndarray:
-        """What a verifier says of each, float (s, n, m), the least there is for -inf.
+        """A verifier's score of each answer, float (s, n, m), with the least finite score in place of -inf.
 
         Raises `UserError` if the bank has no score of that name.
         """
         if name not in self.bank.scores:
             raise UserError(f"score {name!r} is not in the bank{nearest(name, self.bank.scores)}")
-        found = self.of(self.bank.scores[name])
-        void = np.isneginf(found)
-        return np.where(void, found[~void].min(initial=0.0), found) if void.any() else found
+        scores = self.of(self.bank.scores[name])
+        missing = np.isneginf(scores)
+        return np.where(missing, scores[~missing].min(initial=0.0), scores) if missing.any() else scores
 
 
 def deal(bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> Hand:
@@ -68,11 +68,11 @@ def deal(bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> Ha
 def bill(
     hand: Hand, used: np.ndarray, rounds: Sequence[int] = (0,), *, scored: bool = False, checker: int = 0
 ) -> Ledger:
-    """What the `used` answers, bool (s, n, m), cost.
+    """The cost of the `used` answers, bool (s, n, m).
 
-    The prompt is read once by the model, its cache shared by all answers, and not at all where nothing is drawn.
-    `rounds` says where in the order each round begins; a round's answers are written at the same time. A verifier of
-    `checker` parameters, where answers are `scored`, reads prompt and answer of each anew.
+    The model reads the prompt once and shares its KV cache between all answers; where no answer is drawn, not at all.
+    `rounds` are the places at which rounds begin; a round's answers are written in parallel. Where answers are `scored`,
+    a verifier of `checker` parameters reads the prompt and the answer of each anew.
     """
     tokens = np.where(used, hand.of(hand.bank.tokens), 0)
     count, written = used.sum(axis=2), tokens.sum(axis=2)
@@ -103,14 +103,14 @@ def vote(answer: np.ndarray, right: np.ndarray, voters: np.ndarray, weight: np.n
     return share.reshape(answer.shape[:2])
 
 
-def best(score: np.ndarray, right: np.ndarray, used: np.ndarray) -> np.ndarray:
+def best_scored(score: np.ndarray, right: np.ndarray, used: np.ndarray) -> np.ndarray:
     """Probability that the answer with the highest score is right, tied ones being equally likely: float (s, n)."""
     score = np.where(used, score, -np.inf)
     top = used & (score == score.max(axis=2, keepdims=True))
     return (top & right).sum(axis=2) / np.maximum(top.sum(axis=2), 1)
 
 
-def leads(answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def leading_votes(answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Votes of the leading answer and of the runner-up after each draw, int (s, n, m) both; -1 does not vote."""
     code, rows = _Runs.of(answer).codes(), np.arange(answer.shape[0] * answer.shape[1])
     votes, width = (answer >= 0).reshape(code.shape), code.shape[1]
@@ -118,40 +118,41 @@ def leads(answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first, second, leader = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.int32), np.full(len(rows), -1)
     firsts, seconds = np.empty(code.shape, np.int32), np.empty(code.shape, np.int32)
     for j in range(width):
-        here, voting = code[:, j], votes[:, j]
-        now = count[rows, here] + voting
-        count[rows, here] = now
-        ahead = voting & (here != leader) & (now > first)
-        second = np.where(ahead, first, np.where(voting & (here != leader), np.maximum(second, now), second))
-        leader = np.where(ahead, here, leader)
-        first = np.where(voting & (here == leader), now, first)
+        drawn, voting = code[:, j], votes[:, j]
+        drawn_votes = count[rows, drawn] + voting
+        count[rows, drawn] = drawn_votes
+        other = voting & (drawn != leader)
+        overtakes = other & (drawn_votes > first)
+        second = np.where(overtakes, first, np.where(other, np.maximum(second, drawn_votes), second))
+        leader = np.where(overtakes, drawn, leader)
+        first = np.where(voting & (drawn == leader), drawn_votes, first)
         firsts[:, j], seconds[:, j] = first, second
     return firsts.reshape(answer.shape), seconds.reshape(answer.shape)
 
 
-def until(stop: np.ndarray) -> np.ndarray:
-    """Which draws are made if one stops after the first that says so: bool (s, n, m) of bool (s, n, m)."""
+def drawn_until(stop: np.ndarray) -> np.ndarray:
+    """The answers drawn by a strategy that stops after the first where `stop` is true: bool (s, n, m), as `stop` is."""
     return np.cumsum(stop, axis=2) - stop == 0
 
 
 def averaged(
     strategy: Replayed, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | int, draws: int = 4
 ) -> tuple[np.ndarray, Ledger]:
-    """The mean over so many replays: right float (s, n) and the bill."""
+    """The mean over `draws` replays: the probability of being right, float (s, n), and the bill."""
     rng = np.random.default_rng(rng)
     right, ledgers = zip(*(strategy.replay(bank, n, rng) for _ in range(draws)), strict=True)
     return np.mean(right, axis=0), Ledger(*(np.mean(part, axis=0) for part in zip(*ledgers, strict=True)))
 
 
 class Curve(NamedTuple):
-    """A policy at several sizes: arrays (m, s, n)."""
+    """A strategy at several sizes: arrays (m, s, n)."""
 
     sizes: np.ndarray  # int (m,)
     right: np.ndarray
     flops: np.ndarray
 
     def of(self, problems: np.ndarray) -> Curve:
-        """The same of some problems only."""
+        """The curve of some problems only."""
         return Curve(self.sizes, self.right[..., problems], self.flops[..., problems])
 
     def at(self, budget: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -165,7 +166,9 @@ class Curve(NamedTuple):
         high = np.minimum(low + 1, len(cost) - 1)
         first, last = cost[low, seeds], cost[high, seeds]
         part = np.clip((budget - first) / np.maximum(last - first, 1e-9), 0, 1)[:, None]
-        return tuple((1 - part) * each[low, seeds] + part * each[high, seeds] for each in (self.right, self.flops))
+        return tuple(
+            (1 - part) * values[low, seeds] + part * values[high, seeds] for values in (self.right, self.flops)
+        )
 
 
 def curve(
@@ -174,7 +177,10 @@ def curve(
     """`averaged` at each of several sizes."""
     rng, sizes = np.random.default_rng(rng), list(sizes)
     points = [averaged(strategy, bank, size, rng, draws) for size in sizes]
-    return Curve(np.array(sizes), np.stack([one[0] for one in points]), np.stack([one[1].flops for one in points]))
+    right, flops = (
+        np.stack(values) for values in zip(*((right, ledger.flops) for right, ledger in points), strict=True)
+    )
+    return Curve(np.array(sizes), right, flops)
 
 
 def of_problems(bank: Bank, rows: slice | np.ndarray) -> Bank:
@@ -190,7 +196,7 @@ def of_answers(bank: Bank, place: slice | np.ndarray) -> Bank:
 
 
 def _cut(bank: Bank, answers: Callable[[np.ndarray], np.ndarray], problems: Callable[[np.ndarray], np.ndarray]) -> Bank:
-    """A bank with functions applied to what is of answers, (s, n, k), and to what is of problems, (s, n)."""
+    """A bank with one function applied to its arrays of answers, (s, n, k), and one to those of problems, (s, n)."""
     per_answer = ("answer", "right", "trace", "first_wrong", "tokens", "logprob")
     return bank._replace(
         **{name: answers(getattr(bank, name)) for name in per_answer},
@@ -201,7 +207,7 @@ def _cut(bank: Bank, answers: Callable[[np.ndarray], np.ndarray], problems: Call
 
 
 class _Runs(NamedTuple):
-    """Each problem's answers sorted, so that equal ones are next to each other; all in one flat row."""
+    """Each problem's answers sorted, so that equal ones are next to each other; all flattened into one row."""
 
     order: np.ndarray  # int (s * n, m)
     start: np.ndarray  # int (runs,): where each run of equal answers begins

@@ -1,6 +1,6 @@
-"""Sequential revision: a model drafts again with its earlier drafts before its eyes, and one of the drafts is the answer.
+"""Sequential revision: a model writes several drafts, each with the earlier ones in its context, and one is the answer.
 
-A draft is what stands before each continuation token and before the end mark: for tasks whose answers are one token.
+A draft is the token before each continuation token and before the end mark: for tasks whose answers are one token.
 Dimension letters: `k` drafts or answers; leading axes (...) are seeds, problems, samples.
 """
 
@@ -15,7 +15,7 @@ from alchemy.testtime.replay import vote
 
 
 class Flips(NamedTuple):
-    """What each continuation did to a draft."""
+    """How each continuation changed a draft."""
 
     broke: np.ndarray  # bool (..., k - 1): right before, wrong after
     mended: np.ndarray  # bool (..., k - 1): the other way round
@@ -29,9 +29,9 @@ def drafts(completions: np.ndarray, marks: Marks, most: int) -> np.ndarray:
     ends = inside & ((place == length - 1) | (np.roll(completions, -1, axis=-1) == marks.wait))
     ends &= completions != marks.wait
     number = np.where(ends, np.cumsum(ends, axis=-1) - 1, most)
-    found = np.full((*completions.shape[:-1], most + 1), -1, np.int32)
-    np.put_along_axis(found, np.minimum(number, most), completions, axis=-1)
-    return found[..., :most]
+    drafted = np.full((*completions.shape[:-1], most + 1), -1, np.int32)
+    np.put_along_axis(drafted, np.minimum(number, most), completions, axis=-1)
+    return drafted[..., :most]
 
 
 def flips(drafted: np.ndarray, right: np.ndarray) -> Flips:
@@ -43,14 +43,14 @@ def flips(drafted: np.ndarray, right: np.ndarray) -> Flips:
 def plurality(answers: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Probability that the most frequent of answers int (..., k) is the right one (...), ties drawn fairly; -1 abstains."""
     hit = answers == right[..., None]
-    flat, correct = (one.reshape(1, -1, answers.shape[-1]) for one in (answers, hit))
+    flat, correct = (values.reshape(1, -1, answers.shape[-1]) for values in (answers, hit))
     return vote(flat, correct, flat >= 0).reshape(answers.shape[:-1])
 
 
 def picks(drafted: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
-    """How right each way of choosing among the drafts int (..., k) of one chain is, float (...).
+    """The accuracy of each way of choosing among the drafts int (..., k) of one chain, float (...).
 
-    `last` is what a chain of revisions does by itself; `verifier` is an exact one, an upper bound.
+    `last` is what a chain of revisions does without a selector; `verifier` is an exact one, an upper bound.
     """
     hit = drafted == right[..., None]
     return {

@@ -1,4 +1,4 @@
-"""What tells a search how promising a chain is: an exact oracle, spoiled by dials, or a learned verifier.
+"""Rewards, which tell a search how promising a chain is: an exact oracle with errors of known size, or a learned verifier.
 
 Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completion.
 """
@@ -28,41 +28,41 @@ from alchemy.testtime.learned_verifier import (
 Kind = Literal["step", "outcome"]
 KINDS: tuple[Kind, ...] = ("step", "outcome")
 WIDTH = 16
-"""Texts are read at a multiple of so many tokens: few widths, few programs."""
+"""Texts are padded to a multiple of so many tokens: few shapes, few compiled programs."""
 
 
 class Reward(Protocol):
-    """A judge of chains, whole or not."""
+    """Scores chains, finished or not."""
 
     parameters: int
     """Of the verifier; 0 where none is run."""
     name: str
-    """What tells it from others, for what is kept."""
+    """Tells it from other rewards: part of the key of stored searches."""
 
     def score(self, branches: Branches) -> np.ndarray:
         """float (n, w): the higher, the better."""
 
     def rows(self, rows: np.ndarray) -> Reward:
-        """For some of the problems."""
+        """The reward of some of the problems."""
 
 
 @dataclass(frozen=True)
 class OracleReward:
-    """1 for what is right and 0 for what is not, with noise.
+    """1 for right texts and 0 for wrong ones, with errors of known size.
 
-    A step reward says of every prefix whether all of its steps are right. An outcome reward says so of whole chains, by
-    their answer alone; of unfinished ones it says the same, .5, whatever they are. The same text of the same problem
-    always gets the same score, however often it is asked for.
+    A step reward scores every prefix: are all of its steps right? An outcome reward scores finished chains only, by
+    their answer alone; an unfinished one gets .5 whatever it is. The same text of the same problem always gets the same
+    score.
     """
 
     task: Task
     batch: Batch
-    """The problems whose branches are judged, in order."""
+    """The problems whose branches are scored, in order."""
     kind: Kind = "step"
     sigma: float = 0.0
     """Standard deviation of Gaussian noise on each score, independent between texts."""
-    loved: float = 0.0
-    """Share of wrong texts that are taken for right."""
+    systematic_error: float = 0.0
+    """Share of wrong texts that are scored as right, the same ones every time."""
     salt: int = 0
     parameters: int = field(default=0, init=False)
 
@@ -71,12 +71,13 @@ class OracleReward:
             raise UserError(f"reward {self.kind!r} is unknown{nearest(self.kind, KINDS)}")
         if self.sigma < 0:
             raise UserError(f"noise of {self.sigma} is negative")
-        if not 0 <= self.loved <= 1:
-            raise UserError(f"loved share {self.loved} is outside [0, 1]")
+        if not 0 <= self.systematic_error <= 1:
+            raise UserError(f"systematic error {self.systematic_error} is outside [0, 1]")
 
     @property
     def name(self) -> str:
-        return f"exact {self.kind}, noise {self.sigma:g}, loved {self.loved:g}, salt {self.salt}"
+        # `loved` is the former name of the systematic error, in the keys of stored searches
+        return f"exact {self.kind}, noise {self.sigma:g}, loved {self.systematic_error:g}, salt {self.salt}"
 
     def rows(self, rows: np.ndarray) -> OracleReward:
         return replace(self, batch=self.batch.rows(rows))
@@ -85,31 +86,34 @@ class OracleReward:
         n, w, m = branches.tokens.shape
         rows = np.repeat(np.arange(n), w)
         tokens = branches.tokens.reshape(n * w, m)
-        judged = self.task.verify(self.batch.rows(rows), tokens)
+        judgement = self.task.verify(self.batch.rows(rows), tokens)
         ended = branches.ended.reshape(-1)
         if self.kind == "outcome":
-            right, known = judged.answer, ended
+            right, known = judgement.answer, ended
         else:
             steps = np.isin(tokens, self.task.step_delimiters).sum(axis=1)
-            right, known = np.where(ended, judged.answer & judged.trace, judged.first_wrong_step >= steps), True
+            right, known = (
+                np.where(ended, judgement.answer & judgement.trace, judgement.first_wrong_step >= steps),
+                True,
+            )
         chance = self._uniform(rows, tokens, 1)
-        score = np.where(known, right | (chance < self.loved), 0.5)
+        score = np.where(known, right | (chance < self.systematic_error), 0.5)
         noise = self.sigma * ndtri(self._uniform(rows, tokens, 2)) if self.sigma else 0.0
         return (score + np.where(known, noise, 0.0)).reshape(n, w)
 
-    def _uniform(self, rows: np.ndarray, tokens: np.ndarray, use: int) -> np.ndarray:
+    def _uniform(self, rows: np.ndarray, tokens: np.ndarray, stream: int) -> np.ndarray:
         """A number in (0, 1) for each text of each problem, float (n * w,)."""
         problem = self.task.identity(self.batch.problem)[rows]
-        salt = splitmix64(np.array([self.salt * 4 + use], np.uint64))
+        salt = splitmix64(np.array([self.salt * 4 + stream], np.uint64))
         mixed = splitmix64(hash_rows(tokens, tokens != PAD) ^ splitmix64(problem) ^ salt)
         return ((mixed >> np.uint64(11)).astype(float) + 0.5) * 2.0**-53
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedReward:
-    """What the verifiers of one seed of a policy (`alchemy.testtime.learned_verifier`) say of a text, in log-odds.
+    """The log-odds that the verifier trained for one seed of a policy (`alchemy.testtime.learned_verifier`) gives a text.
 
-    A process verifier judges every step so far, an outcome verifier the last token of whatever there is.
+    A process verifier scores every step so far, an outcome verifier the last token of the text, finished or not.
     """
 
     verifier: Verifier
@@ -117,9 +121,9 @@ class LearnedReward:
     """Which of the seeds."""
     task: Task
     batch: Batch
-    """The problems whose branches are judged, in order."""
+    """The problems whose branches are scored, in order."""
     how: Aggregation = "last"
-    """What the verdicts on steps come to."""
+    """How the scores of steps become one score."""
 
     @property
     def parameters(self) -> int:

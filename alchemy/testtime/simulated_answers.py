@@ -1,4 +1,4 @@
-"""A simulated model: answers drawn from known probabilities, so that a pipeline can be held against closed forms.
+"""A simulated model: answers drawn from known probabilities, so that a pipeline can be tested against closed forms.
 
 Dimension letters: `s` seeds, `n` problems, `k` answers.
 """
@@ -25,10 +25,10 @@ def simulated(
     tokens: tuple[int, int] = (40, 40),
     facts: Mapping[str, np.ndarray] | None = None,
 ) -> Bank:
-    """A bank whose answers are right with probability `p` (s, n), and wrong in one of so many ways.
+    """A bank whose answers are right with probability `p` (s, n), and otherwise one of `wrong` different wrong answers.
 
-    One wrong answer has the share `popular` of all wrong ones, the others are equally frequent. Chains are of any
-    length between the two of `tokens`, whatever they say.
+    One wrong answer has the share `popular` of all wrong ones, the others are equally frequent. The length of a chain is
+    uniform between the two of `tokens`, independent of its answer.
     """
     p, rng = np.atleast_2d(np.asarray(p, float)), np.random.default_rng(rng)
     if not ((p >= 0) & (p <= 1)).all():

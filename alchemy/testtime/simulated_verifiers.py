@@ -1,6 +1,6 @@
-"""Verifiers whose errors are known: exact, wrong by chance, wrong by habit, and the model's own probability.
+"""Verifiers whose errors are known: exact, with noise, with systematic errors, and the model's own probability.
 
-Each gives scores float32 (s, n, k) of the answers of a bank; learned verifiers give theirs in the same place.
+Each gives the answers of a bank scores float32 (s, n, k), which `scored` adds to the bank; so do learned verifiers.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from scipy.stats import rankdata
 from alchemy.errors import UserError
 from alchemy.testtime.bank import Bank
 
-LOVED = 1.3
-"""What a systematic verifier gives to a wrong answer it loves; a right answer gets 1, another wrong one 0."""
+SYSTEMATIC_SCORE = 1.3
+"""The score of a wrong answer that is systematically taken for right; a right answer gets 1, another wrong one 0."""
 
 
 def scored(bank: Bank, **scores: np.ndarray) -> Bank:
@@ -29,23 +29,23 @@ def exact(bank: Bank) -> np.ndarray:
 
 
 def logprob(bank: Bank) -> np.ndarray:
-    """How probable the model found what it wrote, as a mean of logarithms over its tokens."""
+    """The model's own log-probability of each answer, as a mean over its tokens."""
     return (bank.logprob / np.maximum(bank.tokens, 1)).astype(np.float32)
 
 
-def noisy(bank: Bank, rng: np.random.Generator | int, sigma: float, loved: float) -> np.ndarray:
+def noisy(bank: Bank, rng: np.random.Generator | int, sigma: float, systematic_error: float) -> np.ndarray:
     """The truth with two kinds of error.
 
-    `sigma` is the deviation of Gaussian noise, drawn anew for every answer, that repetition averages away. `loved` is the
-    share of wrong answers that get more than a right one, always: which ones is a hash of problem and answer, so the same
-    wrong answer is loved in every chain and for every seed, and repetition finds it. A problem is known by its place in
-    the bank.
+    `sigma` is the deviation of Gaussian noise, drawn anew for every answer: repetition averages it away.
+    `systematic_error` is the share of wrong answers that always score higher than a right one. Which ones is a hash of
+    problem and answer, so it is the same wrong answers in every chain and for every seed, and repetition finds them. A
+    problem is identified by its place in the bank.
     """
-    if not (sigma >= 0 and 0 <= loved <= 1):
-        raise UserError(f"expected sigma of at least 0 and a share from 0 to 1, got {sigma} and {loved}")
-    favourite = ~bank.right & (_uniform(np.arange(bank.shape[1])[:, None], bank.answer) < loved)
+    if not (sigma >= 0 and 0 <= systematic_error <= 1):
+        raise UserError(f"expected sigma of at least 0 and a share from 0 to 1, got {sigma} and {systematic_error}")
+    systematic = ~bank.right & (_uniform(np.arange(bank.shape[1])[:, None], bank.answer) < systematic_error)
     noise = np.random.default_rng(rng).standard_normal(bank.shape, np.float32)
-    return bank.right + np.float32(LOVED) * favourite + np.float32(sigma) * noise
+    return bank.right + np.float32(SYSTEMATIC_SCORE) * systematic + np.float32(sigma) * noise
 
 
 def auc(score: np.ndarray, right: np.ndarray) -> np.ndarray:
