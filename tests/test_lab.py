@@ -349,3 +349,13 @@ def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, 
     with pytest.raises(KeyboardInterrupt):
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2, sets=sets)
     assert given[0].since == shorter.shortest_prompt < task.shortest_prompt
+
+
+def test_seeds_and_tests_that_were_never_used(task, model, tmp_path):
+    """A lab with another first seed and other tests shares no model and no test problem."""
+    lab = Lab(tmp_path, Progress(quiet=True), first_seed=1000, tests=1)
+    runs = lab.train(model, task, CONFIG, seeds=2)
+    assert runs.seeds == (1000, 1001) and lab.seeds(3) == [1000, 1001, 1002]
+    batches = [Lab(tmp_path, Progress(quiet=True), tests=tests).held_out(task, 40, [1000, 1001]) for tests in (0, 1)]
+    assert not np.array_equal(batches[0].tokens, batches[1].tokens)
+    np.testing.assert_array_equal(lab.held_out(task, 40, [1001]).tokens, batches[1].tokens[40:])

@@ -55,6 +55,8 @@ class Lab:
     root: Path
     progress: Progress
     split: Split = Split()
+    first_seed: int = 0
+    """Experiments that ask for so many seeds get those from this one on."""
     tests: int = 0
     """Another number draws other test problems: confirmatory runs are judged on problems that were never used."""
     tokens: int = 0
@@ -68,6 +70,10 @@ class Lab:
     """Learning curves and some answers, for a reader to look into."""
     _used: set[Path] = field(default_factory=set, repr=False)
     """Where the results asked for so far are kept."""
+
+    def seeds(self, count: int) -> list[int]:
+        """So many seeds of this lab."""
+        return list(range(self.first_seed, self.first_seed + count))
 
     def train(
         self,
@@ -94,7 +100,7 @@ class Lab:
         """
         vocabulary = len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0)
         model = replace(model, vocabulary=vocabulary)
-        seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+        seeds = self.seeds(seeds) if isinstance(seeds, int) else list(seeds)
         if (sets or labels) and len(sets or labels) != len(seeds):
             raise UserError(
                 f"{len(sets or labels)} training sets for {len(seeds)} seeds; each seed needs one of its own"

@@ -1,0 +1,56 @@
+"""Foretold chances and numbers of seeds, against tables and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alchemy.errors import UserError
+from alchemy.stats.power import Counts, forecast, largest_useful
+from alchemy.stats.verdict import e_value
+
+
+def test_five_unanimous_seeds_are_decided_already():
+    future = forecast([Counts(5, 5)], 5)
+    assert future.holds == 1 and future.fails == 0 and future.median == future.ninety == 5
+
+
+def test_one_more_seed_after_four_of_four():
+    """The fifth satisfies the check with the posterior mean, 5 / 6."""
+    future = forecast([Counts(4, 4)], 5, futures=20_000)
+    assert future.holds == pytest.approx(5 / 6, abs=0.01) and future.fails == 0
+
+
+@pytest.mark.parametrize(("checks", "seeds"), [(1, 5), (8, 9), (27, 10), (48, 11)])
+def test_unanimous_violations_fail_when_the_table_says(checks, seeds):
+    """Nine, ten and eleven seeds refute the first of 8, 27 and 48 checks."""
+    rest = [Counts(s := seeds, s)] * (checks - 1)
+    assert forecast([Counts(0, seeds), *rest], seeds).fails == 1
+    earlier = [Counts(seeds - 1, seeds - 1)] * (checks - 1)
+    assert forecast([Counts(0, seeds - 1), *earlier], seeds - 1).fails == 0
+
+
+def test_a_check_at_its_bound_is_hardly_ever_decided():
+    counts = [Counts(20, 40)] * 3
+    assert forecast(counts, 60).decided < 0.05
+    assert largest_useful([Counts(20, 40)]) > 200
+
+
+def test_thresholds_are_the_fewest_that_give_the_evidence():
+    future = forecast([Counts(30, 40)], 40)
+    assert e_value(30, 40) >= 20 > e_value(29, 40) and future.holds == 1
+    assert forecast([Counts(29, 40)], 40).holds == 0
+    assert forecast([Counts(40, 40, 0.9)], 40).holds == 1 > forecast([Counts(39, 40, 0.9)], 40).holds
+
+
+def test_futures_are_those_of_a_run_of_seeds():
+    """The chance that all of two checks hold is at most that of each, and grows with the seeds that may be trained."""
+    alone, both = forecast([Counts(6, 8)], 40), forecast([Counts(6, 8), Counts(7, 8)], 40)
+    assert both.holds < alone.holds and forecast([Counts(6, 8)], 80).holds > alone.holds
+    assert np.isinf(forecast([Counts(5, 10)] * 8, 11).median)
+
+
+@pytest.mark.parametrize("checks", [[], [Counts(3, 2)], [Counts(1, 50)]])
+def test_impossible_counts_are_the_users_error(checks):
+    with pytest.raises(UserError):
+        forecast(checks, 40)
