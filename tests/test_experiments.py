@@ -63,7 +63,9 @@ def smoke(store):
 
 def _smoke(name, store):
     module = CLAIMS[name]
-    return run_one(name, module, module.PRESETS["smoke"], "smoke", store, Progress(quiet=True), "")
+    return run_one(
+        name, module, module.PRESETS["smoke"], preset="smoke", out=store, progress=Progress(quiet=True), tree=""
+    )
 
 
 @each_claim

@@ -19,8 +19,8 @@ from typing import Any
 
 from alchemy.errors import UserError
 from alchemy.record import plain, read_json, write_json
+from alchemy.report.results import METHOD
 
-METHOD = "anytime-valid sign test over seeds"
 SEEDS = 1000
 """Seeds that belong to each generation: the first of generation g is g times this."""
 IGNORED = {"ctx", "kind", "type_comment", "type_params"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from math import inf
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
@@ -15,10 +18,16 @@ from alchemy.record import commit, json_text, numbers, plain, read_json, write_j
 from alchemy.report import figures, former, table
 from alchemy.report.claim import Check, Claim, judge
 from alchemy.report.history import Record, append, newest
+from alchemy.report.lock import Lock, locked, must_be_publishable
 from alchemy.report.results import EARLIER_METHOD, measurements, results
+from alchemy.stats.power import Counts, forecast, largest_useful
+from alchemy.stats.verdict import Verdict
 
 ROOT = Path(__file__).parents[2]
 VERDICTS = ROOT / "experiments" / "verdicts"
+LOCKS = ROOT / "experiments" / "locks"
+FUTILE = 0.05
+"""The chance of a decision below which no more seeds are trained."""
 
 
 def reproduce(
@@ -29,22 +38,31 @@ def reproduce(
     as_json: bool = False,
     publish: bool = False,
     quiet: bool = False,
+    until_decided: bool = False,
+    max_seeds: int = 40,
 ) -> int:
     """Judge each selected claim under its config; returns the exit code, 0 whatever the verdicts are.
 
     Records go to `out/claims/NAME/PRESET`, trained models and answers to `out/models` and `out/answers`, from where
     a later run takes them. With `publish`, verdicts and figures go to `experiments/verdicts` too, and the table into
-    the README.
+    the README; only what was promised before the run can be published (`alchemy.report.lock`). With `until_decided`
+    more seeds are trained, up to `max_seeds`, until a claim HOLDS or FAILS or has little chance to.
     """
-    machine.prepare()
     progress, tree = Progress(quiet), commit()
+    locks = {name: locked(name, module, LOCKS) for name, module in selected.items()}
+    if publish:
+        for name, module in selected.items():
+            must_be_publishable(name, module, configs[name], preset, LOCKS, tree)
+    machine.prepare()
     write_whole(out / ".writable", Path.touch)  # not after an hour
     (out / ".writable").unlink()
     progress.say(f"{len(selected)} claims, preset {preset}, on {machine.describe()}{_expected(selected, preset)}")
     records = []
     for number, (name, module) in enumerate(selected.items(), 1):
         progress.prefix = f"[{number}/{len(selected)}] {name}: "
-        records.append((name, run_one(name, module, configs[name], preset, out, progress, tree)))
+        run = partial(run_one, name, module, preset=preset, out=out, progress=progress, tree=tree, lock=locks[name])
+        record = _until_decided(run, configs[name], max_seeds, progress) if until_decided else run(configs[name])
+        records.append((name, record))
         if publish:
             _publish(name, preset, records[-1][1], out)
     progress.prefix = ""
@@ -56,12 +74,57 @@ def reproduce(
     return 0
 
 
-def run_one(
-    name: str, module: ModuleType, config: Any, preset: str, out: Path, progress: Progress, tree: str
+def _until_decided(
+    run: Callable[..., dict[str, Any]], config: Any, max_seeds: int, progress: Progress
 ) -> dict[str, Any]:
-    """One claim: run, check, draw, record. The record is the JSON that was written; `tree` is the commit it names."""
+    """The record of the look at which a claim is decided, or at which more seeds have little chance to decide it."""
+    looks: list[dict[str, Any]] = []
+    while True:
+        record = run(config, looks=looks)
+        seeds = record["seeds"]
+        looks.append({"seeds": seeds, "verdict": record["verdict"]})
+        counts = [
+            Counts(check["satisfied"], check["seeds"], check["share"])
+            for check in record["checks"]
+            if not check["exact"]
+        ]
+        if record["verdict"] != Verdict.UNDECIDED.value or seeds >= max_seeds or not counts:
+            return record
+        future = forecast(counts, max_seeds)
+        if future.decided < FUTILE:
+            needed = largest_useful(counts)
+            progress.say(
+                f"{seeds} seeds leave it open, and {max_seeds} would decide it with a chance of {future.decided:.2f}; "
+                + (f"about {needed:.0f} seeds would be needed" if needed < inf else "it lies on a threshold")
+            )
+            return record
+        more = min(max_seeds, max(seeds + 1, seeds * 3 // 2)) - seeds
+        minutes = more * record["seconds"] / seeds / 60
+        progress.say(
+            f"{seeds} seeds leave it open; {more} more take about {minutes:.1f} minutes; {max_seeds} would decide it with "
+            f"a chance of {future.decided:.2f}, {future.median:.0f} in the median"
+        )
+        config = replace(config, seeds=seeds + more)
+
+
+def run_one(
+    name: str,
+    module: ModuleType,
+    config: Any,
+    *,
+    preset: str,
+    out: Path,
+    progress: Progress,
+    tree: str,
+    lock: Lock | None = None,
+    looks: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """One claim: run, check, draw, record. The record is the JSON that was written; `tree` is the commit it names.
+
+    Seeds and test problems are those of the lock; `looks` are the earlier ones at fewer seeds.
+    """
     home, began = out / "claims" / name / preset, monotonic()
-    lab = Lab(out, progress)
+    lab = Lab(out, progress, first_seed=lock.first_seed, tests=lock.tests) if lock else Lab(out, progress)
     measured = module.run(config, lab)
     checks = module.check(measured)
     drawn = module.figures(measured)
@@ -82,6 +145,9 @@ def run_one(
         "device": machine.describe(),
         "versions": machine.versions(),
         "commit": tree,
+        "results_from": sorted(lab.commits),
+        "lock": {"digest": lock.digest, "generation": lock.generation} if lock else None,
+        "looks": list(looks),
     }
     write_json(home / "journal.json", lab.journal.plain())
     write_json(home / "record.json", record)

@@ -112,7 +112,7 @@ def run(config: Config, lab: Lab) -> Measured:
 
 def arm(config: Config, lab: Lab, count: int, cot: bool) -> Arm:
     trained, unseen = [], []
-    for seed in range(config.seeds):
+    for seed in lab.seeds(config.seeds):
         model = fit(config, lab, count, cot, seed)
         trained.append(scores(lab.answer(model.runs, model.trained, config.test, label="answer trained pairs")))
         answers = lab.answer(model.runs, model.unseen, config.test, label="answer unseen pairs")

@@ -45,7 +45,7 @@ class Measured:
 def run(config: Config, lab: Lab) -> Measured:
     trained, unseen = [], []
     shifted: dict[str, list[Scores]] = {name: [] for name in JUDGED | MEASURED_ONLY}
-    for seed in range(config.seeds):
+    for seed in lab.seeds(config.seeds):
         model = fit(config, lab, max(config.pairs), True, seed)
         trained.append(scores(lab.answer(model.runs, model.trained, config.test, label="answer trained pairs")))
         unseen.append(scores(lab.answer(model.runs, model.unseen, config.test, label="answer unseen pairs")))

@@ -61,7 +61,9 @@ EXPERIMENT = SimpleNamespace(CLAIM=CLAIM, run=run, check=check, figures=figures)
 
 @pytest.fixture
 def record(tmp_path):
-    return reproduce.run_one("law", EXPERIMENT, Config(), "small", tmp_path, Progress(quiet=True), "abc")
+    return reproduce.run_one(
+        "law", EXPERIMENT, Config(), preset="small", out=tmp_path, progress=Progress(quiet=True), tree="abc"
+    )
 
 
 def test_numbers_that_are_not_finite_are_told_apart(tmp_path):

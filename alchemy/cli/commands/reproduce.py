@@ -35,7 +35,11 @@ class Reproduce:
     all: Switch = False
     """Every claim there is."""
     publish: Switch = False
-    """Commit verdicts and figures to the experiments, and the table to the README."""
+    """Commit verdicts and figures to the experiments, and the table to the README; only for locked presets."""
+    until_decided: Switch = False
+    """Train more seeds until each claim HOLDS or FAILS, or has little chance to; those there are are never redone."""
+    max_seeds: int = 40
+    """The most seeds that --until-decided trains."""
     quiet: Switch = False
     """No progress on standard error."""
     json: Switch = False
@@ -59,4 +63,14 @@ def run(options: Reproduce, configs: dict[str, Any]) -> int:
     from alchemy.report.reproduce import reproduce
 
     selected = {name: find("claim", name) for name in configs}
-    return reproduce(selected, configs, options.preset, options.out, options.json, options.publish, options.quiet)
+    return reproduce(
+        selected,
+        configs,
+        options.preset,
+        options.out,
+        options.json,
+        options.publish,
+        options.quiet,
+        options.until_decided,
+        options.max_seeds,
+    )
