@@ -9,13 +9,11 @@ from alchemy.errors import UserError
 from alchemy.stats.voting import (
     Vote,
     any_at,
-    best_of_at,
     best_scored_at,
     majority,
     majority_at,
     reach,
     tally,
-    valid_within,
 )
 
 RIGHT, WRONG, OTHER, NONE = Vote
@@ -87,13 +85,6 @@ def test_any_of_all_subsets():
         subsets = [set(subset) for subset in combinations(range(pool), size)]
         expected = [np.mean([bool(subset & set(range(valid))) for subset in subsets]) for valid in range(pool + 1)]
         assert any_at(np.arange(pool + 1), pool, size) == pytest.approx(expected, abs=1e-12)
-        assert best_of_at(np.arange(pool + 1), pool, size) == pytest.approx((1 + np.array(expected)) / 2, abs=1e-12)
-
-
-def test_budgets():
-    valid = np.array([[True, True, False], [True, False, True]])
-    length = np.array([[4, 7, 3], [8, 2, 5]])
-    assert valid_within(valid, length, np.array([3, 6, 8])).tolist() == [[0, 0], [1, 1], [2, 2]]
 
 
 def test_reach():

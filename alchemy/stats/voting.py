@@ -67,11 +67,6 @@ def any_at(valid: np.ndarray, pool: int, size: int) -> np.ndarray:
     return 1 - _hypergeometric(valid, pool, size, 0)
 
 
-def best_of_at(valid: np.ndarray, pool: int, size: int) -> np.ndarray:
-    """Accuracy of best-of-`size`: a verifier picks a valid completion if there is one, else guesses one of two."""
-    return (1 + any_at(valid, pool, size)) / 2
-
-
 def best_scored_at(worth: np.ndarray, score: np.ndarray, size: int) -> np.ndarray:
     """What the highest scored of a random `size` of each pool is worth, in the mean, float (...); both (..., pool).
 
@@ -80,24 +75,15 @@ def best_scored_at(worth: np.ndarray, score: np.ndarray, size: int) -> np.ndarra
     """
     shape, pool = score.shape[:-1], score.shape[-1]
     _check_size(size, pool)
-    worth, score = worth.reshape(-1, pool), score.reshape(-1, pool)
-    n = len(score)
+    worth, score = worth.reshape(-1, pool).astype(float), score.reshape(-1, pool)
     order = np.argsort(-score, axis=1, kind="stable")
-    worth, score = (np.take_along_axis(values, order, axis=1) for values in (worth.astype(float), score))
-    fresh = np.ones((n, pool), bool)
-    fresh[:, 1:] = score[:, 1:] != score[:, :-1]
-    level = (np.cumsum(fresh) - 1).reshape(n, pool)
+    worth, score = (np.take_along_axis(values, order, axis=1) for values in (worth, score))
+    new_level = np.ones(score.shape, bool)
+    new_level[:, 1:] = score[:, 1:] != score[:, :-1]
+    level = (np.cumsum(new_level) - 1).reshape(score.shape)
     mean = np.bincount(level.ravel(), worth.ravel()) / np.bincount(level.ravel())
     none_of = _hypergeometric(np.arange(pool + 1), pool, size, 0)
     return (mean[level] @ (none_of[:-1] - none_of[1:])).reshape(shape)
-
-
-def valid_within(valid: np.ndarray, length: np.ndarray, budget: np.ndarray) -> np.ndarray:
-    """Valid completions whose length is within each budget: counts int (budgets, n).
-
-    `valid` bool and `length` int (n, pool), `budget` int (budgets,). The sequential scale: a longer one does not count.
-    """
-    return (valid & (length <= np.asarray(budget)[:, None, None])).sum(axis=2)
 
 
 def reach(sizes: np.ndarray, *curves: np.ndarray, target: float = 0.9) -> float:

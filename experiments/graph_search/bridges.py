@@ -60,6 +60,7 @@ class Setting:
     larger_pools: Mapping[str, int] = field(default_factory=lambda: {"shortest": 256}, hash=False)
     """How many are drawn in a style that needs more for an accuracy of .9."""
     depths: tuple[int, ...] = (1, 2)
+    """Petals of the graphs that are trained and tested on."""
     backtracking_depths: tuple[int, ...] = (1,)
     """Depths at which there are searches that list their steps back, too."""
     names: int = 44

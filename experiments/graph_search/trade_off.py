@@ -95,7 +95,7 @@ def run(config: Config, lab: Lab) -> Measured:
         budgets=budgets,
         sizes=chains.sizes,
         accuracy=np.array(accuracy).transpose(2, 0, 1),
-        law=np.array([laws.best_of(law[budgets], size) for size in chains.sizes]),
+        law=laws.accuracy(config.depth, np.array(budgets), np.array(chains.sizes)[:, None]),
         slope=exchange_rates(chains, steep),
         slope_law=laws.exchange_rate(np.array(steep), needed_by_law(law[steep])),
         evidence=by_seed(gate.valid),
@@ -208,7 +208,7 @@ def figures(measured: Measured) -> list[Figure]:
                 **{f"{parts}, sampled": accuracy for parts, accuracy in measured.several.items()},
             },
             theory={
-                "law, one": laws.best_of(laws.within(measured.depth, np.array(totals)), 1),
+                "law, one": laws.accuracy(measured.depth, np.array(totals), 1),
             },
             trained=(first, last),
         ),
