@@ -74,7 +74,7 @@ def test_exactly_one_candidate_is_connected(task):
         assert [start, *targets] == [*problem["start"].tolist(), *problem["targets"][0].tolist()]
         parts = sorted(map(len, nx.connected_components(graph)))
         assert parts == [task.component.size] * (task.distractors + 1) and len(graph) == task.graph_nodes
-        assert graph.number_of_edges() == len(edges) <= task.most_edges
+        assert graph.number_of_edges() == len(edges) <= task.max_edges
         assert (sum(name >= task.ids - task.reserved for name in graph)) == task.strange
 
 

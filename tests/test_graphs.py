@@ -61,7 +61,7 @@ def as_networkx(edges, size):
 
 def graphs(family, n=60):
     drawn = family.edges(rng(), n)
-    assert drawn.dtype == np.int16 and drawn.shape == (1 if family.only is not None else n, family.most_edges, 2)
+    assert drawn.dtype == np.int16 and drawn.shape == (1 if family.only is not None else n, family.max_edges, 2)
     return [as_networkx(edges, family.size) for edges in drawn]
 
 

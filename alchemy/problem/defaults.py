@@ -148,5 +148,5 @@ class TaskDefaults(ABC):
 
     def novelty(self, train: Batch, test: Batch) -> Mapping[str, Any]:
         """Shares of the test problems with a feature whose value no training problem has."""
-        known, asked = self.features(train.problem), self.features(test.problem)
-        return {f"unseen_{name}": float(np.mean(~np.isin(asked[name], known[name]))) for name in known}
+        trained, tested = self.features(train.problem), self.features(test.problem)
+        return {f"unseen_{name}": float(np.mean(~np.isin(tested[name], trained[name]))) for name in trained}

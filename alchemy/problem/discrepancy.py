@@ -27,15 +27,15 @@ def discrepancy(train: Batch, test: Batch) -> dict[str, float]:
 
 def _numbered(train: Batch, test: Batch) -> tuple[np.ndarray, np.ndarray, int]:
     """Both sets of prompts as symbol numbers int64 (n, t), -1 where there is none, and how many symbols there are."""
-    ids = [batch.prompts() for batch in (train, test)]
-    flat = np.concatenate([one.reshape(-1, one.shape[-1]) for one in ids])
+    both = [batch.prompts() for batch in (train, test)]
+    flat = np.concatenate([prompts.reshape(-1, prompts.shape[-1]) for prompts in both])
     symbol = flat[:, 0] if flat.shape[1] == 1 else hash_rows(flat, np.ones(flat.shape, bool))
     names, number = np.unique(symbol, return_inverse=True)
-    cut = ids[0].shape[0] * ids[0].shape[1]
+    cut = both[0].shape[0] * both[0].shape[1]
     codes = []
-    for batch, one, code in zip((train, test), ids, (number[:cut], number[cut:]), strict=True):
-        inside = np.arange(one.shape[1]) < batch.prompt_len[:, None]
-        codes.append(np.where(inside, code.reshape(one.shape[:2]), -1))
+    for batch, prompts, code in zip((train, test), both, (number[:cut], number[cut:]), strict=True):
+        inside = np.arange(prompts.shape[1]) < batch.prompt_len[:, None]
+        codes.append(np.where(inside, code.reshape(prompts.shape[:2]), -1))
     return codes[0], codes[1], len(names)
 
 

@@ -40,10 +40,10 @@ def possible(parser: Callable[[Any, str], Shift], task: Any, names: Iterable[str
     return tuple(filter(can, names))
 
 
-def number(value: str, name: str, what: str, least: int = 1) -> int:
+def number(value: str, name: str, expected: str, minimum: int = 1) -> int:
     """A whole number that a part gives; raises `UserError`."""
-    if not (value.isascii() and value.isdigit() and int(value) >= least):
-        raise UserError(f"shift {name!r}: {value!r} is not {what}")
+    if not (value.isascii() and value.isdigit() and int(value) >= minimum):
+        raise UserError(f"shift {name!r}: {value!r} is not {expected}")
     return int(value)
 
 

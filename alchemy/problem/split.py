@@ -82,17 +82,19 @@ class Split:
         """The same, at most `PIECE` problems at a time, or, where noise is drawn for all of them at once, a draw."""
         share = self.test_share if part == "test" else 1 - self.test_share
         budget = PATIENCE * (n / share + 64)
-        found = drawn = 0
-        while found < n or not drawn:
-            if drawn > budget:
-                raise UserError(f"found {found} of {n} {part} problems in {drawn} draws: {task} has too few of them")
-            size = min(DRAW, int((n - found) / share * 1.05) + 64)
-            for batch in self._kept(task, rng, task.draw(rng, size), n - found, part):
-                found += len(batch.tokens)
+        n_accepted = n_drawn = 0
+        while n_accepted < n or not n_drawn:
+            if n_drawn > budget:
+                raise UserError(
+                    f"found {n_accepted} of {n} {part} problems in {n_drawn} draws: {task} has too few of them"
+                )
+            size = min(DRAW, int((n - n_accepted) / share * 1.05) + 64)
+            for batch in self._in_part(task, rng, task.draw(rng, size), n - n_accepted, part):
+                n_accepted += len(batch.tokens)
                 yield batch
-            drawn += size
+            n_drawn += size
 
-    def _kept(self, task: Task, rng: np.random.Generator, problem: Problem, n: int, part: Part) -> Iterator[Batch]:
+    def _in_part(self, task: Task, rng: np.random.Generator, problem: Problem, n: int, part: Part) -> Iterator[Batch]:
         """At most `n` of the drawn problems: those in the part, rendered."""
         rows = np.flatnonzero(self.part(task.identity(problem)) == (part == "test"))
         if getattr(task, "noise", None) is not None:
@@ -110,24 +112,24 @@ class Split:
 
     def distinct_pieces(self, task: Task, rng: np.random.Generator, n: int, part: Part) -> Iterator[Batch]:
         """The same, some problems at a time; all that is kept of them is a hash of each prompt."""
-        known = HashSet()
-        dry = found = drawn = 0
-        while found < n or not drawn:
-            before = found
+        seen = HashSet()
+        n_since_new = n_distinct = n_drawn = 0
+        while n_distinct < n or not n_drawn:
+            before = n_distinct
             for batch in self.pieces(task, rng, max(n, 64), part):
                 prompts = prompt_hash(batch)
                 fresh = np.sort(np.unique(prompts, return_index=True)[1])
-                fresh = fresh[~known.holds(prompts[fresh])][: n - found]
-                known.add(prompts[fresh])
-                found += fresh.size
-                drawn += len(prompts)
-                dry += len(prompts)
+                fresh = fresh[~seen.holds(prompts[fresh])][: n - n_distinct]
+                seen.add(prompts[fresh])
+                n_distinct += fresh.size
+                n_drawn += len(prompts)
+                n_since_new += len(prompts)
                 yield batch.rows(fresh)
-                if found == n:
+                if n_distinct == n:
                     return
-            dry = 0 if found > before else dry
-            if dry > DRY * found:
-                raise UserError(f"only {found} distinct {part} prompts exist, {n} were asked for: {task}")
+            n_since_new = 0 if n_distinct > before else n_since_new
+            if n_since_new > DRY * n_distinct:
+                raise UserError(f"only {n_distinct} distinct {part} prompts exist, {n} were asked for: {task}")
 
 
 class HashSet:
@@ -164,7 +166,7 @@ def join(batches: list[Batch]) -> Batch:
     if len(batches) == 1:
         return batches[0]
     tokens, prompt_len, field, problems = zip(*batches, strict=True)
-    problem = {name: np.concatenate([one[name] for one in problems]) for name in problems[0]}
+    problem = {name: np.concatenate([part[name] for part in problems]) for name in problems[0]}
     return Batch(np.concatenate(tokens), np.concatenate(prompt_len), np.concatenate(field), problem)
 
 

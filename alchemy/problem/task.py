@@ -111,8 +111,8 @@ class Vocabulary:
     def decode(self, tokens: np.ndarray) -> str:
         """Text of ids up to the first EOS, padding left out; ids int (t,)."""
         ended = np.flatnonzero(tokens == EOS)
-        kept = tokens[: ended[0]] if ended.size else tokens
-        return " ".join(self.symbols[i] for i in kept if i != PAD)
+        before_end = tokens[: ended[0]] if ended.size else tokens
+        return " ".join(self.symbols[i] for i in before_end if i != PAD)
 
     def decode_all(self, tokens: np.ndarray) -> list[str]:
         """Texts of many rows; ids int (n, t)."""

@@ -49,6 +49,8 @@ class TextFormat:
 
     def compare(self, text: str, gold: str) -> list[Step]:
         """Steps that are right where they equal those of the gold text; what follows from what is not known."""
-        given, wanted = self.split(text), self.split(gold)
-        steps = [(part or "(nothing)", wanted[place : place + 1] == [part], False) for place, part in enumerate(given)]
-        return mark_steps(steps + [("(ends here)", False, False)] * (len(given) < len(wanted)))
+        given, expected = self.split(text), self.split(gold)
+        steps = [
+            (part or "(nothing)", expected[place : place + 1] == [part], False) for place, part in enumerate(given)
+        ]
+        return mark_steps(steps + [("(ends here)", False, False)] * (len(given) < len(expected)))

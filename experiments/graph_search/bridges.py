@@ -122,7 +122,7 @@ class Setting:
 
     def room(self, task: Connectivity) -> int:
         """Tokens that any chain may have, whatever its style: a search that lists every step back fits."""
-        return 3 * task.component.most_edges // 2
+        return 3 * task.component.max_edges // 2
 
     def _draw(self, lab: Lab, runs: Runs, task: Connectivity, graphs: int, samples: int, temperature: float) -> Samples:
         label = f"{'sampled' if temperature else 'greedy'} {runs.task.trace} of depth {runs.task.depth}"

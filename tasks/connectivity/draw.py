@@ -29,7 +29,7 @@ def _named(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
     name = names(n, spec.graph_nodes, spec.ids, spec.reserved, spec.strange, rng)
     if not edges:
         apart = np.arange(spec.distractors + 1)[:, None, None] * spec.component.size
-        edges = [(spec.component.only + apart).reshape(1, spec.most_edges, 2)]
+        edges = [(spec.component.only + apart).reshape(1, spec.max_edges, 2)]
     listed = written(edges[0], name, spec.order == "sorted", spec.orientation == "sorted", rng)
     named = np.take_along_axis(name, ends, axis=1).astype(np.int16)
     right = rng.integers(2, size=n, dtype=np.int8)
@@ -46,7 +46,7 @@ def _within_budget(spec: Spec, rng: np.random.Generator, n: int) -> tuple[np.nda
     def propose(size: int) -> tuple[np.ndarray, ...]:
         drawn = _questions(spec, rng, size)
         fits = (drawn[1] >= 0).sum(axis=1) <= spec.budget
-        return tuple(one[fits] for one in drawn)
+        return tuple(column[fits] for column in drawn)
 
     ends, trace, *edges = accepted(n, propose, f"{spec.trace} traces of at most {spec.budget} nodes")
     return ends, trace[:, : spec.budget], *edges
@@ -60,9 +60,9 @@ def _questions(spec: Spec, rng: np.random.Generator, n: int) -> tuple[np.ndarray
     family, size, parts = spec.component, spec.component.size, spec.distractors + 1
     edges: list[np.ndarray] = []
     if family.only is None:
-        drawn = family.edges(rng, n * parts).reshape(n, parts, family.most_edges, 2)
+        drawn = family.edges(rng, n * parts).reshape(n, parts, family.max_edges, 2)
         apart = np.arange(parts, dtype=np.int16)[:, None, None] * np.int16(size)
-        edges = [np.where(drawn < 0, -1, drawn + apart).reshape(n, spec.most_edges, 2)]
+        edges = [np.where(drawn < 0, -1, drawn + apart).reshape(n, spec.max_edges, 2)]
         near = neighbours(drawn[:, 0], size)
     else:
         near = neighbours(family.only, size)

@@ -24,7 +24,7 @@ import numpy as np
 from alchemy.errors import UserError, nearest
 from tasks.connectivity.networks import accepted, connected, neighbours
 
-MOST_NODES = 1 << 12
+MAX_NODES = 1 << 12
 """Nodes of a component at most."""
 Edges = Callable[[np.random.Generator, int], np.ndarray]
 
@@ -34,12 +34,12 @@ class Family(NamedTuple):
 
     size: int
     """Nodes of a component."""
-    most_edges: int
+    max_edges: int
     """Edges of a component, at most."""
     edges: Edges
-    """Components, int16 (n, most_edges, 2), rows padded with -1 at their end; `only`, if there is just one."""
+    """Components, int16 (n, max_edges, 2), rows padded with -1 at their end; `only`, if there is just one."""
     only: np.ndarray | None = None
-    """The edges of the only such graph, int16 (1, most_edges, 2), if there is just one."""
+    """The edges of the only such graph, int16 (1, max_edges, 2), if there is just one."""
     ends: tuple[int, int] | None = None
     """Two nodes far apart; None where that depends on the graph."""
     longest: tuple[int, int, int] | None = None
@@ -47,9 +47,9 @@ class Family(NamedTuple):
     back; None where only `size` limits them."""
 
     @property
-    def least_edges(self) -> int:
+    def min_edges(self) -> int:
         """Edges of a component, at least: what a connected graph needs."""
-        return self.most_edges if self.only is not None else self.size - 1
+        return self.max_edges if self.only is not None else self.size - 1
 
 
 def bridge(depth: int, short: int, long: int, dead: int) -> Family:
@@ -129,8 +129,8 @@ def gnm(nodes: int, links: int) -> Family:
         key = rng.random((n, len(pairs)))
         return pairs[np.argpartition(key, links - 1, axis=1)[:, :links]]
 
-    what = f"connected graphs of {nodes} nodes and {links} links"
-    return Family(nodes, links, _if_connected(propose, nodes, what))
+    description = f"connected graphs of {nodes} nodes and {links} links"
+    return Family(nodes, links, _if_connected(propose, nodes, description))
 
 
 def grid(depth: int, width: int, holes: int) -> Family:
@@ -143,17 +143,17 @@ def grid(depth: int, width: int, holes: int) -> Family:
     size = cells.size - holes
     if size < 2:
         raise UserError(f"holes {holes}: fewer than 2 cells of a {depth} by {width} grid are left")
-    one = np.concatenate([cells[:, :-1].ravel(), cells[:-1].ravel()])
-    two = np.concatenate([cells[:, 1:].ravel(), cells[1:].ravel()])
+    tails = np.concatenate([cells[:, :-1].ravel(), cells[:-1].ravel()])
+    heads = np.concatenate([cells[:, 1:].ravel(), cells[1:].ravel()])
 
     def propose(rng: np.random.Generator, n: int) -> np.ndarray:
         there = rng.random((n, cells.size)).argsort(axis=1) >= holes
         number = np.cumsum(there, axis=1) - 1
-        code = np.where(there[:, one] & there[:, two], number[:, one] * size + number[:, two], size**2)
+        code = np.where(there[:, tails] & there[:, heads], number[:, tails] * size + number[:, heads], size**2)
         return _decoded(np.sort(code, axis=1), size)
 
-    what = f"connected {depth} by {width} grids with {holes} holes"
-    return Family(size, len(one), _if_connected(propose, size, what))
+    description = f"connected {depth} by {width} grids with {holes} holes"
+    return Family(size, len(tails), _if_connected(propose, size, description))
 
 
 def caterpillar(depth: int, width: int, matchings: int) -> Family:
@@ -161,7 +161,7 @@ def caterpillar(depth: int, width: int, matchings: int) -> Family:
 
     Uniform over the matchings whose union is connected; from a node of the first layer to one of the last.
     """
-    size, most_edges = (depth + 1) * width, depth * width * min(matchings, width)
+    size, max_edges = (depth + 1) * width, depth * width * min(matchings, width)
     least = {"depth": 1, "width": 1, "matchings": 1 if width == 1 else 2}
     _check("caterpillar", size * matchings, least, depth, width, matchings)
     upper = np.arange(depth * width).reshape(depth, width)
@@ -170,10 +170,10 @@ def caterpillar(depth: int, width: int, matchings: int) -> Family:
         lower = rng.random((n, matchings, depth, width)).argsort(axis=3) + upper[:, :1] + width
         code = np.sort((upper * size + lower).reshape(n, -1), axis=1)
         code[:, 1:][code[:, 1:] == code[:, :-1]] = size**2  # two matchings may share an edge
-        return _decoded(np.sort(code, axis=1)[:, :most_edges], size)
+        return _decoded(np.sort(code, axis=1)[:, :max_edges], size)
 
-    what = f"connected caterpillars of {matchings} matchings of {width} nodes, {depth} deep"
-    return Family(size, most_edges, _if_connected(propose, size, what), ends=(0, size - 1))
+    description = f"connected caterpillars of {matchings} matchings of {width} nodes, {depth} deep"
+    return Family(size, max_edges, _if_connected(propose, size, description), ends=(0, size - 1))
 
 
 FAMILIES: Mapping[str, Callable[..., Family]] = {
@@ -190,7 +190,7 @@ FAMILIES: Mapping[str, Callable[..., Family]] = {
 
 def family(name: str, parameters: Any) -> Family:
     """The family called `name` with its parameters from attributes of the same names; raises `UserError`."""
-    return FAMILIES[name](*(getattr(parameters, one) for one in parameters_of(name)))
+    return FAMILIES[name](*(getattr(parameters, parameter) for parameter in parameters_of(name)))
 
 
 def parameters_of(name: str) -> tuple[str, ...]:
@@ -205,9 +205,9 @@ def _check(kind: str, size: int, least: Mapping[str, int], *values: int) -> None
     for (name, low), value in zip(least.items(), values, strict=True):
         if value < low:
             raise UserError(f"{name} {value}: expected at least {low} for a {kind}")
-    if size > MOST_NODES:
+    if size > MAX_NODES:
         given = " ".join(f"{name} {value}" for name, value in zip(least, values, strict=True))
-        raise UserError(f"a {kind} of {given} is too large, {size} nodes; at most {MOST_NODES}")
+        raise UserError(f"a {kind} of {given} is too large, {size} nodes; at most {MAX_NODES}")
 
 
 def _only(edges: Iterable[Any], ends: tuple[int, int], longest: tuple[int, ...]) -> Family:
@@ -216,7 +216,7 @@ def _only(edges: Iterable[Any], ends: tuple[int, int], longest: tuple[int, ...])
     return Family(int(listed.max()) + 1, listed.shape[1], lambda rng, n: listed, listed, ends, longest)
 
 
-def _if_connected(propose: Edges, size: int, what: str) -> Edges:
+def _if_connected(propose: Edges, size: int, description: str) -> Edges:
     """The graphs of a distribution that are connected."""
 
     def edges(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -224,7 +224,7 @@ def _if_connected(propose: Edges, size: int, what: str) -> Edges:
             drawn = propose(rng, count)
             return (drawn[connected(neighbours(drawn, size))],)
 
-        return accepted(n, draw, what)[0]
+        return accepted(n, draw, description)[0]
 
     return edges
 

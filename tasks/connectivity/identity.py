@@ -22,12 +22,12 @@ def hashes(edges: np.ndarray, inside: np.ndarray, question: np.ndarray) -> np.nd
     result = np.empty(len(edges), np.uint64)
     for first in range(0, len(edges), BLOCK):
         rows = slice(first, first + BLOCK)
-        one, two = (edges[rows, :, side].astype(np.uint32) for side in range(2))
-        code = splitmix64((np.minimum(one, two).astype(np.uint64) << np.uint64(16)) | np.maximum(one, two))
+        tail, head = (edges[rows, :, side].astype(np.uint32) for side in range(2))
+        code = splitmix64((np.minimum(tail, head).astype(np.uint64) << np.uint64(16)) | np.maximum(tail, head))
         code *= inside[rows]
-        asked = question[rows].astype(np.uint64)
-        state = splitmix64(code.sum(axis=1) ^ splitmix64(asked[:, 0] + START))
-        candidates = splitmix64(asked[:, 1:] + CANDIDATE) * (asked[:, 1:] != 0)
+        nodes = question[rows].astype(np.uint64)
+        state = splitmix64(code.sum(axis=1) ^ splitmix64(nodes[:, 0] + START))
+        candidates = splitmix64(nodes[:, 1:] + CANDIDATE) * (nodes[:, 1:] != 0)
         result[rows] = splitmix64(state ^ candidates.sum(axis=1, dtype=np.uint64))
     return result
 

@@ -36,16 +36,16 @@ class _Words:
         symbols[PAD] = symbols[EOS] = b""
         self.width = max(map(len, symbols))
         self.cells = symbols
-        self.known: dict[str, list[int]] = {}
+        self.cell_ids: dict[str, list[int]] = {}
         self.first_node = vocabulary.index["0"]
 
     def ids(self, text: str, n: int) -> np.ndarray:
         """Cells that together hold a text, int (n, q)."""
-        if text not in self.known:
+        if text not in self.cell_ids:
             parts = [text[i : i + self.width].encode() for i in range(0, len(text), self.width)]
-            self.known[text] = [*range(len(self.cells), len(self.cells) + len(parts))]
+            self.cell_ids[text] = [*range(len(self.cells), len(self.cells) + len(parts))]
             self.cells += parts
-        return np.broadcast_to(self.known[text], (n, len(self.known[text])))
+        return np.broadcast_to(self.cell_ids[text], (n, len(self.cell_ids[text])))
 
     def bytes(self, ids: np.ndarray) -> bytes:
         """The text of cells int (n, q), without a blank or `<s>` between a quotation mark and the first word."""
@@ -63,7 +63,7 @@ def _lines(batch: Batch, words: _Words) -> bytes:
     if batch.tokens.shape[2] == 2:
         closed = words.ids(" ]", n)
         graph = np.concatenate([words.ids(" graph : [", n), graph, closed], axis=1)
-        task = np.concatenate([words.ids(" task :", n), _asked(batch, words)], axis=1)
+        task = np.concatenate([words.ids(" task :", n), _question(batch, words)], axis=1)
         work, decision = (words.ids(text, n) for text in (" work : [", " decision : ["))
         output = [work, _ids(batch, *step), closed, decision, _ids(batch, *chosen), closed]
     sections = {"input": [graph, task, end], "output": output, "graph": [graph], "task": [task]}
@@ -74,15 +74,15 @@ def _lines(batch: Batch, words: _Words) -> bytes:
     return words.bytes(np.concatenate([*parts, words.ids("}\n", n)], axis=1))
 
 
-def _ids(batch: Batch, where: np.ndarray, least: int = 0) -> np.ndarray:
+def _ids(batch: Batch, where: np.ndarray, lowest: int = 0) -> np.ndarray:
     """All ids from `least` on at some positions, bool (n, t), in their order and 0 elsewhere: int (n, q)."""
     columns = np.flatnonzero(where.any(axis=0))
     tokens = batch.tokens[:, columns]
-    kept = where[:, columns, None] & (tokens >= least)
-    return np.where(kept, tokens, 0).reshape(len(tokens), -1)
+    inside = where[:, columns, None] & (tokens >= lowest)
+    return np.where(inside, tokens, 0).reshape(len(tokens), -1)
 
 
-def _asked(batch: Batch, words: _Words) -> np.ndarray:
+def _question(batch: Batch, words: _Words) -> np.ndarray:
     """Start and candidates with `to` and `or` between them, which are left out where noise changed their number."""
     where = batch.field == TASK
     ids = _ids(batch, where)[:, ::2]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MOST_IDS = 1 << 15
+MAX_IDS = 1 << 15
 """Names at most, so that they are int16."""
 NOWHERE = 0xFFFF
 """Stands for the name of an end that an edge does not have; -1 as int16."""
@@ -51,23 +51,23 @@ def written(
     """
     absent = None if len(edges) == 1 else edges[..., 0] < 0
     if absent is None:
-        one, two = (name.take(edges[0, :, side], axis=1) for side in range(2))  # unlike name[:, ...] in C order
+        tail, head = (name.take(edges[0, :, side], axis=1) for side in range(2))  # unlike name[:, ...] in C order
     else:
         ends = (np.take_along_axis(name, edges[..., side].astype(np.intp), axis=1) for side in range(2))
-        one, two = (np.where(absent, np.uint16(NOWHERE), end) for end in ends)
+        tail, head = (np.where(absent, np.uint16(NOWHERE), end) for end in ends)
     if in_order or low_first:
-        one, two = np.minimum(one, two), np.maximum(one, two)
+        tail, head = np.minimum(tail, head), np.maximum(tail, head)
     if in_order:
-        code = one.astype(np.uint32) << np.uint32(16) | two
+        code = tail.astype(np.uint32) << np.uint32(16) | head
         code.sort(axis=1)
-        one, two = (code >> np.uint32(16)).astype(np.uint16), code.astype(np.uint16)
-    swap = np.uint16(0) if low_first else (one ^ two) & -_coins(one.shape, rng)
-    pairs = np.empty((*one.shape, 2), np.uint16)
-    np.bitwise_xor(one, swap, out=pairs[..., 0])
-    np.bitwise_xor(two, swap, out=pairs[..., 1])
+        tail, head = (code >> np.uint32(16)).astype(np.uint16), code.astype(np.uint16)
+    swap = np.uint16(0) if low_first else (tail ^ head) & -_coins(tail.shape, rng)
+    pairs = np.empty((*tail.shape, 2), np.uint16)
+    np.bitwise_xor(tail, swap, out=pairs[..., 0])
+    np.bitwise_xor(head, swap, out=pairs[..., 1])
     if not in_order:
         pairs = shuffled(pairs.view(np.uint32)[..., 0], rng, absent)
-    return pairs.view(np.int16).reshape(*one.shape, 2)
+    return pairs.view(np.int16).reshape(*tail.shape, 2)
 
 
 def _coins(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

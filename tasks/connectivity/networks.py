@@ -67,22 +67,22 @@ def far_ends(near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     In a tree no two nodes are farther apart. Among nodes equally far the one of the lowest number is taken.
     """
-    one = distances(near, np.zeros(len(near), np.intp)).argmax(axis=1)
-    return one, distances(near, one).argmax(axis=1)
+    first = distances(near, np.zeros(len(near), np.intp)).argmax(axis=1)
+    return first, distances(near, first).argmax(axis=1)
 
 
-def accepted(n: int, propose: Callable[[int], tuple[np.ndarray, ...]], what: str) -> tuple[np.ndarray, ...]:
+def accepted(n: int, propose: Callable[[int], tuple[np.ndarray, ...]], description: str) -> tuple[np.ndarray, ...]:
     """`n` rows of what `propose` lets pass: given a number of draws, it returns arrays of those that meet a condition.
 
-    Raises `UserError`, naming `what` was wanted, when practically none do.
+    Raises `UserError`, with a `description` of what was wanted, when practically none do.
     """
     parts: list[tuple[np.ndarray, ...]] = []
-    found = drawn = 0
-    while found < n or not parts:
-        if drawn > PATIENCE * (found + 8):
-            raise UserError(f"{what}: found {found} in {drawn} draws")
-        size = min(BLOCK, int((n - found) * 1.1 * (drawn + 1) / (found + 1)) + 16)
+    n_accepted = n_drawn = 0
+    while n_accepted < n or not parts:
+        if n_drawn > PATIENCE * (n_accepted + 8):
+            raise UserError(f"{description}: found {n_accepted} in {n_drawn} draws")
+        size = min(BLOCK, int((n - n_accepted) * 1.1 * (n_drawn + 1) / (n_accepted + 1)) + 16)
         parts.append(propose(size))
-        drawn += size
-        found += len(parts[-1][0])
+        n_drawn += size
+        n_accepted += len(parts[-1][0])
     return tuple(np.concatenate(column)[:n] for column in zip(*parts, strict=True))

@@ -56,10 +56,10 @@ def _legs(kind: str, short: int, long: int, dead: int, inner: bool) -> Legs:
     for left_out in range(2):
         detours = {2: [*range(top - 1, middle - 1, -1)], 3: behind[left_out] if inner else []}
         legs.append([_leg(kind, order, routes, detours, top) for order in orders])
-    width = max(len(leg) for some in legs for leg in some)
-    nodes = [[leg + [0] * (width - len(leg)) for leg in some] for some in legs]
+    width = max(len(leg) for by_order in legs for leg in by_order)
+    nodes = [[leg + [0] * (width - len(leg)) for leg in by_order] for by_order in legs]
     onward = [next(door for door in order if door < 2) for order in orders]
-    length = np.array([[len(leg) for leg in some] for some in legs])
+    length = np.array([[len(leg) for leg in by_order] for by_order in legs])
     return Legs(np.array(nodes, np.int16), length, 1 - np.array(onward))
 
 

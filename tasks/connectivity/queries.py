@@ -93,9 +93,9 @@ def exchange_holds(nodes: int, queries: int) -> bool:
     """
     _check(nodes, queries)
     answers = _answers(nodes)
-    told = np.stack([(_answers(nodes, edge) != answers).any(axis=1) for edge in range(1, nodes)])  # (edges, nodes)
+    changed = np.stack([(_answers(nodes, edge) != answers).any(axis=1) for edge in range(1, nodes)])  # (edges, nodes)
     sets = np.array(list(combinations(range(2 * nodes), min(queries, 2 * nodes))), dtype=np.intp)
-    return bool((~told[:, sets].any(axis=2)).any(axis=0).all())
+    return bool((~changed[:, sets].any(axis=2)).any(axis=0).all())
 
 
 def _check(nodes: int, queries: int) -> None:
@@ -125,8 +125,8 @@ def _value(nodes: int, known: Known, queries: int, discovered_only: bool) -> int
     def value(after: Known | int) -> int:
         return after if isinstance(after, int) else _value(nodes, after, queries - 1, discovered_only)
 
-    asked = _asked(nodes, known, discovered_only)
-    return max(sum(ways * value(after) for after, ways in answers.items()) for answers in asked)
+    query_outcomes = _query_outcomes(nodes, known, discovered_only)
+    return max(sum(ways * value(after) for after, ways in outcomes.items()) for outcomes in query_outcomes)
 
 
 @cache
@@ -150,15 +150,15 @@ def _graphs(nodes: int, known: Known, right: str) -> int:
 
 
 @cache
-def _asked(nodes: int, known: Known, discovered_only: bool) -> list[Counter[Known | int]]:
+def _query_outcomes(nodes: int, known: Known, discovered_only: bool) -> list[Counter[Known | int]]:
     """For every query that may tell something, what it leads to, and in how many ways."""
     fragments = Counter([*(Fragment(end, getattr(known, end)) for end in ENDS)])
     fragments.update(Fragment("loose", size) for size in known.loose)
     fragments[FRESH] = 2 * nodes - sum(known[:4]) - sum(known.loose)
     queries = [
-        _outcomes(nodes, known, 0, _behind(fragments, asked))
-        for asked in fragments
-        if asked not in (FRESH, Fragment("other", 0))
+        _outcomes(nodes, known, 0, _behind(fragments, queried))
+        for queried in fragments
+        if queried not in (FRESH, Fragment("other", 0))
     ]
     if fragments[FRESH] and not discovered_only:
         queries.append(_outcomes(nodes, known, 1, _around(fragments - Counter([FRESH]))))
@@ -168,38 +168,38 @@ def _asked(nodes: int, known: Known, discovered_only: bool) -> list[Counter[Know
 Pairs = Iterator[tuple[Fragment, Fragment, int]]
 
 
-def _behind(fragments: Counter[Fragment], asked: Fragment) -> Pairs:
+def _behind(fragments: Counter[Fragment], queried: Fragment) -> Pairs:
     """What may follow behind an end of the fragment asked, in how many ways."""
-    for found, times in (fragments - Counter([asked])).items():
-        yield asked, found, times * found.sockets
+    for neighbour, times in (fragments - Counter([queried])).items():
+        yield queried, neighbour, times * neighbour.sockets
 
 
 def _around(fragments: Counter[Fragment]) -> Pairs:
     """What may lie on either side of a fresh node, in how many ways."""
-    for one, two in combinations_with_replacement(fragments, 2):
-        times = comb(fragments[one], 2) if one == two else fragments[one] * fragments[two]
-        yield one, two, times * one.sockets * two.sockets
+    for first, second in combinations_with_replacement(fragments, 2):
+        times = comb(fragments[first], 2) if first == second else fragments[first] * fragments[second]
+        yield first, second, times * first.sockets * second.sockets
 
 
 def _outcomes(nodes: int, known: Known, between: int, pairs: Pairs) -> Counter[Known | int]:
     outcomes: Counter[Known | int] = Counter()
-    for one, two, ways in pairs:
-        outcomes[_joined(nodes, known, one, two, between)] += ways
+    for first, second, ways in pairs:
+        outcomes[_joined(nodes, known, first, second, between)] += ways
     return outcomes
 
 
-def _joined(nodes: int, known: Known, one: Fragment, two: Fragment, between: int) -> Known | int:
+def _joined(nodes: int, known: Known, first: Fragment, second: Fragment, between: int) -> Known | int:
     """What is known once two fragments meet, with `between` fresh nodes in between; once settled, the graphs left.
 
     An `other` of no nodes stands for what comes before the first node: a fragment that meets it begins there.
     """
-    size = one.nodes + two.nodes + between
-    ends = sorted((part for part in (one, two) if part.begins in ENDS), key=lambda part: ENDS.index(part.begins))
+    size = first.nodes + second.nodes + between
+    ends = sorted((part for part in (first, second) if part.begins in ENDS), key=lambda part: ENDS.index(part.begins))
     if len(ends) == 2:
         right = SETTLED.get((ends[0].begins, ends[1].begins))
         whole = known._replace(**{ends[0].begins: ends[0].nodes + between})
         return _graphs(nodes, whole, right) if right and size == nodes else 0
-    loose = Counter(known.loose) - Counter(part.nodes for part in (one, two) if part.begins == "loose")
+    loose = Counter(known.loose) - Counter(part.nodes for part in (first, second) if part.begins == "loose")
     if ends:
         known = known._replace(**{ends[0].begins: size})
     else:

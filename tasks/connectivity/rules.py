@@ -28,18 +28,18 @@ def evidence(
     """
     length = (work != -1).sum(axis=1, dtype=np.int32)
     first_wrong = length.copy()
-    for rows, one, two in _blocks(edges, len(work)):
+    for rows, tail, head in _blocks(edges, len(work)):
         listed, from_start = np.ascontiguousarray(work[rows].T), start[rows]
-        seen_one, seen_two = np.zeros(one.shape, bool), np.zeros(two.shape, bool)
+        seen_tail, seen_head = np.zeros(tail.shape, bool), np.zeros(head.shape, bool)
         wrong = first_wrong[rows]
         for place, node in enumerate(listed):
-            is_one, is_two = one == node, two == node
+            is_tail, is_head = tail == node, head == node
             allowed = node == from_start
             if place:
-                allowed |= np.logical_or.reduce((is_one & seen_two) | (is_two & seen_one), axis=0)
+                allowed |= np.logical_or.reduce((is_tail & seen_head) | (is_head & seen_tail), axis=0)
             np.copyto(wrong, place, where=~allowed & (place < wrong))
-            seen_one |= is_one
-            seen_two |= is_two
+            seen_tail |= is_tail
+            seen_head |= is_head
     last = np.take_along_axis(work, np.maximum(length - 1, 0)[:, None], axis=1)[:, 0] if work.shape[1] else -1
     return (first_wrong == length) & (length >= 2) & (last == target), first_wrong
 
@@ -50,10 +50,10 @@ def edge_validity(edges: np.ndarray, work: np.ndarray) -> np.ndarray:
     edges int (n, m, 2), work int (n, k) padded with -1 at the end.
     """
     joined = np.zeros(len(work))
-    for rows, one, two in _blocks(edges, len(work)):
+    for rows, tail, head in _blocks(edges, len(work)):
         listed = np.ascontiguousarray(work[rows].T)
         for here, there in pairwise(listed):
-            along = ((one == here) & (two == there)) | ((one == there) & (two == here))
+            along = ((tail == here) & (head == there)) | ((tail == there) & (head == here))
             joined[rows] += np.logical_or.reduce(along, axis=0) & (there != -1)
     pairs = (work != -1).sum(axis=1) - 1
     return np.divide(joined, pairs, out=np.full(len(work), np.nan), where=pairs > 0)
@@ -66,15 +66,15 @@ def open_steps(edges: np.ndarray, work: np.ndarray) -> np.ndarray:
     neither a jump out of a dead end nor a target named at the end lowers it. Shapes as in `edge_validity`.
     """
     followed, possible = np.zeros((2, len(work)))
-    for rows, one, two in _blocks(edges, len(work)):
+    for rows, tail, head in _blocks(edges, len(work)):
         listed = np.ascontiguousarray(work[rows].T)
-        seen_one, seen_two = np.zeros(one.shape, bool), np.zeros(two.shape, bool)
+        seen_tail, seen_head = np.zeros(tail.shape, bool), np.zeros(head.shape, bool)
         for here, there, after in zip(listed, listed[1:], listed[2:], strict=False):
-            is_one, is_two = one == here, two == here
-            seen_one |= is_one
-            seen_two |= is_two
-            going = np.logical_or.reduce((is_one & ~seen_two) | (is_two & ~seen_one), axis=0) & (after != -1)
-            along = np.logical_or.reduce((is_one & (two == there)) | (is_two & (one == there)), axis=0)
+            is_tail, is_head = tail == here, head == here
+            seen_tail |= is_tail
+            seen_head |= is_head
+            going = np.logical_or.reduce((is_tail & ~seen_head) | (is_head & ~seen_tail), axis=0) & (after != -1)
+            along = np.logical_or.reduce((is_tail & (head == there)) | (is_head & (tail == there)), axis=0)
             possible[rows] += going
             followed[rows] += going & along
     return np.divide(followed, possible, out=np.full(len(work), np.nan), where=possible > 0)
@@ -110,14 +110,14 @@ def answer(pairs: Sequence[tuple[int, int]], start: int, targets: tuple[int, int
     Raises `UserError` if the question breaks the promise that exactly one is.
     """
     near: dict[int, list[int]] = {}
-    for one, two in pairs:
-        if one == two:
-            raise UserError(f"edge {one} {two} joins a node to itself")
-        near.setdefault(one, []).append(two)
-        near.setdefault(two, []).append(one)
-    for what, node in (("start", start), *(("candidate", target) for target in targets)):
+    for tail, head in pairs:
+        if tail == head:
+            raise UserError(f"edge {tail} {head} joins a node to itself")
+        near.setdefault(tail, []).append(head)
+        near.setdefault(head, []).append(tail)
+    for role, node in (("start", start), *(("candidate", target) for target in targets)):
         if node not in near:
-            raise UserError(f"{what} {node} is in no edge")
+            raise UserError(f"{role} {node} is in no edge")
     if targets[0] == targets[1]:
         raise UserError(f"both candidates are {targets[0]}")
     if start in targets:

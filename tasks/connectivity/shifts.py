@@ -39,9 +39,9 @@ def parse(spec: Spec, name: str) -> Shift:
     """The shift called `name`, checked against the task; raises `UserError`."""
     shift = grammar.parse(spec, name, PARTS)
     family = shift.changes.get("family", spec.family)
-    for one in ("depth", "nodes", *PETAL):
-        if one in shift.changes and one not in parameters_of(family):
-            raise UserError(f"shift {name!r}: family {family!r} has no {one}")
+    for parameter in ("depth", "nodes", *PETAL):
+        if parameter in shift.changes and parameter not in parameters_of(family):
+            raise UserError(f"shift {name!r}: family {family!r} has no {parameter}")
     return shift
 
 
@@ -67,15 +67,17 @@ def _number(field: str, axis: Axis) -> grammar.Part:
 
 
 def _petals(spec: Spec, value: str, name: str) -> Shift:
-    lengths = [grammar.number(one.strip(), name, "a number of edges", least=0) for one in value.split(",")]
+    lengths = [grammar.number(length.strip(), name, "a number of edges", minimum=0) for length in value.split(",")]
     if len(lengths) != len(PETAL):
         raise UserError(f"shift {name!r}: expected petals=SHORT,LONG,DEAD")
     changes = dict(zip(PETAL, lengths, strict=True))
-    return Shift(name, (Axis.LENGTH,), sum(abs(getattr(spec, one) - to) for one, to in changes.items()), changes)
+    return Shift(
+        name, (Axis.LENGTH,), sum(abs(getattr(spec, field) - length) for field, length in changes.items()), changes
+    )
 
 
 def _budget(spec: Spec, value: str, name: str) -> Shift:
-    budget = grammar.number(value, name, "a number of nodes", least=0)
+    budget = grammar.number(value, name, "a number of nodes", minimum=0)
     longest = replace(spec, budget=budget).longest_trace
     return Shift(name, (Axis.LENGTH,), abs(longest - spec.longest_trace), {"budget": budget})
 
@@ -109,7 +111,7 @@ def standard(spec: Spec) -> tuple[str, ...]:
 
 
 def _candidates(spec: Spec) -> Iterator[str]:
-    yield from (f"family={one}" for one in FAMILIES if one != spec.family)
+    yield from (f"family={family}" for family in FAMILIES if family != spec.family)
     yield f"distractors={spec.distractors + 1}"
     yield f"pair={'random' if spec.pair == 'far' else 'far'}"
     yield from (f"depth={depth}" for depth in (spec.depth - 1, spec.depth + 1, spec.depth + 2))
@@ -121,7 +123,7 @@ def _candidates(spec: Spec) -> Iterator[str]:
     elif spec.component.only is not None and style(spec.trace).kind in (*SEARCHES, *WALKS):
         least = reach(spec.component, spec.pair == "far")[0] + 1
         yield from (f"budget={middle}" for middle in [(least + spec.longest_trace) // 2] if middle > least)
-    yield from (f"{one}=sorted" for one in ("order", "orientation") if getattr(spec, one) != "sorted")
+    yield from (f"{field}=sorted" for field in ("order", "orientation") if getattr(spec, field) != "sorted")
     yield from (f"names={names}" for names in (1, spec.reserved // 2, spec.reserved) if names != spec.strange)
     if not spec.separator:
         yield "separator=on"
@@ -135,18 +137,21 @@ def novelty(train: Problem, test: Problem, ids: int) -> dict[str, float]:
     one, and of the nodes of test graphs with a name that was never trained; and the total variation distance between
     the degrees of trained and test nodes.
     """
-    known, asked = (_degrees(one["edges"], ids) for one in (train, test))
-    more_nodes = _more(*((degree > 0).sum(axis=1) for degree in (known, asked)))
-    more_edges = _more(*((one["edges"][..., 0] >= 0).sum(axis=1) for one in (train, test)))
-    longer_traces = _more(*((one["trace"] >= 0).sum(axis=1) for one in (train, test)))
-    unseen = (asked > 0) & ~(known > 0).any(axis=0)
-    most = int(max(known.max(), asked.max()))
-    shares = [np.bincount(degree[degree > 0], minlength=most + 1) / np.sum(degree > 0) for degree in (known, asked)]
+    train_degrees, test_degrees = (_degrees(problem["edges"], ids) for problem in (train, test))
+    more_nodes = _more(*((degree > 0).sum(axis=1) for degree in (train_degrees, test_degrees)))
+    more_edges = _more(*((problem["edges"][..., 0] >= 0).sum(axis=1) for problem in (train, test)))
+    longer_traces = _more(*((problem["trace"] >= 0).sum(axis=1) for problem in (train, test)))
+    unseen = (test_degrees > 0) & ~(train_degrees > 0).any(axis=0)
+    highest = int(max(train_degrees.max(), test_degrees.max()))
+    shares = [
+        np.bincount(degree[degree > 0], minlength=highest + 1) / np.sum(degree > 0)
+        for degree in (train_degrees, test_degrees)
+    ]
     return {
         "more_nodes": more_nodes,
         "more_edges": more_edges,
         "longer_traces": longer_traces,
-        "unseen_names": float(unseen.sum() / (asked > 0).sum()),
+        "unseen_names": float(unseen.sum() / (test_degrees > 0).sum()),
         "degree_distance": float(np.abs(shares[0] - shares[1]).sum() / 2),
     }
 

@@ -11,12 +11,12 @@ from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Vocabulary
 from tasks.connectivity.graphs import Family, family
-from tasks.connectivity.labels import MOST_IDS
+from tasks.connectivity.labels import MAX_IDS
 from tasks.connectivity.traces import longest, reach, style
 
 PROMPT_FIELDS = ("graph", "task", "instruction")
 KEYWORDS = ("<s>", "graph", "task", "work", "decision", "to", "or", ":", "[", "]", "/", ",")
-MOST_EDGES = 1 << 14
+MAX_EDGES = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ class Spec:
         return (self.distractors + 1) * self.component.size
 
     @property
-    def most_edges(self) -> int:
+    def max_edges(self) -> int:
         """Edges of a graph, at most."""
-        return (self.distractors + 1) * self.component.most_edges
+        return (self.distractors + 1) * self.component.max_edges
 
     @cached_property
     def longest_trace(self) -> int:
@@ -114,11 +114,11 @@ class Spec:
     @property
     def longest_prompt(self) -> int:
         """Tokens of the longest prompt before noise."""
-        return self._prompt_len(self.most_edges)
+        return self._prompt_len(self.max_edges)
 
     @property
     def shortest_prompt(self) -> int:
-        return 0 if self.noise is not None else self._prompt_len((self.distractors + 1) * self.component.least_edges)
+        return 0 if self.noise is not None else self._prompt_len((self.distractors + 1) * self.component.min_edges)
 
     def _prompt_len(self, edges: int) -> int:
         """Tokens of a prompt with so many edges, before noise."""
@@ -143,12 +143,12 @@ def _require(condition: bool, message: str) -> None:
 
 def _check_graph(spec: Spec) -> None:
     _require(spec.distractors >= 1, f"distractors {spec.distractors}: the wrong candidate needs at least 1")
-    edges = (spec.distractors + 1) * spec.component.most_edges
-    _require(edges <= MOST_EDGES, f"a graph of {edges} edges has more than {MOST_EDGES}")
+    edges = (spec.distractors + 1) * spec.component.max_edges
+    _require(edges <= MAX_EDGES, f"a graph of {edges} edges has more than {MAX_EDGES}")
 
 
 def _check_names(spec: Spec) -> None:
-    _require(1 <= spec.ids <= MOST_IDS, f"ids {spec.ids}: expected 1 to {MOST_IDS} names")
+    _require(1 <= spec.ids <= MAX_IDS, f"ids {spec.ids}: expected 1 to {MAX_IDS} names")
     _require(
         0 <= spec.reserved < spec.ids, f"reserved {spec.reserved}: expected at least 0, less than the {spec.ids} ids"
     )

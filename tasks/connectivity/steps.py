@@ -18,21 +18,21 @@ def steps(problem: Problem, listed: Listed, text: str, chain: bool = True) -> li
     """
     target = int(problem["targets"][0, problem["right"][0]])
     start, near = int(problem["start"][0]), defaultdict(set)
-    for one, other in problem["edges"][0].tolist():
-        near[one].add(other)
-        near[other].add(one)
+    for tail, head in problem["edges"][0].tolist():
+        near[tail].add(head)
+        near[head].add(tail)
     work = listed.work[0][: listed.work_len[0]].tolist()
-    found: list[tuple[str, bool, bool]] = []
+    judged: list[tuple[str, bool, bool]] = []
     reached = {start}
     for node in work:
-        found.append((str(node) if node >= 0 else "(no node)", node in reached, node in reached))
+        judged.append((str(node) if node >= 0 else "(no node)", node in reached, node in reached))
         reached |= near.get(node, set())
     decision = int(listed.decision[0])
     if decision >= 0:
         led_there = not work or work[-1] == decision
         if chain and not work:
-            found.append(("(no nodes)", False, False))
-        found.append((f"decision {decision}", decision == target and led_there, led_there))
+            judged.append(("(no nodes)", False, False))
+        judged.append((f"decision {decision}", decision == target and led_there, led_there))
     elif work:
-        found.append(("(no decision)", False, False))
-    return mark_steps(found or [(text or "(nothing)", False, False)])
+        judged.append(("(no decision)", False, False))
+    return mark_steps(judged or [(text or "(nothing)", False, False)])

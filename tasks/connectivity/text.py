@@ -49,14 +49,14 @@ def read_edges(tokens: np.ndarray, vocabulary: Vocabulary) -> Listed:
     first = vocabulary.index["0"]
     inside, ended = _inside(tokens)
     behind = np.logical_or.accumulate(tokens == vocabulary.index["decision"], axis=1) & inside
-    found = behind.any(axis=1)
+    has_decision = behind.any(axis=1)
     mark = behind.copy()
     mark[:, 1:] &= ~behind[:, :-1]
     node = tokens >= first
-    other = inside & ~node & ~mark
-    work = inside & ~behind & ((found | ended) & ~(other & ~behind).any(axis=1))[:, None]
-    chosen = behind & ~mark & (ended & ~(other & behind).any(axis=1))[:, None]
-    return _listed(tokens - first, work, chosen, ended & found & ~other.any(axis=1))
+    stray = inside & ~node & ~mark
+    work = inside & ~behind & ((has_decision | ended) & ~(stray & ~behind).any(axis=1))[:, None]
+    chosen = behind & ~mark & (ended & ~(stray & behind).any(axis=1))[:, None]
+    return _listed(tokens - first, work, chosen, ended & has_decision & ~stray.any(axis=1))
 
 
 class Words(NamedTuple):
@@ -111,11 +111,11 @@ def parse(prompt: str) -> Problem:
 
     Commas may stand between edges. Raises `UserError` that says what is wrong with it.
     """
-    found = PROMPT.fullmatch(" ".join(WORD.findall(prompt)))
-    if found is None:
+    match = PROMPT.fullmatch(" ".join(WORD.findall(prompt)))
+    if match is None:
         expected = "'graph : [ u v ... ] task : s to a or b /'"
         raise UserError(f"prompt {prompt[:20]!r} ... {prompt[-40:]!r} is not {expected}")
-    words = found[1].split()
+    words = match[1].split()
     if "," in words and len(words) % 3 == 2 and set(words[2::3]) == {","}:
         del words[2::3]
     for word in words:
@@ -124,7 +124,7 @@ def parse(prompt: str) -> Problem:
     if len(words) % 2 or not words:
         raise UserError(f"the graph has {len(words)} endpoints, expected two for each edge")
     nodes = [_node(word) for word in words]
-    start, *targets = (_node(word) for word in found.groups()[1:])
+    start, *targets = (_node(word) for word in match.groups()[1:])
     right, path = answer(list(zip(nodes[::2], nodes[1::2], strict=True)), start, tuple(targets))
     return {
         "edges": np.array(nodes, np.int16).reshape(1, -1, 2),

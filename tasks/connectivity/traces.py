@@ -150,9 +150,9 @@ def _depth_first(
         onward = choices > 0
         place += np.where(onward, 1, -1)
         here = stack.ravel()[row * size + place].astype(np.intp)  # where a step back leads
-        for node, one in zip(nodes, free, strict=True):
-            np.copyto(here, node, where=one & (left == 0))
-            left -= one
+        for node, is_free in zip(nodes, free, strict=True):
+            np.copyto(here, node, where=is_free & (left == 0))
+            left -= is_free
         stack.ravel()[row * size + place] = here
         fresh.ravel()[row * (size + 1) + here] = False
         if kind != "path":
@@ -162,7 +162,7 @@ def _depth_first(
         ended = here == goal
         if ended.any():
             depth[row[ended]] = place[ended]
-            row, here, goal, place, count = (one[~ended] for one in (row, here, goal, place, count))
+            row, here, goal, place, count = (values[~ended] for values in (row, here, goal, place, count))
     if kind == "path":
         return np.where(np.arange(width) <= depth[:, None], stack[:, :width], -1)
     return listed[:, :width]

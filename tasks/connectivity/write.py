@@ -77,18 +77,18 @@ def _write(
     tokens, field = np.full((n, width, c), PAD, np.int32), np.full((n, width), Field.PADDING, np.int8)
     prompt_len = np.zeros(n, np.int32)
     for rows, size in _equal((problem["edges"][..., 0] >= 0).sum(axis=1)):
-        some = {name: problem[name][rows] for name in ("edges", "start", "targets", "right", "trace")}
-        body = graph(some["edges"][:, :size].astype(np.int32) + first)
+        part = {name: problem[name][rows] for name in ("edges", "start", "targets", "right", "trace")}
+        body = graph(part["edges"][:, :size].astype(np.int32) + first)
         prompt = np.concatenate([words.opening, np.zeros(body.shape[1], np.int32), words.closing, words.question])
         line, code = tokens[rows], field[rows]  # views of a block, or copies of some of its rows
         line[:, : len(prompt), 0] = prompt
         line[:, len(words.opening) : len(words.opening) + body.shape[1]] = body
-        asked = np.concatenate([some["start"][:, None], some["targets"]], axis=1)
-        line[:, np.flatnonzero(prompt == NOISE), 0] = asked.astype(np.int32) + first
+        question = np.concatenate([part["start"][:, None], part["targets"]], axis=1)
+        line[:, np.flatnonzero(prompt == NOISE), 0] = question.astype(np.int32) + first
         code[:, : len(prompt)] = 0
         code[:, len(prompt) - len(words.question) : len(prompt)] = 1
         code[:, len(prompt) - 1] = 2
-        _complete(line[:, len(prompt) :, 0], code[:, len(prompt) :], some, words, first)
+        _complete(line[:, len(prompt) :, 0], code[:, len(prompt) :], part, words, first)
         tokens[rows], field[rows], prompt_len[rows] = line, code, len(prompt)
     return tokens, prompt_len, field
 
@@ -105,10 +105,10 @@ def _first(problem: Problem, vocabulary: Vocabulary) -> int:
 def _equal(count: np.ndarray) -> Iterator[tuple[np.ndarray | slice, int]]:
     """Rows of equal `count` int (n,), a block at most: (rows, count)."""
     for start in range(0, len(count), BLOCK):
-        some = count[start : start + BLOCK]
-        for value in np.unique(some).tolist():
-            rows = start + np.flatnonzero(some == value)
-            yield (slice(start, start + BLOCK) if len(rows) == len(some) else rows), value
+        block = count[start : start + BLOCK]
+        for value in np.unique(block).tolist():
+            rows = start + np.flatnonzero(block == value)
+            yield (slice(start, start + BLOCK) if len(rows) == len(block) else rows), value
 
 
 def _complete(text: np.ndarray, field: np.ndarray, problem: Problem, words: Layout, first: int) -> None:

@@ -79,18 +79,18 @@ def drafts(
 
     A wrong draft is any other letter; a re-check that neither breaks nor mends it leaves a draft as it is.
     """
-    n, width = states.shape[0], states.shape[1] + spec.most_rechecks
+    n, width = states.shape[0], states.shape[1] + spec.max_rechecks
     last = hops.astype(np.intp) - 1
     gold = states[np.arange(n), last]
-    written = np.concatenate([states, np.zeros((n, spec.most_rechecks), np.int8)], axis=1)
+    written = np.concatenate([states, np.zeros((n, spec.max_rechecks), np.int8)], axis=1)
     right, breaks, mends = (np.array(dial)[kind] for dial in (spec.right, spec.breaks, spec.mends))
-    chance = rng.random((n, spec.most_rechecks + 1))
-    other = rng.integers(1, len(spec.alphabet), size=(n, spec.most_rechecks + 1), dtype=np.int8)
+    chance = rng.random((n, spec.max_rechecks + 1))
+    offset = rng.integers(1, len(spec.alphabet), size=(n, spec.max_rechecks + 1), dtype=np.int8)
     draft = gold
-    for number in range(spec.most_rechecks + 1 if spec.noisy else 0):
-        was = draft == gold
-        stays = chance[:, number] < (np.where(was, 1 - breaks, mends) if number else right)
-        wrong = np.where(was, (gold + other[:, number]) % len(spec.alphabet), draft)
+    for number in range(spec.max_rechecks + 1 if spec.noisy else 0):
+        was_right = draft == gold
+        stays = chance[:, number] < (np.where(was_right, 1 - breaks, mends) if number else right)
+        wrong = np.where(was_right, (gold + offset[:, number]) % len(spec.alphabet), draft)
         draft = np.where(stays, gold, wrong).astype(np.int8)
         written[np.arange(n), last + number] = draft
     if not spec.noisy:

@@ -22,18 +22,18 @@ def judge(
     thought, length, behind = _parts(completion, answer_mark)
     hops, place = hops.astype(int)[:, None], np.arange(thought.shape[1])
     waits = (place >= hops) & ((place - hops) % 2 == 0)
-    asked = np.where(waits, wait, np.take_along_axis(gold, np.minimum(step_of(place, hops), hops - 1), axis=1))
+    expected = np.where(waits, wait, np.take_along_axis(gold, np.minimum(step_of(place, hops), hops - 1), axis=1))
     target = np.take_along_axis(gold, hops - 1, axis=1)[:, 0]
 
     written = place < length[:, None]
-    differs = written & (thought != asked)
+    differs = written & (thought != expected)
     whole = (length >= hops[:, 0]) & ((length - hops[:, 0]) % 2 == 0)
     trace = ~differs.any(axis=1) & whole
     answer = _single(behind) == target
     stop = np.where(differs.any(axis=1), differs.argmax(axis=1), length - (~whole & (length > hops[:, 0])))
     step = step_of(stop, hops[:, 0])
     first_wrong = np.where(trace, step_of(length, hops[:, 0]) + answer, step).astype(np.int32)
-    kinds = np.where(thought >= first, first, thought) == np.where(asked >= first, first, asked)
+    kinds = np.where(thought >= first, first, thought) == np.where(expected >= first, first, expected)
     ended = (completion[:, : thought.shape[1]] == EOS).any(axis=1)
     well_formed = (kinds | ~written).all(axis=1) & whole & (_single(behind) >= first) & ended
     return Judgement(answer, trace, first_wrong, well_formed)

@@ -33,11 +33,11 @@ def _maps(spec: Spec, value: str, name: str) -> Shift:
 
 def _hops(spec: Spec, value: str, name: str) -> Shift:
     hops = grammar.number(value, name, "a number of hops")
-    return Shift(name, (Axis.LENGTH,), min(abs(hops - one) for one in spec.hops), {"hops": (hops,)})
+    return Shift(name, (Axis.LENGTH,), min(abs(hops - trained) for trained in spec.hops), {"hops": (hops,)})
 
 
 def _rechecks(spec: Spec, value: str, name: str) -> Shift:
-    count = grammar.number(value, name, "a number of re-checks", least=0)
+    count = grammar.number(value, name, "a number of re-checks", minimum=0)
     return Shift(name, (Axis.LENGTH,), max(0, count - spec.most), {"asked": count})
 
 

@@ -22,7 +22,7 @@ KINDS = ("help", "flat", "hurt", "mend", "mixed, hurt", "mixed, mend")
 Maps = Literal["cycle", "permutation", "function"]
 MARKS = ("<think>", "<wait>", "<answer>", "*")
 TEXT_FORMAT = TextFormat(answer_mark="<answer>", wait_mark="<wait>")
-MOST_DIGIT = 9  # hops and re-checks are told by one digit
+MAX_DIGIT = 9  # hops and re-checks are told by one digit
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Spec:
         return max(self.hops) if "help" in self.classes else 1
 
     @property
-    def most_rechecks(self) -> int:
+    def max_rechecks(self) -> int:
         """Re-checks of the longest text."""
         return max(self.most, self.asked) if self.waits else 0
 
@@ -111,7 +111,7 @@ class Spec:
     @property
     def clean_len(self) -> int:
         """Tokens of the longest line before noise."""
-        return self.longest_prompt + self.longest_walk + 2 * self.most_rechecks + 3
+        return self.longest_prompt + self.longest_walk + 2 * self.max_rechecks + 3
 
 
 def _require(condition: bool, message: str) -> None:
@@ -126,7 +126,7 @@ def _check_problems(spec: Spec) -> None:
     _require(len(set(spec.classes)) == len(spec.classes), f"classes {spec.classes} has one twice")
     _require(bool(spec.hops), "hops is empty")
     for hops in spec.hops:
-        _require(1 <= hops <= MOST_DIGIT, f"hops {hops} is outside 1 to {MOST_DIGIT}")
+        _require(1 <= hops <= MAX_DIGIT, f"hops {hops} is outside 1 to {MAX_DIGIT}")
     kinds = Maps.__args__
     _require(spec.maps in kinds, f"maps {spec.maps!r} are unknown{nearest(spec.maps, kinds)}")
     letters = spec.alphabet
@@ -141,7 +141,7 @@ def _check_dials(spec: Spec) -> None:
         _require(len(dial) == len(KINDS), f"{name} has {len(dial)} values, expected one for each of {', '.join(KINDS)}")
         outside = [value for value in dial if not 0 <= value <= 1]
         _require(not outside, f"{name} {outside[:1]} is outside [0, 1]")
-    _require(0 <= spec.most <= MOST_DIGIT, f"most {spec.most} is outside 0 to {MOST_DIGIT}")
+    _require(0 <= spec.most <= MAX_DIGIT, f"most {spec.most} is outside 0 to {MAX_DIGIT}")
     _require(0 <= spec.told <= 1, f"told {spec.told} is outside [0, 1]")
-    _require(-1 <= spec.asked <= MOST_DIGIT, f"asked {spec.asked} is outside 0 to {MOST_DIGIT}, or -1 for any")
+    _require(-1 <= spec.asked <= MAX_DIGIT, f"asked {spec.asked} is outside 0 to {MAX_DIGIT}, or -1 for any")
     _require(spec.waits or spec.asked < 0, f"asked {spec.asked}: without waits no prompt tells a number of re-checks")

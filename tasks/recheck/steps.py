@@ -13,17 +13,16 @@ def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
     table = dict(zip(spec.alphabet, (spec.alphabet[i] for i in problem["map"][0]), strict=True))
     gold, words = _hops(spec, problem), text.split()
     hops, mark = len(gold), max((place for place, word in enumerate(words) if word == "<answer>"), default=len(words))
-    before, found = spec.alphabet[problem["start"][0]], []
+    before, judged = spec.alphabet[problem["start"][0]], []
     for place, part in enumerate(_divided(spec, words[:mark])):
-        wanted = gold[place] if place < hops else f"<wait> {gold[-1]}"
-        now = part.split()[-1]
-        follows = part == table.get(before) if place < hops else part in (f"<wait> {before}", wanted)
-        found.append((part, part == wanted, follows))
-        before = now
-    if len(found) < hops:
-        found.append(("(ends here)", False, False))
-    said = " ".join(words[mark:]) or "(ends here)"
-    return mark_steps([*found, (said, said == f"<answer> {gold[-1]}", said == f"<answer> {before}")])
+        expected = gold[place] if place < hops else f"<wait> {gold[-1]}"
+        follows = part == table.get(before) if place < hops else part in (f"<wait> {before}", expected)
+        judged.append((part, part == expected, follows))
+        before = part.split()[-1]
+    if len(judged) < hops:
+        judged.append(("(ends here)", False, False))
+    answer = " ".join(words[mark:]) or "(ends here)"
+    return mark_steps([*judged, (answer, answer == f"<answer> {gold[-1]}", answer == f"<answer> {before}")])
 
 
 def gold_text(spec: Spec, problem: Problem) -> str:

@@ -30,12 +30,12 @@ def parse(spec: Spec, text: str) -> Problem:
     fits = fits and head[0][1:-1] in CLASSES and head[1].isdigit() and head[1] != "0"
     if not (fits and (head[2] == "*" or head[2].isdigit())):
         raise UserError(f"prompt {text!r} is not class, hops, re-checks, map, start, instruction")
-    numbers = np.array([[spec.alphabet.index(word) for word in words[3:-1]]], np.int8)
-    table, start = numbers[:, :size], numbers[:, size]
+    letters = np.array([[spec.alphabet.index(word) for word in words[3:-1]]], np.int8)
+    table, start = letters[:, :size], letters[:, size]
     told = -1 if head[2] == "*" else int(head[2])
     hops, count = int(head[1]), max(0, told)
     states = walk(table, start, hops)
     drafts = np.concatenate([states, np.repeat(states[:, -1:], count, axis=1)], axis=1)
     numbers = {"class": CLASSES.index(head[0][1:-1]), "hops": hops, "told": told, "rechecks": count}
-    one = {name: np.array([value], np.int8) for name, value in numbers.items()}
-    return {**one, "map": table, "start": start, "drafts": drafts}
+    columns = {name: np.array([value], np.int8) for name, value in numbers.items()}
+    return {**columns, "map": table, "start": start, "drafts": drafts}

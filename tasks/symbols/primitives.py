@@ -76,21 +76,21 @@ class Primitives:
 def compiled(name: str, letters: int, length: int, rotate: int, shift_by: int) -> Compiled:
     """The primitive as arrays for one alphabet size and one element length; raises `UserError` on unknown names."""
     match = check_name(name)
-    place, same = np.arange(length), np.arange(letters, dtype=np.uint8)
+    place, unchanged = np.arange(length), np.arange(letters, dtype=np.uint8)
     if name == "mix":
-        return Compiled(same, place, np.where(place > 0, place - 1, length))
+        return Compiled(unchanged, place, np.where(place > 0, place - 1, length))
     if name in ("F3", "reverse"):
-        return Compiled(same, place[::-1].copy(), None)
+        return Compiled(unchanged, place[::-1].copy(), None)
     if match["i"]:
         i, j = int(match["i"]) % length, int(match["j"]) % length
         place[[i, j]] = place[[j, i]]
-        return Compiled(same, place, None)
+        return Compiled(unchanged, place, None)
     if match["kind"] == "table":
         return Compiled(_permutation(int(match["n"]), letters), place, None)
     amount = {"F1": rotate, "F2": shift_by}[name] if name in ("F1", "F2") else int(match["n"])
     if name == "F1" or match["kind"] == "rot":
-        return Compiled(((same + amount % letters) % letters).astype(np.uint8), place, None)
-    return Compiled(same, (place + amount) % length, None)
+        return Compiled(((unchanged + amount % letters) % letters).astype(np.uint8), place, None)
+    return Compiled(unchanged, (place + amount) % length, None)
 
 
 def check_name(name: str) -> re.Match[str]:

@@ -50,7 +50,7 @@ def parse(spec: Spec, name: str) -> Shift:
 
 
 def _task(spec: Spec, value: str, name: str) -> Shift:
-    compositions = tuple(" ".join(one.split()) for one in value.split(","))
+    compositions = tuple(" ".join(composition.split()) for composition in value.split(","))
     size = SCENARIOS.index(scenario(spec.compositions, compositions))
     return Shift(name, (Axis.TASK,), size, {"compositions": compositions, "weights": ()})
 
@@ -71,7 +71,7 @@ def _atoms(spec: Spec, value: str, name: str) -> Shift:
 
 def _length(spec: Spec, value: str, name: str) -> Shift:
     length = grammar.number(value, name, "a number of letters")
-    return Shift(name, (Axis.LENGTH,), min(abs(length - one) for one in spec.length), {"length": (length,)})
+    return Shift(name, (Axis.LENGTH,), min(abs(length - trained) for trained in spec.length), {"length": (length,)})
 
 
 def _steps(spec: Spec, value: str, name: str) -> Shift:
@@ -123,8 +123,8 @@ def novelty(train: Problem, test: Problem, letters: int, weight: tuple[float, fl
     `task_complexity` is alpha * (letter, position) pairs + beta * steps with an unseen primitive + gamma * unseen
     composition, `weight` = (alpha, beta, gamma): T(C) of arXiv:2508.01191, section 5.
     """
-    known, asked = (hash_rows(one["ops"], one["ops"] >= 0) for one in (train, test))
-    composition = float(np.mean(~np.isin(asked, np.unique(known))))
+    train_hashes, test_hashes = (hash_rows(problem["ops"], problem["ops"] >= 0) for problem in (train, test))
+    composition = float(np.mean(~np.isin(test_hashes, np.unique(train_hashes))))
     primitive = (test["ops"] >= 0) & ~np.isin(test["ops"], np.unique(train["ops"]))
     width = max(train["element"].shape[1], test["element"].shape[1])
     seen = np.zeros((width, letters), bool)

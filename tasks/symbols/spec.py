@@ -18,8 +18,8 @@ from tasks.symbols.primitives import Primitives, check_name
 
 PROMPT_FIELDS = ("element", "transformation", "instruction")
 TEXT_FORMAT = TextFormat(answer_mark="<answer>", step_mark="<think>")
-MOST_LETTERS = 4096
-MOST_STEPS = 127 - Field.STEP  # field codes are int8
+MAX_LETTERS = 4096
+MAX_STEPS = 127 - Field.STEP  # field codes are int8
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _check_compositions(spec: Spec) -> None:
     steps = [tuple(composition.split()) for composition in spec.compositions]
     _require(len(set(steps)) == len(steps), f"compositions {spec.compositions} has one twice; use weights")
     longest = max(map(len, steps))
-    _require(longest <= MOST_STEPS, f"a composition of {longest} steps is longer than {MOST_STEPS}")
+    _require(longest <= MAX_STEPS, f"a composition of {longest} steps is longer than {MAX_STEPS}")
     spec.ops_of(spec.compositions)
     if spec.weights:
         fit = len(spec.weights) == len(spec.compositions)
@@ -164,7 +164,7 @@ def _check_compositions(spec: Spec) -> None:
 def _check_elements(spec: Spec) -> None:
     _require(bool(spec.length), "length is empty")
     _require(min(spec.length) >= 1, f"length {min(spec.length)} is less than 1")
-    _require(max(spec.length) <= MOST_LETTERS, f"length {max(spec.length)} is more than {MOST_LETTERS}")
+    _require(max(spec.length) <= MAX_LETTERS, f"length {max(spec.length)} is more than {MAX_LETTERS}")
     size = len(spec.alphabet)
     _require(0 <= spec.banned < size, f"banned {spec.banned} must be at least 0 and less than the {size} letters")
     _require(spec.unseen >= 0, f"unseen {spec.unseen} is negative")
