@@ -11,7 +11,7 @@ Prediction   Two disjoint paths of L nodes with names dealt at random, a start a
              were found by enumeration before they were written down: for them the run confirms, it predicts nothing.
              And for a vote of short runs the coin is safe only if they walk: each run is a coin on average over graphs,
              and runs that ask for any name and vote by the names they see can win the vote more often than a coin
-             (tests/test_queries.py has such runs).
+             (tests/tasks/test_queries.py has such runs).
 Refuted if   For some L the best success is not 1/2 below the bound or not 1 at L - 1; the exchange fails below it; or an
              explorer that asks for shown nodes only is no coin at L - 2 queries.
 Run          alchemy reproduce query_bound --preset small      # half a minute, nothing is trained

@@ -92,8 +92,10 @@ def exchange_holds(nodes: int, queries: int) -> bool:
     candidates, they leave the same edge in the middle to exchange.
     """
     _check(nodes, queries)
-    answers = _answers(nodes)
-    changed = np.stack([(_answers(nodes, edge) != answers).any(axis=1) for edge in range(1, nodes)])  # (edges, nodes)
+    answers = answer_matrix(nodes)
+    changed = np.stack(
+        [(answer_matrix(nodes, edge) != answers).any(axis=1) for edge in range(1, nodes)]
+    )  # (edges, nodes)
     sets = np.array(list(combinations(range(2 * nodes), min(queries, 2 * nodes))), dtype=np.intp)
     return bool((~changed[:, sets].any(axis=2)).any(axis=0).all())
 
@@ -105,7 +107,7 @@ def _check(nodes: int, queries: int) -> None:
         raise UserError(f"queries {queries} is negative")
 
 
-def _answers(nodes: int, edge: int = 0) -> np.ndarray:
+def answer_matrix(nodes: int, edge: int = 0) -> np.ndarray:
     """Who neighbours whom, bool (2 nodes, 2 nodes), with what lies behind that edge exchanged unless it is 0."""
     paths = np.arange(2 * nodes).reshape(2, nodes)
     if edge:
@@ -118,19 +120,21 @@ def _answers(nodes: int, edge: int = 0) -> np.ndarray:
 @cache
 def _value(nodes: int, known: Known, queries: int, discovered_only: bool) -> int:
     """Graphs that agree with `known` for which the best explorer is right after that many more queries."""
-    graphs = [_graphs(nodes, known, right) for right in "ab"]
+    graphs = [count_graphs(nodes, known, right) for right in "ab"]
     if not queries or not all(graphs):
         return max(graphs)
 
     def value(after: Known | int) -> int:
         return after if isinstance(after, int) else _value(nodes, after, queries - 1, discovered_only)
 
-    query_outcomes = _query_outcomes(nodes, known, discovered_only)
-    return max(sum(ways * value(after) for after, ways in outcomes.items()) for outcomes in query_outcomes)
+    return max(
+        sum(ways * value(after) for after, ways in outcomes.items())
+        for outcomes in query_outcomes(nodes, known, discovered_only)
+    )
 
 
 @cache
-def _graphs(nodes: int, known: Known, right: str) -> int:
+def count_graphs(nodes: int, known: Known, right: str) -> int:
     """Labelled graphs that agree with `known` and in which this candidate is right.
 
     The loose fragments, either way round, and the nodes not seen fill the gap in the start's path and in the other.
@@ -150,7 +154,7 @@ def _graphs(nodes: int, known: Known, right: str) -> int:
 
 
 @cache
-def _query_outcomes(nodes: int, known: Known, discovered_only: bool) -> list[Counter[Known | int]]:
+def query_outcomes(nodes: int, known: Known, discovered_only: bool) -> list[Counter[Known | int]]:
     """For every query that may tell something, what it leads to, and in how many ways."""
     fragments = Counter([*(Fragment(end, getattr(known, end)) for end in ENDS)])
     fragments.update(Fragment("loose", size) for size in known.loose)
@@ -198,7 +202,7 @@ def _joined(nodes: int, known: Known, first: Fragment, second: Fragment, between
     if len(ends) == 2:
         right = SETTLED.get((ends[0].begins, ends[1].begins))
         whole = known._replace(**{ends[0].begins: ends[0].nodes + between})
-        return _graphs(nodes, whole, right) if right and size == nodes else 0
+        return count_graphs(nodes, whole, right) if right and size == nodes else 0
     loose = Counter(known.loose) - Counter(part.nodes for part in (first, second) if part.begins == "loose")
     if ends:
         known = known._replace(**{ends[0].begins: size})

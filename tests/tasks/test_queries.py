@@ -9,11 +9,11 @@ import pytest
 from alchemy.errors import UserError
 from tasks.connectivity.queries import (
     Known,
-    _answers,
-    _asked,
-    _graphs,
+    answer_matrix,
     best_success,
+    count_graphs,
     exchange_holds,
+    query_outcomes,
     smallest_better,
     smallest_certain,
 )
@@ -107,7 +107,7 @@ def test_a_vote_of_coins_can_beat_a_coin():
 def test_no_vote_of_short_walks_beats_a_coin(nodes):
     """All nodes that any walk of so many queries can ask for are answered alike in two graphs."""
     queries = (nodes - 2) // 2
-    graph, exchanged = _answers(nodes), _answers(nodes, queries + 1)
+    graph, exchanged = answer_matrix(nodes), answer_matrix(nodes, queries + 1)
     asked = np.isin(np.arange(2 * nodes), [0, nodes - 1, 2 * nodes - 1]) & (queries > 0)
     for _ in range(queries - 1):
         asked |= graph[asked].any(axis=0)
@@ -120,11 +120,11 @@ def test_answers_divide_the_graphs_that_are_left():
         seen |= new
         following = set()
         for known in new:
-            left = sum(_graphs(nodes, known, right) for right in "ab")
-            for answers in _asked(nodes, known, discovered_only=False) if left else ():
+            left = sum(count_graphs(nodes, known, right) for right in "ab")
+            for answers in query_outcomes(nodes, known, discovered_only=False) if left else ():
                 settled = sum(ways * after for after, ways in answers.items() if isinstance(after, int))
                 open_ = {after: ways for after, ways in answers.items() if not isinstance(after, int)}
-                graphs = (ways * _graphs(nodes, after, right) for after, ways in open_.items() for right in "ab")
+                graphs = (ways * count_graphs(nodes, after, right) for after, ways in open_.items() for right in "ab")
                 assert settled + sum(graphs) == left
                 following |= set(open_)
         new = following - seen
