@@ -1,6 +1,6 @@
 """Typed configs as command-line flags: a command's own options, then the fields of the config it works on.
 
-tyro makes the flags and the help; what it has to say about a bad one is condensed into one line.
+tyro makes the flags and the help; its message about a bad one is condensed into one line.
 """
 
 from __future__ import annotations
@@ -55,9 +55,11 @@ def show_help(options: type, config: Any, prog: str) -> None:
     """Print the help of a command and of the config it works on (None for no config), and exit with 0."""
     if config is None:
         tyro.cli(options, prog=prog, args=["--help"])
-    fields_of = Annotated[type(config), tyro.conf.arg(name="")]
-    more = [(type(config).__name__.lower(), fields_of, field(default_factory=lambda: config))]
-    both = make_dataclass(options.__name__, more, bases=(options,), namespace={"__doc__": options.__doc__}, frozen=True)
+    unprefixed = Annotated[type(config), tyro.conf.arg(name="")]
+    config_field = (type(config).__name__.lower(), unprefixed, field(default_factory=lambda: config))
+    both = make_dataclass(
+        options.__name__, [config_field], bases=(options,), namespace={"__doc__": options.__doc__}, frozen=True
+    )
     tyro.cli(both, prog=prog, args=["--help"], **SETTINGS)
 
 
@@ -66,18 +68,18 @@ def wants_help(args: Sequence[str]) -> bool:
 
 
 def _parse(kind: type[C], default: Any, args: Sequence[str], prog: str, known: Sequence[str]) -> C:
-    """One call of tyro, its complaints raised as one line."""
-    said = io.StringIO()
-    given = {} if default is MISSING else {"default": default}
+    """One call of tyro, whose error message is raised as one line."""
+    message = io.StringIO()
+    defaults = {} if default is MISSING else {"default": default}
     try:
-        with redirect_stderr(said):
-            value, unknown = tyro.cli(kind, args=args, prog=prog, return_unknown_args=True, **SETTINGS, **given)
+        with redirect_stderr(message):
+            value, unknown = tyro.cli(kind, args=args, prog=prog, return_unknown_args=True, **SETTINGS, **defaults)
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise UserError(condense(said.getvalue())) from None
+        raise UserError(condense(message.getvalue())) from None
     if unknown:
-        flags = [one.partition("=")[0] for one in unknown if _is_flag(one)]
+        flags = [arg.partition("=")[0] for arg in unknown if _is_flag(arg)]
         if flags:
             raise UserError(f"unknown option {flags[0]!r}{nearest(flags[0], sorted(known))}")
         raise UserError(f"unexpected argument {unknown[0]!r}; see {prog} --help")
@@ -85,7 +87,7 @@ def _parse(kind: type[C], default: Any, args: Sequence[str], prog: str, known: S
 
 
 def condense(box: str) -> str:
-    """The one line that an error of tyro's comes down to: a title, then parts between rules, boxed in on UTF-8."""
+    """An error message of tyro as one line; it has a title and parts between rules, and a box around it on UTF-8."""
     boxed = box.startswith("╭")
     lines = [line.strip(" │") for line in box.splitlines()][1 if boxed else 2 : -1 if boxed else None]
     ends = [i for i, line in enumerate(lines) if re.match("─|---", line)] or [len(lines)]
@@ -93,7 +95,7 @@ def condense(box: str) -> str:
     choice = re.fullmatch(r"invalid choice '(.*)' for argument '(\S+)'\. Expected one of \((.*)\)\.", text)
     if choice:
         value, flag, choices = choice.groups()
-        known = [one.strip("', ") for one in choices.split(",")]
+        known = [known_choice.strip("', ") for known_choice in choices.split(",")]
         return f"{flag}: invalid choice {value!r}{nearest(value, known)}"
     missing = re.match(r"Missing from (.*):", text)
     if missing:
@@ -104,9 +106,9 @@ def condense(box: str) -> str:
 
 
 def _divide(options: type, args: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """Arguments as (positional, own flags with their values, everything of the config)."""
-    takes = {f"--{one.name.replace('_', '-')}": _values(one) for one in fields(options)}
-    takes |= {f"-{one.name}": _values(one) for one in fields(options) if len(one.name) == 1}
+    """Arguments as (positional, the command's own flags with their values, flags of the config with theirs)."""
+    takes = {f"--{option.name.replace('_', '-')}": _value_count(option) for option in fields(options)}
+    takes |= {f"-{option.name}": _value_count(option) for option in fields(options) if len(option.name) == 1}
     positional: list[str] = []
     own: list[str] = []
     rest: list[str] = []
@@ -125,11 +127,11 @@ def _divide(options: type, args: Sequence[str]) -> tuple[list[str], list[str], l
     return positional, own, rest
 
 
-def _values(one: Any) -> float:
+def _value_count(option: Any) -> float:
     """How many values the flag of a dataclass field takes."""
-    if isinstance(one.default, bool):
+    if isinstance(option.default, bool):
         return 0
-    return float("inf") if isinstance(one.default, tuple) else 1
+    return float("inf") if isinstance(option.default, tuple) else 1
 
 
 def _is_flag(arg: str) -> bool:
@@ -139,15 +141,15 @@ def _is_flag(arg: str) -> bool:
 
 def _flags(config: Any, prefix: str = "--") -> list[str]:
     """The flags that a dataclass, or an instance of one, has."""
-    found = []
-    for one in fields(config):
-        value = getattr(config, one.name, None)
-        name = f"{prefix}{one.name.replace('_', '-')}"
+    flags = []
+    for option in fields(config):
+        value = getattr(config, option.name, None)
+        name = f"{prefix}{option.name.replace('_', '-')}"
         if is_dataclass(value) and not isinstance(value, Noise):
-            found += _flags(value, f"{name}.")
+            flags += _flags(value, f"{name}.")
         else:
-            found.append(name)
-    return found
+            flags.append(name)
+    return flags
 
 
 @REGISTRY.primitive_rule

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BankOptions:
-    """Draw many answers to each problem from a trained model, and say what such a bank holds.
+    """Draw many answers to each problem from a trained model, and print their accuracy, coverage and length.
 
     Example: alchemy bank --task symbols --problems 500 --samples 64 --save bank.npz
 
-    What is drawn is kept under --out; strategies that only choose among answers are replayed on it.
+    The answers are stored under --out; strategies that only choose among answers are replayed on them.
     """
 
     model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = ""
@@ -48,7 +48,7 @@ class BankOptions:
 
 
 def run(options: BankOptions) -> int:
-    """Print what the answers are like."""
+    """Print a summary of the answers."""
     from alchemy.lab.lab import Lab
     from alchemy.lab.stored_models import choose, listed, load
     from alchemy.progress import Progress
@@ -65,8 +65,8 @@ def run(options: BankOptions) -> int:
     _, bank = lab.bank(runs, task, options.problems, options.samples, temperature=options.temperature)
     if options.save:
         _save(options.save, bank)
-    told = _told(bank)
-    print(json.dumps(told, indent=2) if options.json else "\n".join(_rows(told)))
+    summary = _summary(bank)
+    print(json.dumps(summary, indent=2) if options.json else "\n".join(_rows(summary)))
     return 0
 
 
@@ -83,8 +83,8 @@ def _save(path: Path, bank: Bank) -> None:
     write_whole(path, write)
 
 
-def _told(bank: Bank) -> dict[str, Any]:
-    """The numbers that say what a bank is good for."""
+def _summary(bank: Bank) -> dict[str, Any]:
+    """Accuracy, coverage and length of the answers of a bank."""
     import numpy as np
 
     from alchemy.stats.voting import any_at
@@ -109,22 +109,22 @@ def _told(bank: Bank) -> dict[str, Any]:
         "no answer": float((bank.answer < 0).mean()),
         "tokens": float(bank.tokens.mean()),
         "any of": {str(size): float(any_at(bank.right.sum(axis=2), samples, size).mean()) for size in sizes},
-        "by difficulty": [float(one) for one in np.quantile(p, [0.1, 0.25, 0.5, 0.75, 0.9])],
+        "by difficulty": [float(share) for share in np.quantile(p, [0.1, 0.25, 0.5, 0.75, 0.9])],
         "right by fact": facts,
     }
 
 
-def _rows(told: dict[str, Any]) -> Iterator[str]:
-    by_seed = told["right_by_seed"]
-    yield f"{told['seeds']} seeds, {told['problems']} problems, {told['samples']} answers to each"
-    yield f"right            {told['right']:.3f}, the median seed; {min(by_seed):.3f} to {max(by_seed):.3f}"
-    yield f"right steps      {told['right steps']:.3f}"
-    yield f"no answer        {told['no answer']:.3f}"
-    yield f"tokens           {told['tokens']:.1f} an answer, {told['parameters']:,} parameters"
-    yield "any of           " + "  ".join(f"{size}: {share:.3f}" for size, share in told["any of"].items())
+def _rows(summary: dict[str, Any]) -> Iterator[str]:
+    by_seed = summary["right_by_seed"]
+    yield f"{summary['seeds']} seeds, {summary['problems']} problems, {summary['samples']} answers to each"
+    yield f"right            {summary['right']:.3f}, the median seed; {min(by_seed):.3f} to {max(by_seed):.3f}"
+    yield f"right steps      {summary['right steps']:.3f}"
+    yield f"no answer        {summary['no answer']:.3f}"
+    yield f"tokens           {summary['tokens']:.1f} an answer, {summary['parameters']:,} parameters"
+    yield "any of           " + "  ".join(f"{size}: {share:.3f}" for size, share in summary["any of"].items())
     yield "right, by share of problems  " + "  ".join(
-        f"{share}: {one:.2f}"
-        for share, one in zip(("10%", "25%", "50%", "75%", "90%"), told["by difficulty"], strict=True)
+        f"{share}: {right:.2f}"
+        for share, right in zip(("10%", "25%", "50%", "75%", "90%"), summary["by difficulty"], strict=True)
     )
-    for name, kinds in told["right by fact"].items():
+    for name, kinds in summary["right by fact"].items():
         yield f"right by {name:<8}" + "  ".join(f"{kind}: {share:.2f}" for kind, share in kinds.items())

@@ -53,8 +53,8 @@ def run(options: Bench) -> int:
     machine.prepare()
     progress = Progress(options.quiet or options.json)
 
-    def say(what: str) -> None:
-        progress.say(f"{what} ...")
+    def say(work: str) -> None:
+        progress.say(f"{work} ...")
 
     if options.growth:
         rows = list(growth.measure(say, *([growth.TIMES[:2], 1] if options.quick else [])))

@@ -47,22 +47,23 @@ class Report:
 
 
 def run(options: Report) -> int:
-    """Collect and write."""
+    """Collect the claims and write the page."""
     from alchemy.report.page import Exhibit, page
 
-    found = [one for run in options.runs for one in _of_run(run)] if options.runs else list(_committed())
-    if not found:
+    judged = [claim for run in options.runs for claim in _of_run(run)] if options.runs else list(_committed())
+    if not judged:
         raise UserError("there is no verdict to report; run `alchemy reproduce` first")
-    text = page([Exhibit(number, *one) for number, one in enumerate(found)])
+    text = page([Exhibit(number, *claim) for number, claim in enumerate(judged)])
     write_whole(options.out, lambda scratch: scratch.write_text(text, "utf-8"))
-    print(f"{options.out}: {len(found)} claims, {len(text.encode()) / 1e6:.1f} MB")
+    print(f"{options.out}: {len(judged)} claims, {len(text.encode()) / 1e6:.1f} MB")
     return 0
 
 
-Found = tuple[str, dict[str, Any], dict[str, str], dict[str, Any] | None]
+JudgedClaim = tuple[str, dict[str, Any], dict[str, str], dict[str, Any] | None]
+"""Its name, record, figures by file name, and journal."""
 
 
-def _of_run(run: Path) -> Iterator[Found]:
+def _of_run(run: Path) -> Iterator[JudgedClaim]:
     """Claims that a run judged; raises `UserError` if it judged none."""
     paths = sorted(run.glob("claims/*/*/record.json"))
     if not paths:
@@ -73,12 +74,12 @@ def _of_run(run: Path) -> Iterator[Found]:
         yield record["name"], record, figures, _journal(path.parent / "journal.json")
 
 
-def _committed() -> Iterator[Found]:
+def _committed() -> Iterator[JudgedClaim]:
     for name in entries("claim"):
         path = verdict_file(name)
         for preset, record in newest_of(name).items():
             home = path.parent
-            figures = {one: _text(home / "figures" / f"{preset}-{one}") for one in record["figures"]}
+            figures = {figure: _text(home / "figures" / f"{preset}-{figure}") for figure in record["figures"]}
             yield name, _record(path, record), figures, _journal(home / "journals" / f"{preset}-{name}.json")
 
 
@@ -96,7 +97,7 @@ def _text(path: Path) -> str:
 
 
 def _journal(path: Path) -> dict[str, Any] | None:
-    """What lies beside a record for readers, if it does; texts stay texts, whatever they spell."""
+    """The journal beside a record, if there is one; only its curves are numbers, its texts stay texts."""
     if not path.exists():
         return None
     journal = read_json(path)

@@ -48,9 +48,9 @@ class Show:
 def configs(options: Any, positional: Sequence[str]) -> dict[str, Any]:
     """The task that is named, or all of them."""
     if options and options.all:
-        for what in ("task", "shift", "rate", "json"):
-            if given := getattr(options, what):
-                raise UserError(f"{what} {given!r} and --all: expected one of them")
+        for option in ("task", "shift", "rate", "json"):
+            if value := getattr(options, option):
+                raise UserError(f"{option} {value!r} and --all: expected one of them")
         return {name: find("task", name)() for name in entries("task")}
     return named(options, positional)
 
@@ -62,7 +62,7 @@ def named(options: Any, positional: Sequence[str]) -> dict[str, Any]:
 
 
 def run(options: Show, configs: dict[str, Any]) -> int:
-    """Print problems, and what may be asked for next."""
+    """Print problems and the shifts of the task."""
     if options.n < 1 or options.seed < 0:
         raise UserError(f"n {options.n} and seed {options.seed}: expected at least 1 and at least 0")
     if options.all:
@@ -84,8 +84,8 @@ def run(options: Show, configs: dict[str, Any]) -> int:
         print(task.show(tokens))
         print("".join(f"  {field:<16} {text}\n" for field, text in fields.items()))
     print(wrapped(f"shifts: {'  '.join(map(repr, base.shifts))}"))
-    for what, value in rate.items():
-        print(f"{what.replace('_', ' ')}: {value:,.0f}")
+    for name, value in rate.items():
+        print(f"{name.replace('_', ' ')}: {value:,.0f}")
     return 0
 
 
@@ -114,14 +114,14 @@ def _fields(task: Any, batch: Batch, row: int) -> Iterator[tuple[str, str]]:
 
 def _rate(task: Any) -> dict[str, float]:
     """Problems made a second, in memory and as JSON lines: the best of three."""
-    made, written = [], []
+    drawn, written = [], []
     for seed in range(3):
         began = perf_counter()
         batch = task.sample(np.random.default_rng(seed), RATE_PROBLEMS)
-        made.append(perf_counter() - began)
+        drawn.append(perf_counter() - began)
         task.jsonl(batch)
         written.append(perf_counter() - began)
     return {
-        "problems_a_second": RATE_PROBLEMS / min(made),
+        "problems_a_second": RATE_PROBLEMS / min(drawn),
         "problems_a_second_with_their_jsonl": RATE_PROBLEMS / min(written),
     }
