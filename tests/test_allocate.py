@@ -25,7 +25,7 @@ from alchemy.testtime.allocation import (
     spend,
     success,
 )
-from alchemy.testtime.multiplier import capture, multiplier
+from alchemy.testtime.multiplier import multiplier
 from alchemy.testtime.replay import averaged, curve, of_answers
 from alchemy.testtime.simulated_answers import simulated
 from alchemy.testtime.simulated_verifiers import exact, scored
@@ -123,16 +123,12 @@ def test_charging_and_reuse_decide_the_sign(pool):
         right, ledger = averaged(Pilot("exact", first, "discarded"), bank, 16, 0, draws=3)
         assert (
             known * (0.75 if pool == "80/20" else 0.87)
-            < multiplier(uniform, right, ledger.flops, 0, 50).mean
+            < multiplier(uniform, right, ledger.flops).mean()
             < known * (1.6 if pool == "80/20" else 1.13)
         )
         right, ledger = averaged(Pilot("exact", first, "reused"), bank, 16, 0, draws=3)
         low, high = REUSED[pool]
-        assert (
-            low * (0.75 if pool == "80/20" else 0.85)
-            < multiplier(uniform, right, ledger.flops, 0, 50).mean
-            < high * 1.15
-        )
+        assert low * (0.75 if pool == "80/20" else 0.85) < multiplier(uniform, right, ledger.flops).mean() < high * 1.15
 
 
 def test_a_pilot_pays_for_what_it_draws():
@@ -156,7 +152,7 @@ def test_a_pilot_pays_for_what_it_draws():
 
 
 def test_alike_problems_leave_nothing_to_a_policy_of_difficulty():
-    """Homogeneous: an oracle of held-out answers, facts and a free pilot all have k = 1 within their intervals."""
+    """Homogeneous: an oracle of held-out answers, facts and a free pilot all have k = 1."""
     rng = np.random.default_rng(0)
     bank = simulated(np.full((3, 1500), 0.1), 64, rng, facts={"length": rng.integers(1, 9, 1500)})
     bank = scored(bank, exact=exact(bank))
@@ -166,19 +162,9 @@ def test_alike_problems_leave_nothing_to_a_policy_of_difficulty():
     curves = np.concatenate([np.zeros((1, 3, 1500)), uniform.right])
     for estimate in (known.right.mean(axis=2), guessed(bank.facts, known.right.mean(axis=2))):
         right, ledger = averaged(BestOfN(), spent, allocated(estimate, curves, sizes, 8), 1)
-        found = multiplier(uniform, right, ledger.flops, 0, 300)
-        assert found.low <= 1.0 and 0.93 < found.high < 1.1
+        np.testing.assert_allclose(multiplier(uniform, right, ledger.flops), 1, atol=0.1)
     right, ledger = averaged(Pilot("exact", 4, "free"), spent, 8, 0)
-    assert multiplier(uniform, right, ledger.flops, 0, 300).low <= 1.0
-
-
-def test_capture_is_a_part_of_what_the_oracle_gains():
-    rng = np.random.default_rng(0)
-    oracle = rng.normal(0.2, 0.3, (3, 2000))
-    found = capture(0.6 * oracle + rng.normal(0, 0.05, oracle.shape), oracle, 0)
-    assert found.low < 0.6 < found.high and found.width < 0.1
-    nothing = capture(oracle, rng.normal(0.0, 0.3, (3, 2000)), 0)
-    assert not np.isfinite([nothing.low, nothing.high]).any()
+    assert (multiplier(uniform, right, ledger.flops) < 1.1).all()
 
 
 def test_estimates_are_worth_what_other_problems_say():

@@ -188,6 +188,15 @@ def of_problems(bank: Bank, rows: slice | np.ndarray) -> Bank:
     return _cut(bank, lambda a: a[:, rows], lambda a: a[:, rows])
 
 
+def by_seed(bank: Bank) -> list[Bank]:
+    """A bank (1, n, k) for each seed."""
+
+    def of(seed: int) -> Bank:
+        return _cut(bank, lambda a: a[seed : seed + 1], lambda a: a[seed : seed + 1])
+
+    return [of(seed) for seed in range(bank.shape[0])]
+
+
 def of_answers(bank: Bank, place: slice | np.ndarray) -> Bank:
     """The bank with some of each problem's answers: a slice of them, or places int (s, n, m)."""
     if isinstance(place, slice):

@@ -5,7 +5,7 @@ Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completio
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import jax
@@ -64,7 +64,8 @@ class OracleReward:
     systematic_error: float = 0.0
     """Share of wrong texts that are scored as right, the same ones every time."""
     salt: int = 0
-    parameters: int = field(default=0, init=False)
+    parameters: int = 0
+    """Of the verifier that it stands in for, which is billed for reading the texts; 0 for one that costs nothing."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -77,7 +78,8 @@ class OracleReward:
     @property
     def name(self) -> str:
         # `loved` is the former name of the systematic error, in the keys of stored searches
-        return f"exact {self.kind}, noise {self.sigma:g}, loved {self.systematic_error:g}, salt {self.salt}"
+        billed = f", {self.parameters} parameters" if self.parameters else ""
+        return f"exact {self.kind}, noise {self.sigma:g}, loved {self.systematic_error:g}, salt {self.salt}{billed}"
 
     def rows(self, rows: np.ndarray) -> OracleReward:
         return replace(self, batch=self.batch.rows(rows))
