@@ -6,70 +6,49 @@ Prediction   Five arms spend the same mean budget on one bank: uniform, by a reg
              online in rounds, online with the same limit for all, and by the share of right answers among held-out ones
              (the oracle). Of what the oracle gains by a vote, facts capture as much as online rules in distribution, up to
              a tenth; where rare transformations are as frequent as others, with the regression carried over, a tenth less
-             or worse. With a perfect checker who failed so far looks alike, so an online rule is stopping at success and
-             gains no more than a blind one. A curve shows from which share of difficulty on, explained by facts, they win.
+             or worse, while online rules still gain. With a perfect checker who failed so far looks alike, so an online
+             rule is stopping at success and gains no more than a blind one. A curve shows how facts and online rules
+             compare by the share of difficulty that facts explain.
              Budget, sizes and the online rule's confidence were settled on simulated banks, before trained models were asked.
-Refuted if   Captured by facts minus captured online is under -.1 in distribution, or over -.1 under shift; or with a
-             checker online and blind differ by two points. Undecided where the oracle gains less than a point.
-Run          alchemy reproduce allocation --preset small      # two banks of answers, then seconds
+Refuted if   Captured by facts minus captured online is under -.1 in distribution, or over -.1 under shift; or under shift
+             online rules lose to a uniform budget; or with a checker online and blind differ by two points. A seed in
+             which the oracle gains less than a point is not judged.
+Run          alchemy reproduce allocation --preset small      # two banks of answers (80 s a seed), then seconds
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import inf
+from typing import NamedTuple
 
 import numpy as np
 
 from alchemy.decoding.ledger import BUDGET
 from alchemy.lab.lab import Lab
-from alchemy.report.former import (
-    Check,
-    Claim,
-    at_least,
-    at_most,
-    near,
-)
-from alchemy.report.former_figures import Bars, Curves, Figure
-from alchemy.stats.equivalence import difference_at
-from alchemy.stats.measure import paired_difference, two_level
-from alchemy.strategies.adaptive_consistency import AdaptiveConsistency
-from alchemy.strategies.early_stopping import EarlyStopping
-from alchemy.strategies.self_consistency import SelfConsistency
-from alchemy.testtime.allocation import (
-    Facts,
-    carried,
-    explained,
-    guessed,
-)
+from alchemy.problem.streams import stream
+from alchemy.report.claim import Check, Claim, Gate, at_least, at_most, near
+from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.stats.replicates import gate_split, stacked
+from alchemy.testtime.allocation import Facts, carried, explained, guessed
 from alchemy.testtime.bank import Bank
 from alchemy.testtime.multiplier import capture
-from alchemy.testtime.replay import of_problems
+from alchemy.testtime.replay import by_seed, of_problems
 from alchemy.testtime.simulated_answers import simulated
-from experiments.budgets.arms import (
-    SELECTORS,
-    Spending,
-    nearest,
-    shuffled,
-)
-from experiments.budgets.chains import (
-    FULL,
-    SMALL,
-    SMOKE,
-    Setting,
-)
+from experiments.budgets.arms import Arm, Spending, nearest, shuffled
+from experiments.budgets.chains import Setting, full, smoke
 
 CLAIM = Claim(
     sentence="Facts of a problem foretell the budget it needs in distribution but not under shift, where answers still do.",
     source="ours, between arXiv:2410.04707 and 2305.11860",
     prediction="of the oracle's gain facts capture no less than online rules - .1 in distribution, and less under shift",
     refuted_if="captured by facts - online under -.1 in distribution, or over -.1 under shift",
+    question="How is a budget best spent?",
 )
 EXPLAINED = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Share of the variance of difficulty that facts explain, in simulation."""
-SHARES = {"shuffled": (1.0, 0.5), "nearest": (1.0, 0.6, 0.3)}
-"""Of the trained models' problems: whose facts are exchanged, and which are kept for being as their facts say."""
+EXCHANGED, AS_EXPECTED = (1.0, 0.5), (1.0, 0.6, 0.3)
+"""Shares of the problems of trained models: whose facts are exchanged, and which are kept for being as their facts say."""
 
 
 @dataclass(frozen=True)
@@ -78,176 +57,212 @@ class Config(Setting):
     """Answers a problem, in the mean."""
 
 
-PRESETS = {"smoke": Config(**{**SMOKE, "samples": 16}), "small": Config(**SMALL), "full": Config(**FULL, budget=8)}
+SMALL = Config()
+PRESETS = {"smoke": smoke(SMALL, samples=16), "small": SMALL, "full": full(SMALL, budget=8)}
 
 
-def run(config: Config, lab: Lab) -> dict[str, Any]:
-    rarer = config.problems(config.steps, rare=True)
-    return replayed(config.bank(lab)[1], config.bank(lab, rarer)[1], config.budget)
+class Gains(NamedTuple):
+    """Accuracy gained over a uniform budget of the same cost, by arm; arrays (s,)."""
+
+    facts: np.ndarray
+    online: np.ndarray
+    blind: np.ndarray
+    oracle: np.ndarray
 
 
-def replayed(bank: Bank, shifted: Bank, budget: int, probe: tuple[Facts, Facts] | None = None) -> dict[str, Any]:
-    """All arms on both banks; with `probe`, what it reads off each bank's prompts, for each seed, one arm more."""
-    measured: dict[str, Any] = {"budget": budget}
-    sources = {"facts": (bank.facts, shifted.facts)} | ({"probe": probe} if probe else {})
-    shares = [Spending(one, "vote").known for one in (bank, shifted)]
-    guesses = {
-        name: (guessed(here, shares[0]), carried(here, shares[0], there)) for name, (here, there) in sources.items()
-    }
-    for selector in SELECTORS:
-        home, away = Spending(bank, selector), Spending(shifted, selector)
-        measured[f"in distribution, {selector}"] = _arms(
-            home, {name: home.by(here, budget) for name, (here, _) in guesses.items()}, budget
-        )
-        measured[f"shifted, {selector}"] = _arms(
-            away, {name: away.by(there, budget, home, here) for name, (here, there) in guesses.items()}, budget
-        )
-    measured["explained"] = {
-        name: {"in distribution": _explained(here, home), "shifted": _explained(there, away)}
-        for name, (here, there) in guesses.items()
-    }
-    measured["stopping rules"] = _stopping(Spending(bank, "vote"))
-    measured["trained"] = _by_trained(bank, guesses["facts"][0], budget)
-    measured["simulated"] = [_row(Spending(_problems(bank, share), "vote", 2), budget) for share in EXPLAINED]
-    for name in ("trained", "simulated"):
-        measured[f"{name}: facts overtake at"] = _turn(measured[name])
-    return measured
+class Place(NamedTuple):
+    """Problems like those of training or shifted ones, answers chosen in one way; arrays (s,)."""
+
+    gains: Gains
+    facts_captured: np.ndarray
+    """The part of the oracle's gain that allocation by facts has."""
+    online_captured: np.ndarray
+    """The part of it that the online rule has."""
+    online_minus_blind: np.ndarray
+    """Accuracy of the online rule less that of the blind one at the same cost."""
 
 
-def _arms(spending: Spending, predicted: dict[str, tuple[np.ndarray, np.ndarray]], budget: int) -> dict[str, Any]:
-    """What each arm gains over the uniform budget at its own cost, and which part of the oracle's gain that is."""
-    arms = {
-        **predicted,
-        "online": spending.online(budget),
-        "online, blind": spending.blind.at(spending.cost(budget)),
-        "oracle": spending.by(spending.known, budget),
-    }
-    gains = {name: spending.gain(*arm) for name, arm in arms.items()}
-    row: dict[str, Any] = {"uniform": two_level(spending.uniform.at(spending.cost(budget))[0], 0)}
-    for name, arm in arms.items():
-        row[name] = {
-            "gain": two_level(gains[name], 0),
-            "capture": capture(gains[name], gains["oracle"], 0),
-            "k": spending.k(*arm),
-            "FLOPs": float(np.mean(arm[1])),
-        }
-    row["online - blind"] = paired_difference(
-        arms["online"][0], spending.blind.at(arms["online"][1].mean(axis=1))[0], 0
+class Dial(NamedTuple):
+    """Gains by facts and online while facts say more and more of the problems; arrays (s, m)."""
+
+    facts: np.ndarray
+    online: np.ndarray
+    explained: np.ndarray
+    """R squared of the logit of a problem's accuracy."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number a seed: arrays (s,), or (s, m) along a dial."""
+
+    oracle_gains: np.ndarray
+    """In distribution by a vote, on the problems of the gate."""
+    oracle_gains_shifted: np.ndarray
+    vote: Place
+    vote_shifted: Place
+    checker: Place
+    checker_shifted: Place
+    explained: np.ndarray
+    """The share of the variance of difficulty that facts explain in distribution."""
+    explained_shifted: np.ndarray
+    trained: Dial
+    """Trained models: facts of all and of half of the problems exchanged; all problems, and those most as expected."""
+    simulated: Dial
+    """At `EXPLAINED`."""
+
+
+def run(config: Config, lab: Lab) -> Measured:
+    shifted = config.problems(config.steps, rare=True)
+    return replayed(config.bank(lab)[1], config.bank(lab, shifted)[1], config.budget)
+
+
+def replayed(bank: Bank, shifted: Bank, budget: int) -> Measured:
+    """All arms on both banks."""
+    pairs = zip(by_seed(bank), by_seed(shifted), strict=True)
+    return stacked([_one_seed(home, away, budget, seed) for seed, (home, away) in enumerate(pairs)])
+
+
+def _one_seed(bank: Bank, shifted: Bank, budget: int, seed: int) -> Measured:
+    gated, judged = gate_split(bank.shape[1])
+    home, away = of_problems(bank, judged), of_problems(shifted, judged)
+    vote, vote_away = Spending(home, "vote", seed), Spending(away, "vote", seed)
+    checker, checker_away = Spending(home, "checker", seed), Spending(away, "checker", seed)
+    guess = guessed(home.facts, vote.known)
+    guess_away = carried(home.facts, vote.known, away.facts)
+    return Measured(
+        *(_oracle_gains(of_problems(whole, gated), budget, seed) for whole in (bank, shifted)),
+        vote=_place(vote, vote.by(guess, budget), budget),
+        vote_shifted=_place(vote_away, vote_away.by(guess_away, budget, vote, guess), budget),
+        checker=_place(checker, checker.by(guess, budget), budget),
+        checker_shifted=_place(checker_away, checker_away.by(guess_away, budget, checker, guess), budget),
+        explained=_explained(guess, vote),
+        explained_shifted=_explained(guess_away, vote_away),
+        trained=_trained_dial(vote, guess, budget),
+        simulated=_simulated_dial(home.shape[1:], budget, seed),
     )
-    row["facts - online"] = capture(gains["facts"] - gains["online"], gains["oracle"], 0)
-    return row
 
 
-def _stopping(spending: Spending) -> dict[str, Any]:
-    """What rules that stop a vote save against all answers, and what they gain over a vote that costs as much."""
-    whole = spending.replay(SelfConsistency(), spending.spent.shape[2])
-    rules = {"adaptive consistency": AdaptiveConsistency(), "early stopping": EarlyStopping()}
-    arms = {name: spending.replay(rule, spending.spent.shape[2]) for name, rule in rules.items()}
-    return {
-        name: {
-            "saving": float(whole[1].mean() / arm[1].mean()),
-            "accuracy lost": difference_at(whole[0], arm[0], 0),
-            "gain at equal cost": two_level(spending.gain(*arm), 0),
-        }
-        for name, arm in arms.items()
-    }
+def _oracle_gains(bank: Bank, budget: int, seed: int) -> np.ndarray:
+    spending = Spending(bank, "vote", seed)
+    return spending.gain(spending.by(spending.known, budget)).mean()
 
 
-def _row(spending: Spending, budget: int, facts: Mapping[str, np.ndarray] | None = None) -> dict[str, Any]:
-    """Facts against the online rule, at one share of difficulty that facts explain."""
-    guess = guessed(facts or spending.bank.facts, spending.known)
-    by_facts, online = spending.gain(*spending.by(guess, budget)), spending.gain(*spending.online(budget))
-    return {
-        "explained": _explained(guess, spending),
-        "facts": two_level(by_facts, 0),
-        "online": two_level(online, 0),
-        "facts - online": paired_difference(by_facts, online, 0),
-    }
+def _place(spending: Spending, by_facts: Arm, budget: int) -> Place:
+    """What each arm gains over the uniform budget at its own cost, and which part of the oracle's gain that is."""
+    online = spending.online(budget)
+    blind = spending.blind_at(spending.cost(budget)[:, None])
+    gains = Gains(*map(spending.gain, (by_facts, online, blind, spending.by(spending.known, budget))))
+    return Place(
+        Gains(*(gain.mean() for gain in gains)),
+        facts_captured=capture(gains.facts, gains.oracle)[0],
+        online_captured=capture(gains.online, gains.oracle)[0],
+        online_minus_blind=(online.right - spending.blind_at(online.flops).right).mean(),
+    )
 
 
-def _by_trained(bank: Bank, guess: np.ndarray, budget: int) -> list[dict[str, Any]]:
-    """Facts that say less and less are exchanged ones; problems of which they say more are those as expected."""
-    whole = Spending(bank, "vote", 2)
-    rows = [_row(whole, budget, shuffled(bank.facts, share, 0)) for share in SHARES["shuffled"]]
-    for share in SHARES["nearest"]:
-        rows.append(_row(Spending(of_problems(bank, nearest(guess, whole.known, share)), "vote", 2), budget))
-    return rows
+def _trained_dial(spending: Spending, guess: np.ndarray, budget: int) -> Dial:
+    """Exchanged facts say less; of problems that are as their facts make one expect, facts say more."""
+    rng = stream("exchanged facts", spending.seed)
+    exchanged = [(spending, shuffled(spending.bank.facts, share, rng)) for share in EXCHANGED]
+    chosen = [of_problems(spending.bank, nearest(guess, spending.known, share)) for share in AS_EXPECTED]
+    return _dial([*exchanged, *((Spending(bank, "vote", spending.seed, 2), bank.facts) for bank in chosen)], budget)
 
 
-def _problems(bank: Bank, share: float) -> Bank:
-    """Simulated problems, as many as in the bank, whose difficulty a fact explains to that share."""
-    seeds, n, k = bank.shape
-    rng = np.random.default_rng(0)
-    fact, rest = rng.normal(size=(2, n))
-    logit = -0.4 + 1.5 * (np.sqrt(share) * fact + np.sqrt(1 - share) * rest)
-    return simulated(np.tile(1 / (1 + np.exp(-logit)), (seeds, 1)), k, rng, facts={"fact": fact})
+def _simulated_dial(shape: tuple[int, int], budget: int, seed: int) -> Dial:
+    """Simulated problems, (n, k) as in the bank, whose difficulty a fact explains to a share."""
+    n, k = shape
+    banks = []
+    for share in EXPLAINED:
+        rng = stream("simulated problems", seed, round(100 * share))
+        fact, rest = rng.normal(size=(2, n))
+        logit = -0.4 + 1.5 * (np.sqrt(share) * fact + np.sqrt(1 - share) * rest)
+        banks.append(simulated(1 / (1 + np.exp(-logit)), k, rng, facts={"fact": fact}))
+    return _dial([(Spending(bank, "vote", seed, 2), bank.facts) for bank in banks], budget)
 
 
-def _explained(guess: np.ndarray, spending: Spending) -> float:
+def _dial(settings: list[tuple[Spending, Facts]], budget: int) -> Dial:
+    rows = []
+    for spending, facts in settings:
+        guess = guessed(facts, spending.known)
+        by_facts, online = (spending.gain(arm).mean() for arm in (spending.by(guess, budget), spending.online(budget)))
+        rows.append((by_facts, online, _explained(guess, spending)))
+    return Dial(*(np.array(column) for column in zip(*rows, strict=True)))
+
+
+def _explained(guess: np.ndarray, spending: Spending) -> np.ndarray:
     pool = spending.bank.shape[2] // 2
-    return explained(guess, np.round(spending.known * pool), pool)
+    return np.float64(explained(guess, np.round(spending.known * pool), pool))
 
 
-def _turn(rows: list[dict[str, Any]]) -> float:
-    """The share explained from which on facts gain more, interpolated; infinite if they never do, 0 if always."""
-    rows = sorted(rows, key=lambda row: row["explained"])
-    x, y = np.array([(row["explained"], row["facts - online"].mean) for row in rows]).T
-    behind = np.flatnonzero(y < 0)
-    if not len(behind):
-        return 0.0
-    last = behind[-1]
-    return float(x[last] - y[last] * (x[last + 1] - x[last]) / (y[last + 1] - y[last])) if last + 1 < len(y) else np.inf
-
-
-def check(measured: Mapping[str, Any]) -> list[Check]:
-    home, away = measured["in distribution, vote"], measured["shifted, vote"]
-    checker = measured["in distribution, checker"]
+def check(measured: Measured) -> list[Check]:
+    home, away = measured.vote, measured.vote_shifted
+    reason = "there is something to capture"
+    gate = Gate("in distribution: gain of the oracle", measured.oracle_gains, 0.01, inf, reason)
+    gate_shifted = Gate("shifted: gain of the oracle", measured.oracle_gains_shifted, 0.01, inf, reason)
     return [
         at_least(
-            "in distribution: gain of the oracle",
-            home["oracle"]["gain"],
-            0.01,
-            "there is something to capture",
-            precondition=True,
+            "in distribution: captured by facts - online",
+            home.facts_captured - home.online_captured,
+            -0.1,
+            "prediction suffices",
+            gates=(gate,),
+        ),
+        at_most(
+            "shifted: captured by facts - online",
+            away.facts_captured - away.online_captured,
+            -0.1,
+            "online is needed",
+            gates=(gate_shifted,),
         ),
         at_least(
-            "shifted: gain of the oracle",
-            away["oracle"]["gain"],
-            0.01,
-            "there is something to capture",
-            precondition=True,
+            "shifted: captured online", away.online_captured, 0.0, "answers still foretell", gates=(gate_shifted,)
         ),
-        at_least("in distribution: captured by facts - online", home["facts - online"], -0.1, "prediction suffices"),
-        at_most("shifted: captured by facts - online", away["facts - online"], -0.1, "online is needed"),
-        near("perfect checker: online - blind", checker["online - blind"], 0.0, 0.02, "two points is no difference"),
+        near(
+            "perfect checker: online - blind",
+            measured.checker.online_minus_blind,
+            0.0,
+            0.02,
+            "two points is no difference",
+        ),
     ]
 
 
-def figures(measured: Mapping[str, Any]) -> list[Figure]:
-    arms = ("facts", "online", "online, blind", "oracle")
-    places = [f"{place}, {selector}" for selector in SELECTORS for place in ("in distribution", "shifted")]
-    drawn: list[Figure] = [
+def figures(measured: Measured) -> list[Figure]:
+    places = {
+        "in distribution,\nvote": measured.vote,
+        "shifted,\nvote": measured.vote_shifted,
+        "in distribution,\nchecker": measured.checker,
+        "shifted,\nchecker": measured.checker_shifted,
+    }
+    kept = [f"{share:.0%} as expected" for share in AS_EXPECTED[1:]]
+    dials = {
+        "simulated": (measured.simulated, [f"{share:g}" for share in EXPLAINED]),
+        "trained": (measured.trained, ["exchanged", "half exchanged", "as they are", *kept]),
+    }
+    return [
         Bars(
             name="allocation",
-            title=f"Gained over a uniform budget of {measured['budget']} answers, at equal cost",
+            title="Gained over a uniform budget at equal cost",
             y_label="accuracy gained",
-            groups=[place.replace(", ", ",\n") for place in places],
-            measured={arm: [measured[place][arm]["gain"] for place in places] for arm in arms},
+            groups=list(places),
+            measured={
+                label: np.stack([place.gains[arm] for place in places.values()], axis=1)
+                for arm, label in enumerate(("facts", "online", "online, blind", "oracle"))
+            },
             theory={},
             note=f"{BUDGET}; cost is equal in these FLOPs",
-        )
-    ]
-    for name in ("simulated", "trained"):
-        rows = sorted(measured[name], key=lambda row: row["explained"])
-        drawn.append(
+        ),
+        *(
             Curves(
                 name=f"allocation_{name}",
                 title=f"Facts or answers: what each gains, {name} problems, by a vote",
-                x_label="share of the variance of difficulty that facts explain",
+                x_label="what facts say: the share of the variance of difficulty, or which facts",
                 y_label="accuracy gained",
-                x=[round(row["explained"], 2) for row in rows],
-                measured={arm: [row[arm] for row in rows] for arm in ("facts", "online")},
+                x=range(len(ticks)),
+                ticks=ticks,
+                measured={"facts": dial.facts, "online": dial.online},
                 theory={},
             )
-        )
-    return drawn
+            for name, (dial, ticks) in dials.items()
+        ),
+    ]

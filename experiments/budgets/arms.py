@@ -1,14 +1,18 @@
-"""What claims about moving a budget between problems share: one bank, a way to select, and arms at equal mean cost."""
+"""What claims about moving a budget between problems share: one bank, a way to select, and arms at equal mean cost.
+
+Dimension letters: `n` problems of one seed, `k` answers of each, `m` sizes of a budget.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from alchemy.stats.measure import Interval
+from alchemy.problem.streams import stream
 from alchemy.strategies.bandit import Bandit
 from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.early_exit import EarlyExit
@@ -33,12 +37,22 @@ SURE = (0.8, 0.9, 0.95)
 """When an online vote may stop: adaptive consistency has .95, which is late where the budget is small."""
 
 
+class Arm(NamedTuple):
+    """What a way to spend a budget got and paid; arrays (1, n)."""
+
+    right: np.ndarray  # probability of a right answer
+    flops: np.ndarray
+
+
 @dataclass(frozen=True)
 class Spending:
-    """A bank half of whose answers say how hard problems are, and half of which are spent."""
+    """A bank of one seed: half of its answers say how hard problems are, and half of them are spent."""
 
     bank: Bank
+    """Of one seed, (1, n, k)."""
     selector: str
+    seed: int
+    """Names the random streams of the replays."""
     draws: int = 4
     """Random orders that are averaged."""
 
@@ -48,7 +62,7 @@ class Spending:
 
     @cached_property
     def known(self) -> np.ndarray:
-        """Share of right answers of each problem among those that are not spent, float (s, n)."""
+        """Share of right answers of each problem among those that are not spent, float (1, n)."""
         return self.bank.right[..., : self.bank.shape[2] // 2].mean(axis=2)
 
     @cached_property
@@ -63,17 +77,17 @@ class Spending:
 
     @cached_property
     def uniform(self) -> Curve:
-        return curve(self.way, self.spent, sizes(self.spent.shape[2])[1:], 0, self.draws)
+        return self._curve(self.way, "uniform budgets")
 
     @cached_property
     def curves(self) -> np.ndarray:
-        """Accuracy of each problem at `sizes`, nothing for no answers: (m, s, n)."""
+        """Accuracy of each problem at `sizes`, nothing for no answers: (m, 1, n)."""
         return np.concatenate([np.zeros((1, *self.known.shape)), self.uniform.right])
 
     def by(
         self, estimate: np.ndarray, mean: float, known: Spending | None = None, before: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Right and FLOPs (s, n) where `mean` answers a problem are allocated by an estimate (s, n).
+    ) -> Arm:
+        """`mean` answers a problem, allocated by an estimate (1, n).
 
         What the estimate is worth is learned from the other half, or from the estimates `before` of `known` problems.
         """
@@ -81,39 +95,43 @@ class Spending:
         counts = allocated(estimate, self.curves, sizes(self.spent.shape[2]), mean, **taught)
         return self.replay(self.way, counts)
 
-    def online(self, mean: int) -> tuple[np.ndarray, np.ndarray]:
+    def online(self, mean: int) -> Arm:
         """Rounds over all problems that close those that are sure; how sure, each half learns from the other half."""
         if self.score:
             return self.replay(Bandit(self.score, each=1), mean)
-        tried = [self.replay(Bandit(confidence=one, each=2), mean) for one in SURE]
-        gains = np.stack([self.gain(*one) for one in tried])
+        tried = [self.replay(Bandit(confidence=confidence, each=2), mean) for confidence in SURE]
+        gains = np.stack([self.gain(arm) for arm in tried])
         half = folds(gains.shape[2])
-        chosen = [int(gains[..., other].mean(axis=(1, 2)).argmax()) for other in (~half, half)]
-        return tuple(np.where(half, *(tried[one][part] for one in chosen)) for part in (0, 1))
+        first, second = (tried[int(gains[..., taught].mean(axis=(1, 2)).argmax())] for taught in (~half, half))
+        return Arm(*(np.where(half, one, other) for one, other in zip(first, second, strict=True)))
 
     @cached_property
     def blind(self) -> Curve:
         """Online, but every problem may draw as many: what stopping in time saves at any difficulty, given to all."""
-        way = Rejection(self.score) if self.score else EarlyExit()
-        return curve(way, self.spent, sizes(self.spent.shape[2])[1:], 0, self.draws)
+        return self._curve(Rejection(self.score) if self.score else EarlyExit(), "blind budgets")
 
-    def replay(self, way: Replayed, n: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        right, ledger = averaged(way, self.spent, n, 1, self.draws)
-        return right, ledger.flops
+    def blind_at(self, flops: np.ndarray) -> Arm:
+        """The blind rule at the mean cost of an arm that pays `flops` (1, n)."""
+        return Arm(*self.blind.at(flops.mean(axis=1)))
+
+    def replay(self, way: Replayed, n: int | np.ndarray) -> Arm:
+        right, ledger = averaged(way, self.spent, n, stream("replayed arms", self.seed), self.draws)
+        return Arm(right, ledger.flops)
 
     def cost(self, mean: int) -> np.ndarray:
-        """FLOPs of so many answers for every problem, in the mean, float (s,)."""
-        return np.array([np.interp(mean, self.uniform.sizes, one) for one in self.uniform.flops.mean(axis=2).T])
+        """FLOPs of so many answers for every problem, in the mean, float (1,)."""
+        return np.array([np.interp(mean, self.uniform.sizes, flops) for flops in self.uniform.flops.mean(axis=2).T])
 
-    def gain(self, right: np.ndarray, flops: np.ndarray) -> np.ndarray:
-        """Accuracy beyond the uniform budget that costs as much, each seed for itself, float (s, n)."""
-        return right - self.uniform.at(flops.mean(axis=1))[0]
+    def gain(self, arm: Arm) -> np.ndarray:
+        """Accuracy beyond the uniform budget that costs as much, float (1, n)."""
+        return arm.right - self.uniform.at(arm.flops.mean(axis=1))[0]
 
-    def k(self, right: np.ndarray, flops: np.ndarray) -> Interval:
-        """The effective-compute multiplier; nothing is worth spending on where no answer is ever right."""
-        if not flops.any():
-            return Interval(np.nan, 0.0, np.inf, right.shape[1], len(right))
-        return multiplier(self.uniform, right, flops, 0, 500)
+    def k(self, arm: Arm) -> float:
+        """The effective-compute multiplier; nan where nothing is spent, as no answer is ever right."""
+        return float(multiplier(self.uniform, *arm)[0])
+
+    def _curve(self, way: Replayed, purpose: str) -> Curve:
+        return curve(way, self.spent, sizes(self.spent.shape[2])[1:], stream(purpose, self.seed), self.draws)
 
 
 def sizes(most: int) -> np.ndarray:
@@ -126,21 +144,16 @@ def sizes(most: int) -> np.ndarray:
     return every[every <= most]
 
 
-def shuffled(facts: Mapping[str, np.ndarray], share: float, rng: np.random.Generator | int) -> dict[str, np.ndarray]:
-    """Facts of which those of a random share of the problems are exchanged among these, so that they say less."""
-    rng, n = np.random.default_rng(rng), len(next(iter(facts.values())))
+def shuffled(facts: Mapping[str, np.ndarray], share: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Facts (1, n) of which those of a random share of the problems are exchanged among these, so that they say less."""
+    n = next(iter(facts.values())).shape[1]
     order = np.arange(n)
     rows = rng.permutation(n)[: round(share * n)]
     order[rows] = rng.permutation(rows)
-    return {name: fact[order] for name, fact in facts.items()}
+    return {name: values[:, order] for name, values in facts.items()}
 
 
 def nearest(guess: np.ndarray, known: np.ndarray, share: float) -> np.ndarray:
-    """The share of the problems (n,) that differ least from what their facts make one guess, (s, n) both, int."""
-    off = np.abs(guess - known).mean(axis=0)
+    """The share of the problems that differ least from what their facts make one guess, (1, n) both: int (m,)."""
+    off = np.abs(guess - known)[0]
     return np.sort(np.argsort(off, kind="stable")[: round(share * len(off))])
-
-
-def cut(k: Interval, most: float) -> Interval:
-    """A multiplier as it can be drawn: nothing beyond the most a bank can show."""
-    return replace(k, **{name: min(getattr(k, name), most) for name in ("mean", "low", "high")})

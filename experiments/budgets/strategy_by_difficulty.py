@@ -4,19 +4,20 @@ Source       Snell, Lee, Xu, Kumar, arXiv:2408.03314, section 5.3 (16 answers ch
 Prediction   Every prompt has the same number of chains; only the way to spend them depends on its difficulty: a vote, a
              weighted vote, best-of-n or a beam, all by one verifier that judges steps with noise. The paper compares with
              best-of-n and does not charge the 2,048 answers its difficulty is read from. We add the baseline it lacks, the
-             one way that is best for all prompts, both chosen on the other half of the problems, and the price of an
+             one way that is best for all prompts, both chosen on the other half of a seed's problems, and the price of an
              estimate. By simulation most of the gain is that of the better way, not of the choice: over best-of-n at 16 a
              k of 2 and more is likely, over the best single way hardly any.
 Refuted if   Over the best single way k is under 1.5 with facts of the prompt as the estimate, which cost nothing; or over
              best-of-n k is under 3 ("4 times") with the true difficulty, uncharged as in the paper.
-Run          alchemy reproduce strategy_by_difficulty --preset small      # eight minutes on 2 CPU cores
+Run          alchemy reproduce strategy_by_difficulty --preset small      # two minutes a seed on 2 CPU cores
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import inf
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,45 +25,42 @@ from alchemy.decoding.ledger import BUDGET
 from alchemy.decoding.sampler import Branches
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
+from alchemy.problem.streams import stream
 from alchemy.problem.task import EOS
-from alchemy.report.former import (
-    Check,
-    Claim,
-    at_least,
-    at_most,
-)
-from alchemy.report.former_figures import Bars, Curves, Figure
-from alchemy.stats.measure import exact, paired_difference, two_level
+from alchemy.report.claim import Check, Claim, Gate, at_least
+from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.stats.replicates import gate_split, stacked
 from alchemy.strategies.beam import Beam
 from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.self_consistency import SelfConsistency
 from alchemy.strategies.weighted_vote import WeightedVote
 from alchemy.testtime.allocation import folds, guessed
-from alchemy.testtime.answers import Samples
+from alchemy.testtime.answers import Answers, Samples
 from alchemy.testtime.bank import Bank
-from alchemy.testtime.multiplier import multiplier
-from alchemy.testtime.replay import Curve, averaged, of_answers
+from alchemy.testtime.multiplier import largest_multiplier, multiplier
+from alchemy.testtime.replay import Curve, Replayed, by_seed, curve, of_answers, of_problems
 from alchemy.testtime.rewards import OracleReward
 from alchemy.testtime.simulated_verifiers import scored
-from experiments.budgets.chains import (
-    FULL,
-    SMALL,
-    SMOKE,
-    Setting,
-)
+from experiments.budgets.chains import Setting, between_extremes, full, smoke
 
 CLAIM = Claim(
     sentence="Choosing how to search by a prompt's difficulty beats any one way to search, by several times the compute.",
     source="arXiv:2408.03314, section 5.3",
     prediction="k of at least 3 over best-of-n with free difficulty, and of 1.5 over the best single way by facts",
     refuted_if="k under 3 over best-of-n, or under 1.5 over the best single way",
+    question="How is a budget best spent?",
 )
-WAYS = ("vote", "weighted", "best of n", "beam")
+REPLAYED: Mapping[str, Replayed] = {
+    "vote": SelfConsistency(),
+    "weighted": WeightedVote("verifier", 1.0),
+    "best of n": BestOfN("verifier"),
+}
+WAYS = (*REPLAYED, "beam")
 
 
 @dataclass(frozen=True)
 class Config(Setting):
-    test: int = 600
+    test: int = 1000
     samples: int = 128
     """Half of them say how hard a problem is, half are spent."""
     budgets: tuple[int, ...] = (4, 16, 64)
@@ -76,95 +74,125 @@ class Config(Setting):
     """Answers an estimate is made of where it is charged."""
 
 
+SMALL = Config()
 PRESETS = {
-    "smoke": Config(**{**SMOKE, "samples": 32}, budgets=(2, 4, 16), width=2, bins=2),
-    "small": Config(**SMALL),
-    "full": Config(**{**FULL, "samples": 512}, budgets=(4, 16, 64, 256)),
+    "smoke": smoke(SMALL, samples=32, budgets=(2, 4, 16), width=2, bins=2),
+    "small": SMALL,
+    "full": full(SMALL, samples=512, budgets=(4, 16, 64, 256)),
 }
 
 
-def run(config: Config, lab: Lab) -> dict[str, Any]:
+class Chosen(NamedTuple):
+    """The way chosen by one estimate of difficulty, at the middle budget; arrays (s,)."""
+
+    accuracy: np.ndarray
+    gain: np.ndarray  # accuracy less that of the best single way
+    k_single: np.ndarray  # multiplier over the best single way
+    k_best_of_n: np.ndarray  # multiplier over best-of-n
+    largest_single: np.ndarray  # the largest that these two curves can show
+    largest_best_of_n: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number a seed, arrays (s,), and tables of the ways in the order of WAYS."""
+
+    one_chain: np.ndarray
+    """Accuracy, on the problems of the gate."""
+    budgets: np.ndarray
+    """Chains a prompt: (s, m), the same for all seeds."""
+    accuracy: np.ndarray
+    """Of each way at each budget: (s, ways, m)."""
+    by_difficulty: np.ndarray
+    """Of each way at the middle budget by quantile of true difficulty, the hardest first: (s, ways, bins); nan if empty."""
+    known: Chosen
+    """By the true difficulty, free."""
+    facts: Chosen
+    """By facts of the prompt."""
+    pilot: Chosen
+    """By how well a few answers agree, charged."""
+
+
+def run(config: Config, lab: Lab) -> Measured:
     samples, bank = config.bank(lab)
-    half = bank.shape[2] // 2
-    known = bank.right[..., :half].mean(axis=2)
-    ways = _ways(config, lab, samples, bank, half)
-    place = len(config.budgets) // 2
-    facts, first = guessed(bank.facts, known), of_answers(bank, slice(0, config.pilot))
-    estimates = {
-        "true difficulty, free": (known, 0.0),
-        "facts": (facts, 0.0),
-        f"{config.pilot} answers, charged": (_agreement(first), _cost(first)),
-    }
-    single = _single(ways)
-    best_of_n = ways["best of n"]
-    measured: dict[str, Any] = {
-        "budgets": list(config.budgets),
-        "one chain": two_level(bank.right.mean(axis=2), 0),
-        **{name: [two_level(one, 0) for one in curve.right] for name, curve in ways.items()},
-        "by difficulty": _by_difficulty(ways, known, place, config.bins),
-    }
-    for name, (estimate, cost) in estimates.items():
-        right, flops = _chosen(ways, estimate, place, config.bins)
-        measured[name] = {
-            "right": two_level(right, 0),
-            "over the best single way": paired_difference(right, single.right[place], 0),
-            "k over the best single way": multiplier(single, right, flops + cost, 0),
-            "k over best of n": multiplier(best_of_n, right, flops + cost, 0),
-        }
-    return measured
+    beams = _beams(config, lab, samples)
+    ranked = scored(bank, verifier=_verdicts(samples, config.noise))
+    seeds = enumerate(zip(by_seed(ranked), beams, strict=True))
+    return stacked([_one_seed(config, own, beam, seed) for seed, (own, beam) in seeds])
 
 
-def _ways(config: Config, lab: Lab, samples: Samples, bank: Bank, half: int) -> dict[str, Curve]:
-    """Every way at every budget; those that choose among answers spend the second half of the bank."""
-    task, batch, completions = samples
-    reward = OracleReward(task, batch, "step", config.noise)
-    said = [Branches(one, np.zeros(one.shape[:2]), (one == EOS).any(axis=2)) for one in completions]
-    spent = of_answers(scored(bank, verifier=np.stack([reward.score(one) for one in said])), slice(half, None))
-    replays = {"vote": SelfConsistency(), "weighted": WeightedVote("verifier", 1.0), "best of n": BestOfN("verifier")}
-    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in WAYS}
+def _verdicts(samples: Samples, noise: float) -> np.ndarray:
+    """The verifier's scores of the answers of a bank, float (s, n, k)."""
+    seeds, n, k, m = samples.completions.shape
+    tokens = samples.completions.reshape(seeds * n, k, m)
+    whole = Branches(tokens, np.zeros(tokens.shape[:2]), (tokens == EOS).any(axis=2))
+    return OracleReward(samples.task, samples.batch, "step", noise).score(whole).reshape(seeds, n, k)
+
+
+def _beams(config: Config, lab: Lab, samples: Samples) -> list[Curve]:
+    """A beam at every budget, a curve (m, 1, n) for each seed."""
+    task, batch, _ = samples
+    reward, right, flops = OracleReward(task, batch, "step", config.noise), [], []
     for budget in config.budgets:
-        for name, way in replays.items():
-            right, bill = averaged(way, spent, min(budget, spent.shape[2]), 0)
-            found[name].append((right, bill.flops))
-        beam = search(
-            lab,
-            config.fit(lab),
-            task,
-            batch,
-            Beam(budget, min(config.width, budget)),
-            reward,
-            temperature=config.temperature,
-            label=f"beam of {budget}",
+        beam = Beam(budget, min(config.width, budget))
+        answered = search(
+            lab, config.fit(lab), task, batch, beam, reward, temperature=config.temperature, label=f"beam of {budget}"
         )
-        hits = np.stack([task.verify(batch, one).answer for one in beam.completions]).astype(float)
-        found["beam"].append((hits, beam.ledger.flops))
-    return {
-        name: Curve(np.array(config.budgets), *map(np.stack, zip(*rows, strict=True))) for name, rows in found.items()
-    }
+        right.append(Answers(task, batch, answered.completions).judgement.answer.astype(float))
+        flops.append(answered.ledger.flops)
+    sizes, parts = np.array(config.budgets), zip(np.stack(right, axis=1), np.stack(flops, axis=1), strict=True)
+    return [Curve(sizes, right[:, None], flops[:, None]) for right, flops in parts]
+
+
+def _one_seed(config: Config, bank: Bank, beam: Curve, seed: int) -> Measured:
+    gated, judged = gate_split(bank.shape[1])
+    own, middle = of_problems(bank, judged), len(config.budgets) // 2
+    half = own.shape[2] // 2
+    known, first = own.right[..., :half].mean(axis=2)[0], of_answers(own, slice(0, config.pilot))
+    spent, rng = of_answers(own, slice(half, None)), stream("replayed ways", seed)
+    ways = [*(curve(way, spent, config.budgets, rng) for way in REPLAYED.values()), beam.of(judged)]
+    single, best_of_n = _single(ways), ways[WAYS.index("best of n")]
+
+    def chosen(estimate: np.ndarray, cost: np.ndarray | float = 0.0) -> Chosen:
+        right, flops = (part[None] for part in _by_kind(ways, _kinds(estimate, config.bins), middle, config.bins))
+        arm = right, flops + cost
+        ratios = [
+            measure(curve, *arm)[0] for measure in (multiplier, largest_multiplier) for curve in (single, best_of_n)
+        ]
+        return Chosen(right.mean(), (right - single.right[middle]).mean(), *ratios)
+
+    return Measured(
+        one_chain=bank.right[:, gated].mean(),
+        budgets=np.array(config.budgets),
+        accuracy=np.stack([way.right.mean(axis=(1, 2)) for way in ways]),
+        by_difficulty=_by_difficulty(ways, _kinds(known, config.bins), middle, config.bins),
+        known=chosen(known),
+        facts=chosen(guessed(own.facts, known[None])[0]),
+        pilot=chosen(_agreement(first)[0], _cost(first)),
+    )
 
 
 def _agreement(first: Bank) -> np.ndarray:
-    """How well a few answers agree: the share that says what most say, (s, n)."""
+    """How well a few answers agree: the share that says what most say, (1, n)."""
     same = (first.answer[..., None] == first.answer[..., None, :]) & (first.answer[..., None] >= 0)
     return same.mean(axis=3).max(axis=2)
 
 
 def _cost(first: Bank) -> np.ndarray:
-    """FLOPs of these answers; the prompt's cache is shared with those that follow."""
+    """FLOPs of these answers, (1, n); the prompt's cache is shared with those that follow."""
     return 2.0 * first.parameters * first.tokens.sum(axis=2)
 
 
 def _kinds(estimate: np.ndarray, bins: int) -> np.ndarray:
-    """The quantile of each problem's estimate for its model, int (s, n)."""
-    edges = np.quantile(estimate, np.arange(1, bins) / bins, axis=1)  # (bins - 1, s)
-    return (estimate[None] > edges[..., None]).sum(axis=0)
+    """The quantile of each problem's estimate, int (n,)."""
+    edges = np.quantile(estimate, np.arange(1, bins) / bins)
+    return (estimate > edges[:, None]).sum(axis=0)
 
 
-def _chosen(ways: Mapping[str, Curve], estimate: np.ndarray, place: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Right and FLOPs (s, n) of the way that was best for problems of that kind in the other half."""
-    right, flops = (np.stack([getattr(ways[name], part)[place] for name in WAYS]) for part in ("right", "flops"))
-    kinds, choice = _kinds(estimate, bins), np.zeros(estimate.shape, int)
-    half = folds(estimate.shape[1])
+def _by_kind(ways: list[Curve], kinds: np.ndarray, middle: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Right and FLOPs (n,) of the way that was best for problems of that kind in the other half."""
+    right, flops = (np.stack([getattr(way, part)[middle, 0] for way in ways]) for part in ("right", "flops"))
+    choice, half = np.zeros(kinds.shape, int), folds(len(kinds))
     for judged in (half, ~half):
         for kind in range(bins):
             taught = (kinds == kind) & ~judged
@@ -173,56 +201,60 @@ def _chosen(ways: Mapping[str, Curve], estimate: np.ndarray, place: int, bins: i
     return tuple(np.take_along_axis(part, choice[None], axis=0)[0] for part in (right, flops))
 
 
-def _single(ways: Mapping[str, Curve]) -> Curve:
+def _single(ways: list[Curve]) -> Curve:
     """At every budget the one way that was best for all problems of the other half."""
-    half = folds(ways["vote"].right.shape[2])
-    right, flops = (np.stack([getattr(ways[name], part) for name in WAYS]) for part in ("right", "flops"))
-    chosen = {"right": right[0].copy(), "flops": flops[0].copy()}
-    for judged in (half, ~half):
-        for place, best in enumerate(right[..., ~judged].mean(axis=(2, 3)).argmax(axis=0)):
-            chosen["right"][place][:, judged] = right[best, place][:, judged]
-            chosen["flops"][place][:, judged] = flops[best, place][:, judged]
-    return Curve(ways["vote"].sizes, chosen["right"], chosen["flops"])
+    right, flops = (np.stack([getattr(way, part) for way in ways]) for part in ("right", "flops"))  # (ways, m, 1, n)
+    half, sizes = folds(right.shape[3]), np.arange(right.shape[1])
+    best, other = (right[..., taught].mean(axis=(2, 3)).argmax(axis=0) for taught in (~half, half))
+    return Curve(ways[0].sizes, *(np.where(half, part[best, sizes], part[other, sizes]) for part in (right, flops)))
 
 
-def _by_difficulty(ways: Mapping[str, Curve], known: np.ndarray, place: int, bins: int) -> dict[str, list[float]]:
-    """Accuracy of each way by true difficulty, the hardest first."""
-    kinds = _kinds(known, bins)
-    return {
-        name: [
-            float(curve.right[place][kinds == kind].mean()) if (kinds == kind).any() else float("nan")
-            for kind in range(bins)
-        ]
-        for name, curve in ways.items()
-    }
+def _by_difficulty(ways: list[Curve], kinds: np.ndarray, middle: int, bins: int) -> np.ndarray:
+    """Accuracy of each way by kind, (ways, bins); nan where there is none of the kind."""
+    masks = [kinds == kind for kind in range(bins)]
+    return np.array([[way.right[middle, 0, mask].mean() if mask.any() else np.nan for mask in masks] for way in ways])
 
 
-def check(measured: Mapping[str, Any]) -> list[Check]:
-    free, facts = measured["true difficulty, free"], measured["facts"]
+def check(measured: Measured) -> list[Check]:
+    known, facts = measured.known, measured.facts
+    extremes, reason = between_extremes(measured.one_chain), "beyond it k is only bounded from below"
+    shown = Gate("largest k over best of n that can be shown", known.largest_best_of_n, 3.0, inf, reason)
+    shown_single = Gate("largest k over the best single way that can be shown", facts.largest_single, 1.5, inf, reason)
     return [
-        at_least("one chain: accuracy", measured["one chain"], 0.05, "there is something to select", precondition=True),
-        at_most(
-            "one chain: accuracy at most", measured["one chain"], 0.8, "there is something to gain", precondition=True
+        at_least(
+            "true difficulty, free: k over best of n",
+            known.k_best_of_n,
+            3.0,
+            "the paper: 4 times",
+            gates=(extremes, shown),
         ),
-        at_least("true difficulty, free: k over best of n", free["k over best of n"], 3.0, "the paper: 4 times"),
-        at_least("facts: k over the best single way", facts["k over the best single way"], 1.5, "the control it lacks"),
+        at_least(
+            "facts: k over the best single way",
+            facts.k_single,
+            1.5,
+            "the control it lacks",
+            gates=(extremes, shown_single),
+        ),
     ]
 
 
-def figures(measured: Mapping[str, Any]) -> list[Figure]:
-    chosen = [name for name in measured if isinstance(measured[name], dict) and "k over best of n" in measured[name]]
-    hardest = measured["by difficulty"]
-    bins = len(hardest["vote"])
+def figures(measured: Measured) -> list[Figure]:
+    budgets, bins = measured.budgets[0], measured.by_difficulty.shape[2]
+    estimates = {
+        "true difficulty,\nfree": measured.known,
+        "facts": measured.facts,
+        "a few answers,\ncharged": measured.pilot,
+    }
     return [
         Curves(
             name="strategy_by_difficulty",
             title="One way to search for all prompts",
             x_label="chains a prompt",
             y_label="accuracy",
-            x=measured["budgets"],
+            x=budgets,
             log_x=True,
-            ticks=[str(budget) for budget in measured["budgets"]],
-            measured={name: measured[name] for name in WAYS},
+            ticks=[str(budget) for budget in budgets],
+            measured={way: measured.accuracy[:, place] for place, way in enumerate(WAYS)},
             theory={},
             note=f"the choice by difficulty is judged at the middle budget; k in {BUDGET}",
         ),
@@ -230,8 +262,8 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             name="strategy_by_difficulty_chosen",
             title="Chosen by difficulty, less the best single way",
             y_label="accuracy gained",
-            groups=chosen,
-            measured={"gain": [measured[name]["over the best single way"] for name in chosen]},
+            groups=list(estimates),
+            measured={"gain": np.stack([chosen.gain for chosen in estimates.values()], axis=1)},
             theory={},
         ),
         Curves(
@@ -240,7 +272,7 @@ def figures(measured: Mapping[str, Any]) -> list[Figure]:
             x_label="quantile of difficulty, the hardest first",
             y_label="accuracy",
             x=list(range(1, bins + 1)),
-            measured={name: [exact(share) for share in shares] for name, shares in hardest.items()},
+            measured={way: measured.by_difficulty[:, place] for place, way in enumerate(WAYS)},
             theory={},
         ),
     ]
