@@ -36,7 +36,7 @@ def drawn(module, measured, tmp_path):
 
 
 def test_a_budget_that_moves_pays_where_prompts_differ(tmp_path):
-    measured = adaptive_budget.replayed(pool(1500, within=0.3), 8)
+    measured = adaptive_budget.replayed(pool(1500, within=0.3), 8, range(SEEDS))
     k, alike = measured.checker, measured.alike
     assert (k.oracle > 1.2).all() and (k.facts > 1.1).all()
     np.testing.assert_allclose([alike.oracle, alike.facts], 1, atol=0.12)
@@ -48,7 +48,7 @@ def test_a_budget_that_moves_pays_where_prompts_differ(tmp_path):
 
 def test_facts_are_worth_what_they_explain(tmp_path):
     here, there = pool(800, within=0.2), pool(800, within=2.0, up=-2, seed=1)
-    measured = allocation.replayed(here, there, 8)
+    measured = allocation.replayed(here, there, 8, range(SEEDS))
     assert (measured.explained > 0.8).all() and (measured.explained_shifted < 0.8).all()
     assert (measured.checker.facts_captured > 0.6).all()
     assert (measured.checker_shifted.facts_captured < measured.checker.facts_captured).all()
@@ -62,18 +62,14 @@ def test_facts_are_worth_what_they_explain(tmp_path):
 def test_a_seed_measures_the_same_alone_and_among_others():
     """Nothing is learned, chosen or averaged across seeds."""
     bank, shifted = pool(200), pool(200, seed=1)
-    first, alone = bank._replace(**_first(bank)), shifted._replace(**_first(shifted))
+    first, alone, seeds = by_seed(bank)[0], by_seed(shifted)[0], (7, 8, 9)
     for whole, one in (
-        (adaptive_budget.replayed(bank, 5), adaptive_budget.replayed(first, 5)),
-        (allocation.replayed(bank, shifted, 5), allocation.replayed(first, alone, 5)),
-        (hedging.dials(bank, 1), hedging.dials(first, 1)),
+        (adaptive_budget.replayed(bank, 5, seeds), adaptive_budget.replayed(first, 5, seeds[:1])),
+        (allocation.replayed(bank, shifted, 5, seeds), allocation.replayed(first, alone, 5, seeds[:1])),
+        (hedging.dials(bank, 1, seeds), hedging.dials(first, 1, seeds[:1])),
     ):
         for left, right in zip(_leaves(whole), _leaves(one), strict=True):
             np.testing.assert_array_equal(left[:1], right)
-
-
-def _first(bank):
-    return by_seed(bank)[0]._asdict()
 
 
 def _leaves(measured):
@@ -114,8 +110,8 @@ def test_exchanged_facts_are_the_same_facts_elsewhere():
 def test_hedging_finds_what_the_dials_were_set_to(tmp_path):
     rng = np.random.default_rng(0)
     bank = simulated(rng.beta(1.2, 2, (SEEDS, 1000)), 64, rng)
-    dials = hedging.dials(bank, 1)
-    learned = hedging.learned(bank, bank.right + rng.normal(0, 0.5, bank.shape), 1)
+    dials = hedging.dials(bank, 1, range(SEEDS))
+    learned = hedging.learned(bank, bank.right + rng.normal(0, 0.5, bank.shape), 1, range(SEEDS))
     assert dials.cells.selectors.shape == (SEEDS, len(hedging.NOISE), len(hedging.PREFERRED), 2, 4)
     fooled = hedging._at(dials.cells, 0.0, 0.3)
     assert (fooled.at_best > fooled.rising[..., -1] + 0.05).all(), "an optimum among few answers"

@@ -17,6 +17,7 @@ Run          alchemy reproduce adaptive_budget --preset small      # a bank of a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
@@ -89,11 +90,11 @@ class Measured:
 
 
 def run(config: Config, lab: Lab) -> Measured:
-    return replayed(config.bank(lab)[1], config.budget)
+    return replayed(config.bank(lab)[1], config.budget, lab.seeds(config.seeds))
 
 
-def replayed(bank: Bank, budget: int) -> Measured:
-    return stacked([_one_seed(own, budget, seed) for seed, own in enumerate(by_seed(bank))])
+def replayed(bank: Bank, budget: int, seeds: Sequence[int]) -> Measured:
+    return stacked([_one_seed(own, budget, seed) for own, seed in zip(by_seed(bank), seeds, strict=True)])
 
 
 def _one_seed(bank: Bank, budget: int, seed: int) -> Measured:

@@ -18,6 +18,7 @@ Run          alchemy reproduce allocation --preset small      # two banks of ans
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
@@ -113,13 +114,13 @@ class Measured:
 
 def run(config: Config, lab: Lab) -> Measured:
     shifted = config.problems(config.steps, rare=True)
-    return replayed(config.bank(lab)[1], config.bank(lab, shifted)[1], config.budget)
+    return replayed(config.bank(lab)[1], config.bank(lab, shifted)[1], config.budget, lab.seeds(config.seeds))
 
 
-def replayed(bank: Bank, shifted: Bank, budget: int) -> Measured:
+def replayed(bank: Bank, shifted: Bank, budget: int, seeds: Sequence[int]) -> Measured:
     """All arms on both banks."""
-    pairs = zip(by_seed(bank), by_seed(shifted), strict=True)
-    return stacked([_one_seed(home, away, budget, seed) for seed, (home, away) in enumerate(pairs)])
+    banks = zip(by_seed(bank), by_seed(shifted), seeds, strict=True)
+    return stacked([_one_seed(home, away, budget, seed) for home, away, seed in banks])
 
 
 def _one_seed(bank: Bank, shifted: Bank, budget: int, seed: int) -> Measured:

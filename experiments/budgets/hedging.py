@@ -18,6 +18,7 @@ Run          alchemy reproduce hedging --preset small      # under two minutes a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -111,13 +112,16 @@ def run(config: Config, lab: Lab) -> Measured:
     pool = samples.of(few)
     outcome = score(lab, config.verifiers(lab, "outcome"), pool)
     process = verifier.aggregated(score(lab, config.verifiers(lab, "process"), pool), "min")
-    fewer = of_problems(bank, few)
-    return Measured(dials(bank, config.draws), *(learned(fewer, scores, config.draws) for scores in (outcome, process)))
+    fewer, seeds = of_problems(bank, few), lab.seeds(config.seeds)
+    return Measured(
+        dials(bank, config.draws, seeds),
+        *(learned(fewer, scores, config.draws, seeds) for scores in (outcome, process)),
+    )
 
 
-def dials(bank: Bank, draws: int) -> Dials:
+def dials(bank: Bank, draws: int, seeds: Sequence[int]) -> Dials:
     """Every cell of the dials, from one bank; each half of a seed's problems chooses and calibrates for the other."""
-    return stacked([_one_seed(own, draws, seed) for seed, own in enumerate(by_seed(bank))])
+    return stacked([_one_seed(own, draws, seed) for own, seed in zip(by_seed(bank), seeds, strict=True)])
 
 
 def _one_seed(bank: Bank, draws: int, seed: int) -> Dials:
@@ -132,11 +136,11 @@ def _one_seed(bank: Bank, draws: int, seed: int) -> Dials:
     return Dials(bank.right[:, gated].mean(), stacked(rows))
 
 
-def learned(bank: Bank, scores: np.ndarray, draws: int) -> Learned:
+def learned(bank: Bank, scores: np.ndarray, draws: int, seeds: Sequence[int]) -> Learned:
     """The same of verifiers that were trained, from their scores of the answers, float (s, n, k), and how well they rank."""
     scores = np.maximum(scores, -30.0)  # where nothing was written: as bad as can be
-    seeds = enumerate(zip(by_seed(bank), scores, strict=True))
-    return stacked([_learned(own, score[None], draws, seed) for seed, (own, score) in seeds])
+    banks = zip(by_seed(bank), scores, seeds, strict=True)
+    return stacked([_learned(own, score[None], draws, seed) for own, score, seed in banks])
 
 
 def _learned(bank: Bank, scores: np.ndarray, draws: int, seed: int) -> Learned:

@@ -94,8 +94,8 @@ class Measured:
 def run(config: Config, lab: Lab) -> Measured:
     small = config.bank(lab)[1]
     large = replace(config, model=config.large, samples=4 * config.several).bank(lab)[1]
-    pairs = enumerate(zip(by_seed(small), by_seed(large), strict=True))
-    return stacked([_one_seed(config, *pair, seed) for seed, pair in pairs])
+    banks = zip(by_seed(small), by_seed(large), lab.seeds(config.seeds), strict=True)
+    return stacked([_one_seed(config, own_small, own_large, seed) for own_small, own_large, seed in banks])
 
 
 def _one_seed(config: Config, small: Bank, large: Bank, seed: int) -> Measured:

@@ -117,8 +117,8 @@ def run(config: Config, lab: Lab) -> Measured:
     samples, bank = config.bank(lab)
     beams = _beams(config, lab, samples)
     ranked = scored(bank, verifier=_verdicts(samples, config.noise))
-    seeds = enumerate(zip(by_seed(ranked), beams, strict=True))
-    return stacked([_one_seed(config, own, beam, seed) for seed, (own, beam) in seeds])
+    seeds = zip(by_seed(ranked), beams, lab.seeds(config.seeds), strict=True)
+    return stacked([_one_seed(config, own, beam, seed) for own, beam, seed in seeds])
 
 
 def _verdicts(samples: Samples, noise: float) -> np.ndarray:
