@@ -47,7 +47,7 @@ def place(facts: float, online: float, checker_gap: float = 0.0) -> allocation.P
 
 def cells() -> hedging.Judged:
     """Best-of-n wins without noise, the weighted vote under noise, the vote under systematic errors."""
-    shape = (len(hedging.NOISE), len(hedging.PREFERRED), 2)
+    shape = (len(hedging.NOISE), len(hedging.SYSTEMATIC), 2)
     accuracy, rising, at_best = np.zeros((*shape, 4)), np.zeros((*shape, 3)), np.zeros(shape)
     accuracy[...] = 0.5, 0.4, 0.48, 0.47
     accuracy[3, 0] = 0.4, 0.4, 0.5, 0.48
@@ -210,9 +210,9 @@ VIOLATIONS = [
     (allocation, "perfect checker: online - blind", "checker/online_minus_blind", 0.03),
     (hedging, "noise 1: weighted - best of its rivals", "dials/cells/selectors/3,0,:,0", 0.55),
     (hedging, "noise 1: weighted - best of its rivals", "dials/cells/selectors/3,0,:,1", 0.55),
-    (hedging, "noise 2, preferred .3: majority - best of its rivals", "dials/cells/selectors/4,2,:,2", 0.41),
-    (hedging, "noise 2, preferred .3: majority - best of its rivals", "dials/cells/selectors/4,2,:,0", 0.41),
-    (hedging, "noise .6, preferred .3: best of n at its best n - at most", "dials/cells/at_best/2,2", 0.39),
+    (hedging, "noise 2, systematic .3: majority - best of its rivals", "dials/cells/selectors/4,2,:,2", 0.41),
+    (hedging, "noise 2, systematic .3: majority - best of its rivals", "dials/cells/selectors/4,2,:,0", 0.41),
+    (hedging, "noise .6, systematic .3: best of n at its best n - at most", "dials/cells/at_best/2,2", 0.39),
     (hedging, "worst regret: pure - hedged", "dials/cells/selectors/0,1,:", [0.5, 0.4, 0.1, 0.1]),
     (snowball, "held-out log-likelihood, snowball - exponential", "snowball_gain", -0.1),
     (snowball, "nats lost a step", "lost/2", 0.05),

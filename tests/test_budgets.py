@@ -112,7 +112,7 @@ def test_hedging_finds_what_the_dials_were_set_to(tmp_path):
     bank = simulated(rng.beta(1.2, 2, (SEEDS, 1000)), 64, rng)
     dials = hedging.dials(bank, 1, range(SEEDS))
     learned = hedging.learned(bank, bank.right + rng.normal(0, 0.5, bank.shape), 1, range(SEEDS))
-    assert dials.cells.selectors.shape == (SEEDS, len(hedging.NOISE), len(hedging.PREFERRED), 2, 4)
+    assert dials.cells.selectors.shape == (SEEDS, len(hedging.NOISE), len(hedging.SYSTEMATIC), 2, 4)
     fooled = hedging._at(dials.cells, 0.0, 0.3)
     assert (fooled.at_best > fooled.rising[..., -1] + 0.05).all(), "an optimum among few answers"
     assert (learned.judged.rising[..., -1].mean(axis=1) > dials.one_answer).all()

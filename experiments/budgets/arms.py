@@ -98,8 +98,8 @@ class Spending:
     def online(self, mean: int) -> Arm:
         """Rounds over all problems that close those that are sure; how sure, each half learns from the other half."""
         if self.score:
-            return self.replay(Bandit(self.score, each=1), mean)
-        tried = [self.replay(Bandit(confidence=confidence, each=2), mean) for confidence in SURE]
+            return self.replay(Bandit(self.score, round_size=1), mean)
+        tried = [self.replay(Bandit(confidence=confidence, round_size=2), mean) for confidence in SURE]
         gains = np.stack([self.gain(arm) for arm in tried])
         half = folds(gains.shape[2])
         first, second = (tried[int(gains[..., taught].mean(axis=(1, 2)).argmax())] for taught in (~half, half))

@@ -52,8 +52,8 @@ CLAIM = Claim(
 BEST_OF_N, MAJORITY, WEIGHTED, TEMPERED = range(4)
 SELECTORS = ("best of n", "majority", "weighted", "tempered")
 PURE, HEDGES = (BEST_OF_N, MAJORITY), (WEIGHTED, TEMPERED)
-NOISE, PREFERRED = (0.0, 0.3, 0.6, 1.0, 2.0), (0.0, 0.05, 0.3)
-"""The dials: deviation of the noise, share of wrong answers that are always preferred; a right answer gets 1."""
+NOISE, SYSTEMATIC = (0.0, 0.3, 0.6, 1.0, 2.0), (0.0, 0.05, 0.3)
+"""The dials: deviation of the noise, share of wrong answers that the verifier always prefers; a right answer gets 1."""
 DRAWN = ((0.6, 0.0), (0.6, 0.05), (0.6, 0.3), (2.0, 0.3))
 """Cells whose curve over n is drawn."""
 COMPARED = ((0.0, 0.0), (0.6, 0.0), (1.0, 0.0), (0.0, 0.05), (0.3, 0.3), (2.0, 0.3))
@@ -92,7 +92,7 @@ class Learned(NamedTuple):
 
 @dataclass(frozen=True)
 class Dials:
-    """A verifier at every setting of the dials; arrays have axes (s, noise, preferred, half of the problems, ...)."""
+    """A verifier at every setting of the dials; arrays have axes (s, noise, systematic, half of the problems, ...)."""
 
     one_answer: np.ndarray
     """Accuracy of one answer, on the problems of the gate: (s,)."""
@@ -128,11 +128,11 @@ def _one_seed(bank: Bank, draws: int, seed: int) -> Dials:
     gated, judged = gate_split(bank.shape[1])
     own = of_problems(bank, judged)
 
-    def cell(sigma: float, preferred: float) -> Judged:
-        rng = stream("verifier noise", seed, round(100 * sigma), round(100 * preferred))
-        return _judged(own, noisy(own, rng, sigma, preferred), draws, seed)
+    def cell(sigma: float, systematic: float) -> Judged:
+        rng = stream("verifier noise", seed, round(100 * sigma), round(100 * systematic))
+        return _judged(own, noisy(own, rng, sigma, systematic), draws, seed)
 
-    rows = [stacked([cell(sigma, preferred) for preferred in PREFERRED]) for sigma in NOISE]
+    rows = [stacked([cell(sigma, systematic) for systematic in SYSTEMATIC]) for sigma in NOISE]
     return Dials(bank.right[:, gated].mean(), stacked(rows))
 
 
@@ -181,25 +181,25 @@ def _half(taught: Bank, judged: Bank, draws: int, seed: int) -> Judged:
 def check(measured: Measured) -> list[Check]:
     cells = measured.dials.cells
     gates = (between_extremes(measured.dials.one_answer),)
-    noise, systematic = _at(cells, 1.0, 0.0), _at(cells, 2.0, 0.3)
+    noisy_cell, fooled = _at(cells, 1.0, 0.0), _at(cells, 2.0, 0.3)
     falling = _at(cells, 0.6, 0.3)
     return [
         at_least(
             "noise 1: weighted - best of its rivals",
-            _lead(noise.selectors, WEIGHTED, PURE),
+            _lead(noisy_cell.selectors, WEIGHTED, PURE),
             0.0,
             "the simulation has +.06 over best-of-n",
             gates=gates,
         ),
         at_least(
-            "noise 2, preferred .3: majority - best of its rivals",
-            _lead(systematic.selectors, MAJORITY, (BEST_OF_N, WEIGHTED)),
+            "noise 2, systematic .3: majority - best of its rivals",
+            _lead(fooled.selectors, MAJORITY, (BEST_OF_N, WEIGHTED)),
             0.0,
             "the simulation has +.08 over the weighted vote",
             gates=gates,
         ),
         at_least(
-            "noise .6, preferred .3: best of n at its best n - at most",
+            "noise .6, systematic .3: best of n at its best n - at most",
             (falling.at_best - falling.rising[..., -1]).mean(axis=1),
             0.0,
             "the simulation falls from .50 at 8 to .40 at 256",
@@ -209,9 +209,9 @@ def check(measured: Measured) -> list[Check]:
     ]
 
 
-def _at(cells: Judged, sigma: float, preferred: float) -> Judged:
+def _at(cells: Judged, sigma: float, systematic: float) -> Judged:
     """One cell of the dials."""
-    row, column = NOISE.index(sigma), PREFERRED.index(preferred)
+    row, column = NOISE.index(sigma), SYSTEMATIC.index(systematic)
     return Judged(*(values[:, row, column] for values in cells))
 
 
@@ -242,7 +242,7 @@ def _hedging_pays(cells: Judged) -> np.ndarray:
 def figures(measured: Measured) -> list[Figure]:
     cells = measured.dials.cells
     grid = [1 << power for power in range(cells.rising.shape[-1])]
-    curves = {f"noise {sigma:g}, preferred {share:g}": _at(cells, sigma, share) for sigma, share in DRAWN}
+    curves = {f"noise {sigma:g}, systematic {share:g}": _at(cells, sigma, share) for sigma, share in DRAWN}
     curves |= {"learned, outcome": measured.outcome.judged, "learned, process": measured.process.judged}
     rows = [_at(cells, sigma, share).selectors.mean(axis=1) for sigma, share in COMPARED]
     return [
