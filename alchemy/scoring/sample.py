@@ -47,7 +47,7 @@ class Reservoir:
     def __init__(self, task: Task, size: int):
         self.task, self.size = task, size
         self.seen = dict.fromkeys(OUTCOMES, 0)
-        self.kept: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
+        self._sampled: dict[str, list[dict[str, Any]]] = {outcome: [] for outcome in OUTCOMES}
         self._rng = np.random.default_rng(0)
 
     def watch(self, graded: GradedLines) -> None:
@@ -55,15 +55,15 @@ class Reservoir:
         for place, grade in enumerate(graded.grades):
             outcome = OUTCOMES[int(not grade.trace) if grade.answer else 2]
             self.seen[outcome] += 1
-            kept = self.kept[outcome]
-            if len(kept) < self.size:
-                kept.append(self._example(graded, place))
+            sampled = self._sampled[outcome]
+            if len(sampled) < self.size:
+                sampled.append(self._example(graded, place))
             elif (replaced := int(self._rng.integers(self.seen[outcome]))) < self.size:
-                kept[replaced] = self._example(graded, place)
+                sampled[replaced] = self._example(graded, place)
 
     def examples(self, label: str) -> dict[str, Any]:
         """The sample in the order of the lines, as the page's explorer takes it."""
-        by_line = {name: sorted(rows, key=lambda row: row["line"]) for name, rows in self.kept.items() if rows}
+        by_line = {name: sorted(rows, key=lambda row: row["line"]) for name, rows in self._sampled.items() if rows}
         outcomes = {f"{name}: {self.seen[name]:,}": rows for name, rows in by_line.items()}
         return {"label": visible(label), "outcomes": outcomes}
 

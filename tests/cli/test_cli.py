@@ -14,7 +14,7 @@ from alchemy.cli.main import main
 from alchemy.dataset.export import write_splits
 from tasks.symbols import Symbols
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 STUB = '''"""Stubs claim little.
 
 Source nobody
