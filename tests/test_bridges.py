@@ -16,6 +16,7 @@ from alchemy.testtime.answers import Samples
 from experiments.graph_search import (
     depth_law,
     durable_advantage,
+    equal_tokens,
     parallel_scaling,
     self_taught_search,
     sequential_scaling,
@@ -143,13 +144,13 @@ def test_a_second_chain_pays_only_where_one_can_fail():
     totals = list(range(4, 37))
 
     def gain(chains: Chains) -> np.ndarray:
-        return largest(*(trade_off.gains(half, totals) for half in chains.halves()))
+        return largest(*(equal_tokens.gains(half, totals) for half in chains.halves()))
 
     assert gain(searches(1)).max() < 0.01, "an ideal search that may be long enough needs no second"
     assert (gain(searches(1, fails=0.2)) > 0.05).all(), "beyond the longest search a second one insures"
     short = [total for total in totals if total <= 9]
-    one = trade_off.divided(searches(1, fails=0.2), 1, short)
-    assert (trade_off.divided(searches(1, fails=0.2), 2, short) < one).all()
+    one = equal_tokens.divided(searches(1, fails=0.2), 1, short)
+    assert (equal_tokens.divided(searches(1, fails=0.2), 2, short) < one).all()
 
 
 def test_samples_needed_grow_as_the_law_says():

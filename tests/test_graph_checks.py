@@ -16,6 +16,8 @@ from experiments.graph_search import (
     complementary,
     depth_law,
     durable_advantage,
+    equal_tokens,
+    looped_layers,
     parallel_scaling,
     query_bound,
     self_taught_search,
@@ -102,18 +104,37 @@ def trade_off_case() -> Case:
         slope=seeds(-0.5),
         slope_law=-0.47,
         evidence=seeds(0.9),
+    )
+    return Case(
+        trade_off,
+        good,
+        {"slope": replace(good, slope=seeds(-0.2))},
+        {"evidence of a sampled chain": replace(good, evidence=seeds(0.1))},
+    )
+
+
+def equal_tokens_case() -> Case:
+    good = equal_tokens.Measured(
+        depth=2,
+        longest=8,
         totals=[7, 8],
         one=seeds(0.9, 2),
         greedy=seeds(0.9, 2),
         several={2: seeds(0.8, 2)},
         best_gain=seeds(-0.01),
+        evidence=seeds(0.9),
     )
     return Case(
-        trade_off,
+        equal_tokens,
         good,
-        {"slope": replace(good, slope=seeds(-0.2)), "at equal tokens": replace(good, best_gain=seeds(0.04))},
+        {"at equal tokens": replace(good, best_gain=seeds(0.04))},
         {"evidence of a sampled chain": replace(good, evidence=seeds(0.1))},
     )
+
+
+def looped_layers_case() -> Case:
+    good = looped_layers.Measured(search=seeds(0.99), looped=seeds(0.5))
+    return Case(looped_layers, good, {"depth 1: search": replace(good, looped=seeds(0.9))}, {})
 
 
 def durable_advantage_case() -> Case:
@@ -129,8 +150,6 @@ def durable_advantage_case() -> Case:
         tests=(home(1, 0.01), home(2, 0.04)),
         advantage={1: seeds(0.15), 2: seeds(0.3)},
         left_over_half={1: seeds(-0.02), 2: seeds(-0.1)},
-        search_accuracy=seeds(0.99),
-        looped_accuracy=seeds(0.5),
     )
     return Case(
         durable_advantage,
@@ -138,7 +157,6 @@ def durable_advantage_case() -> Case:
         {
             "trained at 2: verified": replace(good, tests=(home(1, 0.01), home(2, 0.06))),
             "trained at 1: advantage - half": replace(good, left_over_half={1: seeds(0.02), 2: seeds(-0.1)}),
-            "depth 1: search - no chain": replace(good, looped_accuracy=seeds(0.9)),
         },
         {"trained at 1: advantage by majority": replace(good, advantage={1: seeds(0.05), 2: seeds(0.3)})},
     )
@@ -272,7 +290,9 @@ CASES = [
     parallel_scaling_case(),
     sequential_scaling_case(),
     trade_off_case(),
+    equal_tokens_case(),
     durable_advantage_case(),
+    looped_layers_case(),
     self_taught_search_case(),
     query_bound_case(),
     catching_up_case(),
@@ -308,7 +328,7 @@ def test_seeds_that_miss_a_gate_leave_only_the_checks_that_rest_on_it(case):
 
 def test_five_seeds_that_agree_decide():
     case = trade_off_case()
-    few = replace(case.good, slope=case.good.slope[:5], best_gain=case.good.best_gain[:5], evidence=seeds(0.9)[:5])
+    few = replace(case.good, slope=case.good.slope[:5], evidence=case.good.evidence[:5])
     assert judge(trade_off.CLAIM, trade_off.check(few)).verdict is Verdict.HOLDS
 
 

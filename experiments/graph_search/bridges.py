@@ -203,6 +203,10 @@ class Chains(NamedTuple):
         valid = self.valid if budget is None else self.within(budget)
         return any_at(valid.sum(axis=2), self.size, size)
 
+    def best_of(self, size: int, budget: int | None = None) -> np.ndarray:
+        """Accuracy of the best of them by an exact verifier, which guesses one of two where none is valid: float (s, n)."""
+        return (1 + self.any_of(size, budget)) / 2
+
     def majority_of(self, size: int) -> np.ndarray:
         """How often a random `size` of a graph's chains vote for the target: float (s, n)."""
         return majority_at(self.votes, size)

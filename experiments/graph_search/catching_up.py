@@ -15,7 +15,7 @@ Prediction   Models of one size that were trained on no chain, on shortest paths
              shortest paths the same pools had .820 and .787. An earlier run had the same majority of paths below its
              bound, and was left open for the verifiers of another arm, whose precondition it shared.
              Without a chain there is no evidence to cover, and a verifier of bare answers is one more model without a
-             chain: majority is its only readout. It is trained at depth 1, twice through its layers (`durable_advantage`).
+             chain: majority is its only readout. It is trained at depth 1, twice through its layers (`looped_layers`).
              At small there is depth 1 alone, as searches of depth 2 take 43 minutes to train; `--depths 1 2` has both.
              Of a verifier is asked that it chooses better than chance among eight chains. It was asked of all 64, which
              verifiers of chains failed (.054 [-.014, .116] for paths, on other graphs) that had chosen well among few (.94

@@ -6,7 +6,7 @@ Source       Survey arXiv:2503.24235 (internal and external scaling of test-time
 Prediction   Internal: models trained on paths or on searches. External: one chain, or the best division of the same tokens
              into several. Verifier: exact, or learned from outcomes. A chain is evidence if it is valid and fits its share
              of the tokens. At the tokens of the two longest searches, several searches beat one search and several paths
-             by .02 and more, with either verifier. Below the tokens of one search a division only loses (`trade_off`), so
+             by .02 and more, with either verifier. Below the tokens of one search a division only loses (`equal_tokens`), so
              that complementarity starts where the longest chain is affordable. The best division is chosen on one half
              of a seed's graphs and measured on the other.
              An earlier version also judged whether training raises the ceiling, as coverage with all chains of a pool. On
