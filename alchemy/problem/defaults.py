@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from alchemy.problem import gold, shift_names
+from alchemy.errors import UserError
+from alchemy.problem import gold
 from alchemy.problem.jsonl import jsonl
 from alchemy.problem.noise import growth, perturb
 from alchemy.problem.shift import Shift
@@ -143,8 +144,8 @@ class TaskDefaults(ABC):
         return ()
 
     def shift(self, name: str) -> Shift:
-        """Raises `UserError`: a family without shifts of its own has none."""
-        return shift_names.parse(self, name, {})
+        """Raises `UserError`: only a family that says so can shift."""
+        raise UserError(f"shift {name!r} is unknown: {type(self).__name__} has none")
 
     def novelty(self, train: Batch, test: Batch) -> Mapping[str, Any]:
         """Shares of the test problems with a feature whose value no training problem has."""
