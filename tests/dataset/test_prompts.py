@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 
 import pytest
@@ -53,6 +54,16 @@ def test_answers_to_prompts_can_be_scored(data, tmp_path, capsys):
     capsys.readouterr()
     assert main(["score", str(tmp_path / "answers.jsonl"), "--manifest", str(data), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["answer_accuracy"] == 1.0
+
+
+def test_the_grader_beside_the_prompts_runs(data, tmp_path):
+    """lm-evaluation-harness loads it from its file, so that no import here would notice a module that has moved."""
+    main(["prompts", str(data), "--out", str(tmp_path), "--harness", "--inspect"])
+    grader = runpy.run_path(str(tmp_path / "alchemy_judge.py"))
+    record = records(tmp_path / "test.jsonl")[0]
+    assert grader["process_results"](record, [record["output"]]) == {"answer_accuracy": 1.0, "trace_accuracy": 1.0}
+    assert grader["process_results"](record, ["no idea"]) == {"answer_accuracy": 0.0, "trace_accuracy": 0.0}
+    compile((tmp_path / "alchemy_inspect.py").read_text(), "alchemy_inspect.py", "exec")
 
 
 @pytest.mark.parametrize(
