@@ -145,7 +145,7 @@ def test_good_is_told_from_bad(kind, tmp_path):
     labels = [learned_verifier.labelled(corrupted(task, 4000, "train"), kind)]
     found = learned_verifier.Verifier(lab.train(model, task, config, seeds=1, labels=labels), kind)
     test = corrupted(task, 200, "test", seed=1)
-    scores = verifiers.score(lab, found, test)[0, :, 0]
+    scores = verifiers.score_samples(lab, found, test)[0, :, 0]
     scores = scores if kind == "outcome" else learned_verifier.aggregated(scores, "last")
     right = task.verify(test.batch, test.completions[0, :, 0]).answer
     above = (scores[right][:, None] > scores[~right]).mean()
@@ -180,17 +180,19 @@ def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
     old, new = policy.trained.params["token"]["embedding"], found.runs.trained.params["token"]["embedding"]
     assert new.shape[1] == old.shape[1] + 2
     pool = lab.sample(policy, task, 7, 3, max_new=6)
-    scores = verifiers.score(lab, found, pool)
+    scores = verifiers.score_samples(lab, found, pool)
     assert scores.shape == (2, 7, 3) and not np.isnan(scores).any()
     spent = lab.flops
     again = new_lab(tmp_path)
     refitted = verifiers.fit(
         again, again.train(model, task, CONFIG, seeds=2), CONFIG, problems=12, samples=2, max_new=6
     )
-    np.testing.assert_array_equal(verifiers.score(again, refitted, again.sample(policy, task, 7, 3, max_new=6)), scores)
+    np.testing.assert_array_equal(
+        verifiers.score_samples(again, refitted, again.sample(policy, task, 7, 3, max_new=6)), scores
+    )
     assert again.flops == spent and again.seconds == pytest.approx(lab.seconds)
     with pytest.raises(UserError, match="2 verifiers for the completions of 1 models"):
-        verifiers.score(lab, found, pool._replace(completions=pool.completions[:1]))
+        verifiers.score_samples(lab, found, pool._replace(completions=pool.completions[:1]))
 
 
 def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
@@ -245,7 +247,7 @@ def test_roll_outs_are_kept(model, task, tmp_path):
     assert one.runs.key["start"] is None
     again = new_lab(tmp_path)
     assert verifiers.fit(again, policy, CONFIG, **how).runs.names == one.runs.names and again.seconds > 0
-    assert verifiers.score(lab, one, lab.sample(policy, task, 7, 3, max_new=6)).shape[:3] == (2, 7, 3)
+    assert verifiers.score_samples(lab, one, lab.sample(policy, task, 7, 3, max_new=6)).shape[:3] == (2, 7, 3)
 
 
 def test_steps_come_to_one_score():

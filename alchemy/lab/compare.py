@@ -18,7 +18,7 @@ from alchemy.discover import find
 from alchemy.errors import UserError, nearest
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
-from alchemy.lab.verifiers import fit, score
+from alchemy.lab.verifiers import fit, score_samples
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.problem.task import PAD, Batch, Task
@@ -143,7 +143,7 @@ class Comparison:
         bank = scored(drawn, exact=exact(drawn), logprob=logprob(drawn), noisy=noisy(drawn, 0, self.noise, 0.0))
         if self.reward != "learned":
             return bank
-        return scored(bank, learned=np.maximum(aggregated(score(self.lab, self._verifier, samples)), -30.0))
+        return scored(bank, learned=np.maximum(aggregated(score_samples(self.lab, self._verifier, samples)), -30.0))
 
     @cached_property
     def _verifier(self) -> Verifier:

@@ -32,7 +32,7 @@ from alchemy.testtime.learned_verifier import (
 )
 
 
-def score(lab: Lab, verifier: Verifier, samples: Samples) -> np.ndarray:
+def score_samples(lab: Lab, verifier: Verifier, samples: Samples) -> np.ndarray:
     """Log-odds of good: float32 (s, n, k) of an outcome verifier, -inf for an empty completion; of a process verifier
     (s, n, k, j), nan behind a completion's last step."""
     odds = _read(lab, verifier, samples)

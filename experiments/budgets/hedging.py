@@ -26,7 +26,7 @@ import numpy as np
 
 from alchemy.decoding.ledger import BUDGET
 from alchemy.lab.lab import Lab
-from alchemy.lab.verifiers import score
+from alchemy.lab.verifiers import score_samples
 from alchemy.problem.streams import stream
 from alchemy.report.claim import Check, Claim, at_least
 from alchemy.report.figures import Bars, Curves, Figure
@@ -110,8 +110,8 @@ def run(config: Config, lab: Lab) -> Measured:
     samples, bank = config.bank(lab)
     few = slice(0, config.checked)
     pool = samples.of(few)
-    outcome = score(lab, config.verifiers(lab, "outcome"), pool)
-    process = verifier.aggregated(score(lab, config.verifiers(lab, "process"), pool), "min")
+    outcome = score_samples(lab, config.verifiers(lab, "outcome"), pool)
+    process = verifier.aggregated(score_samples(lab, config.verifiers(lab, "process"), pool), "min")
     fewer, seeds = of_problems(bank, few), lab.seeds(config.seeds)
     return Measured(
         dials(bank, config.draws, seeds),

@@ -84,7 +84,7 @@ class Checked(Setting):
             samples=self.practice_chains,
             max_new=self.room(runs.task),
         )
-        scores = verifiers.score(lab, verifier, samples)
+        scores = verifiers.score_samples(lab, verifier, samples)
         return scores if kind == "outcome" else learned_verifier.aggregated(scores, "min")
 
 

@@ -82,7 +82,7 @@ def test_a_learned_verifier_says_of_prefixes_what_it_says_of_the_whole(tmp_path)
     runs = SimpleNamespace(model=model, seeds=(0, 1), names=("a", "b"), trained=Trained(params, np.zeros((2, 1))))
     given, steps = prefixes()
     whole = np.repeat(given.tokens[:, steps - 1][None, :, None], 2, axis=0)
-    told = verifiers.score(
+    told = verifiers.score_samples(
         Lab(tmp_path, Progress(quiet=True)), Verifier(runs, "process"), Samples(TASK, join([BATCH, BATCH]), whole)
     )
     for row in range(2):
