@@ -239,6 +239,14 @@ def test_training_goes_on_from_what_was_trained(stored, model, task, tmp_path):
     assert on.key["start"] == runs.key
 
 
+def test_another_stretch_sees_other_problems_and_keeps_the_tests(stored, model, task, tmp_path):
+    _, _, runs, answers = stored
+    lab = new_lab(tmp_path)
+    same_problems, others = (lab.train(model, task, CONFIG, seeds=2, start=runs, stretch=stretch) for stretch in (0, 1))
+    assert (same_problems.trained.losses != others.trained.losses).any() and others.seeds == runs.seeds
+    np.testing.assert_array_equal(lab.answer(others, task, 6).batch.tokens, answers.batch.tokens)
+
+
 def damage(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

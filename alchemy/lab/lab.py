@@ -41,6 +41,8 @@ Make = Callable[[list[int], store.Pieces, Callable[[int], None]], Mapping[str, n
 """Makes named arrays (rows, ...) for some seeds, given their rows, the pieces there are already, and whom to tell progress."""
 OWN = ("seed", "start name", "set", "labels", "seconds", "commit")
 """What differs between the models of one training."""
+STRETCH_SEEDS = 1_000_000
+"""What is added to a seed for the problems of each further stretch of training: more seeds than any claim has."""
 SPARE = 4
 """Tokens that models may write beyond the longest gold completion."""
 
@@ -89,6 +91,7 @@ class Lab:
         sets: Sequence[Batch] = (),
         labels: Sequence[Examples] = (),
         start: Runs | None = None,
+        stretch: int = 0,
         label: str = "",
     ) -> Runs:
         """Models trained on the training part of `task`, one for each of `seeds`.
@@ -96,7 +99,7 @@ class Lab:
         Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `sets` each
         seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may
         be verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With `start` training goes on from those
-        models.
+        models; another `stretch` of training sees other problems.
         """
         vocabulary = len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0)
         model = replace(model, vocabulary=vocabulary)
@@ -117,6 +120,7 @@ class Lab:
             "verifier": bool(labels),
             "own sets": bool(sets),
             "start": start.key if start else None,
+            "stretch": stretch,
             "backend": jax.default_backend(),
             "jax": jax.__version__,
         }
@@ -138,7 +142,7 @@ class Lab:
         missing = [i for i, home in enumerate(homes) if not checkpoint.exists(home / "final")]
         with self.progress.stage(stage_name, config.steps, seeds=len(missing) or len(seeds)) as stage:
             if missing:
-                chosen = [seeds[i] for i in missing]
+                chosen = [seeds[i] + stretch * STRETCH_SEEDS for i in missing]
                 picked_sets, picked_labels = ([group[i] for i in missing] if group else () for group in (sets, labels))
                 data = training_data(
                     task,
@@ -314,7 +318,9 @@ class Lab:
             "split": plain(self.split),
             "forced": plain(forced) if forced else None,
         }
-        names = [fingerprint({**key, "model": name}) for name in runs.names]
+        names = [
+            fingerprint({**key, "model": name, "seed": seed}) for name, seed in zip(runs.names, runs.seeds, strict=True)
+        ]
         n, shape = prompts.shape[1], (prompts.shape[1], samples)
         shapes_kept: dict[str, tuple[int | None, ...]] = {"completions": (1, *shape, None)}
         if key.get("logprob"):

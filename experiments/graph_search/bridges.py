@@ -37,8 +37,6 @@ STYLES = {"DFS": "dfs", "DFS-BT": "dfs-bt", "path": "path", "shortest": "shortes
 SEARCHES = {"DFS": dfs_length_pmf, "DFS-BT": dfs_bt_length_pmf}
 """Those that come back from dead ends, with the law of their lengths."""
 
-STRETCH_SEEDS = 1_000_000
-"""What is added to a seed for the graphs of each further stretch of training: more than any claim has seeds."""
 RECIPE = TrainConfig(steps=1400, batch=32, optimizer="muon", matrix_rate=0.02, learning_rate=7e-3, chunk=50)
 LLAMA: dict[str, Any] = dict(layers=8, block="llama", positions="rotary", tied=False, scale=1.0)
 
@@ -97,8 +95,8 @@ class Setting:
             train = replace(
                 train, steps=further, matrix_rate=train.matrix_rate / 2, learning_rate=train.learning_rate / 2
             )
-            seeds = [seed + stretch * STRETCH_SEEDS for seed in lab.seeds(self.seeds)]
-            runs = lab.train(self.model, task, train, seeds=seeds, start=runs, label=f"{label}, stretch {stretch + 1}")
+            part = f"{label}, stretch {stretch + 1}"
+            runs = lab.train(self.model, task, train, seeds=self.seeds, start=runs, stretch=stretch, label=part)
         return runs
 
     def greedy(self, lab: Lab, runs: Runs) -> tuple[Chains, Chains]:
