@@ -12,7 +12,7 @@ import pytest
 from alchemy import discover
 from alchemy.progress import Progress
 from alchemy.record import json_text, plain, read_json
-from alchemy.report import former, table
+from alchemy.report import table
 from alchemy.report.claim import Claim
 from alchemy.report.history import newest, newest_of
 from alchemy.report.reproduce import ROOT, VERDICTS, run_one
@@ -33,7 +33,7 @@ def store(tmp_path_factory):
 @each_claim
 def test_reads_as_a_claim(name):
     module = CLAIMS[name]
-    assert isinstance(module.CLAIM, Claim | former.Claim)
+    assert isinstance(module.CLAIM, Claim)
     optional = {"headline", "among"}
     assert all(getattr(module.CLAIM, field.name) for field in fields(module.CLAIM) if field.name not in optional)
     assert set(module.PRESETS) == {"smoke", "small", "full"}

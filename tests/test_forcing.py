@@ -102,6 +102,13 @@ def test_an_end_that_comes_too_early_is_a_continuation(least):
     assert written(follow(TWO), least=least) == [[A, B, *[WAIT, A, B] * least, END, 3, EOS]]
 
 
+@pytest.mark.parametrize("budget", range(1, 8))
+def test_suppressed_until_a_budget_and_ended_there_a_chain_thinks_exactly_that_many_tokens(budget):
+    """Control of s1 is 1 by construction."""
+    [row] = written(follow(TWO), least=budget + 1, budget=budget)
+    assert row.index(END) == budget and thinking(np.array(row), MARKS) == budget
+
+
 def test_a_budget_comes_before_continuations():
     assert written(follow(TWO), least=5, budget=4) == [[A, B, WAIT, A, END, 3, EOS]]
 

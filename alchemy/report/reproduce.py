@@ -15,11 +15,11 @@ from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.progress import Progress
 from alchemy.record import commit, json_text, numbers, plain, read_json, write_json, write_whole
-from alchemy.report import figures, former, table
-from alchemy.report.claim import Check, Claim, judge
+from alchemy.report import figures, table
+from alchemy.report.claim import judge
 from alchemy.report.history import Record, append, newest
 from alchemy.report.lock import Lock, locked, must_be_publishable
-from alchemy.report.results import EARLIER_METHOD, measurements, results
+from alchemy.report.results import measurements, results
 from alchemy.stats.power import Counts, forecast, largest_useful
 from alchemy.stats.verdict import Verdict
 
@@ -134,7 +134,7 @@ def run_one(
         "name": name,
         "preset": preset,
         "claim": plain(module.CLAIM),
-        **_judged(module.CLAIM, checks),
+        **results(judge(module.CLAIM, checks)),
         "measured": measurements(measured),
         "figures": [f"{figure.name}.svg" for figure in drawn],
         "config": plain(config),
@@ -155,13 +155,6 @@ def run_one(
     machine.release()
     progress.say(f"{record['verdict']} after {record['seconds_now']} s; {table.deciding(record)}")
     return record
-
-
-def _judged(claim: Claim | former.Claim, checks: Sequence[Check] | Sequence[former.Check]) -> dict[str, Any]:
-    if isinstance(claim, former.Claim):
-        judged = [{**plain(check), "verdict": check.verdict.value} for check in checks]
-        return {"method": EARLIER_METHOD, "seeds": 0, "verdict": former.judge(checks).value, "checks": judged}
-    return results(judge(claim, checks))
 
 
 def _expected(selected: Mapping[str, ModuleType], preset: str) -> str:
