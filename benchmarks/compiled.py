@@ -53,7 +53,7 @@ def training(device: Any, seeds: int) -> Any:
     """A few training steps of 4 x 32 on symbols, compiled, as `alchemy bench` has them."""
     from alchemy.learning import train
     from alchemy.learning.data import examples
-    from alchemy.learning.optimizers import program, rates
+    from alchemy.learning.optimizers import compiled_part, schedule
     from alchemy.problem.split import Split, train_chunk
 
     task, model = letters()
@@ -63,29 +63,27 @@ def training(device: Any, seeds: int) -> Any:
     state = jax.eval_shape(lambda keys: train._start(model, config, keys, None), keys)
     drawn = examples(train_chunk(task, Split(), 0, 0, BATCH), "sequence")
     chunk = jax.tree.map(lambda rows: jax.ShapeDtypeStruct((seeds, STEPS, *rows.shape), rows.dtype), drawn)
-    given = [
-        _placed(tree, mesh, spec)
-        for tree, spec in ((state, P("seed")), (keys, P("seed")), (chunk, P("seed", None, "data")))
-    ]
-    numbers = _placed(rates(config, 0, STEPS), mesh, P())
-    return train._runner(model, program(config), mesh, True, 0).lower(*given[:2], None, given[2], numbers)
+    state, keys = (_placed(tree, mesh, P("seed")) for tree in (state, keys))
+    chunk, rates = _placed(chunk, mesh, P("seed", None, "data")), _placed(schedule(config, 0, STEPS), mesh, P())
+    return train._runner(model, compiled_part(config), mesh, True, 0).lower(state, keys, None, chunk, rates)
 
 
 def writing(device: Any, rows: int) -> Any:
     """Greedy completions of so many lines by 4 x 32, compiled."""
-    from alchemy.decoding import generate as decode
+    from alchemy.decoding import generate
+    from alchemy.decoding.engine import Engine
 
     task, model = letters()
     mesh = Mesh(np.array([device]), ("data",))
     batch = task.sample(np.random.default_rng(0), 8)
     params = jax.eval_shape(lambda: jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0))))
-    prompts = jax.ShapeDtypeStruct((rows, 8, batch.prompts().shape[2]), jnp.int32)
-    numbers = (jnp.float32(0), jnp.int32(16), jnp.zeros(0, jnp.int32), jax.eval_shape(lambda: jax.random.key(0)))
-    given = [
-        _placed(tree, mesh, spec)
-        for tree, spec in ((params, P()), (prompts, P("data")), *((one, P()) for one in numbers))
-    ]
-    return decode._runner(model, 16, 1, False, mesh, "auto", None).lower(*given)
+    prompts = jax.ShapeDtypeStruct((1, rows, 8, batch.prompts().shape[2]), jnp.int32)
+    problems = jax.ShapeDtypeStruct((1, rows), jnp.int32)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    options = (jnp.float32(0), jnp.int32(16), jnp.zeros(0, jnp.int32), jnp.zeros(1, jnp.int32), key)
+    split = [_placed(array, mesh, P(None, "data")) for array in (prompts, problems)]
+    params, *options = (_placed(tree, mesh, P()) for tree in (params, *options))
+    return generate._runner(Engine(model, sampled=False), 16, 1, mesh, "auto").lower(params, *split, *options)
 
 
 def _placed(tree: Any, mesh: Mesh, spec: P) -> Any:

@@ -7,21 +7,22 @@ import threading
 import jax
 import numpy as np
 
-from alchemy.learning import machine as device
+from alchemy.learning import machine, tuning
 from alchemy.testtime.learned_verifier import log_odds
+from models import kernels
 from models.transformer import Transformer
 
 
 def test_a_thread_that_was_given_a_device_keeps_to_it():
     last = jax.local_devices()[-1]
-    assert device.here() == jax.local_devices()
+    assert machine.devices() == jax.local_devices()
     seen = []
     with jax.default_device(last):
-        assert device.here() == [last]
-        other = threading.Thread(target=lambda: seen.append(device.here()))
+        assert machine.devices() == [last]
+        other = threading.Thread(target=lambda: seen.append(machine.devices()))
         other.start()
         other.join()
-    assert seen == [jax.local_devices()] and device.here() == jax.local_devices()
+    assert seen == [jax.local_devices()] and machine.devices() == jax.local_devices()
 
 
 def test_verdicts_do_not_depend_on_the_devices():
@@ -40,31 +41,32 @@ def test_verdicts_do_not_depend_on_the_devices():
 
 
 def test_batches_are_divided_to_fit_the_device(monkeypatch):
-    assert [
-        device.parts(*batch, 68_000) for batch in ((1024, 17), (128, 17), (16, 102), (50, 30), (7, 30), (3, 400))
-    ] == [
-        128,
-        16,
-        8,
-        10,
-        1,
-        3,
-    ], "parts of at most 256 tokens, or one text"
-    assert [device.parts(*batch, 589_000) for batch in ((1024, 17), (16, 102), (3, 600))] == [64, 4, 3], (
-        "of at most 512"
-    )
-    assert [device.unrolled(layers) for layers in (2, 4, 8)] == [2, 4, 1]
-    assert [device.groups(*prompts) for prompts in ((128, 72), (512, 8), (8, 600), (24, 72))] == [32, 8, 8, 4]
-    assert [device.summed(size) for size in (18 * 8, 320, 321)] == [True, True, False]
+    batches = ((1024, 17), (128, 17), (16, 102), (50, 30), (7, 30), (3, 400))
+    counts = [tuning.microbatches(*batch, 68_000) for batch in batches]
+    assert counts == [128, 16, 8, 10, 1, 3], "microbatches of at most 256 tokens, or one text"
+    counts = [tuning.microbatches(*batch, 589_000) for batch in ((1024, 17), (16, 102), (3, 600))]
+    assert counts == [64, 4, 3], "of at most 512"
+    assert [tuning.prompt_groups(*prompts) for prompts in ((128, 72), (512, 8), (8, 600), (24, 72))] == [32, 8, 8, 4]
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert [device.parts(batch, 17, 68_000) for batch in (1024, 256, 96, 100, 32)] == [32, 8, 2, 2, 1]
-    assert [device.parts(1024, 17, size) for size in (4_800_000, 35_000_000)] == [2, 1]
-    assert [device.unrolled(layers) for layers in (4, 26)] == [4, 8]
-    assert device.groups(8192, 72) == 1 and not device.summed(64) and not device.multiplied()
+    assert [tuning.microbatches(batch, 17, 68_000) for batch in (1024, 256, 96, 100, 32)] == [32, 8, 2, 2, 1]
+    assert [tuning.microbatches(1024, 17, size) for size in (4_800_000, 35_000_000)] == [2, 1]
+    assert tuning.prompt_groups(8192, 72) == 1
+
+
+def test_kernels_are_those_of_the_platform(monkeypatch):
+    assert kernels.native() is kernels.CPU
+    assert [kernels.CPU.unroll(layers) for layers in (2, 4, 8)] == [2, 4, 1]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert kernels.native() is kernels.CPU, "chosen once"
+    kernels.native.cache_clear()
+    assert kernels.native() is kernels.ACCELERATOR
+    assert [kernels.ACCELERATOR.unroll(layers) for layers in (4, 26)] == [4, 8]
+    kernels.native.cache_clear()
 
 
 def test_long_texts_of_wide_models_are_written_fewer_at_once(monkeypatch):
-    """What they are remembered by fits the caches: 4 x 32 with 24 tokens just so, 4 x 128 with 112 no more than 27 times."""
-    assert [device.rows(size) for size in (0, 2 * 4 * 32 * 24 * 4, 2 * 4 * 128 * 112 * 4, 1 << 40)] == [512, 512, 27, 1]
+    """Their KV caches fit those of a core: 4 x 32 with 24 tokens just so, 4 x 128 with 112 no more than 27 times."""
+    sizes = (0, 2 * 4 * 32 * 24 * 4, 2 * 4 * 128 * 112 * 4, 1 << 40)
+    assert [tuning.decoded_rows(size) for size in sizes] == [512, 512, 27, 1]
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert device.rows(1 << 20) == device.rows() == 8192
+    assert tuning.decoded_rows(1 << 20) == tuning.decoded_rows() == 8192

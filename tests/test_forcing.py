@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from cells import Bigram
 
 from alchemy.decoding.forcing import (
     Forcing,
@@ -26,7 +26,6 @@ from alchemy.testtime.revision import (
     picks,
     plurality,
 )
-from models.layers import at
 from tasks.recheck import Recheck
 from tasks.symbols import Symbols
 
@@ -37,31 +36,14 @@ FORWARDED: list[int] = []
 
 
 @dataclass(frozen=True)
-class Scripted:
-    """The logits after a token are its row of a table (v, v); every token that it reads is counted."""
+class Counted(Bigram):
+    """Every token that it reads is counted."""
 
     context: int = 64
 
-    def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
-        return Cache((), jnp.zeros(n, jnp.int32))
-
-    def ready(self, params: Any) -> Any:
-        return params
-
     def extend(self, params: Any, cache: Cache, tokens: jax.Array, last: bool = False) -> tuple[jax.Array, Cache]:
-        read = (tokens[..., 0] != PAD).sum(axis=1, dtype=jnp.int32)
-        jax.debug.callback(lambda count: FORWARDED.append(int(count)), read.sum())
-        logits = params["table"][tokens[..., 0]].astype(jnp.float32)
-        return at(logits, jnp.maximum(read - 1, 0)) if last else logits, Cache((), cache.length + read)
-
-    def branch(self, cache: Cache, samples: int, length: int) -> Cache:
-        return Cache((), jnp.repeat(cache.length, samples))
-
-    def grow(self, cache: Cache, length: int) -> Cache:
-        return cache
-
-    def apart(self, cache: Cache, rows: jax.Array) -> Cache:
-        return Cache((), cache.length[rows])
+        jax.debug.callback(lambda count: FORWARDED.append(int(count)), (tokens[..., 0] != PAD).sum())
+        return super().extend(params, cache, tokens, last)
 
 
 def follow(*successors):
@@ -77,7 +59,7 @@ prompts = np.full((16, 1, 1), 2, np.int32)
 def force(params, room=16, samples=1, **how):
     forcing = Forcing(MARKS, **how)
     one = dict(samples=samples, max_new=room, temperature=0.0, steer=forcing.marks, dials=forcing.dials)
-    return draw(Scripted(), params, prompts, **one).completions
+    return draw(Counted(), params, prompts, **one).completions
 
 
 def written(params, room=16, **how):
@@ -88,7 +70,7 @@ def written(params, room=16, **how):
 
 def test_without_force_it_is_plain_decoding():
     assert written(follow(TWO)) == [[A, B, END, 3, EOS]]
-    plain = draw(Scripted(), follow(TWO), prompts, samples=1, max_new=16, temperature=0.0)
+    plain = draw(Counted(), follow(TWO), prompts, samples=1, max_new=16, temperature=0.0)
     np.testing.assert_array_equal(force(follow(TWO)), plain.completions)
 
 
@@ -160,12 +142,6 @@ def test_the_bill_is_what_was_forwarded(how, samples):
 def test_thinking_is_what_stands_before_the_end():
     rows = np.array([[A, B, END, 3, EOS], [A, WAIT, A, EOS, PAD], [END, 3, EOS, PAD, PAD], [A, B, A, B, A]])
     assert thinking(rows, MARKS).tolist() == [2, 3, 0, 5]
-
-
-def test_padding_that_a_model_writes_is_no_thinking():
-    silent = (0, 0, PAD, EOS, 3, A, B, END)  # 2: PAD, which is followed by more of it
-    found = force(follow(silent), room=6, budget=2)
-    assert (found == PAD).all() and not thinking(found, MARKS).any()
 
 
 def test_marks_are_those_of_the_task():

@@ -18,8 +18,7 @@ from alchemy.errors import UserError
 from alchemy.lab import lab as bench
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
-from alchemy.learning import checkpoint
-from alchemy.learning import machine as device
+from alchemy.learning import checkpoint, tuning
 from alchemy.learning.config import TrainConfig
 from alchemy.problem.noise import Noise
 from alchemy.progress import Progress, Stage
@@ -154,7 +153,7 @@ def test_a_bank_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monke
 def test_a_search_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monkeypatch):
     """Problems are searched a few at a time; those done are not searched again, and the whole has the same bits."""
     _, lab, runs, _ = stored
-    monkeypatch.setattr(device, "rows", lambda: 16)
+    monkeypatch.setattr(tuning, "decoded_rows", lambda: 16)
     task, how = replace(runs.task, length=(3,)), Beam(4, 2)
     batch = lab.held_out(task, 21, [0, 1])
     reward = OracleReward(task, batch)
@@ -345,7 +344,7 @@ def test_places_at_which_no_example_is_judged_are_known(model, task, tmp_path, g
     changed = replace(task, **change)
     with pytest.raises(KeyboardInterrupt):
         new_lab(tmp_path).train(model, changed, CONFIG, seeds=2, **how)
-    assert given[0].since == least
+    assert given[0].unscored == least
     rows = given[0].table() or given[0].chunk(0, 0, 4, 8)
     assert not rows.weight[..., :least].any()
     assert changed.noise or rows.weight[..., least].any()
@@ -356,7 +355,7 @@ def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, 
     sets = [shorter.sample(np.random.default_rng(0), 20) for _ in range(2)]
     with pytest.raises(KeyboardInterrupt):
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2, sets=sets)
-    assert given[0].since == shorter.shortest_prompt < task.shortest_prompt
+    assert given[0].unscored == shorter.shortest_prompt < task.shortest_prompt
 
 
 def test_seeds_and_tests_that_were_never_used(task, model, tmp_path):

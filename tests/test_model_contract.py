@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from alchemy import discover
+from alchemy.decoding.cache import branch
 from alchemy.decoding.generate import generate
 from alchemy.errors import UserError
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Finite
 from alchemy.learning.train import train
 from alchemy.problem.task import EOS, PAD
+from models import kernels, transformer
 from models.sizes import SIZES
 from models.transformer import BLOCKS, POSITIONS, Transformer
 
@@ -25,7 +27,7 @@ SMALL = {"vocabulary": V, "context": 16, "width": 16, "layers": 2, "heads": 2}
 
 
 def small(kind):
-    return kind(**{name: value for name, value in SMALL.items() if name in {one.name for one in fields(kind)}})
+    return kind(**{name: value for name, value in SMALL.items() if name in {field.name for field in fields(kind)}})
 
 
 VARIANTS = {name: small(discover.find("model", name)) for name in discover.entries("model") if name != "transformer"}
@@ -66,10 +68,7 @@ INSIDE = np.arange(T) < LENGTHS[:, None]
 close = partial(np.testing.assert_allclose, rtol=0, atol=1e-5, equal_nan=False)
 apply = jax.jit(lambda model, params, tokens: model.apply(params, tokens), static_argnums=0)
 extend = jax.jit(
-    lambda model, params, cache, tokens: model.extend(model.ready(params), cache, tokens), static_argnums=0
-)
-extend_last = jax.jit(
-    lambda model, params, cache, tokens: model.extend(model.ready(params), cache, tokens, last=True), static_argnums=0
+    lambda model, params, cache, tokens, last=False: model.extend(params, cache, tokens, last), static_argnums=(0, 4)
 )
 
 
@@ -115,49 +114,60 @@ def test_cached_decoding_is_the_full_forward(model):
 
 
 @covering_models
-@pytest.mark.parametrize("room", [0, T + 2], ids=["filled by the text", "with places"])
-def test_the_last_logits_can_be_had_alone(model, room):
-    """Those of each row's last token, and a cache that goes on as if all had been asked for."""
-    every, cache = extend(model, started(model), model.init_cache(len(TEXT), room), PROMPTS)
-    last, same = extend_last(model, started(model), model.init_cache(len(TEXT), room), PROMPTS)
+@pytest.mark.parametrize("length", [T, T + 2], ids=["filled by the text", "with empty slots"])
+def test_the_last_logits_can_be_had_alone(model, length):
+    """Those of each row's last token, and a cache that goes on as if all had been wanted."""
+    every, cache = extend(model, started(model), model.init_cache(len(TEXT), length), PROMPTS)
+    last, same = extend(model, started(model), model.init_cache(len(TEXT), length), PROMPTS, True)
     close(last, np.take_along_axis(np.asarray(every), LENGTHS[:, None, None] - 1, axis=1))
     np.testing.assert_array_equal(same.length, cache.length)
-    going_on = (extend(model, started(model), model.branch(one, 1, 1), TEXT[:, :1])[0] for one in (same, cache))
+    going_on = (extend(model, started(model), branch(model, one, 1, 1), TEXT[:, :1])[0] for one in (same, cache))
     close(*map(np.asarray, going_on))
 
 
 @covering_models
-def test_logits_can_be_had_from_a_place_on(model):
-    """They, and what they depend on how, are those of the whole text."""
+def test_logits_can_be_had_from_a_token_on(model):
+    """They and their gradients are those of the whole text."""
 
-    def told(params, since):
-        some = model.apply(params, TEXT, since=since)[:, -2:]
-        return (some * np.cos(np.arange(some.size)).reshape(some.shape)).sum(), some
+    def loss(params, start):
+        logits = model.apply(params, TEXT, start=start)[:, -2:]
+        return (logits * np.cos(np.arange(logits.size)).reshape(logits.shape)).sum(), logits
 
-    both = (jax.jit(jax.grad(partial(told, since=since), has_aux=True))(started(model)) for since in (0, T - 2))
-    (slope, some), (same_slope, same) = both
-    assert same.shape == (len(TEXT), 2, V) and max(np.abs(leaf).max() for leaf in jax.tree.leaves(slope)) > 0.1
-    close(some, same)
-    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4), slope, same_slope)
+    both = (jax.jit(jax.grad(partial(loss, start=start), has_aux=True))(started(model)) for start in (0, T - 2))
+    (gradient, logits), (same_gradient, same) = both
+    assert same.shape == (len(TEXT), 2, V) and max(np.abs(leaf).max() for leaf in jax.tree.leaves(gradient)) > 0.1
+    close(logits, same)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4), gradient, same_gradient)
 
 
 @covering_models
-@pytest.mark.parametrize("elsewhere", ["gpu", "tpu"])
-def test_an_accelerator_goes_about_it_otherwise_and_says_the_same(model, elsewhere, monkeypatch):
-    """Logits and all gradients, in single precision: what `device` decides there is tried here."""
+def test_other_kernels_say_the_same(model, monkeypatch):
+    """Logits and all gradients, in single precision."""
 
-    def told(params):
+    def loss(params):
         logits = model.apply(params, TEXT)
         return (logits * np.cos(np.arange(logits.size)).reshape(logits.shape)).sum(), logits
 
-    way = jax.jit(jax.grad(told, has_aux=True))
-    slope, logits = way(started(model))
-    monkeypatch.setattr(jax, "default_backend", lambda: elsewhere)
-    way.clear_cache()
-    same_slope, same = way(started(model))
+    def results(native):
+        monkeypatch.setattr(kernels, "native", lambda: native)
+        monkeypatch.setattr(transformer, "native", lambda: native)
+        return jax.jit(jax.grad(lambda params: loss(params), has_aux=True))(started(model))
+
+    gradient, logits = results(kernels.CPU)
+    same_gradient, same = results(kernels.ACCELERATOR)
     close(logits, same)
-    assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(slope)) > 0.1
-    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4), slope, same_slope)
+    assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(gradient)) > 0.1
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-4), gradient, same_gradient)
+
+
+@every_model
+def test_what_is_random_in_training_depends_on_a_rows_key_alone(model):
+    keys = jax.random.split(jax.random.key(0), len(TEXT))
+    train = jax.jit(model.apply)
+    whole = train(started(model), TEXT, keys)
+    close(train(started(model), TEXT[::-1][:3], keys[::-1][:3]), np.asarray(whole)[::-1][:3])
+    random = getattr(model, "positions", "") == "random"
+    assert (np.abs(whole - apply(model, started(model), TEXT)).max() > 1e-3) == random
 
 
 @every_model
@@ -193,83 +203,6 @@ def test_members_of_a_set_have_no_place(model):
     second, cache = extend(model, params, cache, text[:, 3:4])
     third, _ = extend(model, params, cache, text[:, 4:])
     close(np.concatenate([first, second, third], axis=1), logits)
-
-
-@covering_models
-def test_branches_of_a_cache_go_on_as_they_would(model):
-    """Each row thrice, every branch with tokens of its own, is reading each of these texts alone."""
-    said, cache = extend(model, started(model), model.init_cache(len(TEXT), 0), PROMPTS[:, :6])  # with room for no more
-    close(np.asarray(said)[INSIDE[:, :6]], np.asarray(apply(model, started(model), PROMPTS[:, :6]))[INSIDE[:, :6]])
-    branched = model.branch(cache, 3, 4)
-    rows = np.repeat(np.arange(len(TEXT)), 3)
-    _, direct = extend(model, started(model), model.init_cache(len(rows), T + 2), PROMPTS[rows, :6])
-    np.testing.assert_array_equal(branched.length, LENGTHS[rows])
-    for step in range(3):
-        token = TEXT[(rows + np.arange(len(rows))) % len(TEXT), step : step + 1]
-        if step == 2:
-            token = np.where(np.arange(len(rows))[:, None, None] % 5 == 0, PAD, token)
-        said, branched = extend(model, started(model), branched, token)
-        expected, direct = extend(model, started(model), direct, token)
-        np.testing.assert_array_equal(branched.length, direct.length)
-        real = token[:, 0, 0] != PAD
-        close(said[real], expected[real])
-
-
-@covering_models
-def test_picked_branches_go_on_as_what_they_are_copies_of(model):
-    _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS)
-    branched, rows = model.branch(cache, 2, 4), np.repeat(np.arange(len(TEXT)), 2)
-    token = TEXT[(rows + np.arange(len(rows))) % len(TEXT), :1]
-    _, branched = extend(model, started(model), branched, token)
-    index = (np.arange(len(TEXT))[:, None] * 2 + [1, 1, 0]).reshape(-1)
-    few = model.pick(branched, index)
-    np.testing.assert_array_equal(few.length, np.asarray(branched.length)[index])
-    said, _ = extend(model, started(model), branched, TEXT[rows, 1:2])
-    again, _ = extend(model, started(model), few, TEXT[np.repeat(np.arange(len(TEXT)), 3), 1:2])
-    close(again, np.asarray(said)[index])
-
-
-@covering_models
-def test_a_branched_cache_that_grows_or_whose_rows_part_says_the_same(model):
-    """Places more, and rows in any order with what their group had shared, change nothing that is said next."""
-    _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS)
-    branched, rows = model.branch(cache, 2, 2), np.repeat(np.arange(len(TEXT)), 2)
-    _, branched = extend(model, started(model), branched, TEXT[rows, :1])
-    said, _ = extend(model, started(model), branched, TEXT[rows, 1:2])
-    grown, _ = extend(model, started(model), model.grow(branched, 7), TEXT[rows, 1:2])
-    close(grown, said)
-    some = np.arange(len(rows))[::-1][: len(rows) - 1]
-    apart, after = extend(model, started(model), model.apart(model.grow(branched, 7), some), TEXT[rows[some], 1:2])
-    close(apart, np.asarray(said)[some])
-    np.testing.assert_array_equal(after.length, np.asarray(branched.length)[some] + 1)
-
-
-@covering_models
-def test_what_is_read_without_places_is_forgotten(model):
-    """The logits of a text read at once need no places behind the prompt, and leave none written."""
-    _, cache = extend(model, started(model), model.init_cache(len(TEXT), T), PROMPTS)
-    direct, _ = extend(model, started(model), model.branch(cache, 1, 3), TEXT[:, :3])
-    said, _ = extend(model, started(model), model.branch(cache, 1, 0), TEXT[:, :3])
-    close(said, direct)
-
-
-@covering_models
-def test_stored_pieces_are_recalled_in_the_order_of_their_places(model):
-    """Two tokens, stored at other places beside what is not wanted, are behind the prompt as if they had been read there."""
-    n = len(TEXT)
-    _, cache = extend(model, started(model), model.init_cache(n, T), PROMPTS)
-    _, written = extend(model, started(model), model.branch(cache, 1, 4), TEXT[:, :3])
-    store = model.note(model.store(cache, 9), written, 0, 3, 5)
-    store = model.note(store, written, 1, 2, 0)
-    places = np.tile(np.array([5, 6, -1, -1], np.int32), (n, 1))
-    places[0] = [5, 0, 7, -1]  # the second token from where it was put the second time, and the third
-    recalled = model.recall(store, cache, places, 3)
-    _, direct = extend(model, started(model), model.branch(cache, 1, 4), TEXT[:, :2])
-    _, first = extend(model, started(model), model.branch(cache, 1, 4), TEXT[:, :3])
-    np.testing.assert_array_equal(recalled.length, np.where(np.arange(n) == 0, first.length, direct.length))
-    said, _ = extend(model, started(model), recalled, TEXT[:, 3:4])
-    close(said[1:], extend(model, started(model), direct, TEXT[:, 3:4])[0][1:])
-    close(said[:1], extend(model, started(model), first, TEXT[:, 3:4])[0][:1])
 
 
 def products(program):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.learning import machine as device
+from alchemy.learning import tuning
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import (
     Examples,
@@ -23,7 +23,7 @@ from alchemy.learning.data import (
     Stream,
     examples,
 )
-from alchemy.learning.optimizers import rates
+from alchemy.learning.optimizers import schedule
 from alchemy.learning.train import _runner, train
 from alchemy.problem.split import Split, join, train_chunk
 from alchemy.problem.task import EOS, PAD
@@ -64,11 +64,13 @@ def finite(task, seeds, n=12):
 
 def test_what_is_never_judged_is_not_worked_at(model, task, stream, undisturbed):
     """The same training but for rounding, and a loss on prompts would not be seen."""
-    fewer = train(model, replace(stream, since=task.shortest_prompt), CONFIG, seeds=SEEDS)
+    fewer = train(model, replace(stream, unscored=task.shortest_prompt), CONFIG, seeds=SEEDS)
     np.testing.assert_allclose(fewer.losses, undisturbed.losses, rtol=1e-4)
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-3), fewer.params, undisturbed.params)
     lines = Stream(lambda seed, step, n: examples(train_chunk(task, Split(), seed, step, n), "sequence"))
-    whole, cut = (train(model, replace(lines, since=since), CONFIG, seeds=SEEDS) for since in (0, task.shortest_prompt))
+    whole, cut = (
+        train(model, replace(lines, unscored=unscored), CONFIG, seeds=SEEDS) for unscored in (0, task.shortest_prompt)
+    )
     assert (cut.losses[:, 0] < 0.8 * whole.losses[:, 0]).all()
 
 
@@ -87,13 +89,23 @@ def test_devices_that_share_a_batch_get_the_same_result(model, stream, undisturb
         np.testing.assert_allclose(one[0], many[0], atol=2e-3)
 
 
+def test_what_is_random_does_not_depend_on_the_devices(model, stream):
+    """Positions are drawn in training; one seed has both devices, of two seeds each has one."""
+    model = replace(model, positions="random")
+    alone = train(model, stream, CONFIG, seeds=SEEDS[:1])
+    both = train(model, stream, CONFIG, seeds=SEEDS)
+    np.testing.assert_allclose(alone.losses[0], both.losses[0], rtol=1e-4)
+    assert (both.losses[0] != both.losses[1]).any()
+
+
 @pytest.mark.parametrize("copies", [False, True], ids=["in turn", "side by side"])
 def test_a_divided_batch_gets_the_same_result(model, stream, monkeypatch, copies):
-    """As CPUs divide it, part after part, and as accelerators do, each part with its own copy of the weights."""
+    """As CPUs divide it, one microbatch after the other, and as accelerators do, each with its own copy of the weights."""
+    model = replace(model, positions="random")
 
-    def losses(parts: int) -> np.ndarray:
-        monkeypatch.setattr(device, "parts", lambda n, t, size: parts)
-        monkeypatch.setattr(device, "side_by_side", lambda: copies)
+    def losses(count: int) -> np.ndarray:
+        monkeypatch.setattr(tuning, "microbatches", lambda n, t, weights: count)
+        monkeypatch.setattr(tuning, "in_parallel", lambda: copies)
         _runner.cache_clear()
         return train(model, stream, CONFIG, seeds=SEEDS).losses
 
@@ -113,11 +125,11 @@ def test_losses_fall_and_the_config_matters(undisturbed):
 def test_rates_rise_and_fall_as_optax_has_them(warmup, steps, start):
     config, start = TrainConfig(steps=steps, warmup=warmup), min(start, steps - 1)
     rising = max(1, round(warmup * steps))
-    schedule = optax.warmup_cosine_decay_schedule(0.0, 1.0, rising, max(steps, rising + 1))
-    share = np.asarray(schedule(np.arange(300)))[start:steps]
-    told = rates(config, start, steps - start)
-    np.testing.assert_allclose(told.adamw, config.learning_rate * share, atol=1e-6 * config.learning_rate)
-    np.testing.assert_allclose(told.matrix, config.matrix_rate * share, atol=1e-6 * config.matrix_rate)
+    theirs = optax.warmup_cosine_decay_schedule(0.0, 1.0, rising, max(steps, rising + 1))
+    share = np.asarray(theirs(np.arange(300)))[start:steps]
+    rates = schedule(config, start, steps - start)
+    np.testing.assert_allclose(rates.adamw, config.learning_rate * share, atol=1e-6 * config.learning_rate)
+    np.testing.assert_allclose(rates.matrix, config.matrix_rate * share, atol=1e-6 * config.matrix_rate)
 
 
 def test_other_rates_and_lengths_are_the_same_program(model, stream):
@@ -149,7 +161,7 @@ class Signalled:
     """A stream during whose chunk at step 8 Ctrl-C comes once."""
 
     stream: Stream
-    since: int = 0
+    unscored: int = 0
 
     def table(self):
         return None

@@ -62,7 +62,7 @@ class Marks:
         token = jnp.where(reached | late, self.end, jnp.where(early, self.wait, token))
         goes_on = inside & (token != self.end) & (token != EOS)
         known = _Known(
-            state.tokens + (goes_on & (token != PAD)),
+            state.tokens + goes_on,
             state.waits + (goes_on & (token == self.wait)),
             state.put_off + (early & ~reached),
             ~goes_on,

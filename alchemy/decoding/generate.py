@@ -1,4 +1,4 @@
-"""One cached decoding loop: prompts in, completions out, for one model or many seeds of it.
+"""Completions of prompts, for one model or many seeds of it at once.
 
 Dimension letters: `s` seeds, `n` problems, `t` prompt tokens, `c` ids a position carries, `m` new tokens.
 """
@@ -15,27 +15,19 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from alchemy.decoding import cache as caches
+from alchemy.decoding.engine import Engine, Steer, Texts
 from alchemy.errors import UserError
-from alchemy.learning import machine as device
+from alchemy.learning import machine, tuning
 from alchemy.learning.model import Cache, Model, Params
-from alchemy.problem.task import EOS, PAD
+from alchemy.problem.task import PAD
 
 BUCKET = 8
 """Widths are rounded up to a multiple of this, so that few programs are compiled."""
 FIRST = 8
-"""Places that a cache has for new tokens at first: what is not written yet is not read either."""
+"""Slots that a cache has for new tokens at first; it grows as they are written, as attention reads empty ones too."""
 FEW = 8
-"""Once only one of so many rows goes on, those that do are put together; with fewer rows than its square nothing is gained."""
-
-
-class Steer(Protocol):
-    """Has a say in what is written, token by token; hashable, as a program is compiled for each."""
-
-    def start(self, n: int) -> Any:
-        """What it knows of `n` rows before anything is written: arrays (n, ...)."""
-
-    def __call__(self, token: jax.Array, state: Any, dials: jax.Array) -> tuple[jax.Array, Any]:
-        """What is written in place of the model's choice `token` int32 (n,), and what it knows now; dials (d,)."""
+"""Once only one of so many texts goes on, those that do are put together; with fewer than its square nothing is gained."""
 
 
 def generate(
@@ -53,14 +45,15 @@ def generate(
     """Complete each prompt with each seed of the model: int32 (s, n, max_new), PAD after EOS.
 
     params leaves (s, ...); prompts int32 (n, t, c) for all seeds or (s, n, t, c), own ones for each, padded on the right.
-    Temperature 0 takes the likeliest token. Sampling keys depend on `seed` and on the names `seeds` of the models.
-    About `rows` completions are written at once, by default `device.rows` on each device. Raises `UserError` if the text cannot fit the model's context.
+    Temperature 0 takes the likeliest token. The random numbers of a text depend on `seed`, on the name in `seeds` of its
+    model, and on the number of its problem. About `rows` texts are written at once, by default `tuning.decoded_rows` on each
+    device. Raises `UserError` if the text cannot fit the model's context.
     """
-    one = dict(max_new=max_new, temperature=temperature, seed=seed, seeds=seeds, rows=rows, precision=precision)
-    return draw(model, params, prompts, samples=1, **one).completions[:, :, 0]
+    options = dict(max_new=max_new, temperature=temperature, seed=seed, seeds=seeds, rows=rows, precision=precision)
+    return draw(model, params, prompts, samples=1, **options).completions[:, :, 0]
 
 
-class Parts(Protocol):
+class Pieces(Protocol):
     """Where pieces of a long draw are kept, so that one that is interrupted goes on where it was."""
 
     def load(self, name: str) -> tuple[np.ndarray, ...] | None:
@@ -92,12 +85,13 @@ def draw(
     steer: Steer | None = None,
     dials: Sequence[int] = (),
     progress: Callable[[int], None] = lambda done: None,
-    parts: Parts | None = None,
+    pieces: Pieces | None = None,
 ) -> Drawn:
     """Complete each prompt `samples` times, reading it once, else as `generate`.
 
-    `progress` is told how many of the problems are done. `steer` may overrule the model's choices; `dials` are numbers for it that no program is compiled for.
-    `parts` are of this very draw: what is in there is not drawn again, and the bits are those of an undisturbed one.
+    `progress` is called with the number of problems done. `steer` may overrule the model's choices; `dials` are numbers for
+    it that no program is compiled for. `pieces` are of this very draw: what is in there is not drawn again, and the bits are
+    those of an undisturbed one.
     """
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
@@ -114,26 +108,27 @@ def draw(
     if t + max_new > model.context:
         raise UserError(f"{t} prompt and {max_new} new tokens do not fit a context of {model.context}")
     devices = jax.local_devices()
-    remembered = _bytes(model, room, precision) + _bytes(model, width, precision) // samples
-    unit, rows = BUCKET * len(devices), rows or device.rows(remembered) * len(devices)
+    kv_bytes = _bytes(model, room, precision) + _bytes(model, width, precision) // samples
+    unit, rows = BUCKET * len(devices), rows or tuning.decoded_rows(kv_bytes) * len(devices)
     size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
-    run = _runner(model, room, samples, temperature > 0, Mesh(np.array(devices), ("data",)), precision, steer)
+    engine = Engine(model, temperature > 0, steer=steer)
+    run = _runner(engine, room, samples, Mesh(np.array(devices), ("data",)), precision)
     order = np.argsort(lengths(prompts), axis=1, kind="stable")  # prompts of one length end together
-    padded = np.zeros((models, -(-n // size) * size, width, c), np.int32)
-    padded[:, :n, :t] = np.take_along_axis(prompts, order[:, :, None, None], axis=1)
-    padded[:, n:] = padded[:, :1]  # rows that only fill up a batch end no later than the rest
-    key = jax.random.key(seed)
-    numbers = (jnp.float32(temperature), jnp.int32(max_new), jnp.asarray(dials, jnp.int32))
+    batches = np.arange(-(-n // size) * size).reshape(-1, size)
+    batches = np.where(batches < n, batches, 0)  # rows that only fill up a batch end no later than the rest
+    options = (jnp.float32(temperature), jnp.int32(max_new), jnp.asarray(dials, jnp.int32), seeds, jax.random.key(seed))
     done = []
-    for start in range(0, padded.shape[1], size):
-        name = f"{start}-{size}-{len(devices)}"
-        if parts is None or (made := parts.load(name)) is None:
-            batch = padded[:, start : start + size]
-            made = jax.device_get(run(params, batch, *numbers, seeds, jax.random.fold_in(key, start)))
-            if parts is not None:
-                parts.keep(name, made)
-        done.append(made)
-        progress(min(n, start + size))
+    for batch in batches:
+        name = f"{batch[0]}-{size}"
+        if pieces is None or (drawn := pieces.load(name)) is None:
+            problems = order[:, batch]
+            padded = np.zeros((models, size, width, c), np.int32)
+            padded[:, :, :t] = np.take_along_axis(prompts, problems[:, :, None, None], axis=1)
+            drawn = jax.device_get(run(params, padded, problems.astype(np.int32), *options))
+            if pieces is not None:
+                pieces.keep(name, drawn)
+        done.append(drawn)
+        progress(min(n, len(done) * size))
     back = np.argsort(order, axis=1)[:, :, None]
     completions, logprob = (np.concatenate(pieces, axis=1) for pieces in zip(*done, strict=True))
     return Drawn(
@@ -153,125 +148,106 @@ def _rounded(width: int) -> int:
 
 @lru_cache(maxsize=64)
 def _bytes(model: Model, length: int, precision: str) -> int:
-    """Bytes that the model remembers a text of that many tokens by."""
-    cache = jax.eval_shape(lambda: model.init_cache(1, length, device.dtype(precision)))
+    """Bytes of the KV cache of a text of that many tokens."""
+    cache = jax.eval_shape(lambda: model.init_cache(1, length, machine.dtype(precision)))
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(cache))
 
 
-def _doubled(room: int) -> list[int]:
-    """Sizes of a cache that grows to `room` places: doubled, but for a last one that is not worth a program."""
+def _sizes(room: int) -> list[int]:
+    """Sizes of a cache that grows to `room` slots: doubled, but for a last one that is not worth a program."""
     sizes = [min(FIRST, room)]
     while sizes[-1] < room:
         sizes.append(2 * sizes[-1] if 3 * sizes[-1] < room else room)
     return sizes
 
 
-class _Writing(NamedTuple):
-    """What `m` completions of one model have come to after so many steps."""
-
-    step: jax.Array  # int32: tokens written, the last of which was not read
-    written: jax.Array  # int32 (room, m)
-    logprob: jax.Array  # (m,)
-    ended: jax.Array  # bool (m,)
-    state: Any  # of what steers, arrays (m, ...)
-    cache: Cache
-
-    def rows(self, rows: jax.Array, cache: Cache) -> _Writing:
-        """Some of the completions, with their cache."""
-        state = jax.tree.map(lambda leaf: leaf[rows], self.state)
-        return _Writing(self.step, self.written[:, rows], self.logprob[rows], self.ended[rows], state, cache)
-
-
 @lru_cache(maxsize=64)
 def _runner(
-    model: Model, room: int, samples: int, sampled: bool, mesh: Mesh, precision: str, steer: Steer | None
+    engine: Engine, room: int, samples: int, mesh: Mesh, precision: str
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """One compiled program: all seeds, problems spread over the devices."""
-    dtype = device.dtype(precision)
+    model, dtype = engine.model, machine.dtype(precision)
 
-    def pick(logits: jax.Array, temperature: jax.Array, key: jax.Array) -> jax.Array:
-        if sampled:
-            return jax.random.categorical(key, logits / temperature).astype(jnp.int32)
-        return logits.argmax(axis=-1).astype(jnp.int32)
-
-    def one(
-        args: tuple[Params, jax.Array, jax.Array], temperature: jax.Array, most: jax.Array, dials: jax.Array
+    def one_seed(
+        inputs: tuple[Params, jax.Array, jax.Array, jax.Array],
+        temperature: jax.Array,
+        limit: jax.Array,
+        dials: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
-        params, prompts, key = args
-        params = model.ready(jax.tree.map(lambda x: x.astype(dtype), params))
-        n, _, c = prompts.shape
+        params, prompts, problems, seed_key = inputs
+        params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
+        n, _, ids = prompts.shape
 
-        def read(some: jax.Array) -> tuple[jax.Array, Cache]:
-            return model.extend(params, model.init_cache(len(some), 0, dtype), some, last=True)
+        def step(texts: Texts) -> Texts:
+            logits, texts = engine.read(params, texts, ids)
+            return engine.write(texts, logits, temperature, dials)
 
-        m, groups = n * samples, device.groups(n, prompts.shape[1])
-        logits, cache = jax.lax.map(read, prompts.reshape(groups, -1, *prompts.shape[1:]))
-        logits, cache = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]) if x.ndim > 1 else x[0], (logits, cache))
+        def written(texts: Texts, slots: int, few: int) -> Texts:
+            """Until the cache is full or no more than `few` texts go on; the last token is not read."""
+            end = jnp.minimum(limit, slots + 1)
+            return jax.lax.while_loop(lambda texts: (texts.step < end) & ((~texts.stopped).sum() > few), step, texts)
 
-        def write(now: _Writing, logits: jax.Array) -> _Writing:
-            """Each completion's next token, of which these are the logits (m, v)."""
-            token = pick(logits, temperature, jax.random.fold_in(key, now.step))
-            state = now.state
-            if steer is not None:
-                token, state = steer(token, state, dials)
-            token = jnp.where(now.ended, PAD, token)
-            each = jnp.take_along_axis(logits, token[:, None], axis=1)[:, 0] - jax.nn.logsumexp(logits, axis=1)
-            logprob = now.logprob + jnp.where(now.ended, 0.0, each)
-            written, ended = now.written.at[now.step].set(token), now.ended | (token == EOS)
-            return _Writing(now.step + 1, written, logprob, ended, state, now.cache)
-
-        def go_on(now: _Writing) -> _Writing:
-            last = now.written[now.step - 1]
-            ids = jnp.zeros((len(last), 1, c), jnp.int32).at[:, 0, 0].set(last)
-            logits, cache = model.extend(params, now.cache, ids)
-            return write(now._replace(cache=cache), logits[:, 0])
-
-        def whole(now: _Writing, few: int, places: int) -> _Writing:
-            """Until the cache is full or no more than `few` rows go on."""
-            most_now = jnp.minimum(most, places + 1)  # the last token is not read
-            return jax.lax.while_loop(lambda now: (now.step < most_now) & ((~now.ended).sum() > few), go_on, now)
-
-        state = steer.start(m) if steer is not None else ()
-        now = _Writing(
-            jnp.int32(0),
-            jnp.full((room, m), PAD, jnp.int32),
-            jnp.zeros(m),
-            jnp.zeros(m, bool),
-            state,
-            model.branch(cache, samples, min(FIRST, room)),
-        )
-        now = write(now, jnp.repeat(logits[:, 0], samples, axis=0))
-        few = m // FEW if m >= FEW**2 else 0
-        for places in _doubled(room):
-            now = whole(now._replace(cache=model.grow(now.cache, places)), few, places)
+        logits, cache = _read(model, params, prompts, dtype)
+        keys = jax.vmap(partial(jax.random.fold_in, seed_key))(problems)
+        keys = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))(keys, jnp.arange(samples))
+        few = n * samples // FEW if n * samples >= FEW**2 else 0
+        first, *sizes = _sizes(room)
+        cache = caches.branch(model, cache, samples, first)
+        texts = engine.start(cache, keys.reshape(-1), jnp.zeros(n * samples, bool), room)
+        texts = engine.write(texts, jnp.repeat(logits, samples, axis=0), temperature, dials)
+        texts = written(texts, first, few)
+        for slots in sizes:
+            texts = written(texts._replace(cache=caches.grow(model, texts.cache, slots)), slots, few)
         if few:
-            rows = jnp.argsort(now.ended, stable=True)[:few]  # those that go on come first
-            last = whole(now.rows(rows, model.apart(now.cache, rows)), 0, room)
-            written, logprob = now.written.at[:, rows].set(last.written), now.logprob.at[rows].set(last.logprob)
-        else:
-            written, logprob = now.written, now.logprob
-        return written.T.reshape(n, samples, room), logprob.reshape(n, samples)
+            texts = _joined(texts, few, lambda texts: written(texts, room, 0))
+        return texts.tokens.T.reshape(n, samples, room), texts.logprob.reshape(n, samples)
 
     @jax.jit
     @partial(
         jax.shard_map,
         mesh=mesh,
-        in_specs=(P(), P(None, "data"), P(), P(), P(), P(), P()),
+        in_specs=(P(), P(None, "data"), P(None, "data"), P(), P(), P(), P(), P()),
         out_specs=P(None, "data"),
         check_vma=False,
     )
     def run(
         params: Params,
         prompts: jax.Array,
+        problems: jax.Array,
         temperature: jax.Array,
-        most: jax.Array,
+        limit: jax.Array,
         dials: jax.Array,
         seeds: jax.Array,
         key: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
-        key = jax.random.fold_in(key, jax.lax.axis_index("data"))
         keys = jax.vmap(partial(jax.random.fold_in, key))(seeds)
-        each = partial(one, temperature=temperature, most=most, dials=dials)
-        return device.over_seeds(each, (params, prompts, keys))
+        work = partial(one_seed, temperature=temperature, limit=limit, dials=dials)
+        return tuning.map_seeds(work, (params, prompts, problems, keys))
 
     return run
+
+
+def _read(model: Model, params: Params, prompts: jax.Array, dtype: Any) -> tuple[jax.Array, Cache]:
+    """Prompts int32 (n, t, c), some at a time: logits (n, v) of the first tokens behind them, and the cache."""
+    n, t, c = prompts.shape
+
+    def read(prompts: jax.Array) -> tuple[jax.Array, Any, jax.Array]:
+        logits, cache = model.extend(params, model.init_cache(len(prompts), t, dtype), prompts, last=True)
+        return logits[:, 0], cache.memory, cache.length
+
+    groups = jax.lax.map(read, prompts.reshape(tuning.prompt_groups(n, t), -1, t, c))
+    logits, memory, length = jax.tree.map(lambda leaf: leaf.reshape(n, *leaf.shape[2:]), groups)
+    return logits, Cache(memory, jnp.int32(t), length)
+
+
+def _joined(texts: Texts, few: int, finish: Callable[[Texts], Texts]) -> Texts:
+    """Those of at most `few` texts that go on are put together and finished."""
+    rows = jnp.argsort(texts.stopped, stable=True)[:few]  # those that go on come first
+    logprob, stopped, keys, steering = jax.tree.map(
+        lambda leaf: leaf[rows], (texts.logprob, texts.stopped, texts.keys, texts.steering)
+    )
+    cache = caches.detach(texts.cache, rows)
+    last = finish(Texts(texts.step, texts.tokens[:, rows], logprob, stopped, keys, cache, steering))
+    return texts._replace(
+        tokens=texts.tokens.at[:, rows].set(last.tokens), logprob=texts.logprob.at[rows].set(last.logprob)
+    )

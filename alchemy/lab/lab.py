@@ -337,7 +337,7 @@ class Lab:
                 seed=sampling_seed,
                 seeds=[runs.seeds[row] for row in rows],
                 progress=progress,
-                parts=pieces,
+                pieces=pieces,
                 **steering,
             )
             arrays = {"completions": drawn.completions.astype(np.int16), "logprob": drawn.logprob}

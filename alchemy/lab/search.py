@@ -16,7 +16,7 @@ from alchemy.decoding.ledger import Ledger
 from alchemy.decoding.sampler import ModelSampler
 from alchemy.lab import store
 from alchemy.lab.lab import Lab
-from alchemy.learning import machine
+from alchemy.learning import tuning
 from alchemy.learning.train import Runs
 from alchemy.problem.task import Batch, Task
 from alchemy.record import digest, fingerprint, plain
@@ -41,15 +41,14 @@ def search(
     Rewards judge the problems of the whole batch; one for all seeds, or one for each.
     """
     rewards = reward if isinstance(reward, Sequence) else [reward] * len(runs.seeds)
-    question = question_of(task, batch)
     seeds, n = len(runs.seeds), len(batch.tokens) // len(runs.seeds)
-    together = _together(n, how.rows)
+    question = question_of(task, batch)._replace(numbers=np.tile(np.arange(n), seeds))
+    size = _batch_size(n, how.rows)
     key = {
-        "together": together,
         "task": plain(task),
         "temperature": temperature,
         "search": [type(how).__name__, plain(how)],
-        "room": [question.room, question.longest_step, question.steps],
+        "room": [question.room, question.longest_step],
     }
     own = batch.tokens.reshape(seeds, n, *batch.tokens.shape[1:])
     names = [
@@ -58,24 +57,24 @@ def search(
         )
         for seed in range(seeds)
     ]
-    starts, free_devices, stop = range(0, n, together), SimpleQueue(), Event()
+    starts, free_devices, stop = range(0, n, size), SimpleQueue(), Event()
     for device in jax.local_devices():
         free_devices.put(device)
 
     def answer(seed: int, start: int) -> np.ndarray:
         """The answers of one model to the problems from `start` on, on a device that is free."""
-        rows, device = seed * n + np.minimum(np.arange(start, start + together), n - 1), free_devices.get()
+        rows, device = seed * n + np.minimum(np.arange(start, start + size), n - 1), free_devices.get()
         try:
             with jax.default_device(device):
                 params = jax.tree.map(lambda leaf: jnp.asarray(leaf[seed]), runs.trained.params)
-                sampler = ModelSampler(runs.model, params, temperature, _key(runs.seeds[seed], start), stop)
+                sampler = ModelSampler(runs.model, params, temperature, jax.random.key(runs.seeds[seed]), start, stop)
                 answered = how.answer(sampler, rewards[seed].rows(rows), question.rows(rows))
         finally:
             free_devices.put(device)
         return pack(answered, question.room)[: n - start]
 
     def make(rows: list[int], pieces: store.Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
-        todo = {f"{runs.seeds[seed]}-{start}-{together}": (seed, start) for seed, start in product(rows, starts)}
+        todo = {f"{runs.seeds[seed]}-{start}-{size}": (seed, start) for seed, start in product(rows, starts)}
         done = {name: piece[0] for name in todo if (piece := pieces.load(name)) is not None}
         with ThreadPoolExecutor(free_devices.qsize()) as threads:
             running = {threads.submit(answer, *todo[name]): name for name in todo if name not in done}
@@ -98,11 +97,7 @@ def search(
     return unpack(lab.keep("searched", runs.model, names, shape, tokens, make, stage, pieces), question.room)
 
 
-def _together(n: int, rows: int) -> int:
+def _batch_size(n: int, rows: int) -> int:
     """How many of `n` problems are searched at once, where each takes so many rows: equal parts, as few as there may be."""
-    parts = -(-n * rows // machine.rows())
+    parts = -(-n * rows // tuning.decoded_rows())
     return -(-n // parts)
-
-
-def _key(seed: int, start: int) -> jax.Array:
-    return jax.random.fold_in(jax.random.key(seed), start)

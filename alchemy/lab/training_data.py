@@ -26,17 +26,17 @@ def training_data(
     labels: Sequence[Examples] = (),
 ) -> Data:
     """Fresh problems at every step; or `limit` problems a seed; or a set, or labelled examples, for each seed."""
-    since = task.shortest_prompt if loss == "completion" and padding != "group" else 0
+    unscored = task.shortest_prompt if loss == "completion" and padding != "group" else 0
     if sets or labels:
         sizes = tuple(len(rows.tokens) for rows in (sets or labels))
         if not all(sizes):
             raise UserError(f"training sets of {list(sizes)} lines; none may be empty")
         rows = joined(labels) if labels else examples(join(list(sets)), loss, padding, context)
         first_predicted = int(rows.weight.any(axis=0).argmax())  # sets need not be of this task
-        return Finite(rows, tuple(seeds), sizes, min(since, first_predicted))
+        return Finite(rows, tuple(seeds), sizes, min(unscored, first_predicted))
     if limit:
         batch = join([split.distinct(task, stream("training set", seed), limit, "train") for seed in seeds])
-        return Finite(examples(batch, loss, padding, context), tuple(seeds), since=since)
+        return Finite(examples(batch, loss, padding, context), tuple(seeds), unscored=unscored)
     shortest = _shortest_line(task) if padding == "group" else 0
 
     def draw(seed: int, step: int, n: int) -> Examples:
@@ -44,7 +44,7 @@ def training_data(
         batch = examples(train_chunk(task, split, seed, step, lines), loss, padding, context)
         return Examples(batch.tokens[:n], batch.weight[:n])
 
-    return Stream(draw, since)
+    return Stream(draw, unscored)
 
 
 def _shortest_line(task: Task) -> int:

@@ -22,12 +22,12 @@ from alchemy.testtime.answers import Samples, trimmed
 from alchemy.testtime.learned_verifier import (
     Kind,
     Verifier,
+    batch_size,
     by_step,
     ends,
     labelled,
     log_odds,
     rolled_out,
-    together,
     written,
 )
 
@@ -56,11 +56,13 @@ def _read(lab: Lab, verifier: Verifier, samples: Samples) -> np.ndarray:
 
     def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
         params = jax.tree.map(lambda leaf: leaf[np.asarray(rows)], runs.trained.params)
-        return {"log_odds": log_odds(runs.model, params, prompts[rows], completions[rows], parts=pieces, told=progress)}
+        return {
+            "log_odds": log_odds(runs.model, params, prompts[rows], completions[rows], pieces=pieces, progress=progress)
+        }
 
     n, k, m = completions.shape[1:]
     tokens = n * (prompts.shape[2] + k * m)
-    label, pieces = f"score by {verifier.kind} verifier", -(-n // together(n, k, longest))
+    label, pieces = f"score by {verifier.kind} verifier", -(-n // batch_size(n, k, longest))
     return lab.keep("log_odds", runs.model, names, (n, k, m), tokens, make, label, pieces)
 
 

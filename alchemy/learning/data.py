@@ -20,17 +20,15 @@ class Examples(NamedTuple):
 
     tokens: np.ndarray  # int32 (..., t, c)
     weight: np.ndarray  # bool (..., t): whether predicting this token counts
-    target: np.ndarray | None = (
-        None  # int32 (..., t): what is to be predicted in its place, if not the tokens themselves
-    )
+    target: np.ndarray | None = None  # int32 (..., t): what is to be predicted instead of the tokens
 
 
 class Data(Protocol):
     """Where training examples come from; chunk i of seed s is a pure function of (s, i)."""
 
     @property
-    def since(self) -> int:
-        """Tokens at the front of every example that are never to be predicted; 0 where that is not known."""
+    def unscored(self) -> int:
+        """Leading tokens without a loss in every example, as those of the shortest prompt; 0 where that is not known."""
 
     def table(self) -> Examples | None:
         """A finite set to hold on the device, whose rows `chunk` then names; None for a stream."""
@@ -66,13 +64,13 @@ def examples(batch: Batch, loss: Loss = "completion", padding: Padding = "none",
 
 def joined(sets: Sequence[Examples]) -> Examples:
     """Sets end to end, their lines as long as the longest."""
-    width = max(one.tokens.shape[1] for one in sets)
+    width = max(examples.tokens.shape[1] for examples in sets)
 
-    def longer(rows: np.ndarray) -> np.ndarray:
+    def padded(rows: np.ndarray) -> np.ndarray:
         return np.pad(rows, [(0, 0), (0, width - rows.shape[1])] + [(0, 0)] * (rows.ndim - 2))
 
-    columns = zip(*sets, strict=True)
-    return Examples(*(None if one[0] is None else np.concatenate([longer(rows) for rows in one]) for one in columns))
+    fields = zip(*sets, strict=True)
+    return Examples(*(None if rows[0] is None else np.concatenate(list(map(padded, rows))) for rows in fields))
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class Stream:
     """Fresh problems at every step; `draw(seed, step, n)` makes `n` examples, the same for the same arguments."""
 
     draw: Callable[[int, int, int], Examples]
-    since: int = 0
+    unscored: int = 0
 
     def table(self) -> None:
         return None
@@ -98,7 +96,7 @@ class Finite:
     seeds: tuple[int, ...]
     sizes: tuple[int, ...] = ()
     """Rows of each seed's set; by default they are of equal size."""
-    since: int = 0
+    unscored: int = 0
 
     def table(self) -> Examples:
         return self.rows

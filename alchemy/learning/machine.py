@@ -1,10 +1,9 @@
-"""The machine: what jax is told before it starts, and what runs side by side on it."""
+"""The machine: its devices and precision, and what jax is told before it starts."""
 
 from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,6 @@ import jax.numpy as jnp
 
 CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy"))
 """Where compiled programs are kept between runs."""
-COPIES = 1 << 24
-"""Numbers that the copies of a model's weights hold at most where a batch is divided."""
-NEAR = 256
-"""Tokens of a training batch that a core works at at once; twice as many where nothing is kept for a way back, or where the
-model is more than `LIGHT`."""
-LIGHT = 1 << 17
-"""Weights whose gradients a core's second cache holds beside all else: those of more are better added up less often."""
-REMEMBERED = 12 << 20
-"""Bytes of keys and values that a core works at at once: those of more texts come from memory with every token."""
-SMALL = 320
-"""Numbers in a matrix that is too small for a call of its own."""
 MAPS = 65_530
 """Memory maps that Linux grants a process (vm.max_map_count)."""
 
@@ -62,91 +50,24 @@ def cores() -> int:
 def dtype(precision: str) -> Any:
     """The type of activations: bfloat16 on accelerators and float32 on CPU when `auto`."""
     if precision == "auto":
-        return jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
+        return jnp.float32 if on_cpu() else jnp.bfloat16
     return jnp.dtype(precision)
 
 
-def here() -> list[jax.Device]:
-    """The devices to spread work over: all there are, or the one that `jax.default_device` has set for a thread."""
-    one = jax.config.jax_default_device
-    return jax.local_devices() if one is None else [one]
-
-
-def tokens() -> int:
-    """Tokens that a device reads at once: as many as a core's caches hold vectors for, or as fill an accelerator."""
-    return 3072 if jax.default_backend() == "cpu" else 1 << 19
-
-
-def rows(size: int = 0) -> int:
-    """Texts that a device writes at once, each of which the model remembers in `size` bytes: as many as the caches of a core
-    hold, or as fill an accelerator.
-    """
-    if jax.default_backend() != "cpu":
-        return 8192
-    return max(1, min(512, REMEMBERED // max(1, size)))
-
-
-def unrolled(layers: int) -> int:
-    """Of so many layers, those that are compiled one after the other for training instead of as turns of a loop.
-
-    A loop's turns copy what they keep for the way back: on a CPU up to a third of the time of models of two and four layers,
-    while at eight nothing is gained.
-    """
-    return min(layers, 8) if jax.default_backend() != "cpu" else layers if layers <= 4 else 1
-
-
-def hurried() -> dict[str, Any] | None:
-    """How to compile what runs once: on a CPU the code of less optimization is there in half the time."""
-    return {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
-
-
-def parts(n: int, t: int, size: int) -> int:
-    """Into how many parts a batch of `n` texts of `t` tokens is divided, whose gradients by `size` numbers are added up.
-
-    On a CPU one after the other, each so small that a core's nearest cache holds what it keeps for the way back. On an
-    accelerator side by side, each with weights of its own: the gradient of a small matrix has few rows and columns, each a
-    sum over very many tokens, at which few processors can work; over parts there are as many such matrices.
-    """
-    if jax.default_backend() == "cpu":
-        near = NEAR if size <= LIGHT else 2 * NEAR
-        return next(part for part in range(1, n + 1) if n % part == 0 and n // part <= max(1, near // t))
-    fitting = (part for part in (32, 16, 8, 4, 2) if n % part == 0 and n >= 32 * part and part * size <= COPIES)
-    return next(fitting, 1)
-
-
-def groups(n: int, t: int) -> int:
-    """Into how many groups `n` prompts of `t` tokens are divided, which are read one after the other: on a CPU such that its
-    nearest caches hold what a layer makes of one.
-    """
-    if jax.default_backend() != "cpu":
-        return 1
-    return next(group for group in range(1, n + 1) if n % group == 0 and n // group <= max(1, 2 * NEAR // t))
-
-
-def summed(size: int) -> bool:
-    """Whether many products with matrices of so many numbers are best written out as sums.
-
-    On a CPU each product of a batch is a call, which takes longer than a small product itself.
-    """
-    return jax.default_backend() == "cpu" and size <= SMALL
-
-
-def multiplied() -> bool:
-    """Whether sums over rows or columns are best products with ones.
-
-    On a CPU XLA's sums take two to four times as long as its products with one row or column.
-    """
+def on_cpu() -> bool:
+    """Whether jax runs on the processor rather than on an accelerator."""
     return jax.default_backend() == "cpu"
 
 
-def side_by_side() -> bool:
-    """Whether seeds, and parts of a batch, are worked at all at once; in turn on a CPU, whose cache holds one."""
-    return jax.default_backend() != "cpu"
+def devices() -> list[jax.Device]:
+    """The devices to spread work over: all there are, or the one that `jax.default_device` has set for a thread."""
+    default = jax.config.jax_default_device
+    return jax.local_devices() if default is None else [default]
 
 
-def over_seeds(one: Callable[[Any], Any], stacked: Any) -> Any:
-    """`one` for each row of `stacked`, `side_by_side` or in turn."""
-    return jax.vmap(one)(stacked) if side_by_side() else jax.lax.map(one, stacked)
+def fast_compile() -> dict[str, Any] | None:
+    """Compiler options for a program that runs once: on a CPU code of less optimization is there in half the time."""
+    return {"xla_backend_optimization_level": 1} if on_cpu() else None
 
 
 def describe() -> str:

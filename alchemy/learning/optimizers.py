@@ -1,4 +1,4 @@
-"""How gradients become steps: AdamW, or Muon for the blocks' matrices, rates rising and falling, gradients clipped."""
+"""How gradients become steps: AdamW, or Muon for the blocks' matrices, a learning rate schedule, gradients clipped."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class Rates(NamedTuple):
     matrix: Any
 
 
-def rates(config: TrainConfig, start: int, steps: int) -> Rates:
-    """Those of so many steps from `start` on: in a line up to their peak, then along a cosine to zero."""
-    rising = max(1, round(config.warmup * config.steps))
-    step, falling = np.arange(start, start + steps), max(1, config.steps - rising)
-    share = np.where(step < rising, step / rising, 0.5 + 0.5 * np.cos(np.pi * (step - rising) / falling))
+def schedule(config: TrainConfig, start: int, steps: int) -> Rates:
+    """The rates of so many steps from `start` on: linear warmup to their peak, then a cosine to zero."""
+    warmup = max(1, round(config.warmup * config.steps))
+    step, decay = np.arange(start, start + steps), max(1, config.steps - warmup)
+    share = np.where(step < warmup, step / warmup, 0.5 + 0.5 * np.cos(np.pi * (step - warmup) / decay))
     return Rates(np.float32(config.learning_rate * share), np.float32(config.matrix_rate * share))
 
 
-def program(config: TrainConfig) -> TrainConfig:
-    """The same but for what a compiled program is told as it runs: trainings of which this is equal share one."""
+def compiled_part(config: TrainConfig) -> TrainConfig:
+    """The same but for what a compiled program is given as it runs: trainings of which this is equal share a program."""
     return replace(config, steps=1, batch=1, learning_rate=0.0, matrix_rate=0.0, warmup=0.0, chunk=1)
 
 
-def updates(config: TrainConfig, rates: Rates) -> optax.GradientTransformation:
+def optimizer(config: TrainConfig, rates: Rates) -> optax.GradientTransformation:
     """What is done with the gradients of one model in a step of these rates."""
     decay = config.weight_decay
     if config.optimizer == "adamw":

@@ -24,17 +24,11 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from alchemy.errors import UserError
-from alchemy.learning import checkpoint
-from alchemy.learning import machine as device
+from alchemy.learning import checkpoint, machine, tuning
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Data, Examples
 from alchemy.learning.model import Model, Params
-from alchemy.learning.optimizers import (
-    Rates,
-    program,
-    rates,
-    updates,
-)
+from alchemy.learning.optimizers import Rates, compiled_part, optimizer, schedule
 from alchemy.problem.task import Task
 
 
@@ -77,7 +71,7 @@ class _State(NamedTuple):
     step: jax.Array  # int32 (s,)
 
 
-LEAST = 16
+MIN_SHARD = 16
 """Sequences of a batch that are worth a device of their own."""
 Progress = Callable[[int, float], None]
 """Called with the number of steps done and the mean loss of the last chunk."""
@@ -108,7 +102,7 @@ def train(
     state = jax.device_put(_start(model, config, keys, init), rows)
     table = data.table()
     table = jax.device_put(_padded(table), NamedSharding(mesh, P())) if table is not None else None
-    run = _runner(model, program(config), mesh, table is None, max(0, data.since - 1))
+    run = _runner(model, compiled_part(config), mesh, table is None, max(0, data.unscored - 1))
 
     losses = np.zeros((len(seeds), config.steps), np.float32)
     done = 0
@@ -129,7 +123,7 @@ def train(
     with _interrupts_held() as stop:
         while done < config.steps:
             ahead = min(done + config.chunk, config.steps)
-            state, loss = run(state, keys, table, upcoming, rates(config, done, ahead - done))
+            state, loss = run(state, keys, table, upcoming, schedule(config, done, ahead - done))
             upcoming = chunk(ahead)  # made while the device works
             losses[:, done:ahead] = np.asarray(loss)
             done = ahead
@@ -156,15 +150,15 @@ def _interrupts_held() -> Iterator[Callable[[], None]]:
     if not callable(before) or threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
-    came = False
+    interrupted = False
 
     def hold(*_: Any) -> None:
-        nonlocal came
-        came = True
+        nonlocal interrupted
+        interrupted = True
         signal.signal(signal.SIGINT, before)
 
     def stop() -> None:
-        if came:
+        if interrupted:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, hold)
@@ -179,7 +173,7 @@ def _mesh(seeds: int, batch: int) -> Mesh:
     """Local devices as (seed, data): seeds side by side first, then a batch shared by what devices are left."""
     devices = jax.local_devices()
     across = _divisor(seeds, len(devices))
-    shared = _divisor(batch, min(len(devices) // across, max(1, batch // LEAST)))
+    shared = _divisor(batch, min(len(devices) // across, max(1, batch // MIN_SHARD)))
     return Mesh(np.array(devices[: across * shared]).reshape(across, shared), ("seed", "data"))
 
 
@@ -191,15 +185,16 @@ def _divisor(number: int, most: int) -> int:
 def _start(model: Model, config: TrainConfig, keys: jax.Array, init: Params | None) -> _State:
     if init is not None and (given := len(jax.tree.leaves(init)[0])) != len(keys):
         raise UserError(f"{given} models were given to train on, for {len(keys)} seeds")
-    return _starter(model, program(config))(keys, init)
+    return _starter(model, compiled_part(config))(keys, init)
 
 
 @lru_cache(maxsize=64)
 def _starter(model: Model, config: TrainConfig) -> Callable[[jax.Array, Params | None], _State]:
-    @partial(jax.jit, compiler_options=device.hurried())
+    @partial(jax.jit, compiler_options=machine.fast_compile())
     def start(keys: jax.Array, init: Params | None) -> _State:
         params = init if init is not None else jax.vmap(model.init)(keys)
-        return _State(params, jax.vmap(updates(config, Rates(0.0, 0.0)).init)(params), jnp.zeros(len(keys), jnp.int32))
+        moments = jax.vmap(optimizer(config, Rates(0.0, 0.0)).init)(params)
+        return _State(params, moments, jnp.zeros(len(keys), jnp.int32))
 
     return start
 
@@ -209,15 +204,15 @@ def _chunk(data: Data, seeds: Sequence[int], start: int, config: TrainConfig) ->
     steps = min(config.chunk, config.steps - start)
     if steps <= 0:
         return None
-    drawn = _hands().map(lambda seed: data.chunk(seed, start, steps, config.batch), seeds)
-    return jax.tree.map(lambda *rows: np.stack(rows), *drawn)
+    chunks = _loaders().map(lambda seed: data.chunk(seed, start, steps, config.batch), seeds)
+    return jax.tree.map(lambda *rows: np.stack(rows), *chunks)
 
 
 @lru_cache(maxsize=1)
-def _hands() -> ThreadPoolExecutor:
-    """They draw for several seeds at once, on the cores that no device keeps busy."""
-    busy = len(jax.local_devices()) if jax.default_backend() == "cpu" else 0
-    return ThreadPoolExecutor(max(1, device.cores() - busy))
+def _loaders() -> ThreadPoolExecutor:
+    """Threads that make the data of several seeds at once, on the cores that no device keeps busy."""
+    busy = len(jax.local_devices()) if machine.on_cpu() else 0
+    return ThreadPoolExecutor(max(1, machine.cores() - busy))
 
 
 def _padded(table: Any) -> Any:
@@ -227,51 +222,50 @@ def _padded(table: Any) -> Any:
 
 
 def _gradient(
-    summed: Callable[..., jax.Array], params: Params, read: Examples, key: jax.Array
+    loss: Callable[..., jax.Array], params: Params, examples: Examples, keys: jax.Array
 ) -> tuple[jax.Array, Params]:
-    """What `summed` says of a batch and its gradient, added up over `device.parts` of it."""
-    n, t, _ = read.tokens.shape
-    parts = device.parts(n, t, sum(leaf.size for leaf in jax.tree.leaves(params)))
-    of = jax.value_and_grad(summed)
-    if parts == 1:
-        return of(params, read, key)
-    divided = jax.tree.map(lambda rows: rows.reshape(parts, -1, *rows.shape[1:]), read)
-    divided = (divided, jax.random.split(key, parts))
-    if not device.side_by_side():
+    """The summed loss of a batch and its gradient, accumulated over `tuning.microbatches`."""
+    n, t, _ = examples.tokens.shape
+    count = tuning.microbatches(n, t, sum(leaf.size for leaf in jax.tree.leaves(params)))
+    value_and_grad = jax.value_and_grad(loss)
+    if count == 1:
+        return value_and_grad(params, examples, keys)
+    batch = jax.tree.map(lambda rows: rows.reshape(count, -1, *rows.shape[1:]), (examples, keys))
+    if not tuning.in_parallel():
 
-        def add(found: Any, part: Any) -> tuple[Any, None]:
-            return jax.tree.map(jnp.add, found, of(params, *part)), None
+        def accumulate(total: Any, microbatch: Any) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, total, value_and_grad(params, *microbatch)), None
 
-        return jax.lax.scan(add, (jnp.float32(0), jax.tree.map(jnp.zeros_like, params)), divided)[0]
+        return jax.lax.scan(accumulate, (jnp.float32(0), jax.tree.map(jnp.zeros_like, params)), batch)[0]
 
-    def all_of(params: Params) -> jax.Array:
-        copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (parts, *leaf.shape)), params)
-        return jax.vmap(summed)(copies, *divided).sum()
+    def of_copies(params: Params) -> jax.Array:
+        copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
+        return jax.vmap(loss)(copies, *batch).sum()
 
-    return jax.value_and_grad(all_of)(params)
+    return jax.value_and_grad(of_copies)(params)
 
 
 @lru_cache(maxsize=64)
-def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, since: int) -> Callable[..., Any]:
-    """One compiled program: a chunk of steps for every seed; what may follow tokens before `since` is not asked."""
-    dtype = device.dtype(config.precision)
+def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, start: int) -> Callable[..., Any]:
+    """One compiled program: a chunk of steps for every seed, with logits from the token at `start` on."""
+    dtype = machine.dtype(config.precision)
 
-    def summed(params: Params, read: Examples, key: jax.Array) -> jax.Array:
-        half = jax.tree.map(lambda x: x.astype(dtype), params)
-        logits = model.apply(half, read.tokens[:, :-1], key, since)
-        target = read.tokens[..., 0] if read.target is None else read.target
-        each = optax.softmax_cross_entropy_with_integer_labels(logits, target[:, since + 1 :])
-        return (each * read.weight[:, since + 1 :].astype(jnp.float32)).sum()
+    def loss(params: Params, examples: Examples, keys: jax.Array) -> jax.Array:
+        params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
+        logits = model.apply(params, examples.tokens[:, :-1], keys, start)
+        target = examples.tokens[..., 0] if examples.target is None else examples.target
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, target[:, start + 1 :])
+        return (losses * examples.weight[:, start + 1 :].astype(jnp.float32)).sum()
 
-    def step(table: Any, key: jax.Array, state: _State, now: tuple[Any, Rates]) -> tuple[_State, jax.Array]:
-        given, rates = now
-        read = given if streamed else jax.tree.map(lambda rows: rows[given], table)
-        key = jax.random.fold_in(jax.random.fold_in(key, state.step), jax.lax.axis_index("data"))
-        found = (*_gradient(summed, state.params, read, key), read.weight[:, 1:].astype(jnp.float32).sum())
-        value, gradient, total = jax.lax.psum(found, "data")
-        value, gradient = jax.tree.map(lambda leaf: leaf / jnp.maximum(total, 1.0), (value, gradient))
-        change, moments = updates(config, rates).update(gradient, state.moments, state.params)
-        return _State(optax.apply_updates(state.params, change), moments, state.step + 1), value
+    def step(table: Any, key: jax.Array, state: _State, inputs: tuple[Any, Rates]) -> tuple[_State, jax.Array]:
+        batch, rates = inputs
+        examples = batch if streamed else jax.tree.map(lambda rows: rows[batch], table)
+        keys = _example_keys(jax.random.fold_in(key, state.step), len(examples.tokens))
+        sums = (*_gradient(loss, state.params, examples, keys), examples.weight[:, 1:].astype(jnp.float32).sum())
+        value, gradient, count = jax.lax.psum(sums, "data")
+        value, gradient = jax.tree.map(lambda leaf: leaf / jnp.maximum(count, 1.0), (value, gradient))
+        updates, moments = optimizer(config, rates).update(gradient, state.moments, state.params)
+        return _State(optax.apply_updates(state.params, updates), moments, state.step + 1), value
 
     @partial(jax.jit, donate_argnums=0)
     @partial(
@@ -282,10 +276,15 @@ def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, since
         check_vma=False,
     )
     def run(state: _State, keys: jax.Array, table: Any, chunk: Any, rates: Rates) -> tuple[_State, jax.Array]:
-        def one(args: tuple[Any, ...]) -> tuple[_State, jax.Array]:
-            state, key, chunk = args
+        def one_seed(inputs: tuple[Any, ...]) -> tuple[_State, jax.Array]:
+            state, key, chunk = inputs
             return jax.lax.scan(partial(step, table, key), state, (chunk, rates))
 
-        return device.over_seeds(one, (state, keys, chunk))
+        return tuning.map_seeds(one_seed, (state, keys, chunk))
 
     return run
+
+
+def _example_keys(key: jax.Array, n: int) -> jax.Array:
+    """A key for each of a device's n examples, which depends on its row in the batch and not on the devices that share it."""
+    return jax.vmap(partial(jax.random.fold_in, key))(jax.lax.axis_index("data") * n + jnp.arange(n))

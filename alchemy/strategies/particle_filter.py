@@ -32,15 +32,20 @@ class ParticleFilter:
         return self.n
 
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
-        rng = np.random.default_rng(self.seed)
-        return grow_chains(sampler, reward, question, self.n, lambda scores: resample(rng, scores / self.softness))
+        streams = [np.random.default_rng([self.seed, number]) for number in question.numbers]
+
+        def choose(scores: np.ndarray) -> np.ndarray:
+            return resample(np.array([rng.random() for rng in streams]), scores / self.softness)
+
+        return grow_chains(sampler, reward, question, self.n, choose)
 
 
-def resample(rng: np.random.Generator, logits: np.ndarray) -> np.ndarray:
-    """Systematic resampling: indices int (n, w), each drawn as often as its weight exp(logit) says, rounded either way."""
+def resample(offset: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Systematic resampling by one uniform number (n,) each: indices int (n, w), each drawn as often as its weight exp(logit)
+    says, rounded either way."""
     weight = np.exp(logits - logits.max(axis=1, keepdims=True))
     ends = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
     ends[:, -1] = 1.0
-    n, w = logits.shape
-    points = (rng.random((n, 1)) + np.arange(w)) / w
+    w = logits.shape[1]
+    points = (offset[:, None] + np.arange(w)) / w
     return (points[:, :, None] >= ends[:, None, :]).sum(axis=2).clip(max=w - 1)

@@ -28,12 +28,7 @@ class Question(NamedTuple):
     step_delimiters: tuple[int, ...]  # ids after which a step ends
     longest_step: int  # most tokens of a step
     room: int  # most tokens of a completion
-    steps: int = 1  # most steps of a completion
-
-    @property
-    def places(self) -> int:
-        """Cache positions for branches that are written in parallel: a step takes as many as its longest branch needs."""
-        return max(self.room, self.steps * self.longest_step)
+    numbers: np.ndarray  # int (n,): of the problems; random choices depend on them, not on what else is searched
 
     @property
     def prompt_len(self) -> np.ndarray:
@@ -42,7 +37,7 @@ class Question(NamedTuple):
 
     def rows(self, rows: np.ndarray) -> Question:
         """The question of some of the problems."""
-        return self._replace(prompts=self.prompts[rows])
+        return self._replace(prompts=self.prompts[rows], numbers=self.numbers[rows])
 
 
 class Answered(NamedTuple):
@@ -66,8 +61,8 @@ def question_of(task: Task, batch: Batch) -> Question:
     ends = np.where(np.isin(gold, task.step_delimiters) | (gold == EOS), places, -1)
     before = np.maximum.accumulate(np.pad(ends, ((0, 0), (1, 0)), constant_values=-1), axis=1)[:, :-1]
     longest = int(np.where(ends >= 0, ends - before, 0).max(initial=1))
-    room, steps = int((gold != PAD).sum(axis=1).max(initial=1)) + 4, int((ends >= 0).sum(axis=1).max(initial=1))
-    return Question(batch.prompts(), tuple(task.step_delimiters), longest + 2, room, steps)
+    room = int((gold != PAD).sum(axis=1).max(initial=1)) + 4
+    return Question(batch.prompts(), tuple(task.step_delimiters), longest + 2, room, np.arange(len(gold)))
 
 
 def pack(answered: Answered, room: int) -> np.ndarray:
@@ -86,7 +81,7 @@ class Search(Protocol):
 
     @property
     def rows(self) -> int:
-        """How many of the rows that a device works on at once (`machine.rows`) one problem takes."""
+        """How many of the rows that a device works on at once (`tuning.decoded_rows`) one problem takes."""
 
     def answer(self, sampler: Sampler, reward: Reward, question: Question) -> Answered:
         """Spend tokens on every problem and choose one completion of each."""
@@ -143,7 +138,7 @@ def grow_chains(
 ) -> Answered:
     """`n` chains a problem, grown step by step: after each, `choose` maps their scores (n, w) to those that go on, int (n, w)."""
     bill, count = Bill(sampler, reward, question), len(question.prompts)
-    branches = sampler.pick(bill.read(question, question.places), np.zeros((count, n), np.intp))
+    branches = sampler.pick(bill.read(question, question.room), np.zeros((count, n), np.intp))
     scores = np.zeros((count, n))
     while True:
         before = branches

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +21,14 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from alchemy.decoding.cache import branch
 from alchemy.decoding.generate import (
-    Parts,
+    Pieces,
     draw,
     lengths,
 )
 from alchemy.errors import UserError, nearest
-from alchemy.learning import machine as device
+from alchemy.learning import machine, tuning
 from alchemy.learning.data import Examples
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Runs
@@ -168,56 +169,55 @@ def log_odds(
     *,
     rows: int = 0,
     precision: str = "auto",
-    parts: Parts | None = None,
-    told: Callable[[int], None] = lambda done: None,
+    pieces: Pieces | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> np.ndarray:
     """Log-odds of good behind every token: float32 (s, n, k, m) of completions int32 (s, n, k, m); 0 behind the longest.
 
-    Prompts are int32 (n, t, c) for all seeds, or (s, n, t, c), own ones for each.
-
-    Every prompt is read once, its completions side by side; about `rows` of these are read at once, by default
-    `device.tokens` on each device. `parts` are of this very call; `told` hears how many of the `pieces` are done.
+    Prompts are int32 (n, t, c) for all seeds, or (s, n, t, c), own ones for each. Every prompt is read once, its completions
+    side by side; about `rows` of these are read at once, by default as many as have `tuning.scored_tokens` on each device.
+    `pieces` are of this very call; `progress` is called with the number of batches done.
     """
-    devices, (models, n, k, m) = device.here(), completions.shape
+    devices, (models, n, k, m) = machine.devices(), completions.shape
     if prompts.ndim == 3:
         prompts = np.broadcast_to(prompts, (models, *prompts.shape))
-    size = together(n, k, m, rows)
+    size = batch_size(n, k, m, rows)
     run = _reader(model, Mesh(np.array(devices), ("data",)), precision)
     order = np.argsort(lengths(prompts), axis=1, kind="stable")  # texts of one length are padded no further
     seed = np.arange(models)[:, None]
-    kept = np.where(written(completions), completions, PAD)
-    made = np.zeros(completions.shape, np.float32)
-    for piece, start in enumerate(range(0, n, size)):
-        these = seed, order[:, np.minimum(np.arange(start, start + size), n - 1)]
-        longest = min(m, -(-int((kept[these] != PAD).sum(axis=-1).max()) // WIDTH) * WIDTH)
+    texts = np.where(written(completions), completions, PAD)
+    odds = np.zeros(completions.shape, np.float32)
+    for number, start in enumerate(range(0, n, size)):
+        batch = seed, order[:, np.minimum(np.arange(start, start + size), n - 1)]
+        longest = min(m, -(-int((texts[batch] != PAD).sum(axis=-1).max()) // WIDTH) * WIDTH)
         name = f"{start}-{size}-{longest}"
-        if parts is None or (found := parts.load(name)) is None:
-            found = (np.asarray(run(params, prompts[these], kept[these][..., :longest])),)
-            if parts is not None:
-                parts.keep(name, found)
-        made[*these, :, :longest] = found[0]
-        told(piece + 1)
-    return made
+        if pieces is None or (scored := pieces.load(name)) is None:
+            scored = (np.asarray(run(params, prompts[batch], texts[batch][..., :longest])),)
+            if pieces is not None:
+                pieces.keep(name, scored)
+        odds[*batch, :, :longest] = scored[0]
+        progress(number + 1)
+    return odds
 
 
-def together(n: int, k: int, m: int, rows: int = 0) -> int:
+def batch_size(n: int, k: int, m: int, rows: int = 0) -> int:
     """How many of `n` problems with `k` completions of `m` tokens each are read at once."""
-    devices = len(device.here())
-    return max(1, min((rows or device.tokens() * devices // max(m, 1)) // k, n) // devices) * devices
+    devices = len(machine.devices())
+    return max(1, min((rows or tuning.scored_tokens() * devices // max(m, 1)) // k, n) // devices) * devices
 
 
 @lru_cache(maxsize=64)
-def _reader(model: Model, mesh: Mesh, precision: str) -> Any:
+def _reader(model: Model, mesh: Mesh, precision: str) -> Callable[..., jax.Array]:
     """One compiled program: all seeds, problems spread over the devices."""
-    dtype = device.dtype(precision)
+    dtype = machine.dtype(precision)
 
-    def one(args: tuple[Params, jax.Array, jax.Array]) -> jax.Array:
-        params, prompts, completions = args
-        params = model.ready(jax.tree.map(lambda x: x.astype(dtype), params))
-        (n, _, c), (_, k, m) = prompts.shape, completions.shape
-        _, cache = model.extend(params, model.init_cache(n, 0, dtype), prompts)
+    def one_seed(inputs: tuple[Params, jax.Array, jax.Array]) -> jax.Array:
+        params, prompts, completions = inputs
+        params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
+        (n, t, c), (_, k, m) = prompts.shape, completions.shape
+        _, cache = model.extend(params, model.init_cache(n, t, dtype), prompts, last=True)
         ids = jnp.zeros((n * k, m, c), jnp.int32).at[..., 0].set(completions.reshape(n * k, m))
-        logits, _ = model.extend(params, model.branch(cache, k, 0), ids)
+        logits, _ = model.extend(params, branch(model, cache, k, m), ids)
         return (logits[..., -2] - logits[..., -1]).reshape(n, k, m).astype(jnp.float32)
 
     specs = (P(), P(None, "data"), P(None, "data"))
@@ -225,6 +225,6 @@ def _reader(model: Model, mesh: Mesh, precision: str) -> Any:
     @jax.jit
     @partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=P(None, "data"), check_vma=False)
     def run(params: Params, prompts: jax.Array, completions: jax.Array) -> jax.Array:
-        return device.over_seeds(one, (params, prompts, completions))
+        return tuning.map_seeds(one_seed, (params, prompts, completions))
 
     return run

@@ -21,7 +21,7 @@ MODEL = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=96, scale
 PARAMS = MODEL.init(jax.random.key(2))
 PROMPTS = np.random.default_rng(1).integers(3, V, size=(24, 5, 1)).astype(np.int32)
 PROMPTS[::3, 4] = PAD
-QUESTION = Question(PROMPTS, (3, 4), longest_step=ROOM, room=ROOM, steps=5)
+QUESTION = Question(PROMPTS, (3, 4), longest_step=ROOM, room=ROOM, numbers=np.arange(24))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Layers whose sums are products with ones are the layers they are named for, and so are their gradients."""
+"""Layers, softmax and products are what they are named for, whichever way they are worked out, and so are their gradients."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from alchemy.learning import machine as device
-from models import sums
+from models import kernels, layers
+from models.kernels import ACCELERATOR, CPU
 
 LAYERS = [("Linear", (5, 7)), ("LayerNorm", (5,)), ("RMSNorm", (5,))]
 
 
-@pytest.fixture(params=[False, True], ids=["summed", "multiplied"])
+@pytest.fixture(params=[CPU, ACCELERATOR], ids=["cpu", "accelerator"])
 def way(request, monkeypatch):
-    """Either way of taking a sum, whatever is the faster here."""
-    monkeypatch.setattr(device, "multiplied", lambda: request.param)
+    """Either platform's kernels, whatever is the faster here."""
+    monkeypatch.setattr(kernels, "native", lambda: request.param)
 
 
 def _moved(layer: nnx.Module, rng: np.random.Generator) -> nnx.Module:
@@ -31,7 +31,7 @@ def _moved(layer: nnx.Module, rng: np.random.Generator) -> nnx.Module:
 def test_a_layer_and_its_gradients(way, name, sizes, shape):
     """Against flax's layer of the same weights: values, and gradients by the text and by every weight."""
     rng = np.random.default_rng(0)
-    ours = _moved(getattr(sums, name)(*sizes, rngs=nnx.Rngs(0)), rng)
+    ours = _moved(getattr(layers, name)(*sizes, rngs=nnx.Rngs(0)), rng)
     theirs = getattr(nnx, name)(*sizes, rngs=nnx.Rngs(0))
     nnx.update(theirs, nnx.state(ours))
     x = jnp.asarray(3 + 2 * rng.normal(size=shape), jnp.float32)
@@ -52,7 +52,7 @@ def test_a_layer_and_its_gradients(way, name, sizes, shape):
 def test_a_norm_in_half_precision_takes_its_sums_in_single(way):
     """Of 64 numbers about 100, whose squares bfloat16 would round by more than their variance."""
     x = jnp.asarray(100 + np.random.default_rng(0).normal(size=(3, 64)), jnp.bfloat16)
-    y = sums.LayerNorm(64, param_dtype=jnp.bfloat16, rngs=nnx.Rngs(0))(x)
+    y = layers.LayerNorm(64, param_dtype=jnp.bfloat16, rngs=nnx.Rngs(0))(x)
     exact = np.asarray(x, np.float64)
     exact = (exact - exact.mean(-1, keepdims=True)) / exact.std(-1, keepdims=True)
     assert y.dtype == jnp.bfloat16
@@ -69,8 +69,43 @@ def test_softmax_of_parts_is_that_of_the_whole(way, widths):
     cuts = np.cumsum(widths)[:-1].tolist()
 
     def of_parts(scores):
-        return jnp.concatenate(sums.softmax(jnp.split(scores, cuts, axis=-1)), axis=-1)
+        return jnp.concatenate(kernels.softmax(jnp.split(scores, cuts, axis=-1)), axis=-1)
 
     np.testing.assert_allclose(of_parts(scores), jax.nn.softmax(scores), atol=1e-6)
     gradient, other = (jax.grad(lambda s, f=f: (slope * f(s)).sum())(scores) for f in (of_parts, jax.nn.softmax))
     np.testing.assert_allclose(gradient, other, atol=1e-6)
+
+
+SHAPES = [((2, 3, 5, 8), (2, 3, 8, 4)), ((2, 3, 1, 8), (2, 3, 8, 4)), ((7, 6), (6, 1)), ((4, 2, 9), (4, 9, 9))]
+
+
+@pytest.mark.parametrize("left, right", SHAPES)
+def test_a_product_and_its_gradients(way, left, right):
+    """Against numpy's, the gradients of a weighted sum of its entries against the rule for matrices."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=left).astype(np.float32), rng.normal(size=right).astype(np.float32)
+    weight = rng.normal(size=(a @ b).shape).astype(np.float32)
+    np.testing.assert_allclose(kernels.matmul(a, b), a @ b, rtol=1e-5, atol=1e-5)
+    of_a, of_b = jax.grad(lambda a, b: jnp.sum(weight * kernels.matmul(a, b)), argnums=(0, 1))(a, b)
+    np.testing.assert_allclose(of_a, weight @ b.swapaxes(-1, -2), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(of_b, a.swapaxes(-1, -2) @ weight, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("t", [1, 3])
+def test_attention_over_several_memories_is_attention_over_all_of_it(way, t):
+    """Six queries, of which two and two share the first memory; against the formula, over both memories joined."""
+    rng = np.random.default_rng(0)
+    query, *own = (rng.normal(size=(6, size, 2, 4)).astype(np.float32) for size in (t, 3, 3))
+    shared = [rng.normal(size=(3, 5, 2, 4)).astype(np.float32) for _ in range(2)]
+    masks = rng.random((3, 1, 5)) < 0.7, rng.random((6, t, 3)) < 0.7
+    read = kernels.attention(
+        jnp.asarray(query), (*kernels.split_heads(*shared), masks[0]), (*kernels.split_heads(*own), masks[1])
+    )
+    key, value = (
+        np.concatenate([np.repeat(one, 2, axis=0), two], axis=1) for one, two in zip(shared, own, strict=True)
+    )
+    mask = np.concatenate([np.broadcast_to(np.repeat(masks[0], 2, axis=0), (6, t, 5)), masks[1]], axis=2)
+    scores = np.where(mask[:, None], np.einsum("nthk,nmhk->nhtm", query, key) / 2, -np.inf)
+    expected = np.einsum("nhtm,nmhk->nthk", jax.nn.softmax(scores), value)
+    seen = mask.any(axis=2)
+    np.testing.assert_allclose(np.asarray(read)[seen], expected[seen], rtol=1e-4, atol=1e-5)
