@@ -10,9 +10,9 @@ import numpy as np
 
 def conditional_entropy(joint: np.ndarray) -> float:
     """Nats that what is said leaves open about what is right, of their joint distribution (a, b); a plug-in estimate."""
-    said = np.broadcast_to(joint.sum(axis=0), joint.shape)
+    said_share = np.broadcast_to(joint.sum(axis=0), joint.shape)
     seen = joint > 0
-    return float(-(joint[seen] * np.log(joint[seen] / said[seen])).sum())
+    return float(-(joint[seen] * np.log(joint[seen] / said_share[seen])).sum())
 
 
 def fano_bound(lost: float, symbols: int) -> float:

@@ -26,8 +26,8 @@ def log_likelihood(alive: np.ndarray, failed: np.ndarray, rate: np.ndarray) -> n
 
 def likeliest_rate(alive: np.ndarray, failed: np.ndarray, growth: np.ndarray) -> float:
     """The a, of `RATES`, under which the chains are likeliest if step l is right with probability exp(-a growth[l])."""
-    found = [log_likelihood(alive, failed, rate * growth).sum() for rate in RATES]
-    return float(RATES[int(np.argmax(found))])
+    likelihoods = [log_likelihood(alive, failed, rate * growth).sum() for rate in RATES]
+    return float(RATES[int(np.argmax(likelihoods))])
 
 
 def held_out_gain(alive: np.ndarray, failed: np.ndarray, growth: np.ndarray, other: np.ndarray) -> float:

@@ -103,7 +103,7 @@ class Spending:
         gains = np.stack([self.gain(arm) for arm in tried])
         half = folds(gains.shape[2])
         first, second = (tried[int(gains[..., taught].mean(axis=(1, 2)).argmax())] for taught in (~half, half))
-        return Arm(*(np.where(half, one, other) for one, other in zip(first, second, strict=True)))
+        return Arm(*(np.where(half, *parts) for parts in zip(first, second, strict=True)))
 
     @cached_property
     def blind(self) -> Curve:

@@ -162,7 +162,7 @@ def _judged(bank: Bank, scores: np.ndarray, draws: int, seed: int) -> Judged:
     half, ranked = folds(bank.shape[1]), scored(bank, verifier=scores)
     parts = ((half, ~half), (~half, half))
     return stacked(
-        [_half(of_problems(ranked, taught), of_problems(ranked, told), draws, seed) for taught, told in parts]
+        [_half(of_problems(ranked, taught), of_problems(ranked, judged), draws, seed) for taught, judged in parts]
     )
 
 

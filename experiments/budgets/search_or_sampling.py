@@ -150,8 +150,8 @@ def affordable(bank: Bank, checker: int, flops: np.ndarray) -> np.ndarray:
     A verifier of `checker` parameters reads prompt and chain; the model reads the prompt once.
     """
     tokens, prompt = bank.tokens.mean(axis=(1, 2)), bank.prompt.mean(axis=1)
-    each = bank.parameters * tokens + checker * (prompt + tokens)
-    return (flops / 2 - bank.parameters * prompt) / each
+    a_chain = bank.parameters * tokens + checker * (prompt + tokens)
+    return (flops / 2 - bank.parameters * prompt) / a_chain
 
 
 def best_of(right: np.ndarray, score: np.ndarray, count: float) -> np.ndarray:

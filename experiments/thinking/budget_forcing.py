@@ -172,7 +172,7 @@ def _family(config: Config, lab: Lab, seen: Runs, never_seen: Runs, name: str) -
         budgets,
         forced(seen),
         forced(never_seen),
-        _told(config, lab, seen, name),
+        _prompted(config, lab, seen, name),
         _rejected(config, lab, seen, name),
         revised(longest),
         _against_votes(config, lab, seen, name),
@@ -202,7 +202,7 @@ def control(chains: list[Chains], budgets: tuple[int, ...]) -> np.ndarray:
     return np.mean([(np.abs(part.thought - budget) <= 1).mean(axis=(1, 2)) for part, budget in pairs], axis=0)
 
 
-def _told(config: Config, lab: Lab, runs: Runs, name: str) -> Scaling:
+def _prompted(config: Config, lab: Lab, runs: Runs, name: str) -> Scaling:
     """Chains of prompts that tell the number of re-checks nearest to each budget."""
     judged, budgets, walk = gate_split(config.test)[1], config.budgets(name), config.walk(name)
     counts = [min(config.most, max(0, (budget - walk) // 2)) for budget in budgets]
