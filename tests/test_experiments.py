@@ -12,10 +12,10 @@ import pytest
 from alchemy import discover
 from alchemy.progress import Progress
 from alchemy.record import json_text, plain, read_json
-from alchemy.report import table
+from alchemy.report import lock, table
 from alchemy.report.claim import Claim
 from alchemy.report.history import newest, newest_of
-from alchemy.report.reproduce import ROOT, VERDICTS, run_one
+from alchemy.report.reproduce import LOCKS, ROOT, VERDICTS, run_one
 from alchemy.report.results import is_earlier, judged_again, results
 from alchemy.stats.verdict import Verdict
 
@@ -104,6 +104,16 @@ def _bounds(record):
     }
     fields = ("low", "high", "share", "exact", "reason")
     return {check["name"]: (*(check[field] for field in fields), gates[check["name"]]) for check in record["checks"]}
+
+
+@each_claim
+def test_what_a_claim_promises_is_locked(name):
+    """Checks are committed before the run that judges them: after a change of one, `alchemy lock` and a commit."""
+    assert lock.locked(name, CLAIMS[name], LOCKS), f"{name} has changed since it was locked: alchemy lock {name}"
+
+
+def test_every_lock_is_of_a_claim():
+    assert {path.stem for path in LOCKS.glob("*.json")} == CLAIMS.keys()
 
 
 def test_every_committed_verdict_is_of_a_claim():
