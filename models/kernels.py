@@ -26,20 +26,20 @@ class Kernels:
 
     sums_as_products: bool
     """Sums over rows or columns, forward and as gradients, are products with ones."""
-    unbatched: int
+    small_matrix: int
     """Batched products with matrices of at most so many entries are written as sums of outer products."""
-    whole: int
-    """Layers that are compiled one after the other; the turns of a loop copy the activations saved for the backward pass."""
-    looped: int
-    """Layers a turn of the loop over those of deeper models."""
+    unrolled_layers: int
+    """Models of at most so many layers have no loop over them: its turns copy the activations saved for the backward pass."""
+    layers_a_turn: int
+    """Of the loop over the layers of deeper models."""
 
     def unroll(self, layers: int) -> int:
-        """Of so many layers, those that are compiled one after the other in a turn of the loop over them."""
-        return layers if layers <= self.whole else self.looped
+        """Layers in a turn of the loop over so many, for `jax.lax.scan`."""
+        return layers if layers <= self.unrolled_layers else self.layers_a_turn
 
 
-CPU = Kernels(sums_as_products=True, unbatched=320, whole=4, looped=1)
-ACCELERATOR = Kernels(sums_as_products=False, unbatched=0, whole=8, looped=8)
+CPU = Kernels(sums_as_products=True, small_matrix=320, unrolled_layers=4, layers_a_turn=1)
+ACCELERATOR = Kernels(sums_as_products=False, small_matrix=0, unrolled_layers=8, layers_a_turn=8)
 
 
 @cache
@@ -50,16 +50,16 @@ def native() -> Kernels:
 
 def row_sum(x: jax.Array) -> jax.Array:
     """The sum of each row, x (..., d) to (..., 1)."""
-    return x @ jnp.ones((x.shape[-1], 1), x.dtype) if native().sums_as_products else x.sum(axis=-1, keepdims=True)
+    if native().sums_as_products:
+        return x @ jnp.ones((x.shape[-1], 1), x.dtype)
+    return x.sum(axis=-1, keepdims=True)
 
 
 def to_rows(row: jax.Array, x: jax.Array) -> jax.Array:
     """A row (d,) for each of those of x (..., d); its gradient is a sum over columns."""
-    return (
-        jnp.ones((*x.shape[:-1], 1), row.dtype) @ row[None]
-        if native().sums_as_products
-        else jnp.broadcast_to(row, x.shape)
-    )
+    if native().sums_as_products:
+        return jnp.ones((*x.shape[:-1], 1), row.dtype) @ row[None]
+    return jnp.broadcast_to(row, x.shape)
 
 
 def affine(x: jax.Array, weight: jax.Array, bias: jax.Array | None) -> jax.Array:
@@ -162,7 +162,7 @@ softmax.defvjp(_softmax_forward, _softmax_backward)
 
 def matmul(left: jax.Array, right: jax.Array) -> jax.Array:
     """Matrix products of left (..., t, c) and right (..., c, m)."""
-    small = left.shape[-2] > 1 and right.shape[-2] * right.shape[-1] <= native().unbatched
+    small = left.shape[-2] > 1 and right.shape[-2] * right.shape[-1] <= native().small_matrix
     return _outer_products(left, right) if small else left @ right
 
 

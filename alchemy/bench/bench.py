@@ -201,14 +201,14 @@ def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, 
     batch = task.sample(np.random.default_rng(0), rows)
     prompts, room = batch.prompts(), int((batch.completions() != PAD).sum(axis=1).max())
     params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
-    made = 0
+    written = 0
 
     def work() -> None:
-        nonlocal made
-        made = int((draw(model, params, prompts, samples=1, max_new=room, rows=rows).completions != PAD).sum())
+        nonlocal written
+        written = int((draw(model, params, prompts, samples=1, max_new=room, rows=rows).completions != PAD).sum())
 
     taken = seconds(work)
-    rate = made / taken
+    rate = written / taken
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
     cache = 2 * jnp.dtype(machine.dtype("auto")).itemsize * model.layers * model.width * (prompts.shape[1] + room / 2)
     return Row(what, rate, "tokens/s", rate * (size / rows + cache) / limits.bytes, "bytes")
@@ -232,8 +232,8 @@ def _compilation(model: Model, task: Task, load: Load) -> Iterator[Row]:
 def host_memory() -> float:
     """The most bytes this process has held; where the kernel tells, without what its parent held when it forked."""
     status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
-        return 1024.0 * int(found[1])
+    if status.exists() and (line := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+        return 1024.0 * int(line[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak if sys.platform == "darwin" else 1024 * peak)
 

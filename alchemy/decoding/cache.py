@@ -25,9 +25,9 @@ def slot_axes(model: Model) -> Any:
     """For each array of the model's memory its axis of slots, or `STATE`."""
     short, long = (jax.eval_shape(lambda length=length: model.init_cache(1, length).memory) for length in (1, 2))
 
-    def axis(one: jax.ShapeDtypeStruct, two: jax.ShapeDtypeStruct) -> int:
+    def axis(left: jax.ShapeDtypeStruct, right: jax.ShapeDtypeStruct) -> int:
         return next(
-            (at for at, sizes in enumerate(zip(one.shape, two.shape, strict=True)) if len(set(sizes)) > 1), STATE
+            (at for at, sizes in enumerate(zip(left.shape, right.shape, strict=True)) if len(set(sizes)) > 1), STATE
         )
 
     return jax.tree.map(axis, short, long)
@@ -113,18 +113,18 @@ def put(
     """
     at = jnp.where(number < 0, pile.length.shape[1], number)  # what is out of bounds is dropped
 
-    def filed(kept: jax.Array, leaf: jax.Array) -> jax.Array:
-        return kept.at[jnp.arange(len(at)), at].set(leaf, mode="drop")
+    def filed(piled: jax.Array, leaf: jax.Array) -> jax.Array:
+        return piled.at[jnp.arange(len(at)), at].set(leaf, mode="drop")
 
-    def copied(axis: int, leaf: jax.Array, kept: jax.Array) -> jax.Array:
+    def copied(axis: int, leaf: jax.Array, piled: jax.Array) -> jax.Array:
         piece = jax.lax.dynamic_slice_in_dim(leaf, since, count, axis)
-        return jax.lax.dynamic_update_slice_in_dim(kept, piece, slot, axis)
+        return jax.lax.dynamic_update_slice_in_dim(piled, piece, slot, axis)
 
-    def slots(axis: int, leaf: jax.Array, kept: jax.Array | None) -> jax.Array | None:
-        return None if axis == STATE else copied(axis, leaf, kept)
+    def slots(axis: int, leaf: jax.Array, piled: jax.Array | None) -> jax.Array | None:
+        return None if axis == STATE else copied(axis, leaf, piled)
 
-    def state(axis: int, leaf: jax.Array, kept: jax.Array | None) -> jax.Array | None:
-        return filed(kept, leaf) if axis == STATE else None
+    def state(axis: int, leaf: jax.Array, piled: jax.Array | None) -> jax.Array | None:
+        return filed(piled, leaf) if axis == STATE else None
 
     axes, memory = slot_axes(model), cache.memory
     return Pile(
@@ -143,11 +143,13 @@ def recall(model: Model, pile: Pile, number: jax.Array, path: jax.Array, slot: j
     """
     rows = jnp.arange(len(number))
 
-    def own(axis: int, leaf: jax.Array, kept: jax.Array | None, state: jax.Array | None) -> jax.Array:
+    def own(axis: int, leaf: jax.Array, piled: jax.Array | None, state: jax.Array | None) -> jax.Array:
         if axis == STATE:
             return state[rows, number]
         index = jnp.expand_dims(path, [at for at in range(1, leaf.ndim) if at != axis])
-        return jnp.where(index >= 0, jnp.take_along_axis(kept, jnp.maximum(index, 0), axis), jnp.zeros((), kept.dtype))
+        return jnp.where(
+            index >= 0, jnp.take_along_axis(piled, jnp.maximum(index, 0), axis), jnp.zeros((), piled.dtype)
+        )
 
     axes, prompts = slot_axes(model), pile.prompts.memory
     memory = jax.tree.map(own, axes, prompts, pile.slots, pile.state)

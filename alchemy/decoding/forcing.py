@@ -20,13 +20,13 @@ UNLIMITED = 2**30
 """A budget that is never reached."""
 
 
-class _Known(NamedTuple):
-    """What is known of each row while it is written."""
+class _Thinking(NamedTuple):
+    """How far the thinking of each row has come."""
 
     tokens: jax.Array  # int32 (n,): of thinking
     waits: jax.Array  # int32 (n,): continuation tokens, the model's own included
-    put_off: jax.Array  # int32 (n,): ends that were suppressed
-    over: jax.Array  # bool (n,): thinking has ended
+    suppressed: jax.Array  # int32 (n,): ends that were suppressed
+    ended: jax.Array  # bool (n,): whether thinking has ended
 
 
 @dataclass(frozen=True)
@@ -47,27 +47,27 @@ class Marks:
                 raise UserError(f"{type(task).__name__} has no {what} in its text format; forcing needs one")
         return cls(*(task.vocabulary.index[mark] for mark in marks.values()))
 
-    def start(self, n: int) -> _Known:
+    def start(self, n: int) -> _Thinking:
         none = jnp.zeros(n, jnp.int32)
-        return _Known(none, none, none, jnp.zeros(n, bool))
+        return _Thinking(none, none, none, jnp.zeros(n, bool))
 
-    def __call__(self, token: jax.Array, state: _Known, dials: jax.Array) -> tuple[jax.Array, _Known]:
+    def __call__(self, token: jax.Array, state: _Thinking, dials: jax.Array) -> tuple[jax.Array, _Thinking]:
         """`dials` are those of `Forcing`. A budget that is reached comes before everything else."""
         least, budget, exact = dials
-        inside, ends = ~state.over, (token == self.end) | (token == EOS)
-        so_far = jnp.where(exact == 1, state.waits, state.put_off)
+        inside, ends = ~state.ended, (token == self.end) | (token == EOS)
+        so_far = jnp.where(exact == 1, state.waits, state.suppressed)
         early = inside & ends & (so_far < least)
         late = inside & (exact == 1) & (token == self.wait) & (state.waits >= least)
         reached = inside & (state.tokens >= budget)
         token = jnp.where(reached | late, self.end, jnp.where(early, self.wait, token))
         goes_on = inside & (token != self.end) & (token != EOS)
-        known = _Known(
+        state = _Thinking(
             state.tokens + goes_on,
             state.waits + (goes_on & (token == self.wait)),
-            state.put_off + (early & ~reached),
+            state.suppressed + (early & ~reached),
             ~goes_on,
         )
-        return token, known
+        return token, state
 
 
 @dataclass(frozen=True)

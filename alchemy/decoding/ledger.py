@@ -39,10 +39,10 @@ class Ledger(NamedTuple):
         calls: np.ndarray | float = 0.0,
     ) -> Ledger:
         """The bill of a policy and a verifier with so many parameters."""
-        arrays = np.broadcast_arrays(*(np.asarray(one, float) for one in (prompt, written, checked, calls, depth)))
+        arrays = np.broadcast_arrays(*(np.asarray(array, float) for array in (prompt, written, checked, calls, depth)))
         prompt, written, checked, calls, depth = arrays
         return cls(prompt, written, checked, calls, depth, 2.0 * (parameters * (prompt + written) + checker * checked))
 
     def __add__(self, other: Ledger) -> Ledger:  # type: ignore[override]
         """Both bills, one after the other."""
-        return Ledger(*(one + two for one, two in zip(self, other, strict=True)))
+        return Ledger(*(left + right for left, right in zip(self, other, strict=True)))

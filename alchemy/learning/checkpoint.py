@@ -64,9 +64,9 @@ def load(directory: Path, like: Any) -> Any | None:
     except Exception as fault:  # orbax and what it stands on raise many kinds
         _ignore_late_reports()
         raise UserError(f"checkpoint {target} is damaged ({type(fault).__name__}); remove that directory") from fault
-    for path, (found, wanted) in _pairs(tree, shapes):
-        if np.shape(found) != np.shape(wanted):
-            raise UserError(f"checkpoint {target} holds {path} of shape {np.shape(found)}, not {np.shape(wanted)}")
+    for path, stored, expected in _shapes(tree, shapes):
+        if stored != expected:
+            raise UserError(f"checkpoint {target} holds {path} of shape {stored}, not {expected}")
     return jax.tree.map(np.asarray, tree)
 
 
@@ -100,12 +100,10 @@ def _reason(fault: Exception) -> str:
     return getattr(fault, "strerror", None) or next(iter(str(fault).splitlines()), type(fault).__name__)
 
 
-def _pairs(tree: Any, like: Any) -> list[tuple[str, tuple[Any, Any]]]:
-    wanted = jax.tree.leaves(like)
-    return [
-        (jax.tree_util.keystr(path), (found, want))
-        for (path, found), want in zip(jax.tree_util.tree_leaves_with_path(tree), wanted, strict=True)
-    ]
+def _shapes(tree: Any, like: Any) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+    """The path of every leaf, its shape, and that of the same leaf of `like`."""
+    pairs = zip(jax.tree_util.tree_leaves_with_path(tree), jax.tree.leaves(like), strict=True)
+    return [(jax.tree_util.keystr(path), np.shape(leaf), np.shape(other)) for (path, leaf), other in pairs]
 
 
 def _steps(directory: Path) -> list[int]:

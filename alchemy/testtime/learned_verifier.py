@@ -88,10 +88,10 @@ def flat(samples: Samples) -> tuple[Batch, np.ndarray]:
 def lines(batch: Batch, completions: np.ndarray) -> np.ndarray:
     """Prompts with completions int32 (n, m) behind them instead of the gold ones: int32 (n, t, c)."""
     prompts = batch.prompts()
-    made = np.pad(prompts, ((0, 0), (0, completions.shape[1]), (0, 0)))
+    tokens = np.pad(prompts, ((0, 0), (0, completions.shape[1]), (0, 0)))
     place = batch.prompt_len[:, None] + np.arange(completions.shape[1])
-    np.put_along_axis(made[..., 0], place, np.where(written(completions), completions, PAD), axis=1)
-    return made
+    np.put_along_axis(tokens[..., 0], place, np.where(written(completions), completions, PAD), axis=1)
+    return tokens
 
 
 def labelled(samples: Samples, kind: Kind, verdicts: np.ndarray | None = None) -> Examples:
@@ -117,16 +117,16 @@ def rolled_out(model: Model, params: Params, samples: Samples, rollouts: int, se
     row, place = np.nonzero(ends(task, completions, "process") & ~ends(task, completions, "outcome"))
     if not len(row):
         return good
-    some = batch.rows(row)
-    kept = np.where(np.arange(m) <= place[:, None], completions[row], PAD)
-    prompts = lines(some, kept)
+    problems = batch.rows(row)
+    prefix = np.where(np.arange(m) <= place[:, None], completions[row], PAD)
+    prompts = lines(problems, prefix)
     prompts = prompts[:, : int((prompts[..., 0] != PAD).sum(axis=1).max())]
     room = min(m, model.context - prompts.shape[1])
     drawn = draw(model, params, prompts, samples=rollouts, max_new=room, seed=seed).completions[0]
-    whole = np.pad(np.repeat(kept[:, None], rollouts, axis=1), ((0, 0), (0, 0), (0, room)))
+    whole = np.pad(np.repeat(prefix[:, None], rollouts, axis=1), ((0, 0), (0, 0), (0, room)))
     np.put_along_axis(whole, place[:, None, None] + 1 + np.arange(room), drawn, axis=2)
     right = task.verify(
-        some.rows(np.repeat(np.arange(len(row)), rollouts)), whole.reshape(len(row) * rollouts, -1)
+        problems.rows(np.repeat(np.arange(len(row)), rollouts)), whole.reshape(len(row) * rollouts, -1)
     ).answer
     good[row, place] = right.reshape(-1, rollouts).any(axis=1)
     return good
@@ -143,17 +143,17 @@ def aggregated(steps: np.ndarray, how: Aggregation = "last") -> np.ndarray:
     the probabilities, or their mean; -inf where there is no step."""
     if how not in AGGREGATIONS:
         raise UserError(f"aggregation {how!r} is unknown{nearest(how, AGGREGATIONS)}")
-    there = ~np.isnan(steps)
-    odds, count = np.where(there, steps, np.inf).astype(float), there.sum(axis=-1)
+    judged = ~np.isnan(steps)
+    odds, count = np.where(judged, steps, np.inf).astype(float), judged.sum(axis=-1)
     if how == "last":
-        found = np.take_along_axis(odds, np.maximum(count - 1, 0)[..., None], axis=-1)[..., 0]
+        score = np.take_along_axis(odds, np.maximum(count - 1, 0)[..., None], axis=-1)[..., 0]
     elif how == "min":
-        found = odds.min(axis=-1)
+        score = odds.min(axis=-1)
     elif how == "product":
-        found = -np.logaddexp(0, -odds).sum(axis=-1)
+        score = -np.logaddexp(0, -odds).sum(axis=-1)
     else:
-        found = np.where(there, np.exp(-np.logaddexp(0, -odds)), 0).sum(axis=-1) / np.maximum(count, 1)
-    return np.where(count > 0, found, -np.inf)
+        score = np.where(judged, np.exp(-np.logaddexp(0, -odds)), 0).sum(axis=-1) / np.maximum(count, 1)
+    return np.where(count > 0, score, -np.inf)
 
 
 def widened(params: Params, fresh: Params) -> Params:
