@@ -14,7 +14,7 @@ N = 1 << 10
 @pytest.fixture
 def counted(monkeypatch):
     """(times, bytes) of the kernels of a function of arrays (N, N) of float32."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
     from traffic import kernels
 
     def count(work, arrays: int = 1) -> list[tuple[int, int]]:
