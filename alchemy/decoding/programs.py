@@ -99,7 +99,7 @@ def recaller(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
 
 @lru_cache(maxsize=64)
 def putter(model: Model, count: int) -> Callable[..., Pile]:
-    """A piece of each text, in so many slots, to a pile."""
+    """A piece of each text, in so many slots, to a pile, which is given away."""
 
     @partial(jax.jit, donate_argnums=0)  # or all that is on the pile would be copied each time
     def put(pile: Pile, cache: Cache, logits: jax.Array, number: jax.Array, since: jax.Array, slot: jax.Array) -> Pile:

@@ -190,7 +190,8 @@ class ModelSampler:
             return pile
         since, count = written.piece
         put = programs.putter(self.model, count)
-        filed = put(piled.pile, written.cache, written.logits, number, since, piled.used)
+        given_away = piled.pile._replace(prompts=None)  # but for the prompts, which recalled texts share
+        filed = put(given_away, written.cache, written.logits, number, since, piled.used)
         at, tokens, before = number[rows], text.tokens[rows, 0], (written.path[rows] >= 0).sum(axis=1, keepdims=True)
         place = np.arange(tokens.shape[1])
         old = np.pad(written.path[rows], [(0, 0), (0, len(place))])[:, : len(place)]
@@ -198,7 +199,9 @@ class ModelSampler:
         piled.path[rows, at, : len(place)] = np.where(tokens != PAD, path, -1)
         pile.tokens[rows, at, : len(place)] = tokens
         pile.logprob[rows, at], pile.ended[rows, at] = text.logprob[rows, 0], text.ended[rows, 0]
-        return pile._replace(state=_Piled(filed, piled.path, piled.used + written.used - since))
+        return pile._replace(
+            state=_Piled(filed._replace(prompts=piled.pile.prompts), piled.path, piled.used + written.used - since)
+        )
 
 
 def _cache_slots(tokens: int) -> int:

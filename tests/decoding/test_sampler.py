@@ -102,6 +102,8 @@ def test_texts_of_a_pile_go_on_as_if_they_had_been_read_at_once():
         text = writer.write(before, (5, 6), 6)
         kept[:, number] = (text.length > before.length)[:, 0] & (rng.random(5) < 0.8)
         pile = writer.put(pile, np.where(kept[:, number], number, -1), text)
+        if number == 3:  # a text that was put there can still go on by itself
+            assert (writer.write(text, (), 4).length >= text.length).all()
     assert kept[:, 1:].sum() > 25 and (pile.tokens != PAD).sum(axis=2).max() > 8
     assert not pile.tokens[~kept].any()
     for row, prompt in enumerate(PROMPTS[..., 0]):
