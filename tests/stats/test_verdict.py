@@ -150,6 +150,11 @@ def test_bad_input_is_one_clear_line():
         lambda: median_limits(np.ones(3), 95),
         lambda: decide([], 0),
         lambda: decide([Sample(np.ones(3), 0, 1, gate=np.ones(2, bool))]),
+        lambda: decide([Sample(np.ones((2, 2)), 0, 1)]),
+        lambda: decide([Sample(np.ones(0), 0, 1)]),
+        lambda: decide([Sample(np.ones(3), 1, 0)]),
+        lambda: decide([Sample(np.ones(3), 0, 1, share=0.0)]),
+        lambda: share_limits(1, 2, 1.0),
     ):
         with pytest.raises(UserError, match=r"^expected"):
             call()
