@@ -13,7 +13,7 @@ from alchemy import discover
 from alchemy.progress import Progress
 from alchemy.record import json_text, plain, read_json
 from alchemy.report import lock, table
-from alchemy.report.claim import Claim
+from alchemy.report.claim import QUESTIONS, Claim
 from alchemy.report.history import newest, newest_of
 from alchemy.report.reproduce import LOCKS, ROOT, VERDICTS, run_one
 from alchemy.report.results import is_earlier, judged_again, results
@@ -34,6 +34,7 @@ def store(tmp_path_factory):
 def test_reads_as_a_claim(name):
     module = CLAIMS[name]
     assert isinstance(module.CLAIM, Claim)
+    assert module.CLAIM.question in QUESTIONS
     optional = {"headline", "among"}
     assert all(getattr(module.CLAIM, field.name) for field in fields(module.CLAIM) if field.name not in optional)
     assert set(module.PRESETS) == {"smoke", "small", "full"}

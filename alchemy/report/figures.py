@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,17 +55,17 @@ class Curves:
         if self.trained:
             axes.axvspan(*self.trained, color="#888888", alpha=0.15, lw=0, label="trained on")
         for number, (label, values) in enumerate(self.measured.items()):
-            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
             seeds = _by_seed(self.name, label, values, len(x))
             middle, low, high = _summary(seeds)
             if len(seeds) > 1:
-                axes.plot(x, seeds.T, color=style["color"], lw=0.6, alpha=0.35, zorder=1.5)
-            axes.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
+                axes.plot(x, seeds.T, color=colour, lw=0.6, alpha=0.35, zorder=1.5)
+            axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
             known = ~np.isnan(middle)  # lines pass over what was not measured
-            axes.plot(x[known], middle[known], **style, ms=4, lw=1.8, label=label)
-        for number, (label, values) in enumerate(self.theory.items()):
+            axes.plot(x[known], middle[known], color=colour, marker=marker, ms=4, lw=1.8, label=label)
+        for number, (label, law) in enumerate(self.theory.items()):
             style = ("--", ":", "-.")[number % 3]
-            axes.plot(x, values, color="#333333", ls=style, lw=1.2, label=label)
+            axes.plot(x, law, color="#333333", ls=style, lw=1.2, label=label)
         if self.log_x:
             axes.set_xscale("log")
         if self.ticks or len(x) <= 8:
@@ -132,7 +132,7 @@ class Bars:
             axes.errorbar(place, middle, [middle - low, high - middle], fmt="none", color="black", lw=1, capsize=2)
             if label in self.theory:
                 predicted = self.theory[label]
-                name = "predicted" if label == next(iter(self.theory)) else None
+                name = "predicted" if label == next(iter(self.theory)) else ""
                 axes.hlines(predicted, place - wide / 2, place + wide / 2, color="black", ls=":", lw=1.8, label=name)
         axes.set_xticks(x, self.groups, fontsize=8)
         _legend(axes)
@@ -168,9 +168,9 @@ class Map:
         axes.contour(x, y, self.theory, levels=self.levels, colors="black", linestyles="--", linewidths=1.1)
         axes.plot([], [], color="black", ls="--", lw=1.1, label="law")
         for number, (label, lines) in enumerate(self.lines.items()):
-            style = {"color": ("#D55E00", "#CC79A7")[number % 2], "ls": (":", "-.")[number % 2], "lw": 1.3}
+            style: dict[str, Any] = {"color": ("#D55E00", "#CC79A7")[number % 2], "ls": (":", "-.")[number % 2]}
             for count, line in enumerate(lines):
-                axes.plot(*zip(*line, strict=True), label=None if count else label, **style)
+                axes.plot(*zip(*line, strict=True), label=None if count else label, lw=1.3, **style)
         axes.set_xscale("log")
         axes.set_yscale("log", base=2)
         axes.set_xticks(x[:: max(1, len(x) // 8)], [f"{value:g}" for value in x[:: max(1, len(x) // 8)]])
@@ -196,8 +196,10 @@ def _legend(axes: Axes) -> None:
 
 def _footnote(canvas: Canvas, note: str) -> None:
     """A line under the picture: over the names that stand there, if any do."""
+    from matplotlib.font_manager import FontProperties
+
     if canvas.legends:
-        canvas.legends[0].set_title(note, prop={"size": 6.5})
+        canvas.legends[0].set_title(note, prop=FontProperties(size=6.5))
     else:
         canvas.supxlabel(note, fontsize=6.5, x=0.01, ha="left")
 
@@ -209,7 +211,7 @@ def save(figure: Figure, path: Path) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    style = {
+    style: dict[Any, Any] = {
         "svg.hashsalt": "alchemy",
         "svg.fonttype": "none",
         "font.size": 9,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
+from shutil import copyfile
 from time import monotonic
 from types import ModuleType
 from typing import Any
@@ -172,7 +173,6 @@ def _publish(name: str, preset: str, record: Record, out: Path) -> None:
     append(VERDICTS / f"{name}.json", preset, {key: value for key, value in record.items() if key != "seconds_now"})
     write_json(VERDICTS / "journals" / f"{preset}-{name}.json", read_json(home / "journal.json"))
     for figure in record["figures"]:
-        text = (home / figure).read_bytes()
-        write_whole(shown / f"{preset}-{figure}", lambda scratch, text=text: scratch.write_bytes(text))
+        write_whole(shown / f"{preset}-{figure}", partial(copyfile, home / figure))
     readme = table.update_readme(ROOT / "README.md", newest(VERDICTS))
     write_whole(ROOT / "README.md", lambda scratch: scratch.write_text(readme))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from alchemy.errors import UserError
 from alchemy.report.figures import (
     Bars,
     Curves,
@@ -41,6 +42,60 @@ def test_the_same_figure_gives_the_same_bytes(figure, tmp_path):
         save(figure, tmp_path / name)
     one, other = ((tmp_path / name).read_bytes() for name in ("a.svg", "b.svg"))
     assert one == other and one.startswith(b"<?xml")
+
+
+@pytest.fixture
+def axes():
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    canvas, axes = pyplot.subplots()
+    yield axes
+    pyplot.close(canvas)
+
+
+def test_curves_show_the_median_its_limits_and_every_seed(axes):
+    """Ten seeds: the limits are the least and the greatest; infinite and missing values leave a gap, five seeds no band."""
+    rng = np.random.default_rng(0)
+    ten, five = rng.random((10, 3)), rng.random((5, 3))
+    ten[0, 2] = np.inf
+    replace(CURVES, x=[1, 2, 4], measured={"ten": ten, "five": five}, theory={"law": [0, 1, 2]}).draw(axes)
+    drawn = {line.get_label(): np.asarray(line.get_ydata(), float) for line in axes.lines}
+    np.testing.assert_allclose(drawn["ten"][:2], np.median(ten[:, :2], axis=0))
+    np.testing.assert_allclose(drawn["five"], np.median(five, axis=0))
+    np.testing.assert_array_equal(drawn["law"], [0, 1, 2])
+    thin = [np.asarray(line.get_ydata(), float) for line in axes.lines if line.get_linewidth() < 1]
+    assert len(thin) == 15
+    np.testing.assert_array_equal(np.stack(thin[:10]), np.where(np.isinf(ten), np.nan, ten))
+    band, nothing = (
+        np.concatenate([path.vertices for path in area.get_paths() or []] or [np.zeros((0, 2))])
+        for area in axes.collections
+    )
+    assert band[:, 1].min() == pytest.approx(ten[:, :2].min()) and band[:, 1].max() == pytest.approx(ten[:, :2].max())
+    assert not len(nothing)
+
+
+def test_bars_show_the_median_its_limits_and_every_seed(axes):
+    values = np.random.default_rng(1).random((8, 2))
+    replace(BARS, groups=["g", "h"], measured={"a": values}, theory={"a": [0.4, 0.5]}).draw(axes)
+    np.testing.assert_allclose([bar.get_height() for bar in axes.patches], np.median(values, axis=0))
+    [dots] = [part for part in axes.collections if len(part.get_offsets()) == 16]
+    np.testing.assert_array_equal(dots.get_offsets()[:, 1], values.ravel())
+    limits = np.concatenate([path.vertices[:, 1] for part in axes.containers[1].lines[2] for path in part.get_paths()])
+    np.testing.assert_allclose(sorted(limits), sorted([*values.min(axis=0), *values.max(axis=0)]))
+
+
+def test_one_computed_curve_has_no_thin_line(axes):
+    replace(CURVES, measured={"a": np.array([[0.0, 1.0]])}, theory={}).draw(axes)
+    assert len(axes.lines) == 1
+
+
+def test_values_of_another_shape_are_refused(axes):
+    for figure in (replace(CURVES, measured={"a": np.ones((2, 3))}), replace(BARS, measured={"a": np.ones((2, 3))})):
+        with pytest.raises(UserError, match=r"'a'.*shape \(2, 3\)"):
+            figure.draw(axes)
 
 
 def test_a_note_stands_under_the_picture(tmp_path):
