@@ -85,13 +85,11 @@ def test_smoke_preset_ends_in_a_verdict(name, smoke, store):
 
 @each_claim
 def test_committed_verdict_is_of_this_claim(name, smoke):
-    """A verdict is published for every claim: of its sentence, and of checks with the bounds that the file now has."""
-    committed = newest(VERDICTS).get(name, {})
-    assert "small" in committed, f"{name} has no committed verdict: alchemy reproduce {name} --publish"
-    for preset, record in committed.items():
+    """Of its sentence, and of checks with the bounds that the file now has; or else it is shown as exploratory."""
+    for preset, record in newest(VERDICTS).get(name, {}).items():
         assert record["commit"] and not record["commit"].endswith("-dirty")
         assert all((VERDICTS / "figures" / f"{preset}-{figure}").exists() for figure in record["figures"])
-        if not is_earlier(record):
+        if not is_earlier(record) and record["lock"]["digest"] == lock.read(name, LOCKS).digest:
             assert record["claim"] == plain(CLAIMS[name].CLAIM)
             assert _bounds(record).items() & _bounds(smoke(name)).items()
             assert all(_bounds(smoke(name)).get(check, bound) == bound for check, bound in _bounds(record).items())
@@ -130,7 +128,9 @@ def test_a_committed_verdict_is_what_its_numbers_give(name):
 
 
 def test_readme_has_the_committed_verdicts():
-    assert (ROOT / "README.md").read_text() == table.update_readme(ROOT / "README.md", newest(VERDICTS))
+    assert (ROOT / "README.md").read_text() == table.update_readme(
+        ROOT / "README.md", newest(VERDICTS), lock.read_all(LOCKS)
+    )
 
 
 def test_readme_shows_what_the_command_prints(capsys):

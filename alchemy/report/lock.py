@@ -75,6 +75,11 @@ def read(name: str, folder: Path) -> Lock | None:
     return Lock(**read_json(path)) if path.exists() else None
 
 
+def read_all(folder: Path) -> dict[str, Lock]:
+    """Every lock of a folder, by claim."""
+    return {path.stem: Lock(**read_json(path)) for path in sorted(folder.glob("*.json"))}
+
+
 def renew(name: str, module: ModuleType, folder: Path, judged: set[str]) -> Lock:
     """The lock of what a claim promises now, written to `folder` if it was not locked.
 

@@ -19,7 +19,7 @@ from alchemy.record import commit, json_text, numbers, plain, read_json, write_j
 from alchemy.report import figures, table
 from alchemy.report.claim import judge
 from alchemy.report.history import Record, append, newest
-from alchemy.report.lock import Lock, locked, must_be_publishable
+from alchemy.report.lock import Lock, locked, must_be_publishable, read_all
 from alchemy.report.results import measurements, results
 from alchemy.stats.power import Counts, forecast, largest_useful
 from alchemy.stats.verdict import Verdict
@@ -174,5 +174,5 @@ def _publish(name: str, preset: str, record: Record, out: Path) -> None:
     write_json(VERDICTS / "journals" / f"{preset}-{name}.json", read_json(home / "journal.json"))
     for figure in record["figures"]:
         write_whole(shown / f"{preset}-{figure}", partial(copyfile, home / figure))
-    readme = table.update_readme(ROOT / "README.md", newest(VERDICTS))
+    readme = table.update_readme(ROOT / "README.md", newest(VERDICTS), read_all(LOCKS))
     write_whole(ROOT / "README.md", lambda scratch: scratch.write_text(readme))

@@ -9,6 +9,7 @@ from pathlib import Path
 from alchemy.discover import entries
 from alchemy.errors import UserError
 from alchemy.report.history import Record
+from alchemy.report.lock import Lock
 from alchemy.report.results import is_earlier
 from alchemy.terminal import wrapped
 
@@ -74,29 +75,39 @@ def verdict(record: Record) -> str:
     return record["verdict"] + (" (earlier method)" if is_earlier(record) else "")
 
 
-def markdown(records: Mapping[str, Mapping[str, Record]]) -> str:
-    """The claims table of the README; records by claim and preset."""
+def markdown(records: Mapping[str, Mapping[str, Record]], locks: Mapping[str, Lock]) -> str:
+    """The claims table of the README: every claim that is locked, with the records by claim and preset that judge it.
+
+    A verdict is exploratory if the claim promises something else now than it did before that run. Records of the earlier
+    method judged other wordings, on seeds and problems that were used before: they are named, and decide nothing here.
+    """
     lines = ["| claim | source | verdict | the number that decides |", "|---|---|---|---|"]
-    for name, presets in records.items():
-        for preset, record in presets.items():
+    for name, lock in locks.items():
+        claim, presets = lock.promise["claim"], records.get(name, {})
+        judged = {preset: record for preset, record in presets.items() if not is_earlier(record)}
+        for preset, record in judged.items():
             scale = "" if preset == "small" else f", `{preset}`"
-            cells = [
-                f"[`{name}`]({entries('claim')[name].file}) {record['claim']['sentence']}",
-                record["claim"]["source"],
-                f"**{record['verdict']}**{verdict(record).removeprefix(record['verdict'])}{scale}",
-                deciding(record),
-            ]
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            promised = (record.get("lock") or {}).get("digest")
+            status = "" if promised == lock.digest else " (exploratory)"
+            lines.append(_row(name, record["claim"], f"**{record['verdict']}**{status}{scale}", deciding(record)))
+        if not judged:
+            former = [f"{record['verdict']} at `{preset}`" for preset, record in presets.items()]
+            lines.append(_row(name, claim, "not judged yet", "earlier method: " + ", ".join(former) if former else ""))
     return "\n".join(lines)
 
 
-def update_readme(path: Path, records: Mapping[str, Mapping[str, Record]]) -> str:
+def _row(name: str, claim: Record, verdict: str, number: str) -> str:
+    cells = [f"[`{name}`]({entries('claim')[name].file}) {claim['sentence']}", claim["source"], verdict, number]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def update_readme(path: Path, records: Mapping[str, Mapping[str, Record]], locks: Mapping[str, Lock]) -> str:
     """The README's text with its claims table made anew."""
     text = path.read_text()
     if START not in text or END not in text:
         raise UserError(f"{path} has no place for the claims table: {START} ... {END}")
     before, after = text.split(START)[0], text.split(END)[1]
-    return f"{before}{START}\n{markdown(records)}\n{END}{after}"
+    return f"{before}{START}\n{markdown(records, locks)}\n{END}{after}"
 
 
 def show(records: Sequence[tuple[str, Record]]) -> None:

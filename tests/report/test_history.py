@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, nan
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -14,10 +14,11 @@ import pytest
 from alchemy.cli.main import main
 from alchemy.errors import UserError
 from alchemy.progress import Progress
-from alchemy.record import json_text, numbers, read_json, write_json
+from alchemy.record import json_text, numbers, plain, read_json, write_json
 from alchemy.report import history, reproduce, table
 from alchemy.report.claim import QUESTIONS, Claim, Gate, at_least, at_most, exactly, judge, near
 from alchemy.report.figures import Bars
+from alchemy.report.lock import Lock
 from alchemy.report.results import EARLIER_METHOD, METHOD, judged_again, results
 
 CLAIM = Claim("A sentence.", "source", "prediction", "refuted if", QUESTIONS[0])
@@ -121,8 +122,11 @@ def test_a_file_is_only_added_to(tmp_path, record):
 def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeypatch):
     monkeypatch.setattr(reproduce, "VERDICTS", tmp_path / "verdicts")
     monkeypatch.setattr(reproduce, "ROOT", tmp_path)
+    locks = {name: Lock(name, "d1", 1, {"claim": plain(CLAIM)}, {}) for name in ("law", "other")}
+    monkeypatch.setattr(reproduce, "read_all", lambda folder: locks)
+    record = {**record, "lock": {"digest": "d1", "generation": 1}}
     (tmp_path / "README.md").write_text(f"before {table.START} old {table.END} after")
-    monkeypatch.setattr(table, "entries", lambda kind: {"law": SimpleNamespace(file="experiments/law.py")})
+    monkeypatch.setattr(table, "entries", lambda kind: {name: SimpleNamespace(file=f"{name}.py") for name in locks})
     reproduce._publish("law", "small", record, tmp_path)
     figure = tmp_path / "verdicts" / "figures" / "small-law.svg"
     assert figure.exists()
@@ -131,7 +135,11 @@ def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeyp
     assert not figure.exists() and figure.with_name("small-other.svg").exists()
     assert len(history.history(tmp_path / "verdicts" / "law.json")["small"]) == 2
     readme = (tmp_path / "README.md").read_text()
-    assert "[`law`](experiments/law.py) A sentence. | source | **UNDECIDED** | crossing: median" in readme
+    assert "[`law`](law.py) A sentence. | source | **UNDECIDED** | crossing: median" in readme
+    assert "[`other`](other.py) A sentence. | source | not judged yet |  |" in readme
+    locks["law"] = replace(locks["law"], digest="d2")
+    reproduce._publish("law", "small", record, tmp_path)
+    assert "**UNDECIDED** (exploratory) | crossing" in (tmp_path / "README.md").read_text()
     assert readme.startswith("before ") and readme.endswith(" after")
 
 
