@@ -7,7 +7,6 @@ of handwritten pages lead to files of the repository; where these are not part o
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from math import inf
 from pathlib import Path, PurePosixPath
@@ -21,12 +20,15 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from alchemy import discover
+from alchemy.report import lock as locks
 from alchemy.report import table
+from alchemy.report.claim import QUESTIONS
 from alchemy.report.history import newest
 from alchemy.report.results import is_earlier
 
 ROOT = Path(__file__).parents[1]
 VERDICTS = ROOT / "experiments" / "verdicts"
+LOCKS = ROOT / "experiments" / "locks"
 PACKAGES = ("alchemy", "tasks", "models")
 """What the API reference covers; claims have pages of their own."""
 ROOT_PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
@@ -124,42 +126,54 @@ def _wing(path: str) -> str:
 
 
 def _claim_pages() -> Iterator[tuple[str, str]]:
-    """The overview, then a page for each claim that has a committed verdict."""
-    records = newest(VERDICTS)
-    modules = {name: module for name, module in discover.experiments().items() if name in records}
+    """The overview, then a page for each claim."""
+    records, modules = newest(VERDICTS), discover.experiments()
     yield "claims/index.md", _overview(modules, records)
     for name, module in modules.items():
-        yield f"claims/{name}.md", _claim_page(name, module, records[name])
+        yield f"claims/{name}.md", _claim_page(name, module, records.get(name, {}))
 
 
 def _overview(modules: Mapping[str, ModuleType], records: Mapping[str, Mapping[str, Any]]) -> str:
     """All claims, by the question they answer."""
-    by_question: dict[str, list[str]] = {}
+    by_question: dict[str, list[str]] = {question: [] for question in QUESTIONS}
     for name, module in modules.items():
-        by_question.setdefault(_question(module), []).append(name)
+        by_question[module.CLAIM.question].append(name)
     lines = ["# All claims", "", "How a verdict is reached is on [a page of its own](../verdicts.md).", ""]
     for question, names in by_question.items():
-        lines += [f"## {question}", "", "| claim | verdict | the number that decides |", "|---|---|---|"]
+        lines += (
+            [f"## {question}", "", "| claim | verdict | the number that decides |", "|---|---|---|"] if names else []
+        )
         for name in names:
-            for preset, record in records[name].items():
-                decides = table.deciding(record).replace("|", "\\|")
-                sentence = f"[`{name}`]({name}.md) {record['claim']['sentence']}"
-                lines.append(f"| {sentence} ({preset}) | {_badge(record)} | {decides} |")
+            presets = records.get(name, {})
+            decides = [table.deciding(record) for record in presets.values() if not is_earlier(record)]
+            cells = (
+                f"[`{name}`]({name}.md) {modules[name].CLAIM.sentence}",
+                _verdicts(name, presets),
+                "; ".join(decides),
+            )
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _question(module: ModuleType) -> str:
-    """The question that a claim answers; the subject of its folder where it names none."""
-    subject = (sys.modules[module.__package__].__doc__ or "").splitlines()[0].rstrip(".")
-    return getattr(module.CLAIM, "question", subject)
+def _verdicts(name: str, presets: Mapping[str, Any]) -> str:
+    """Where a claim stands: its verdicts, or that there is none yet, and what the earlier method said of its wording then."""
+    lock = locks.read(name, LOCKS)
+    judged, earlier = [], []
+    for preset, record in presets.items():
+        promised = lock is not None and (record.get("lock") or {}).get("digest") == lock.digest
+        if is_earlier(record):
+            earlier.append(f"{record['verdict']} at `{preset}`")
+        else:
+            judged.append(f"{_badge(record)} at `{preset}`" + ("" if promised else " (exploratory)"))
+    former = f" (earlier method: {', '.join(earlier)})" if earlier and not judged else ""
+    return (", ".join(judged) or "not judged yet") + former
 
 
 def _claim_page(name: str, module: ModuleType, presets: Mapping[str, Any]) -> str:
     """What the claim says, what would refute it, and every check and figure of its committed runs."""
     lines = [f"---\ntitle: {name}\n---", f"# {module.CLAIM.sentence}", ""]
-    verdicts = [f"{_badge(record)} at `{preset}`" for preset, record in presets.items() if _is_of(record, module)]
-    lines += [f"Verdict: {', '.join(verdicts) or 'this sentence has not been judged yet'}", ""]
+    lines += [f"Verdict: {_verdicts(name, presets)}", ""]
     titles = iter(SECTIONS.split(module.__doc__ or "")[1:])
     for title, text in zip(titles, titles, strict=True):
         if title != "Run":
@@ -185,8 +199,8 @@ def _run(name: str, preset: str, record: Mapping[str, Any], current: bool) -> li
         f"```\nalchemy reproduce {name} --preset {preset}\n```",
         "",
     ]
-    if not current:
-        lines += [f"This run judged an earlier wording: *{record['claim']['sentence']}* {_badge(record)}", ""]
+    wording = "" if current else f" It is about an earlier wording: *{record['claim']['sentence']}*"
+    lines += [f"Verdict of this run: {_badge(record)}.{wording}", ""]
     if is_earlier(record):
         lines += ["!!! note", f"    {EARLIER}", ""]
     for figure in record["figures"]:
@@ -217,8 +231,8 @@ def _earlier(check: Mapping[str, Any]) -> tuple[str, str]:
 
 def _badge(judged: Mapping[str, Any]) -> str:
     """The verdict of a record or of a check, in its colour."""
-    verdict, earlier = judged["verdict"], "method" in judged and is_earlier(judged)
-    return f'<span class="verdict {verdict.lower()}">{verdict}</span>' + " (earlier method)" * earlier
+    verdict = judged["verdict"]
+    return f'<span class="verdict {verdict.lower()}">{verdict}</span>'
 
 
 # API reference
