@@ -178,6 +178,25 @@ def test_a_check_in_words(one, text):
     assert table.deciding(results(judge(CLAIM, [one]))) == text
 
 
+def test_the_terminal_lists_every_check_that_does_not_hold(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    gate = Gate("learned", np.array([1.0] * 4 + [0.0] * 8), 1, 1, "r")
+    judged = judge(
+        CLAIM,
+        [
+            at_least("held", np.full(12, 0.6789), 0.5, "r"),
+            at_least("refuted", np.full(12, 0.2), 0.5, "r"),
+            at_least("gated", np.full(12, 0.6), 0.5, "r", gates=[gate]),
+        ],
+    )
+    table.show([("law", results(judged))])
+    row, *lines = capsys.readouterr().out.split("law", 1)[1].replace("\n", " ").split("law: ")
+    assert "FAILS" in row and "1/3" in row
+    assert [line.split(":")[1].strip() for line in lines] == ["refuted", "gated"]
+    assert "too few seeds passed the gates" in lines[1] and "too few" not in lines[0]
+    assert table.shown(results(judged)["checks"][0]) == "median .679, 12 of 12 seeds"
+
+
 def test_judging_again_from_the_front_door(tmp_path, record, monkeypatch, capsys):
     folder = tmp_path / "experiments"
     (folder / "verdicts").mkdir(parents=True)
