@@ -45,10 +45,10 @@ def test_a_stage_in_plain_lines(clock, capsys):
 
 
 def test_work_that_reports_by_name(capsys):
-    with Progress().stages("lines") as told:
-        told("a.jsonl", 0, 30)
-        told("a.jsonl", 30, 30)
-        told("b.jsonl", 0, 5)
+    with Progress().stages("lines") as report:
+        report("a.jsonl", 0, 30)
+        report("a.jsonl", 30, 30)
+        report("b.jsonl", 0, 5)
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("a.jsonl: 30 lines, ") and second.startswith("b.jsonl: ")
 

@@ -122,11 +122,11 @@ def test_help_has_an_example(alchemy, command):
 
 
 def test_list(alchemy, claims):
-    found = json.loads(alchemy("list", "--json")[1])
-    assert "symbols" in [task["name"] for task in found["tasks"]]
-    assert "transformer" in [model["name"] for model in found["models"]]
+    listed = json.loads(alchemy("list", "--json")[1])
+    assert "symbols" in [task["name"] for task in listed["tasks"]]
+    assert "transformer" in [model["name"] for model in listed["models"]]
     first = {"name": "first", "sentence": "Stubs claim little.", "verdicts": {"small": "HOLDS", "full": "FAILS"}}
-    assert found["claims"] == [first, {**first, "name": "second", "verdicts": {}}]
+    assert listed["claims"] == [first, {**first, "name": "second", "verdicts": {}}]
     assert "Stubs claim little. [small HOLDS, full FAILS]" in alchemy("list")[1]
 
 
@@ -247,8 +247,8 @@ def test_bad_input_is_one_line(fails, tmp_path, monkeypatch, args, says):
 
 
 def test_a_trained_composition_is_no_shift(fails, tmp_path):
-    said = fails("generate", "symbols", "--out", tmp_path / "d", "--shifts", "task=F1 F2")
-    assert said == "shift 'task=F1 F2': compositions 'F1 F2' is also trained on, so this is test.jsonl"
+    message = fails("generate", "symbols", "--out", tmp_path / "d", "--shifts", "task=F1 F2")
+    assert message == "shift 'task=F1 F2': compositions 'F1 F2' is also trained on, so this is test.jsonl"
 
 
 def test_bad_lines_and_manifests(fails, data):
@@ -269,8 +269,8 @@ def test_unwritable_directories(fails, place):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk(fails):
-    said = fails("generate", "symbols", "--out", "/dev/full", "--exhaustive", "--length", 2)
-    assert said == "cannot write /dev/full: No space left on device"
+    message = fails("generate", "symbols", "--out", "/dev/full", "--exhaustive", "--length", 2)
+    assert message == "cannot write /dev/full: No space left on device"
     with open("/dev/full", "w") as full:
         run = subprocess.run([sys.executable, "-m", "alchemy", "list"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE)
     assert run.returncode == 2 and run.stderr == b"alchemy: error: No space left on device\n"
@@ -309,8 +309,8 @@ def test_reproduce_selects(alchemy, claims):
     headline, every, named = claims
     assert list(headline[0]) == ["first"] and headline[1]["first"].seeds == 5
     assert headline[2:4] == ("small", Path("runs"))
-    assert list(every[0]) == ["first", "second"] and {one.seeds for one in every[1].values()} == {3}
-    assert {one.train.steps for one in every[1].values()} == {7} and every[4] is True
+    assert list(every[0]) == ["first", "second"] and {config.seeds for config in every[1].values()} == {3}
+    assert {config.train.steps for config in every[1].values()} == {7} and every[4] is True
     assert named[1]["second"].seeds == 9 and named[1]["second"].width == 6 and named[3] == Path("there")
 
 

@@ -39,9 +39,9 @@ def solve(runs, *args):
 
 
 def test_a_trained_model_is_found_again(runs):
-    one = choose(runs)
-    assert str(one).startswith(one.name) and "symbols, 1 x 16, 2 seeds, 30 steps" in str(one)
-    again = load(one)
+    choice = choose(runs)
+    assert str(choice).startswith(choice.name) and "symbols, 1 x 16, 2 seeds, 30 steps" in str(choice)
+    again = load(choice)
     assert again.task == TASK and again.model.width == 16 and again.seeds == (0, 1)
     written = Lab(runs, Progress(quiet=True)).answer(again, TASK, 10)
     assert written.completions.shape[:2] == (2, 10)
@@ -56,15 +56,15 @@ def test_a_bank_is_described_and_saved(runs, capsys, tmp_path):
         )
         == 0
     )
-    told = json.loads(capsys.readouterr().out)
-    assert (told["seeds"], told["problems"], told["samples"]) == (2, 30, 4)
-    assert list(told["any of"]) == ["1", "2", "4"] and told["any of"]["1"] == pytest.approx(
-        np.mean(told["right_by_seed"])
+    description = json.loads(capsys.readouterr().out)
+    assert (description["seeds"], description["problems"], description["samples"]) == (2, 30, 4)
+    assert list(description["any of"]) == ["1", "2", "4"] and description["any of"]["1"] == pytest.approx(
+        np.mean(description["right_by_seed"])
     )
-    assert set(told["right by fact"]["steps"]) == {"2", "3"}
+    assert set(description["right by fact"]["steps"]) == {"2", "3"}
     with np.load(path) as saved:
         assert saved["right"].shape == (2, 30, 4) and saved["fact steps"].shape == (2, 30)
-        assert saved["right"].mean(axis=(1, 2)).tolist() == pytest.approx(told["right_by_seed"])
+        assert saved["right"].mean(axis=(1, 2)).tolist() == pytest.approx(description["right_by_seed"])
     assert main(["bank", "--list", "--out", str(runs)]) == 0
     assert "symbols" in capsys.readouterr().out
 
@@ -109,8 +109,8 @@ def test_strategies_are_compared_and_drawn(runs, capsys, tmp_path):
 )
 def test_bad_input_is_one_line(runs, capsys, args, words):
     assert solve(runs, *args) == 2
-    said = capsys.readouterr().err.strip()
-    assert words in said and len(said.splitlines()) == 1
+    message = capsys.readouterr().err.strip()
+    assert words in message and len(message.splitlines()) == 1
 
 
 def test_a_learned_verifier_guides_searches_and_choices(runs, capsys, monkeypatch):
@@ -150,6 +150,6 @@ def test_every_strategy_is_found_by_its_file():
     assert {"beam", "mcts", "best_of_n", "self_consistency", "adaptive_consistency"} <= entries("strategy").keys()
     for name in entries("strategy"):
         kind = find("strategy", name)
-        assert [hasattr(kind, way) for way in ("replay", "answer", "forcing")].count(True) == 1
+        assert [hasattr(kind, method) for method in ("replay", "answer", "forcing")].count(True) == 1
         assert isinstance(strategy(name), kind)
     assert strategy("beam:n=6,width=3,apart=true") == Beam(6, 3, apart=True)

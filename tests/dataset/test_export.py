@@ -92,9 +92,13 @@ def test_verify_sees_a_flipped_byte(data):
     content[place] = ord("A") if content[place] != ord("A") else ord("B")
     path.write_bytes(content)
     line = content[:place].count(b"\n") + 1
-    found = verify_splits(data)
-    assert len(found) == 2 and "test.jsonl: sha256 is" in found[0]
-    assert found[1].startswith(f"test.jsonl line {line} column ") and "expected" in found[1] and "found" in found[1]
+    differences = verify_splits(data)
+    assert len(differences) == 2 and "test.jsonl: sha256 is" in differences[0]
+    assert (
+        differences[1].startswith(f"test.jsonl line {line} column ")
+        and "expected" in differences[1]
+        and "found" in differences[1]
+    )
 
 
 def test_verify_sees_missing_and_extra_files(data):
@@ -106,8 +110,8 @@ def test_verify_sees_missing_and_extra_files(data):
 def test_verify_sees_truncation(data):
     path = data / "train.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
-    found = verify_splits(data)
-    assert found[0].startswith("train.jsonl line 300: no JSON object") and len(found) == 3
+    differences = verify_splits(data)
+    assert differences[0].startswith("train.jsonl line 300: no JSON object") and len(differences) == 3
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     assert "train.jsonl: 299 lines, the manifest says 300" in verify_splits(data)
     assert any("line 300: expected" in line and "the end of the file" in line for line in verify_splits(data))
@@ -116,9 +120,9 @@ def test_verify_sees_truncation(data):
 def test_verify_sees_foreign_lines(data):
     with open(data / "test.jsonl", "ab") as out:
         out.write(b'{"question": "?"}\n')
-    found = verify_splits(data)
-    assert found[0].startswith("test.jsonl line 61: no JSON object with input and output")
-    assert any(line.startswith("test.jsonl line 61: expected the end of the file") for line in found)
+    differences = verify_splits(data)
+    assert differences[0].startswith("test.jsonl line 61: no JSON object with input and output")
+    assert any(line.startswith("test.jsonl line 61: expected the end of the file") for line in differences)
 
 
 def test_verify_sees_a_training_prompt_in_the_test(data):

@@ -34,14 +34,14 @@ def test_prompts_have_instructions_examples_and_the_question(data, tmp_path, cap
     out = tmp_path / "prompts"
     assert main(["prompts", str(data), "--out", str(out), "--shots", "3"]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["test-depth=2.jsonl", "test.jsonl"]
-    given = records(data / "test.jsonl")
-    solved = records(data / "train.jsonl")[:3]
-    for record, problem in zip(records(out / "test.jsonl"), given, strict=True):
+    problems = records(data / "test.jsonl")
+    examples = records(data / "train.jsonl")[:3]
+    for record, problem in zip(records(out / "test.jsonl"), problems, strict=True):
         roles = [turn["role"] for turn in record["messages"]]
         assert roles == ["system", *["user", "assistant"] * 3, "user"]
         assert record["messages"][-1]["content"] == record["input"] == problem["input"]
-        assert [turn["content"] for turn in record["messages"][2::2]] == [one["output"] for one in solved]
-        assert record["text"].endswith(f"{solved[-1]['output']}\n\n{problem['input']}\n")
+        assert [turn["content"] for turn in record["messages"][2::2]] == [example["output"] for example in examples]
+        assert record["text"].endswith(f"{examples[-1]['output']}\n\n{problem['input']}\n")
         assert record["text"].startswith(record["messages"][0]["content"])
     assert "2 files" in capsys.readouterr().out
 
@@ -49,7 +49,10 @@ def test_prompts_have_instructions_examples_and_the_question(data, tmp_path, cap
 def test_answers_to_prompts_can_be_scored(data, tmp_path, capsys):
     out = tmp_path / "prompts"
     main(["prompts", str(data), "--out", str(out), "--shots", "0"])
-    answers = [json.dumps({"prompt": one["input"], "completion": one["output"]}) for one in records(out / "test.jsonl")]
+    answers = [
+        json.dumps({"prompt": record["input"], "completion": record["output"]})
+        for record in records(out / "test.jsonl")
+    ]
     (tmp_path / "answers.jsonl").write_text("\n".join(answers) + "\n")
     capsys.readouterr()
     assert main(["score", str(tmp_path / "answers.jsonl"), "--manifest", str(data), "--json"]) == 0
@@ -95,23 +98,30 @@ def test_a_damaged_line_is_named(data, tmp_path, capsys):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_data_set_is_sized_indexable_and_scores(name):
-    some = create_dataset(name, seed=3, size=6)
-    assert len(some) == 6 and len(list(some)) == 6 and some[-1] == some[5] == create_dataset(name, seed=3, size=9)[5]
-    assert some[0] != some[1] and some[0] != create_dataset(name, seed=4, size=6)[0]
-    for entry in some:
+    dataset = create_dataset(name, seed=3, size=6)
+    assert (
+        len(dataset) == 6
+        and len(list(dataset)) == 6
+        and dataset[-1] == dataset[5] == create_dataset(name, seed=3, size=9)[5]
+    )
+    assert dataset[0] != dataset[1] and dataset[0] != create_dataset(name, seed=4, size=6)[0]
+    for entry in dataset:
         assert set(entry) == {"question", "answer", "metadata"} and entry["metadata"]["source_dataset"] == name
-        assert some.score_answer(entry["answer"], entry) == 1.0
+        assert dataset.score_answer(entry["answer"], entry) == 1.0
         assert (
-            some.score_answer("", entry) == some.score_answer(None, entry) == some.score_answer("nothing", entry) == 0.0
+            dataset.score_answer("", entry)
+            == dataset.score_answer(None, entry)
+            == dataset.score_answer("nothing", entry)
+            == 0.0
         )
     with pytest.raises(IndexError):
-        some[6]
+        dataset[6]
 
 
 def test_half_a_point_is_for_an_answer_without_its_chain():
-    some = create_dataset("symbols", compositions=("F1 F2",), size=3)
-    answer = some[0]["answer"]
-    assert some.score_answer(f"A A A A [F2] {answer[answer.index('<answer>') :]}", some[0]) == 0.5
+    dataset = create_dataset("symbols", compositions=("F1 F2",), size=3)
+    answer = dataset[0]["answer"]
+    assert dataset.score_answer(f"A A A A [F2] {answer[answer.index('<answer>') :]}", dataset[0]) == 0.5
     graph = create_dataset("connectivity", size=3, shift="depth=2")
     decision = graph[0]["answer"].rpartition("decision")[2]
     assert graph.score_answer(f"work : [ 1 1 ] decision{decision}", graph[0]) == 0.5
@@ -127,10 +137,13 @@ def test_a_data_set_has_known_fields_only():
 
 @pytest.mark.parametrize("name", TASKS)
 def test_instructions_name_what_a_problem_has(name):
-    told = TASKS[name]().instructions
-    assert len(told) > 200 and told.endswith("nothing else.")
+    instructions = TASKS[name]().instructions
+    assert len(instructions) > 200 and instructions.endswith("nothing else.")
     if name == "symbols":
         odd = TASKS[name](
             primitives=("mix", "table1", "swap0-2", "rot3", "shift2", "reverse"), compositions=("mix rot3",)
         )
-        assert all(f"[{one}] " in odd.instructions for one in odd.primitives) and "3 places later" in odd.instructions
+        assert (
+            all(f"[{primitive}] " in odd.instructions for primitive in odd.primitives)
+            and "3 places later" in odd.instructions
+        )

@@ -52,9 +52,9 @@ def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
     def peak(n, work):
         tracemalloc.start()
         work(n)
-        held = tracemalloc.get_traced_memory()[1]
+        peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return held
+        return peak_bytes
 
     def write(n):
         write_splits(Symbols(length=(6,)), tmp_path / str(n), train=n, test=10)
@@ -84,12 +84,15 @@ def test_parquet_has_the_same_lines(pair):
     assert "suffix" not in plain and packed["suffix"] == "parquet"
     assert sorted(os.listdir(pair / "parquet")) == sorted(["README.md", "manifest.json", *packed["files"]])
     assert [name.replace(".parquet", ".jsonl") for name in packed["files"]] == list(plain["files"])
-    for (name, one), (other, two) in zip(plain["files"].items(), packed["files"].items(), strict=True):
-        content = (pair / "parquet" / other).read_bytes()
-        assert two["lines_sha256"] == one["sha256"] and two["sha256"] == hashlib.sha256(content).hexdigest()
-        assert two.get("discrepancy") == one.get("discrepancy")
-        with parquet.open_lines(pair / "parquet" / other) as given:
-            assert given.read() == (pair / "jsonl" / name).read_bytes()
+    for (name, entry), (packed_name, packed_entry) in zip(plain["files"].items(), packed["files"].items(), strict=True):
+        content = (pair / "parquet" / packed_name).read_bytes()
+        assert (
+            packed_entry["lines_sha256"] == entry["sha256"]
+            and packed_entry["sha256"] == hashlib.sha256(content).hexdigest()
+        )
+        assert packed_entry.get("discrepancy") == entry.get("discrepancy")
+        with parquet.open_lines(pair / "parquet" / packed_name) as file:
+            assert file.read() == (pair / "jsonl" / name).read_bytes()
     assert verify_splits(pair / "parquet") == []
     text = (pair / "parquet" / "README.md").read_text()
     assert '"test-noise=hybrid-0.1.parquet"' in text and 'config_name: "noise=hybrid-0.1"' in text
@@ -110,9 +113,9 @@ def test_writing_and_verifying_tell_how_far_they_are(suffix, tmp_path, monkeypat
         pytest.importorskip("pyarrow")
     monkeypatch.setattr("alchemy.dataset.recipe.LINES_AT_ONCE", 64)
     written, verified = [], []
-    told = {"suffix": suffix, "progress": lambda *one: written.append(one)}
-    write_splits(Symbols(), tmp_path / "data", train=150, test=10, **told)
-    assert verify_splits(tmp_path / "data", lambda *one: verified.append(one)) == []
+    options = {"suffix": suffix, "progress": lambda *step: written.append(step)}
+    write_splits(Symbols(), tmp_path / "data", train=150, test=10, **options)
+    assert verify_splits(tmp_path / "data", lambda *step: verified.append(step)) == []
     train, test = f"train.{suffix}", f"test.{suffix}"
     assert written == verified == [*((train, n, 150) for n in (0, 64, 128, 150)), (test, 0, 10), (test, 10, 10)]
 
@@ -148,22 +151,31 @@ def test_no_half_written_parquet(failure, raised, tmp_path, monkeypatch):
 
 def test_verify_sees_parquet_that_differs(pair, tmp_path):
     data = shutil.copytree(pair / "parquet", tmp_path / "data")
-    whole = (data / "test.parquet").read_bytes()
-    (data / "test.parquet").write_bytes(whole[:-20])
-    found = verify_splits(data)
-    assert found[0].startswith("test.parquet is no whole Parquet file") and "test.parquet: sha256 is" in found[1]
-    assert len(found) == 2
-    with parquet.open_lines(pair / "parquet" / "test.parquet") as given:
-        lines = given.readlines()
+    content = (data / "test.parquet").read_bytes()
+    (data / "test.parquet").write_bytes(content[:-20])
+    differences = verify_splits(data)
+    assert (
+        differences[0].startswith("test.parquet is no whole Parquet file")
+        and "test.parquet: sha256 is" in differences[1]
+    )
+    assert len(differences) == 2
+    with parquet.open_lines(pair / "parquet" / "test.parquet") as file:
+        lines = file.readlines()
     with open(data / "test.parquet", "wb") as out:
         sums = parquet.write(out, [b"".join([*lines[:4], lines[5], *lines[5:]])])
-    found = verify_splits(data)
-    assert found[0].startswith("test.parquet: sha256 is") and found[1].startswith("test.parquet line 5 column ")
+    differences = verify_splits(data)
+    assert differences[0].startswith("test.parquet: sha256 is") and differences[1].startswith(
+        "test.parquet line 5 column "
+    )
     edited = json.loads((data / "manifest.json").read_text())
     edited["files"]["test.parquet"] |= sums
     (data / "manifest.json").write_text(json.dumps(edited))
-    found = verify_splits(data)
-    assert found[0].startswith("test.parquet line 5 column ") and "lines_sha256" in found[1] and len(found) == 2
+    differences = verify_splits(data)
+    assert (
+        differences[0].startswith("test.parquet line 5 column ")
+        and "lines_sha256" in differences[1]
+        and len(differences) == 2
+    )
 
 
 def test_without_the_library_one_line_says_what_to_install(tmp_path, monkeypatch, capsys):
@@ -182,13 +194,13 @@ def test_noisy_prompts_keep_the_problem_behind_them(tmp_path):
     for name in WRITTEN:
         task = discover.find("task", name)()
         write_splits(task, tmp_path / name, train=30, test=10, shifts=SHIFTS)
-        made = read_recipe(tmp_path / name)
-        [noisy] = [file for file in made.files.values() if file.shift]
-        records = list(prompts.worded(made, tmp_path / name, noisy, 0))
-        assert len(records) == 10 and any(one["problem"] != one["input"] for one in records)
-        for one in records:
-            task.parse(one["problem"])
+        recipe = read_recipe(tmp_path / name)
+        [noisy] = [file for file in recipe.files.values() if file.shift]
+        records = list(prompts.worded(recipe, tmp_path / name, noisy, 0))
+        assert len(records) == 10 and any(record["problem"] != record["input"] for record in records)
+        for record in records:
+            task.parse(record["problem"])
         path = tmp_path / name / noisy.name
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
         with pytest.raises(UserError, match="line 1 is not what the manifest gives"):
-            list(prompts.worded(made, tmp_path / name, noisy, 0))
+            list(prompts.worded(recipe, tmp_path / name, noisy, 0))

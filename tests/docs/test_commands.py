@@ -29,8 +29,8 @@ def calls(text: str, program: str) -> list[list[str]]:
 
 def shown(program: str) -> list:
     """Each call of a program on any page, once."""
-    found = {shlex.join(call): call for page in PAGES for call in calls(page.read_text("utf-8"), program)}
-    return [pytest.param(call, id=text) for text, call in found.items()]
+    unique_calls = {shlex.join(call): call for page in PAGES for call in calls(page.read_text("utf-8"), program)}
+    return [pytest.param(call, id=text) for text, call in unique_calls.items()]
 
 
 @pytest.fixture

@@ -47,9 +47,9 @@ def test_there_is_an_example_of_each_kind_and_the_page_counts_its_lines():
 
 
 def test_examples_are_found(tree):
-    found = json.loads(run(tree, "alchemy", "list", "--json"))
+    listed = json.loads(run(tree, "alchemy", "list", "--json"))
     for kind, name in KINDS.items():
-        assert name in [entry["name"] for entry in found[kind]]
+        assert name in [entry["name"] for entry in listed[kind]]
     assert "<answer>" in run(tree, "alchemy", "show", "parity", "-n", "1")
 
 

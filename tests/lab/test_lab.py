@@ -53,20 +53,20 @@ def idle(monkeypatch):
 
 
 @pytest.fixture
-def given(monkeypatch):
+def training_data(monkeypatch):
     """What training is given as data, at which it stops."""
-    seen = []
+    received = []
 
     def stop(model, data, *_, **__):
-        seen.append(data)
+        received.append(data)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bench, "train", stop)
-    return seen
+    return received
 
 
-def same(one, two):
-    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+def same(tree, other):
+    for left, right in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
         np.testing.assert_array_equal(left, right)
 
 
@@ -103,16 +103,18 @@ def test_whatever_changes_the_result_is_trained_anew(stored, model, task, idle, 
 def test_only_seeds_that_are_missing_are_trained_and_asked(stored, model, task, tmp_path, monkeypatch):
     """In any order and company a seed's model and answers are the same."""
     root, first, runs, answers = stored
-    lab, trained, asked = new_lab(root), [], []
+    lab, trained, answered = new_lab(root), [], []
     train, write = bench.train, bench.draw
     monkeypatch.setattr(bench, "train", lambda *a, seeds, **how: trained.extend(seeds) or train(*a, seeds=seeds, **how))
-    monkeypatch.setattr(bench, "draw", lambda *a, seeds, **how: asked.extend(seeds) or write(*a, seeds=seeds, **how))
+    monkeypatch.setattr(bench, "draw", lambda *a, seeds, **how: answered.extend(seeds) or write(*a, seeds=seeds, **how))
     more = lab.train(model, task, CONFIG, seeds=(1, 4, 0))
     written = lab.answer(more, task, 6)
-    assert trained == asked == [4]
+    assert trained == answered == [4]
     for row, place in ((0, 1), (2, 0)):
-        mine, first_time = (jax.tree.map(operator.itemgetter(i), r.trained) for i, r in ((row, more), (place, runs)))
-        same(mine, first_time)
+        trained_now, first_time = (
+            jax.tree.map(operator.itemgetter(i), r.trained) for i, r in ((row, more), (place, runs))
+        )
+        same(trained_now, first_time)
         width = answers.completions.shape[2]
         np.testing.assert_array_equal(written.completions[row][:, :width], answers.completions[place])
         np.testing.assert_array_equal(written.values("answer")[row], answers.values("answer")[place])
@@ -125,28 +127,28 @@ def test_only_seeds_that_are_missing_are_trained_and_asked(stored, model, task, 
 def test_a_bank_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monkeypatch):
     """Pieces already drawn are not drawn again, and the whole has the bits of an undisturbed one."""
     _, lab, runs, _ = stored
-    longer, few = replace(runs.task, length=(3,)), partial(draw, rows=64)  # several pieces
-    monkeypatch.setattr(bench, "draw", few)
-    whole, bank = lab.bank(runs, longer, 40, 4)
-    second, told = new_lab(tmp_path), []
+    longer, draw_in_pieces = replace(runs.task, length=(3,)), partial(draw, rows=64)  # several pieces
+    monkeypatch.setattr(bench, "draw", draw_in_pieces)
+    undisturbed, bank = lab.bank(runs, longer, 40, 4)
+    second, progress_calls = new_lab(tmp_path), []
 
     def stop(*args, progress, **how):
         def tell(done):
-            told.append(done)
-            if len(told) == 2:
+            progress_calls.append(done)
+            if len(progress_calls) == 2:
                 raise KeyboardInterrupt
 
-        return few(*args, progress=tell, **how)
+        return draw_in_pieces(*args, progress=tell, **how)
 
     monkeypatch.setattr(bench, "draw", stop)
     with pytest.raises(KeyboardInterrupt):
         second.bank(runs, longer, 40, 4)
     assert [path.suffix for path in (tmp_path / "answers").iterdir()] == [".parts"]
     drawn, runner = [], decode._runner
-    monkeypatch.setattr(decode, "_runner", lambda *how: lambda *given: drawn.append(1) or runner(*how)(*given))
-    monkeypatch.setattr(bench, "draw", few)
+    monkeypatch.setattr(decode, "_runner", lambda *how: lambda *args: drawn.append(1) or runner(*how)(*args))
+    monkeypatch.setattr(bench, "draw", draw_in_pieces)
     again, same_bank = new_lab(tmp_path).bank(runs, longer, 40, 4)
-    same((again.completions, same_bank.logprob), (whole.completions, bank.logprob))
+    same((again.completions, same_bank.logprob), (undisturbed.completions, bank.logprob))
     assert len(drawn) == 3 - 2 and [path.suffix for path in (tmp_path / "answers").iterdir()] == [".npz"] * 2
 
 
@@ -157,8 +159,8 @@ def test_a_search_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, mon
     task, how = replace(runs.task, length=(3,)), Beam(4, 2)
     batch = lab.held_out(task, 21, [0, 1])
     reward = OracleReward(task, batch)
-    whole = search(lab, runs, task, batch, how, reward)
-    assert whole.completions.shape[:2] == (2, 21)
+    undisturbed = search(lab, runs, task, batch, how, reward)
+    assert undisturbed.completions.shape[:2] == (2, 21)
     second, update, searched = new_lab(tmp_path), Stage.update, []
 
     def stop(stage, done, loss=None):
@@ -172,9 +174,9 @@ def test_a_search_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, mon
         search(second, runs, task, batch, how, reward)
     assert [path.suffix for path in (tmp_path / "scores").iterdir()] == [".parts"]
     monkeypatch.setattr(Stage, "update", update)
-    monkeypatch.setattr(Beam, "answer", lambda *given: searched.append(1) or answer(*given))
+    monkeypatch.setattr(Beam, "answer", lambda *args: searched.append(1) or answer(*args))
     again = search(new_lab(tmp_path), runs, task, batch, how, reward)
-    same((again.completions, *again.ledger), (whole.completions, *whole.ledger))
+    same((again.completions, *again.ledger), (undisturbed.completions, *undisturbed.ledger))
     assert len(searched) == 2 * 6 - 3 and [path.suffix for path in (tmp_path / "scores").iterdir()] == [".npz"] * 2
 
 
@@ -317,12 +319,12 @@ def test_practice_is_on_training_problems_and_is_kept(stored, task):
     root, _, runs, _ = stored
     lab = new_lab(root)
     first = lab.practise(runs, task, 12, 1)
-    assert [one.completions.shape[:3] for one in first] == [(1, 12, 1)] * 2
-    for one in first:
-        assert not lab.split.part(task.identity(one.batch.problem)).any(), "none is held out"
+    assert [practice.completions.shape[:3] for practice in first] == [(1, 12, 1)] * 2
+    for practice in first:
+        assert not lab.split.part(task.identity(practice.batch.problem)).any(), "none is held out"
     assert not np.array_equal(first[0].batch.tokens, first[1].batch.tokens)
     again, later = new_lab(root).practise(runs, task, 12, 1), lab.practise(runs, task, 12, 2)
-    same([one.completions for one in again], [one.completions for one in first])
+    same([practice.completions for practice in again], [practice.completions for practice in first])
     assert not np.array_equal(later[0].batch.tokens, first[0].batch.tokens)
 
 
@@ -339,23 +341,23 @@ def test_practice_is_on_training_problems_and_is_kept(stored, task):
         ({"noise": Noise("delete", 0.1)}, {}, 0),
     ],
 )
-def test_places_at_which_no_example_is_judged_are_known(model, task, tmp_path, given, change, how, least):
+def test_places_at_which_no_example_is_judged_are_known(model, task, tmp_path, training_data, change, how, least):
     """Where the loss is on completions, as many as the shortest prompt has."""
     changed = replace(task, **change)
     with pytest.raises(KeyboardInterrupt):
         new_lab(tmp_path).train(model, changed, CONFIG, seeds=2, **how)
-    assert given[0].unscored == least
-    rows = given[0].table() or given[0].chunk(0, 0, 4, 8)
+    assert training_data[0].unscored == least
+    rows = training_data[0].table() or training_data[0].chunk(0, 0, 4, 8)
     assert not rows.weight[..., :least].any()
     assert changed.noise or rows.weight[..., least].any()
 
 
-def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, tmp_path, given):
+def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, tmp_path, training_data):
     shorter = replace(task, length=(1, 2))
     sets = [shorter.sample(np.random.default_rng(0), 20) for _ in range(2)]
     with pytest.raises(KeyboardInterrupt):
         new_lab(tmp_path).train(model, task, CONFIG, seeds=2, sets=sets)
-    assert given[0].unscored == shorter.shortest_prompt < task.shortest_prompt
+    assert training_data[0].unscored == shorter.shortest_prompt < task.shortest_prompt
 
 
 def test_seeds_and_tests_that_were_never_used(task, model, tmp_path):

@@ -37,16 +37,16 @@ def test_damaged_or_foreign_files_are_named(tmp_path):
 
 
 def test_pieces_come_back_until_the_whole_is_kept(tmp_path):
-    home, one = tmp_path / "whole.parts", (np.arange(3), np.ones((2, 2), np.float32))
+    home, arrays = tmp_path / "whole.parts", (np.arange(3), np.ones((2, 2), np.float32))
     pieces = store.Pieces(home, every=0)
     assert pieces.load("0-8") is None and pieces.seconds == 0
-    pieces.keep("0-8", one)
-    pieces.keep("8-8", one[::-1])
+    pieces.keep("0-8", arrays)
+    pieces.keep("8-8", arrays[::-1])
     again = store.Pieces(home)
-    for name, kept in (("0-8", one), ("8-8", one[::-1])):
-        for found, array in zip(again.load(name), kept, strict=True):
-            np.testing.assert_array_equal(found, array)
-            assert found.dtype == array.dtype
+    for name, stored in (("0-8", arrays), ("8-8", arrays[::-1])):
+        for loaded, array in zip(again.load(name), stored, strict=True):
+            np.testing.assert_array_equal(loaded, array)
+            assert loaded.dtype == array.dtype
     assert again.seconds > 0 and again.load("16-8") is None
     (home / "0.npz").write_bytes(b"half")
     with pytest.raises(UserError, match=r"0\.npz is damaged"):
@@ -54,7 +54,7 @@ def test_pieces_come_back_until_the_whole_is_kept(tmp_path):
     (home / "0.npz").unlink()
     rest = store.Pieces(home, every=0)
     assert rest.load("0-8") is None
-    rest.keep("0-8", one)
+    rest.keep("0-8", arrays)
     assert all(store.Pieces(home).load(name) for name in ("0-8", "8-8")), "no file is written over another"
     again.drop()
     assert not list(tmp_path.iterdir())

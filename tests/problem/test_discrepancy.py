@@ -32,8 +32,8 @@ def test_by_hand(c):
 
 
 def test_of_itself_is_nothing():
-    one = Symbols().sample(np.random.default_rng(0), 500)
-    assert set(discrepancy(one, one).values()) == {0.0}
+    batch = Symbols().sample(np.random.default_rng(0), 500)
+    assert set(discrepancy(batch, batch).values()) == {0.0}
 
 
 def test_short_prompts():

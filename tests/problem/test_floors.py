@@ -27,9 +27,9 @@ def edits(right, wrong):
 
 def distances(task, batch, completion):
     """(reasoning, answer, full) edit distance, each part with the spaces that face the mark."""
-    gold, given = (task.vocabulary.decode_all(rows) for rows in (task.solve(batch.problem), completion))
-    parts = [[text.rpartition(MARK) for text in texts] for texts in (gold, given)]
-    return tuple(edits(*([part[i] for part in texts] for texts in parts)) for i in (0, 2)) + (edits(gold, given),)
+    gold, written = (task.vocabulary.decode_all(rows) for rows in (task.solve(batch.problem), completion))
+    parts = [[text.rpartition(MARK) for text in texts] for texts in (gold, written)]
+    return tuple(edits(*([part[i] for part in texts] for texts in parts)) for i in (0, 2)) + (edits(gold, written),)
 
 
 def replayed(trained, tested):
@@ -54,15 +54,15 @@ def test_recombined_step_follows_the_law():
     task = Symbols(("F1 F1",))
     batch = task.sample(np.random.default_rng(0), N)
     gold = task.solve(batch.problem)
-    given = np.where(np.arange(gold.shape[1]) > 5, replay(Symbols(("F1 F2",)), batch), gold)
-    assert abs(distances(task, batch, given)[2] - two_step_law().cmp) < 0.004
+    completion = np.where(np.arange(gold.shape[1]) > 5, replay(Symbols(("F1 F2",)), batch), gold)
+    assert abs(distances(task, batch, completion)[2] - two_step_law().cmp) < 0.004
 
 
 def test_commuting_steps_give_right_answers_by_unfaithful_reasoning():
-    test, batch, given = replayed("F1 F2", "F2 F1")
-    verdict = test.verify(batch, given)
+    test, batch, completion = replayed("F1 F2", "F2 F1")
+    verdict = test.verify(batch, completion)
     assert verdict.answer.all() and not verdict.trace.any() and (verdict.first_wrong_step == 0).all()
-    assert abs(distances(test, batch, given)[0] - two_step_law().reasoning) < 0.01
+    assert abs(distances(test, batch, completion)[0] - two_step_law().reasoning) < 0.01
 
 
 def test_accidents_are_counted_exactly():
@@ -88,8 +88,8 @@ def test_length_law_is_the_right_letters_cut():
     """An answer part faces `<answer>` with one space, so l letters are 2l characters."""
     for length in (2, 3, 5, 6):
         right = "".join(f" {letter}" for letter in "ABCDEF"[:length])
-        given = "".join(f" {letter}" for letter in "ABCDEFGHI"[:4])
-        assert np.isclose(Levenshtein.normalized_distance(right, given), length_law(length))
+        replayed_text = "".join(f" {letter}" for letter in "ABCDEFGHI"[:4])
+        assert np.isclose(Levenshtein.normalized_distance(right, replayed_text), length_law(length))
 
 
 def test_chance_is_in_the_right_format():
@@ -97,11 +97,11 @@ def test_chance_is_in_the_right_format():
     batch = task.sample(np.random.default_rng(0), N)
     verdict = task.verify(batch, chance(task, batch, np.random.default_rng(1)))
     assert verdict.well_formed.all() and verdict.answer.mean() < 0.005
-    one = Symbols(("F1",))
-    batch = one.sample(np.random.default_rng(0), N)
+    one_letter = Symbols(("F1",))
+    batch = one_letter.sample(np.random.default_rng(0), N)
     texts = [
-        one.vocabulary.decode_all(rows)
-        for rows in (one.solve(batch.problem), chance(one, batch, np.random.default_rng(1)))
+        one_letter.vocabulary.decode_all(rows)
+        for rows in (one_letter.solve(batch.problem), chance(one_letter, batch, np.random.default_rng(1)))
     ]
     assert abs(edits(*texts) - format_law(1.0)) < 0.01
 
@@ -117,8 +117,8 @@ def test_copy_repeats_the_question():
 
 
 def test_replay_of_another_number_of_steps():
-    test, batch, given = replayed("F1 F2", "F1 F2 F1")
-    verdict = test.verify(batch, given)
+    test, batch, completion = replayed("F1 F2", "F1 F2 F1")
+    verdict = test.verify(batch, completion)
     assert not verdict.answer.any() and not verdict.well_formed.any()
     with pytest.raises(UserError, match="composition to replay"):
         replay(Symbols(("F1", "F2")), batch)

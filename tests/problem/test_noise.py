@@ -33,12 +33,12 @@ def noised(mode, p, field="all", n=40, seed=0):
 @given(st.sampled_from(MODES), st.floats(0, 1), st.sampled_from(FIELDS), st.integers(0, 1000))
 def test_gold_is_kept_and_the_rest_of_the_prompt_too(mode, p, field, seed):
     clean, noisy = noised(mode, p, field, seed=seed)
-    gold, kept = clean.completions(), noisy.completions()
-    width = min(gold.shape[1], kept.shape[1])
-    assert (gold[:, :width] == kept[:, :width]).all()
-    assert not gold[:, width:].any() and not kept[:, width:].any()
+    gold, written = clean.completions(), noisy.completions()
+    width = min(gold.shape[1], written.shape[1])
+    assert (gold[:, :width] == written[:, :width]).all()
+    assert not gold[:, width:].any() and not written[:, width:].any()
     assert ((noisy.text == PAD) == (noisy.field == Field.PADDING)).all()
-    assert TASK.verify(noisy, kept).answer.all()
+    assert TASK.verify(noisy, written).answer.all()
     spared = [code for code, name in enumerate(TASK.prompt_fields) if field not in ("all", name)]
     for code in spared:
         assert (noisy.text[noisy.field == code] == clean.text[clean.field == code]).all()

@@ -48,27 +48,27 @@ def test_no_test_prompt_has_a_training_element(name, seed, salt, share):
     noisy = split.sample(replace(test_task, unseen=0), np.random.default_rng(seed + 1), 50, "train")
     test = split.sample(test_task, np.random.default_rng(seed), 50, "test")
     assert len(train.tokens) == 200 and len(test.tokens) == 50
-    for seen in (train, noisy):
-        assert not np.isin(test_task.identity(test.problem), SHORT.identity(seen.problem)).any()
-        assert not np.isin(test_task.surface(test), test_task.surface(seen)).any()
-        assert not np.isin(prompt_hash(test), prompt_hash(seen)).any()
+    for training in (train, noisy):
+        assert not np.isin(test_task.identity(test.problem), SHORT.identity(training.problem)).any()
+        assert not np.isin(test_task.surface(test), test_task.surface(training)).any()
+        assert not np.isin(prompt_hash(test), prompt_hash(training)).any()
 
 
 @pytest.mark.parametrize("share", [0.125, 0.5])
 def test_shares(share):
     task = Symbols()
     identity = task.identity(task.draw(np.random.default_rng(0), 100_000))
-    one, other = Split(share).part(identity), Split(share, salt=1).part(identity)
-    assert abs(one.mean() - share) < 0.006 and abs(other.mean() - share) < 0.006
-    assert abs((one & other).mean() - share**2) < 0.006
+    held_out, salted = Split(share).part(identity), Split(share, salt=1).part(identity)
+    assert abs(held_out.mean() - share) < 0.006 and abs(salted.mean() - share) < 0.006
+    assert abs((held_out & salted).mean() - share**2) < 0.006
 
 
 def test_sample_keeps_the_distribution_and_the_seed():
     task = Symbols(compositions=("F1 F2", "F2 F1"), weights=(1, 3), length=(3, 4))
-    one, two = (Split().sample(task, np.random.default_rng(7), 4000, "test") for _ in range(2))
-    assert (one.tokens == two.tokens).all() and len(one.tokens) == 4000
-    assert abs(one.problem["composition"].mean() - 0.75) < 0.03
-    assert task.verify(one, one.completions()).trace.all()
+    batch, again = (Split().sample(task, np.random.default_rng(7), 4000, "test") for _ in range(2))
+    assert (batch.tokens == again.tokens).all() and len(batch.tokens) == 4000
+    assert abs(batch.problem["composition"].mean() - 0.75) < 0.03
+    assert task.verify(batch, batch.completions()).trace.all()
     assert Split().sample(task, np.random.default_rng(0), 0, "test").tokens.shape == (0, task.max_len, 1)
 
 
@@ -95,21 +95,21 @@ def test_distinct_finds_all_there_are():
 def all_at_once(split, task, rng, n, part):
     """What `distinct` gives, with everything in memory: the algorithm of the first files, written down anew."""
     share = split.test_share if part == "test" else 1 - split.test_share
-    chosen, known = [], set()
+    chosen, prompts_so_far = [], set()
     while len(chosen) < n:
         drawn = []
         while len(drawn) < max(n, 64):
             missing = max(n, 64) - len(drawn)
             problem = task.draw(rng, min(DRAW, int(missing / share * 1.05) + 64))
-            kept = np.flatnonzero(split.part(task.identity(problem)) == (part == "test"))
-            kept = kept if task.noise else kept[:missing]
-            batch = task.render({name: values[kept] for name, values in problem.items()}, rng)
+            rows = np.flatnonzero(split.part(task.identity(problem)) == (part == "test"))
+            rows = rows if task.noise else rows[:missing]
+            batch = task.render({name: values[rows] for name, values in problem.items()}, rng)
             if task.noise:
                 batch = batch.rows(np.flatnonzero(split.part(task.surface(batch)) == (part == "test"))[:missing])
             drawn += list(zip(batch.text.tolist(), batch.prompt_len.tolist(), strict=True))
         for tokens, length in drawn:
-            if tuple(tokens[:length]) not in known and len(chosen) < n:
-                known.add(tuple(tokens[:length]))
+            if tuple(tokens[:length]) not in prompts_so_far and len(chosen) < n:
+                prompts_so_far.add(tuple(tokens[:length]))
                 chosen.append(tokens)
     return np.array(chosen)
 
@@ -120,21 +120,21 @@ def test_pieces_add_up_to_what_is_made_at_once(noise, part, monkeypatch):
     task, split = Symbols(compositions=("F1 F2", "F2"), length=(2, 3), noise=noise), Split(0.3, salt=2)
     monkeypatch.setattr("alchemy.problem.split.PIECE", 37)
     pieces = list(split.distinct_pieces(task, np.random.default_rng(5), 500, part))
-    assert sum(len(one.tokens) for one in pieces) == 500 and (noise or len(pieces) > 10)
-    whole = all_at_once(split, task, np.random.default_rng(5), 500, part)
-    assert (join(pieces).text == whole).all()
+    assert sum(len(piece.tokens) for piece in pieces) == 500 and (noise or len(pieces) > 10)
+    at_once = all_at_once(split, task, np.random.default_rng(5), 500, part)
+    assert (join(pieces).text == at_once).all()
 
 
 def test_seen_is_a_set():
-    rng, seen, known = np.random.default_rng(0), HashSet(), set()
-    assert not seen.holds(np.arange(3, dtype=np.uint64)).any()
+    rng, hash_set, known = np.random.default_rng(0), HashSet(), set()
+    assert not hash_set.holds(np.arange(3, dtype=np.uint64)).any()
     for size in (0, 1, 5, 5, 100, 3, 64, 1):
-        asked = rng.integers(200, size=50).astype(np.uint64)
-        assert seen.holds(asked).tolist() == [int(one) in known for one in asked]
+        queries = rng.integers(200, size=50).astype(np.uint64)
+        assert hash_set.holds(queries).tolist() == [int(value) in known for value in queries]
         new = rng.integers(200, size=size).astype(np.uint64)
-        seen.add(new)
+        hash_set.add(new)
         known |= set(new.tolist())
-    assert len(seen.runs) < 8
+    assert len(hash_set.runs) < 8
 
 
 def test_distinct_across_rounds_and_compositions():

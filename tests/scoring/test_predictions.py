@@ -29,7 +29,7 @@ def inspect(text=GOLD, **changes):
 
 
 def as_lines(*records):
-    return [json.dumps(one).encode() + b"\n" for one in records]
+    return [json.dumps(record).encode() + b"\n" for record in records]
 
 
 def log(*samples, **changes):
@@ -39,7 +39,7 @@ def log(*samples, **changes):
 @pytest.mark.parametrize("sample", [harness, inspect])
 def test_logged_samples_score_as_plain_lines_do(sample):
     texts = [GOLD, "N O P Q [F2] <answer> A A A A", "<b onclick='x'>\x00\x1b[31m\u2028</b>", ""]
-    plain = score(as_lines(*({"prompt": PROMPT, "completion": one} for one in texts)), Symbols())
+    plain = score(as_lines(*({"prompt": PROMPT, "completion": text} for text in texts)), Symbols())
     logged = score(as_lines(*map(sample, texts)), Symbols())
     assert logged.pop("lines") == f"{'lm-evaluation-harness' if sample is harness else 'inspect_ai'} samples"
     assert plain.pop("lines") == "{prompt, completion}" and plain == logged
@@ -56,10 +56,10 @@ def test_logs_are_rows_of_a_table_and_of_a_page(tmp_path, capsys):
     (tmp_path / "samples.jsonl").write_bytes(b"".join(as_lines(harness(), harness("nothing"))))
     (tmp_path / "log.json").write_bytes(log(inspect(), inspect("nothing")))
     page = tmp_path / "score.html"
-    given = [str(tmp_path / "samples.jsonl"), str(tmp_path / "log.json")]
-    assert main(["score", *given, "--page", str(page), "--json"]) == 0
+    paths = [str(tmp_path / "samples.jsonl"), str(tmp_path / "log.json")]
+    assert main(["score", *paths, "--page", str(page), "--json"]) == 0
     files = json.loads(capsys.readouterr().out)["files"]
-    kinds = {name: one.pop("lines") for name, one in files.items()}
+    kinds = {name: result.pop("lines") for name, result in files.items()}
     assert kinds == {"samples": "lm-evaluation-harness samples", "log": "inspect_ai samples"}
     assert files["samples"] == files["log"] and files["log"]["answer_accuracy"] == 0.5
     assert page.read_text("utf-8").count("A B C D [F1] [F2]") == 4
@@ -110,8 +110,8 @@ def test_a_bad_sample_is_named(second, says):
 def test_what_is_no_log_is_said_in_one_line(content, says, tmp_path, capsys):
     (tmp_path / "file").write_bytes(content)
     assert main(["score", str(tmp_path / "file")]) == 2
-    said = capsys.readouterr().err
-    assert says in said and len(said) < 400
+    message = capsys.readouterr().err
+    assert says in message and len(message) < 400
 
 
 def test_a_huge_line_is_not_read_to_its_end():

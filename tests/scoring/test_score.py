@@ -27,10 +27,10 @@ def predictions(n=200):
     """Rows of prompt, what a poor model says, gold."""
     rng, rows = np.random.default_rng(1), []
     for record in records(n=n):
-        said = record["output"].split()
-        for place in np.flatnonzero(rng.random(len(said)) < 0.1):
-            said[place] = rng.choice([*"ABC", "[F1]", "<think>", "<answer>"])
-        rows.append((record["input"], " ".join(said), record["output"]))
+        words = record["output"].split()
+        for place in np.flatnonzero(rng.random(len(words)) < 0.1):
+            words[place] = rng.choice([*"ABC", "[F1]", "<think>", "<answer>"])
+        rows.append((record["input"], " ".join(words), record["output"]))
     return rows
 
 
@@ -53,46 +53,46 @@ def test_gold_scores_itself(task):
 
 def test_all_schemas_agree():
     rows = predictions()
-    asked = [(prompt, said) for prompt, said, _ in rows]
-    one = score(as_lines(asked), TASK)
-    other = score(as_lines(asked, "prompt", "completion"), TASK)
-    given = [(said, gold) for _, said, gold in rows]
-    third = score(as_lines(given, "predict", "label"), TASK)
-    assert [result.pop("lines") for result in (one, other, third)] == [
+    prompt_rows = [(prompt, text) for prompt, text, _ in rows]
+    with_input = score(as_lines(prompt_rows), TASK)
+    with_prompt = score(as_lines(prompt_rows, "prompt", "completion"), TASK)
+    label_rows = [(text, gold) for _, text, gold in rows]
+    with_label = score(as_lines(label_rows, "predict", "label"), TASK)
+    assert [result.pop("lines") for result in (with_input, with_prompt, with_label)] == [
         "{input, output}",
         "{prompt, completion}",
         "{predict, label}",
     ]
-    assert one == other and third.pop("floors") is None and one.pop("floors")
-    assert one == third and 0 < one["answer_accuracy"] < 1 and 0 < one["trace_accuracy"] < 1
+    assert with_input == with_prompt and with_label.pop("floors") is None and with_input.pop("floors")
+    assert with_input == with_label and 0 < with_input["answer_accuracy"] < 1 and 0 < with_input["trace_accuracy"] < 1
     full = [json.dumps({"prompt": p, "completion": "", "predict": s, "label": g}).encode() for p, s, g in rows]
-    fourth = score(full, TASK)
-    assert fourth.pop("lines") == "{predict, label}" and fourth.pop("floors") is None and fourth == third
+    with_both = score(full, TASK)
+    assert with_both.pop("lines") == "{predict, label}" and with_both.pop("floors") is None and with_both == with_label
 
 
 def test_grades_of_texts_are_the_oracles():
     task, n = TASK, 200
     batch = task.sample(np.random.default_rng(0), n)
     rows = predictions(n)
-    width = max(len(said.split()) for _, said, _ in rows) + 1
+    width = max(len(text.split()) for _, text, _ in rows) + 1
     completion = np.zeros((n, width), np.int32)
-    for row, (_, said, _) in enumerate(rows):
-        ids = [*task.vocabulary.encode(said), 1]
+    for row, (_, text, _) in enumerate(rows):
+        ids = [*task.vocabulary.encode(text), 1]
         completion[row, : len(ids)] = ids
     judged = task.verify(batch, completion)
-    for row, (_, said, gold) in enumerate(rows):
-        answer, trace, _ = compare_with_gold(said, gold, task.text_format)
-        assert (answer, trace) == (judged.answer[row], judged.trace[row]), said
+    for row, (_, text, gold) in enumerate(rows):
+        answer, trace, _ = compare_with_gold(text, gold, task.text_format)
+        assert (answer, trace) == (judged.answer[row], judged.trace[row]), text
 
 
 @pytest.mark.parametrize("rows", [7, 50, 200])
 def test_the_result_does_not_depend_on_how_lines_are_batched(rows, monkeypatch):
-    lines = as_lines([(prompt, said) for prompt, said, _ in predictions()])
-    whole = score(lines, TASK)
+    lines = as_lines([(prompt, text) for prompt, text, _ in predictions()])
+    at_once = score(lines, TASK)
     monkeypatch.setattr("alchemy.scoring.score.ROWS", rows)
     parts = score(lines, TASK)
-    assert whole.pop("floors")["copy"] == pytest.approx(parts.pop("floors")["copy"])
-    for name, value in whole.items():
+    assert at_once.pop("floors")["copy"] == pytest.approx(parts.pop("floors")["copy"])
+    for name, value in at_once.items():
         assert parts[name] == (value if isinstance(value, str | list) else pytest.approx(value)), name
 
 

@@ -107,9 +107,9 @@ def test_what_is_long_is_cut_and_what_has_no_glyph_is_escaped():
     reservoir = Reservoir(SYMBOLS, 100)
     rows = predictions(SYMBOLS, 1)
     score(as_lines(rows), SYMBOLS, watch=reservoir.watch)
-    every = [example for found in reservoir.examples("a")["outcomes"].values() for example in found]
-    assert len(every) == len(rows) and len(json.dumps(every)) < 50_000
-    chain = next(example["steps"] for example in every if len(example["steps"]) > FIRST_STEPS)
+    examples = [example for outcome in reservoir.examples("a")["outcomes"].values() for example in outcome]
+    assert len(examples) == len(rows) and len(json.dumps(examples)) < 50_000
+    chain = next(example["steps"] for example in examples if len(example["steps"]) > FIRST_STEPS)
     assert any(text.endswith("more steps") for text, _ in chain) and chain[-1][0] == "<answer> A B"
 
 
@@ -139,19 +139,23 @@ def test_one_file_prints_as_ever_and_several_are_rows(files, capsys):
     home, answers = files
     test, longer = answers / "test.jsonl", answers / "test-length=6.jsonl"
 
-    def said(*args):
+    def printed(*args):
         assert main(["score", "--manifest", str(home), "--quiet", *map(str, args)]) == 0
         out, err = capsys.readouterr()
         assert err == ""
         return out
 
-    only = json.loads(said(test, "--json"))
-    assert only["task"] == "symbols" and only["n"] == 40 + len(HOSTILE)
-    both = json.loads(said(answers, "--json"))
-    assert both["files"]["test"] == {name: value for name, value in only.items() if name != "task"}
-    assert list(both["files"]) == ["test", "test-length=6"] == list(json.loads(said(test, longer, "--json"))["files"])
-    assert said(test) == "\n".join(lines(only)) + "\n"
-    table = said(answers)
+    single = json.loads(printed(test, "--json"))
+    assert single["task"] == "symbols" and single["n"] == 40 + len(HOSTILE)
+    together = json.loads(printed(answers, "--json"))
+    assert together["files"]["test"] == {name: value for name, value in single.items() if name != "task"}
+    assert (
+        list(together["files"])
+        == ["test", "test-length=6"]
+        == list(json.loads(printed(test, longer, "--json"))["files"])
+    )
+    assert printed(test) == "\n".join(lines(single)) + "\n"
+    table = printed(answers)
     assert all(word in table for word in ("test-length=6", "47 lines", "0.851", "right answer", "floor"))
     longer.write_bytes(longer.read_bytes()[:-5])
     assert main(["score", str(answers), "--manifest", str(home)]) == 2
@@ -184,5 +188,5 @@ def test_the_page_in_a_browser(files, tmp_path, browse, capsys):
     )
     assert found["faults"] == [] and found["tags"] == 0 and found["wide"]
     assert found["tests"] == ["test", "test-length=6"] and found["rows"] == 2 and found["first"].endswith("line 1")
-    seen = "\n".join(found["seen"])
-    assert HOSTILE[0] in seen and "\\x1b[31m \\u202e \\x00 \\ud800" in seen and "more characters" in seen
+    shown = "\n".join(found["seen"])
+    assert HOSTILE[0] in shown and "\\x1b[31m \\u202e \\x00 \\ud800" in shown and "more characters" in shown

@@ -20,8 +20,8 @@ EACH = 10
 
 def pool(p, k=64, seeds=3):
     """Problems of chances `p`, which a fact tells."""
-    made = simulated(np.tile(p, (seeds, 1)), k, np.random.default_rng(0), tokens=(EACH, EACH), facts={"kind": p})
-    return scored(made, exact=exact(made))
+    bank = simulated(np.tile(p, (seeds, 1)), k, np.random.default_rng(0), tokens=(EACH, EACH), facts={"kind": p})
+    return scored(bank, exact=exact(bank))
 
 
 MIXED = pool(np.repeat([0.9, 0.05, 0.2, 0.0], 150))
@@ -29,10 +29,10 @@ ALIKE = pool(np.full(600, 0.15))
 
 
 def right(policy, bank, n=8, score="exact"):
-    found, bill = Allocate(policy, score).replay(bank, n, np.random.default_rng(1))
-    assert found.shape == bill.written.shape == bank.shape[:2]
+    right, bill = Allocate(policy, score).replay(bank, n, np.random.default_rng(1))
+    assert right.shape == bill.written.shape == bank.shape[:2]
     assert bill.written.mean() <= n * EACH * 1.01, "in the mean no more than n answers"
-    return found.mean()
+    return right.mean()
 
 
 def test_where_problems_differ_knowing_it_pays():

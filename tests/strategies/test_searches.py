@@ -70,7 +70,7 @@ class Scripted:
 
     def pile(self, prompts, size, most, longest):
         empty = self.read(prompts, 0)
-        return Branches(*(np.repeat(one, size, axis=1) for one in empty[:3]))._replace(
+        return Branches(*(np.repeat(array, size, axis=1) for array in empty[:3]))._replace(
             tokens=np.zeros((len(prompts), size, longest), np.int32)
         )
 
@@ -114,7 +114,7 @@ def test_the_bill_is_what_was_read_and_written(search):
     sampler, reward = Scripted(), Perfect()
     answered = search.answer(sampler, reward, question(50))
     bill = answered.ledger
-    assert all(one.shape == (50,) for one in bill)
+    assert all(column.shape == (50,) for column in bill)
     assert bill.written.sum() == sampler.written and bill.prompt.sum() == sampler.read_tokens
     np.testing.assert_allclose(bill.flops, 2 * (10 * (bill.prompt + bill.written) + 7 * bill.checked))
     assert (bill.depth <= bill.written).all() and (bill.depth >= 8).all(), "one chain has eight tokens"
@@ -145,8 +145,8 @@ def test_without_a_reward_for_steps_a_beam_is_a_sample():
 
 def test_subtrees_stay_apart():
     """With one way to go on, the chains of a diverse search are independent: best of n."""
-    found = solved(Dvts(8, 1).answer(Scripted(), Perfect(outcome=True), question(2000))).mean()
-    assert found == pytest.approx(1 - (1 - 0.6**4) ** 8, abs=0.03)
+    accuracy = solved(Dvts(8, 1).answer(Scripted(), Perfect(outcome=True), question(2000))).mean()
+    assert accuracy == pytest.approx(1 - (1 - 0.6**4) ** 8, abs=0.03)
 
 
 def test_a_tree_comes_back_to_what_was_good():

@@ -41,17 +41,17 @@ class Counted(ModelSampler):
 @pytest.fixture(scope="module")
 def greedy():
     """What the likeliest token after the other makes of each prompt."""
-    one = jax.tree.map(lambda leaf: leaf[None], PARAMS)
-    return generate(MODEL, one, PROMPTS, max_new=ROOM)[0]
+    stacked = jax.tree.map(lambda leaf: leaf[None], PARAMS)
+    return generate(MODEL, stacked, PROMPTS, max_new=ROOM)[0]
 
 
 @every_search
 def test_without_chance_a_search_writes_what_decoding_writes(search, greedy):
-    found = search.answer(ModelSampler(MODEL, PARAMS, temperature=0.0), Perfect(), QUESTION).completions
-    whole = (greedy == EOS).any(axis=1)
-    assert whole.sum() >= 4, "some chains end within the room"
-    found = np.pad(found, ((0, 0), (0, ROOM)))[:, :ROOM]
-    np.testing.assert_array_equal(found[whole], greedy[whole])
+    completions = search.answer(ModelSampler(MODEL, PARAMS, temperature=0.0), Perfect(), QUESTION).completions
+    finished = (greedy == EOS).any(axis=1)
+    assert finished.sum() >= 4, "some chains end within the room"
+    completions = np.pad(completions, ((0, 0), (0, ROOM)))[:, :ROOM]
+    np.testing.assert_array_equal(completions[finished], greedy[finished])
 
 
 @every_search

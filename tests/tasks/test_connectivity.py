@@ -134,8 +134,8 @@ def test_what_is_drawn_is_fair():
 def test_a_budget_conditions():
     task = Connectivity(depth=2, trace="dfs")
     free, bound = (
-        (one.draw(np.random.default_rng(i), 20_000)["trace"] >= 0).sum(1)
-        for i, one in enumerate((task, replace(task, budget=12)))
+        (variant.draw(np.random.default_rng(i), 20_000)["trace"] >= 0).sum(1)
+        for i, variant in enumerate((task, replace(task, budget=12)))
     )
     law = np.bincount(free[free <= 12], minlength=13) / (free <= 12).sum()
     np.testing.assert_allclose(np.bincount(bound, minlength=13) / 20_000, law, atol=0.015)
@@ -181,14 +181,14 @@ def test_prompts_read_as_what_they_are(task):
     batch = sample(noisy)
     hit = ((batch.text == NOISE) & (batch.field < 2)).any(axis=1)
     assert hit.mean() > 0.9
-    asked = ((batch.text == NOISE) & (batch.field == 0)).sum(axis=1) > 12  # some of them nodes, not words
-    assert not (noisy.surface(batch) == noisy.identity(batch.problem))[asked].any()
+    edges_changed = ((batch.text == NOISE) & (batch.field == 0)).sum(axis=1) > 12  # some of them nodes, not words
+    assert not (noisy.surface(batch) == noisy.identity(batch.problem))[edges_changed].any()
 
 
-def inside(some, words):
+def inside(part, words):
     """Whether the words contain some, but for a first `<s>`, in their order."""
     left = iter(words)
-    return all(word in left for word in some[some[:1] == ["<s>"] :])
+    return all(word in left for word in part[part[:1] == ["<s>"] :])
 
 
 @each_task
@@ -205,12 +205,13 @@ def test_lines_and_records_agree(task):
             assert record["answer"] == str(target) and record["output"].endswith(f"decision : [ {target} ]")
             ends = (record["graph"], record["task"], "/")
             assert noise is not None or record["input"] == " ".join(ends)
-            graph, asked = (task.show_part(batch.tokens[row][batch.field[row] == code]) for code in (0, 1))
-            assert inside(graph.split(), record["graph"].split()) and inside(asked.split(), record["task"].split())
+            graph, question = (task.show_part(batch.tokens[row][batch.field[row] == code]) for code in (0, 1))
+            assert inside(graph.split(), record["graph"].split()) and inside(question.split(), record["task"].split())
             if task.encoding == "edges":
-                whole = len(asked.split()) == 3
+                complete = len(question.split()) == 3
                 assert (
-                    record["task"] == f"task : {'{} to {} or {}'.format(*asked.split()) if whole else asked}".rstrip()
+                    record["task"]
+                    == f"task : {'{} to {} or {}'.format(*question.split()) if complete else question}".rstrip()
                 )
             if noise is None or task.encoding == "flat":  # among edges, noise can look like part of the question
                 assert task.show(batch.tokens[row]) == f"{record['input']} {record['output']}"
@@ -236,22 +237,22 @@ def test_any_evidence_counts():
         return task.verify(batch, completion)
 
     right = [target for _, target in ends]
-    for find in (nx.shortest_path, lambda *given: max(nx.all_simple_paths(*given), key=len)):
+    for find in (nx.shortest_path, lambda *args: max(nx.all_simple_paths(*args), key=len)):
         paths = [find(graph, *pair) for graph, pair in zip(graphs, ends, strict=True)]
-        found = judged(paths, right)
-        assert found.answer.all() and found.trace.all() and found.well_formed.all()
-        assert found.first_wrong_step.tolist() == list(map(len, paths))
+        judgement = judged(paths, right)
+        assert judgement.answer.all() and judgement.trace.all() and judgement.well_formed.all()
+        assert judgement.first_wrong_step.tolist() == list(map(len, paths))
     breadth = [
         [start, *(v for _, v in nx.bfs_edges(graph, start))] for graph, (start, _) in zip(graphs, ends, strict=True)
     ]
     breadth = [listed[: listed.index(target) + 1] for listed, target in zip(breadth, right, strict=True)]
     assert judged(breadth, right).trace.all()
     jumps = [path[:2] + path[4:] for path in paths]  # two nodes in, two left out
-    found = judged(jumps, right)
-    assert found.answer.all() and not found.trace.any() and (found.first_wrong_step == 2).all()
+    judgement = judged(jumps, right)
+    assert judgement.answer.all() and not judgement.trace.any() and (judgement.first_wrong_step == 2).all()
     wrong = [int(sum(pair)) - target for pair, target in zip(batch.problem["targets"], right, strict=True)]
-    found = judged(paths, wrong)
-    assert not found.answer.any() and found.trace.all()
+    judgement = judged(paths, wrong)
+    assert not judgement.answer.any() and judgement.trace.all()
 
 
 def test_no_trace_is_asked_for_without_a_chain_of_thought():

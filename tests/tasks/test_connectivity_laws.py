@@ -121,8 +121,8 @@ def test_simulation(depth, petal):
     graph, rng = bridge(depth, *petal), random.Random(0)
     lengths = [simulated(graph, depth, rng) for _ in range(20_000)]
     cdf = dfs_length_cdf(depth, *petal)
-    found = np.bincount(lengths, minlength=len(cdf)).cumsum() / len(lengths)
-    assert np.abs(found - cdf).max() < 0.01
+    share = np.bincount(lengths, minlength=len(cdf)).cumsum() / len(lengths)
+    assert np.abs(share - cdf).max() < 0.01
 
 
 @pytest.mark.parametrize("depth", CDF)

@@ -43,7 +43,7 @@ PROMPT = "graph : [ 0 1 2 1 2 3 4 1 5 6 ] task : 0 to 3 or 6 /"
 def rows(lists, width=None):
     """Lists side by side, padded with -1."""
     width = max(map(len, lists), default=0) if width is None else width
-    return np.array([[*one, *[-1] * (width - len(one))] for one in lists], np.int16).reshape(len(lists), width)
+    return np.array([[*nodes, *[-1] * (width - len(nodes))] for nodes in lists], np.int16).reshape(len(lists), width)
 
 
 def judged(work, graph=GRAPH, start=0, target=3):
@@ -133,8 +133,8 @@ def test_budgets_differ_only_where_a_list_goes_on():
 
 
 def test_nothing_is_nothing():
-    none = np.zeros((0, 5, 2), np.int16), np.zeros(0, np.int16), np.zeros(0, np.int16), np.zeros((0, 4), np.int16)
-    assert evidence(*none)[0].shape == edge_validity(none[0], none[3]).shape == (0,)
+    empty = np.zeros((0, 5, 2), np.int16), np.zeros(0, np.int16), np.zeros(0, np.int16), np.zeros((0, 4), np.int16)
+    assert evidence(*empty)[0].shape == edge_validity(empty[0], empty[3]).shape == (0,)
     for task, read in ((EDGES, read_edges), (FLAT, read_flat)):
         for shape in ((0, 0), (0, 7), (3, 0)):
             listed = read(np.zeros(shape, np.int32), task.vocabulary)
@@ -168,20 +168,20 @@ READ = [
 ]
 
 
-@pytest.mark.parametrize(("said", "work", "decided", "well_formed"), READ)
-def test_lists_in_text_and_in_tokens(said, work, decided, well_formed):
-    spaced = " ".join(said.replace("[", " [ ").replace("]", " ] ").replace(":", " : ").split())
+@pytest.mark.parametrize(("text", "work", "decided", "well_formed"), READ)
+def test_lists_in_text_and_in_tokens(text, work, decided, well_formed):
+    spaced = " ".join(text.replace("[", " [ ").replace("]", " ] ").replace(":", " : ").split())
     if "so" in spaced:
         spaced = spaced.replace("so", "or")
     tokens = np.array([FLAT.vocabulary.encode(spaced) + [1] * ("</s>" not in spaced)], np.int32)
-    for listed in (read_text([said]), read_flat(tokens, FLAT.vocabulary)):
+    for listed in (read_text([text]), read_flat(tokens, FLAT.vocabulary)):
         assert listed.work[0].tolist() == work and listed.work_len[0] == len(work)
         assert listed.decided[0] == len(decided) and listed.well_formed[0] == well_formed
         assert listed.decision[0] == (decided[0] if len(decided) == 1 else -1)
 
 
 @pytest.mark.parametrize(
-    ("said", "work", "decided", "well_formed"),
+    ("text", "work", "decided", "well_formed"),
     [
         ("0 1 2 3 decision 3 </s>", [0, 1, 2, 3], [3], True),
         ("decision 3 </s>", [], [3], True),
@@ -197,11 +197,11 @@ def test_lists_in_text_and_in_tokens(said, work, decided, well_formed):
         ("</s>", [], [], False),
     ],
 )
-def test_lists_of_the_edges_encoding(said, work, decided, well_formed):
-    tokens = np.array(EDGES.vocabulary.encode(said), np.int32)
+def test_lists_of_the_edges_encoding(text, work, decided, well_formed):
+    tokens = np.array(EDGES.vocabulary.encode(text), np.int32)
     shown = paper_text(np.stack([tokens, np.zeros_like(tokens)], axis=1), EDGES.vocabulary)
     readers = [read_edges(tokens[None], EDGES.vocabulary)]
-    readers += [read_text([shown])] if "<pad>" not in said else []
+    readers += [read_text([shown])] if "<pad>" not in text else []
     for listed in readers:
         assert listed.work[0].tolist() == work and listed.decided[0] == len(decided)
         assert listed.decision[0] == (decided[0] if len(decided) == 1 else -1)
@@ -225,8 +225,11 @@ def test_text_and_tokens_read_alike(lines):
     tokens = np.full((len(lines), 15), 1, np.int32)
     for row, line in zip(tokens, lines, strict=True):
         row[: len(line)] = FLAT.vocabulary.encode(" ".join(line))
-    one, two = read_flat(tokens, FLAT.vocabulary), read_text(["".join(f"{word} " for word in line) for line in lines])
-    for left, right in zip(one, two, strict=True):
+    from_tokens, from_text = (
+        read_flat(tokens, FLAT.vocabulary),
+        read_text(["".join(f"{word} " for word in line) for line in lines]),
+    )
+    for left, right in zip(from_tokens, from_text, strict=True):
         np.testing.assert_array_equal(left, right)
 
 
@@ -273,8 +276,8 @@ def test_what_is_written_is_read(shape, encoding):
     for row in range(60):
         prompt, completion = paper_text(tokens[row], task.vocabulary).split(" / ")
         again, listed = parse(f"{prompt} /"), read_text([completion])
-        kept = problem["edges"][row, :, 0] >= 0
-        np.testing.assert_array_equal(again["edges"][0], problem["edges"][row][kept])
+        real = problem["edges"][row, :, 0] >= 0
+        np.testing.assert_array_equal(again["edges"][0], problem["edges"][row][real])
         assert again["start"] == problem["start"][row] and again["right"] == problem["right"][row]
         assert (again["targets"][0] == problem["targets"][row]).all()
         gold = problem["trace"][row]
@@ -339,11 +342,11 @@ class Peer:
 
 
 def as_lines(pairs, left="input", right="output"):
-    return [json.dumps({left: prompt, right: said}).encode() + b"\n" for prompt, said in pairs]
+    return [json.dumps({left: prompt, right: text}).encode() + b"\n" for prompt, text in pairs]
 
 
 def test_scores():
-    said = [
+    texts = [
         "work : [ 0 1 2 3 ] decision : [ 3 ]",
         "work: [0 1 4 2 3] decision: [6]",
         "work : [ 0 3 ] decision : [ 3 ]",
@@ -351,7 +354,7 @@ def test_scores():
         "the answer is 3",
     ]
     other = PROMPT.replace("/", " / ").replace(" : ", ":").replace("0 1 2 1", "3 2 0 1 2 1")  # another number of edges
-    lines = [(PROMPT, one) for one in said] + [(f"<s> {other}", said[0])]
+    lines = [(PROMPT, text) for text in texts] + [(f"<s> {other}", texts[0])]
     result = score(as_lines(lines), Peer())
     assert result == score(as_lines(lines, "prompt", "completion"), Peer()) | {"lines": "{input, output}"}
     assert result["n"] == 6 and result["answer_accuracy"] == result["decision"] == 3 / 6

@@ -41,7 +41,7 @@ EXAMPLES = {
     "caterpillar": (caterpillar(1, 2, 2), caterpillar(3, 4, 2), caterpillar(2, 3, 4), caterpillar(4, 1, 1)),
     "comb": (comb(1, 1), comb(3, 4)),
 }
-each_family = pytest.mark.parametrize("family", [one for some in EXAMPLES.values() for one in some])
+each_family = pytest.mark.parametrize("family", [family for examples in EXAMPLES.values() for family in examples])
 
 
 def rng(seed=0):
@@ -50,12 +50,12 @@ def rng(seed=0):
 
 def as_networkx(edges, size):
     """The graph of one row, after a check that it is simple and padded at its end."""
-    kept = edges[edges[:, 0] >= 0].tolist()
-    assert (edges[: len(kept)] >= 0).all() and (edges[len(kept) :] == -1).all()
+    edge_list = edges[edges[:, 0] >= 0].tolist()
+    assert (edges[: len(edge_list)] >= 0).all() and (edges[len(edge_list) :] == -1).all()
     graph = nx.Graph()
     graph.add_nodes_from(range(size))
-    graph.add_edges_from(kept)
-    assert graph.number_of_edges() == len(kept) and nx.number_of_selfloops(graph) == 0
+    graph.add_edges_from(edge_list)
+    assert graph.number_of_edges() == len(edge_list) and nx.number_of_selfloops(graph) == 0
     return graph
 
 
@@ -87,8 +87,8 @@ def test_neighbours_distances_and_far_ends(family):
         listed = [[u for u in around if u < family.size] for around in near[row % len(near)].tolist()]
         assert listed == [sorted(graph[node]) for node in range(family.size)]
         if nx.is_tree(graph):
-            one, two = (int(end[row % len(drawn)]) for end in ends)
-            assert nx.shortest_path_length(graph, one, two) == nx.diameter(graph)
+            left, right = (int(end[row % len(drawn)]) for end in ends)
+            assert nx.shortest_path_length(graph, left, right) == nx.diameter(graph)
 
 
 def test_what_is_apart_is_not_connected():
@@ -137,11 +137,11 @@ def test_shapes_of_the_other_families():
 
 def shapes(drawn, size):
     """How often each sequence of degrees occurs."""
-    found = Counter()
+    counts = Counter()
     for edges in drawn:
         graph = as_networkx(edges, size)
-        found[tuple(sorted(dict(graph.degree).values()))] += 1
-    return found
+        counts[tuple(sorted(dict(graph.degree).values()))] += 1
+    return counts
 
 
 def test_trees_are_uniform():
@@ -152,9 +152,9 @@ def test_trees_are_uniform():
 
 def test_gnm_is_uniform_over_the_connected():
     drawn = gnm(4, 4).edges(rng(), 6000)
-    found = Counter(frozenset(map(frozenset, edges.tolist())) for edges in drawn)
-    assert len(found) == 15  # C(6, 4), all connected
-    assert min(found.values()) > 320 and max(found.values()) < 480
+    counts = Counter(frozenset(map(frozenset, edges.tolist())) for edges in drawn)
+    assert len(counts) == 15  # C(6, 4), all connected
+    assert min(counts.values()) > 320 and max(counts.values()) < 480
     trees = Counter(frozenset(map(frozenset, edges.tolist())) for edges in gnm(4, 3).edges(rng(), 6000))
     assert len(trees) == 16 and min(trees.values()) > 300
 
@@ -162,15 +162,15 @@ def test_gnm_is_uniform_over_the_connected():
 def test_grids_with_holes_are_uniform_over_the_connected():
     """A 2 by 3 grid without two cells: C(6, 2) = 15 ways, of which some leave one piece."""
     cells = nx.convert_node_labels_to_integers(nx.grid_2d_graph(2, 3))
-    whole = Counter()
+    expected = Counter()
     for gone in permutations(range(6), 2):
         left = cells.subgraph(set(range(6)) - set(gone))
         if nx.is_connected(left):
-            whole[tuple(sorted(dict(left.degree).values()))] += 1 / 2
-    found = shapes(grid(2, 3, 2).edges(rng(), 4000), 4)
-    assert found.keys() == whole.keys()
-    for shape, ways in whole.items():
-        assert abs(found[shape] / 4000 - ways / sum(whole.values())) < 0.03
+            expected[tuple(sorted(dict(left.degree).values()))] += 1 / 2
+    counts = shapes(grid(2, 3, 2).edges(rng(), 4000), 4)
+    assert counts.keys() == expected.keys()
+    for shape, weight in expected.items():
+        assert abs(counts[shape] / 4000 - weight / sum(expected.values())) < 0.03
 
 
 @pytest.mark.parametrize(
@@ -235,12 +235,12 @@ def test_written_edges_are_the_graph_in_any_order():
         for low_first in (False, True):
             listed = written(edges, name, in_order, low_first, rng(2))
             for row in range(300):
-                kept = [tuple(edge) for edge in listed[row].tolist() if edge[0] >= 0]
+                pairs = [tuple(edge) for edge in listed[row].tolist() if edge[0] >= 0]
                 want = [frozenset(name[row, edge].tolist()) for edge in edges[row] if edge[0] >= 0]
-                assert set(map(frozenset, kept)) == set(want) and len(kept) == len(want)
-                assert (listed[row, len(kept) :] == -1).all()
-                assert not low_first or all(u < v for u, v in kept)
-                assert not in_order or list(map(sorted, kept)) == sorted(map(sorted, kept))
+                assert set(map(frozenset, pairs)) == set(want) and len(pairs) == len(want)
+                assert (listed[row, len(pairs) :] == -1).all()
+                assert not low_first or all(u < v for u, v in pairs)
+                assert not in_order or list(map(sorted, pairs)) == sorted(map(sorted, pairs))
             assert low_first or abs(np.mean(listed[:, :6, 0] < listed[:, :6, 1]) - 0.5) < 0.05
 
 

@@ -30,9 +30,9 @@ def all_graphs(nodes):
             paths = [START, *names[: nodes - 2], right], [*names[nodes - 2 :], wrong]
             near = [0] * (2 * nodes)
             for path in paths:
-                for one, two in pairwise(path):
-                    near[one] |= 1 << two
-                    near[two] |= 1 << one
+                for left, right in pairwise(path):
+                    near[left] |= 1 << right
+                    near[right] |= 1 << left
             graphs.append(near)
             rights.append(right)
     return np.array(graphs), np.array(rights)
@@ -108,10 +108,10 @@ def test_no_vote_of_short_walks_beats_a_coin(nodes):
     """All nodes that any walk of so many queries can ask for are answered alike in two graphs."""
     queries = (nodes - 2) // 2
     graph, exchanged = answer_matrix(nodes), answer_matrix(nodes, queries + 1)
-    asked = np.isin(np.arange(2 * nodes), [0, nodes - 1, 2 * nodes - 1]) & (queries > 0)
+    reached = np.isin(np.arange(2 * nodes), [0, nodes - 1, 2 * nodes - 1]) & (queries > 0)
     for _ in range(queries - 1):
-        asked |= graph[asked].any(axis=0)
-    assert (graph[asked] == exchanged[asked]).all() and (graph != exchanged).any()
+        reached |= graph[reached].any(axis=0)
+    assert (graph[reached] == exchanged[reached]).all() and (graph != exchanged).any()
 
 
 def test_answers_divide_the_graphs_that_are_left():
@@ -122,9 +122,13 @@ def test_answers_divide_the_graphs_that_are_left():
         for known in new:
             left = sum(count_graphs(nodes, known, right) for right in "ab")
             for answers in query_outcomes(nodes, known, discovered_only=False) if left else ():
-                settled = sum(ways * after for after, ways in answers.items() if isinstance(after, int))
-                open_ = {after: ways for after, ways in answers.items() if not isinstance(after, int)}
-                graphs = (ways * count_graphs(nodes, after, right) for after, ways in open_.items() for right in "ab")
+                settled = sum(multiplicity * after for after, multiplicity in answers.items() if isinstance(after, int))
+                open_ = {after: multiplicity for after, multiplicity in answers.items() if not isinstance(after, int)}
+                graphs = (
+                    multiplicity * count_graphs(nodes, after, right)
+                    for after, multiplicity in open_.items()
+                    for right in "ab"
+                )
                 assert settled + sum(graphs) == left
                 following |= set(open_)
         new = following - seen

@@ -37,8 +37,8 @@ def read(task, batch, row, text):
     mark = len(words) - 1 - words[::-1].index("<answer>")
     thought = words[:mark]
     hops = thought[: len(wanted)] == wanted
-    rest = thought[len(wanted) :]
-    rechecks = len(rest) % 2 == 0 and all(word == ("<wait>", at)[i % 2] for i, word in enumerate(rest))
+    rechecked = thought[len(wanted) :]
+    rechecks = len(rechecked) % 2 == 0 and all(word == ("<wait>", at)[i % 2] for i, word in enumerate(rechecked))
     return words[mark + 1 :] == [at], hops and rechecks
 
 
@@ -96,13 +96,15 @@ def test_numbers_of_rechecks():
     """Geometric unless told, whatever the drafts are; told numbers are uniform, and kept."""
     task = Recheck(classes=("hurt",), noisy=True, told=0.4)
     problem = task.draw(np.random.default_rng(2), 60_000)
-    told = problem["told"] >= 0
-    assert abs(told.mean() - 0.4) < 0.01
-    np.testing.assert_array_equal(problem["rechecks"][told], problem["told"][told])
-    np.testing.assert_allclose(np.bincount(problem["told"][told]) / told.sum(), np.full(9, 1 / 9), atol=0.01)
-    own = problem["rechecks"][~told]
+    instructed = problem["told"] >= 0
+    assert abs(instructed.mean() - 0.4) < 0.01
+    np.testing.assert_array_equal(problem["rechecks"][instructed], problem["told"][instructed])
+    np.testing.assert_allclose(
+        np.bincount(problem["told"][instructed]) / instructed.sum(), np.full(9, 1 / 9), atol=0.01
+    )
+    own = problem["rechecks"][~instructed]
     np.testing.assert_allclose(np.bincount(own)[:8] / own.size, 0.5 ** np.arange(1, 9), atol=0.01)
-    first = problem["drafts"][~told, 0] == walk(problem["map"], problem["start"], 1)[~told, 0]
+    first = problem["drafts"][~instructed, 0] == walk(problem["map"], problem["start"], 1)[~instructed, 0]
     assert abs(own[first].mean() - own[~first].mean()) < 0.03
     silent = sample(Recheck(waits=False), 500)
     assert (silent.problem["told"] == -1).all()
@@ -130,9 +132,9 @@ def test_prompts_are_read_back_and_texts_judged():
         if problem["told"][0] >= 0:
             np.testing.assert_array_equal(TASK.render(problem, np.random.default_rng(0)).tokens[0], batch.tokens[row])
     assert isinstance(TASK, TextOracle)
-    one = TASK.parse("[flat] 1 * B C D E F G H I J A C <think>")
+    question = TASK.parse("[flat] 1 * B C D E F G H I J A C <think>")
     judged, _ = TASK.judge_texts(
-        {k: np.repeat(v, 4, axis=0) for k, v in one.items()},
+        {k: np.repeat(v, 4, axis=0) for k, v in question.items()},
         ["D <answer> D", "D <wait> D <answer> D", "E <answer> D", "what is D ?"],
     )
     assert judged.answer.tolist() == [True, True, True, False] and judged.trace.tolist() == [True, True, False, False]
@@ -183,12 +185,12 @@ def test_what_cannot_be_is_the_users_error(fields, says):
 def test_a_chain_of_two_states_by_its_transition_matrix(right, breaks, mends):
     state, matrix = np.array([right, 1 - right]), np.array([[1 - breaks, breaks], [mends, 1 - mends]])
     rates = laws.Rates(np.array(right), np.array(breaks), np.array(mends))
-    found = laws.accuracy(rates, np.arange(9))
+    curve = laws.accuracy(rates, np.arange(9))
     for k in range(9):
-        np.testing.assert_allclose(found[k], state[0], atol=1e-9)
+        np.testing.assert_allclose(curve[k], state[0], atol=1e-9)
         state = state @ matrix
     if breaks + mends < 1:
-        steps = np.diff(found)
+        steps = np.diff(curve)
         assert (steps >= -1e-12).all() or (steps <= 1e-12).all(), "no hump"
 
 
@@ -205,9 +207,9 @@ def test_a_mixture_has_a_hump_that_neither_part_has():
         laws.accuracy(laws.Rates(*(np.array(getattr(task, dial)[kind]) for dial in ("right", "breaks", "mends"))), k)
         for kind in (4, 5)
     )
-    both = (falls + rises) / 2
+    mixture = (falls + rises) / 2
     assert (np.diff(falls) < 0).all() and (np.diff(rises) > 0).all()
-    assert 0 < both.argmax() < 8 and both.max() > both[0] + 0.1 and both.max() > both[8] + 0.1
+    assert 0 < mixture.argmax() < 8 and mixture.max() > mixture[0] + 0.1 and mixture.max() > mixture[8] + 0.1
 
 
 def test_the_gaussian_account_is_the_integral_it_stands_for():
@@ -218,8 +220,8 @@ def test_the_gaussian_account_is_the_integral_it_stands_for():
         density = np.exp(-((y - distance) ** 2) / (2 * spread)) / np.sqrt(2 * np.pi * spread)
         reward = np.exp(-(y**2) / (2 * bump)) / np.sqrt(2 * np.pi * bump)
         expected = np.trapezoid(density * reward, y)
-        found = laws.gaussian(np.array([k]), np.array((2 * np.pi) ** -0.5), np.array(distance**2), np.array(variance))
-        np.testing.assert_allclose(found, [expected], rtol=1e-6)
+        reached = laws.gaussian(np.array([k]), np.array((2 * np.pi) ** -0.5), np.array(distance**2), np.array(variance))
+        np.testing.assert_allclose(reached, [expected], rtol=1e-6)
     curve = laws.gaussian(np.arange(12), np.array(1.0), np.array(6.0), np.array(1.0))
     assert curve.argmax() == 5
 

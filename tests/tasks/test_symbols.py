@@ -126,10 +126,10 @@ def test_mix_swap_and_table():
     task = Symbols(compositions=("mix",), primitives=("mix", "swap0-5", "table1", "table2"))
     assert task.show(task.solve(task.parse("B C Z B [mix] <answer>"))[0]) == "B D B A"
     assert task.show(task.solve(task.parse("B C Z E [swap0-5] <answer>"))[0]) == "C B Z E"
-    one, two = (compiled(f"table{n}", 26, 4, 13, 1).table.tolist() for n in (1, 2))
-    assert one != two
+    first, second = (compiled(f"table{n}", 26, 4, 13, 1).table.tolist() for n in (1, 2))
+    assert first != second
     key = [splitmix(splitmix(1) + letter) for letter in range(26)]
-    assert one == sorted(range(26), key=key.__getitem__)
+    assert first == sorted(range(26), key=key.__getitem__)
 
 
 def test_functions_of_two_steps():
@@ -149,12 +149,12 @@ def test_exhaustive_is_lexicographic_and_complete():
 
 
 def test_same_seed_same_batch_within_vocabulary_and_length():
-    one, two = (VARIED.sample(np.random.default_rng(5), 1000) for _ in range(2))
-    assert (one.tokens == two.tokens).all() and one.tokens.shape == (1000, VARIED.max_len, 1)
-    assert one.tokens.max() < len(VARIED.vocabulary) and one.tokens.dtype == np.int32
-    assert ((one.text == PAD) == (one.field == Field.PADDING)).all()
-    assert ((one.text == EOS) == (one.field == Field.END)).all()
-    share = np.bincount(one.problem["composition"]) / 1000
+    batch, again = (VARIED.sample(np.random.default_rng(5), 1000) for _ in range(2))
+    assert (batch.tokens == again.tokens).all() and batch.tokens.shape == (1000, VARIED.max_len, 1)
+    assert batch.tokens.max() < len(VARIED.vocabulary) and batch.tokens.dtype == np.int32
+    assert ((batch.text == PAD) == (batch.field == Field.PADDING)).all()
+    assert ((batch.text == EOS) == (batch.field == Field.END)).all()
+    share = np.bincount(batch.problem["composition"]) / 1000
     assert abs(share[1] - 1 / 3) < 0.06
 
 

@@ -56,10 +56,12 @@ def test_is_data(task):
 
 @every_task
 def test_same_seed_same_batch(task):
-    one, two, other = sample(task), sample(task), sample(task, seed=1)
-    for left, right in zip(chain(one[:3], one.problem.values()), chain(two[:3], two.problem.values()), strict=True):
+    first, again, other_seed = sample(task), sample(task), sample(task, seed=1)
+    for left, right in zip(
+        chain(first[:3], first.problem.values()), chain(again[:3], again.problem.values()), strict=True
+    ):
         np.testing.assert_array_equal(left, right)
-    assert not np.array_equal(one.tokens, other.tokens)
+    assert not np.array_equal(first.tokens, other_seed.tokens)
 
 
 @every_task
@@ -139,10 +141,10 @@ def test_steps_agree_with_the_oracle(task):
     written[np.arange(len(gold)), place] = rng.integers(3, len(task.vocabulary), len(gold))
     judged = task.verify(batch, written)
     for row in range(len(gold)):
-        one = batch.rows(slice(row, row + 1))
-        right = task.steps(one, gold[row : row + 1])
+        example = batch.rows(slice(row, row + 1))
+        right = task.steps(example, gold[row : row + 1])
         assert len(right) > 1 and {step.mark for step in right} == {"ok"}
-        marks = [step.mark for step in task.steps(one, written[row : row + 1])]
+        marks = [step.mark for step in task.steps(example, written[row : row + 1])]
         wrong = [at for at, mark in enumerate(marks) if mark == "wrong"]
         assert len(wrong) <= 1 and set(marks[: wrong[0] if wrong else None]) <= {"ok"}
         assert not set(marks[wrong[0] + 1 if wrong else len(marks) :]) & {"ok", "wrong"}
@@ -160,9 +162,9 @@ def test_answers_are_right_where_they_say_what_the_gold_one_says(task, seed):
     batch = sample(task, 32, seed)
     gold = batch.completions()
     written = np.where(rng.random(gold.shape) < 0.1, rng.integers(0, len(task.vocabulary), gold.shape), gold)
-    right, found = task.answer_ids(gold), task.answer_ids(written.astype(np.int32))
-    assert right.dtype == np.int64 and right.min() >= 0 and found.min() >= -1
-    np.testing.assert_array_equal(task.verify(batch, written.astype(np.int32)).answer, found == right)
+    gold_ids, answer_ids = task.answer_ids(gold), task.answer_ids(written.astype(np.int32))
+    assert gold_ids.dtype == np.int64 and gold_ids.min() >= 0 and answer_ids.min() >= -1
+    np.testing.assert_array_equal(task.verify(batch, written.astype(np.int32)).answer, answer_ids == gold_ids)
     assert (task.answer_ids(np.zeros((3, 0), np.int32)) == -1).all() and (
         task.answer_ids(np.full((3, 4), EOS, np.int32)) == -1
     ).all()
@@ -192,9 +194,9 @@ def test_an_unknown_shift_is_the_users_error(task):
 @every_shift
 def test_standard_shifts(name, shift):
     task = TASKS[name]
-    found = task.shift(shift)
-    shifted = found(task)
-    assert found.name == shift and found.axis and found.changes and found.size >= 0
+    change = task.shift(shift)
+    shifted = change(task)
+    assert change.name == shift and change.axis and change.changes and change.size >= 0
     assert shifted != task and shifted.vocabulary == task.vocabulary
     batch = sample(shifted, 200)
     check_batch(shifted, batch)
@@ -224,13 +226,13 @@ def test_novelty_is_nothing_where_the_test_is_the_training_set(task):
 @pytest.mark.parametrize("name", TASKS)
 def test_every_command_takes_every_task(name, tmp_path, capsys):
     """Problems are shown, written, verified, worded as prompts, and their gold answers scored: all right."""
-    data, asked, answers = tmp_path / "data", tmp_path / "asked", tmp_path / "answers.jsonl"
+    data, prompts, answers = tmp_path / "data", tmp_path / "prompts", tmp_path / "answers.jsonl"
     assert main(["show", name, "-n", "2", "--seed", "1"]) == 0
     assert TASKS[name].show(sample(TASKS[name], 2, seed=1).tokens[0]) in capsys.readouterr().out
     assert main(["generate", name, "--out", str(data), "--train", "30", "--test", "10", "--quiet"]) == 0
     assert main(["verify", str(data)]) == 0
-    assert main(["prompts", str(data), "--out", str(asked), "--shots", "1"]) == 0
-    records = [json.loads(line) for line in (asked / "test.jsonl").read_text("utf-8").splitlines()]
+    assert main(["prompts", str(data), "--out", str(prompts), "--shots", "1"]) == 0
+    records = [json.loads(line) for line in (prompts / "test.jsonl").read_text("utf-8").splitlines()]
     assert len(records) == 10 and all(record["text"].startswith(TASKS[name].instructions) for record in records)
     lines = [json.dumps({"prompt": record["input"], "completion": record["output"]}) for record in records]
     answers.write_text("\n".join(lines) + "\n", "utf-8")

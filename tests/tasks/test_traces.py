@@ -50,15 +50,15 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def found(name, family, start, target, edges=None, seed=0):
+def listed_traces(name, family, start, target, edges=None, seed=0):
     """Traces as lists, after a check of their form."""
     edges = family.edges(rng(seed), len(start)) if edges is None else edges
     width = longest(style(name), family, far=False)
     rows = traces(style(name), neighbours(edges, family.size), start, target, width, rng(seed))
     assert rows.dtype == np.int16 and rows.shape == (len(start), width)
-    kept = [row[row >= 0].tolist() for row in rows]
-    assert all((row[len(one) :] == -1).all() for row, one in zip(rows, kept, strict=True))
-    return kept
+    lists = [row[row >= 0].tolist() for row in rows]
+    assert all((row[len(trace) :] == -1).all() for row, trace in zip(rows, lists, strict=True))
+    return lists
 
 
 def between_ends(name, family, n, seed=0):
@@ -111,7 +111,7 @@ def test_traces_keep_the_rules_of_their_style(name, family):
     edges = family.edges(rng(), n)
     start = rng(1).integers(family.size, size=n)
     target = (start + rng(2).integers(1, family.size, size=n)) % family.size
-    rows = found(name, family, start, target, edges)
+    rows = listed_traces(name, family, start, target, edges)
     for row, listed in enumerate(rows):
         check(name, as_networkx(edges[row % len(edges)]), listed, int(start[row]), int(target[row]))
 
@@ -136,7 +136,7 @@ def distance(counts, law):
     """Total variation distance of what was counted from what should be; nothing impossible may have been counted."""
     assert counts.keys() <= law.keys()
     total = sum(counts.values())
-    return sum(abs(counts[one] / total - float(law[one])) for one in law) / 2
+    return sum(abs(counts[outcome] / total - float(law[outcome])) for outcome in law) / 2
 
 
 def law_of(outcomes):
@@ -188,8 +188,8 @@ def walks(graph, start, target, steps):
     todo = [((start,), Fraction(1))]
     for _ in range(steps):
         todo = [((*walk, node), p / len(graph[walk[-1]])) for walk, p in todo for node in graph[walk[-1]]]
-        yield from (one for one in todo if one[0][-1] == target)
-        todo = [one for one in todo if one[0][-1] != target]
+        yield from (entry for entry in todo if entry[0][-1] == target)
+        todo = [entry for entry in todo if entry[0][-1] != target]
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -249,13 +249,13 @@ def test_lengths_in_the_default_bridge(depth):
 def test_the_longest_searches_of_other_bridges(petal):
     family = bridge(2, *petal)
     outcomes = [outcome for outcome, _ in depth_first(as_networkx(family.only[0]), *family.ends)]
-    assert family.longest == tuple(max(len(one[i]) for one in outcomes) for i in range(3))
+    assert family.longest == tuple(max(len(outcome[i]) for outcome in outcomes) for i in range(3))
 
 
 @pytest.mark.parametrize("family", [two_path(5), cycle(6), cycle(7), comb(2, 3)])
 def test_the_longest_searches_of_other_families(family):
     outcomes = [outcome for outcome, _ in depth_first(as_networkx(family.only[0]), *family.ends)]
-    assert family.longest == tuple(max(len(one[i]) for one in outcomes) for i in range(3))
+    assert family.longest == tuple(max(len(outcome[i]) for outcome in outcomes) for i in range(3))
 
 
 def test_how_far_apart_start_and_target_can_be():

@@ -42,7 +42,7 @@ def test_with_diminishing_gains_it_is_the_best_there_is(seed, mean):
     for _ in range(30 * mean):
         greedy[np.argmax(np.where(greedy < 19, p * (1 - p) ** greedy, -1))] += 1
     assert counts.sum() <= 30 * mean
-    gained = [(1 - (1 - p) ** each).sum() for each in (counts, greedy)]
+    gained = [(1 - (1 - p) ** draws).sum() for draws in (counts, greedy)]
     assert gained[0] == pytest.approx(gained[1], abs=2e-3)
 
 
@@ -53,8 +53,8 @@ def test_without_diminishing_gains_it_is_near_the_best_there_is():
         values = np.concatenate([np.zeros((5, 1)), rng.random((5, 3))], axis=1)
         counts = spend(values, sizes, 3)
         got = values[np.arange(5), np.searchsorted(sizes, counts)].sum()
-        every = [pick for pick in itertools.product(range(4), repeat=5) if sizes[list(pick)].sum() <= 15]
-        most = max(values[np.arange(5), list(pick)].sum() for pick in every)
+        affordable = [pick for pick in itertools.product(range(4), repeat=5) if sizes[list(pick)].sum() <= 15]
+        most = max(values[np.arange(5), list(pick)].sum() for pick in affordable)
         assert counts.sum() <= 15 and most - np.ptp(values) <= got <= most + 1e-9
 
 
@@ -62,7 +62,7 @@ def multiplier_of(p, mean, sizes):
     """k of spending by p itself, in closed form: the uniform curve is known at every real number of answers."""
     counts = spend(success(p, sizes), sizes, mean)
     got, grid = (1 - (1 - p) ** counts).mean(), np.geomspace(0.5, 4096, 1000)
-    curve = np.array([(1 - (1 - p) ** one).mean() for one in grid])
+    curve = np.array([(1 - (1 - p) ** n).mean() for n in grid])
     return float(np.interp(got, curve, grid)) / mean
 
 
@@ -134,17 +134,17 @@ def test_charging_and_reuse_decide_the_sign(pool):
 def test_a_pilot_pays_for_what_it_draws():
     bank = simulated(np.random.default_rng(0).beta(1, 2, (2, 300)), 24, 0, tokens=(1, 1))
     for score, then in itertools.product(("", "exact"), ("reused", "discarded", "free")):
-        one = scored(bank, exact=exact(bank))
-        _, ledger = Pilot(score, 3, then).replay(one, 8, np.random.default_rng(0))
+        scored_bank = scored(bank, exact=exact(bank))
+        _, ledger = Pilot(score, 3, then).replay(scored_bank, 8, np.random.default_rng(0))
         count, least = ledger.written, 0 if then == "free" else 3
         assert count.min() >= least and 7 <= count.mean() <= 8
         assert (ledger.depth == (count > least).astype(int) + (least > 0)).all()
         np.testing.assert_array_equal(ledger.calls, count if score else 0 * count)
         if then == "reused":  # the first answers as they lie, no others
-            drawn, _ = Pilot(score, 3, then).replay(one, 8, None)
-            _, paid = Pilot(score, 3, then).replay(one, 8, None)
-            way = BestOfN() if score else SelfConsistency()
-            np.testing.assert_array_equal(drawn, way.replay(one, paid.written.astype(int), None)[0])
+            drawn, _ = Pilot(score, 3, then).replay(scored_bank, 8, None)
+            _, paid = Pilot(score, 3, then).replay(scored_bank, 8, None)
+            strategy = BestOfN() if score else SelfConsistency()
+            np.testing.assert_array_equal(drawn, strategy.replay(scored_bank, paid.written.astype(int), None)[0])
     with pytest.raises(UserError, match="expected fewer"):
         Pilot(first=9).replay(bank, 8, None)
     with pytest.raises(UserError, match="did you mean 'reused'"):
@@ -171,10 +171,10 @@ def test_estimates_are_worth_what_other_problems_say():
     rng = np.random.default_rng(0)
     estimate, sizes = rng.random(4000), np.array([0, 1, 4])
     curves = success(estimate**2, sizes)
-    found = expected(estimate[:2000], estimate[2000:], curves[2000:], bins=40)
-    np.testing.assert_allclose(found, success(estimate[:2000] ** 2, sizes), atol=0.12)
-    few = expected(np.array([0.0, 1.0, 2.0]), np.repeat([0, 1, 2], 50), np.repeat(np.eye(3), 50, axis=0))
-    assert (few.argmax(axis=1) == [0, 1, 2]).all()
+    values = expected(estimate[:2000], estimate[2000:], curves[2000:], bins=40)
+    np.testing.assert_allclose(values, success(estimate[:2000] ** 2, sizes), atol=0.12)
+    groups = expected(np.array([0.0, 1.0, 2.0]), np.repeat([0, 1, 2], 50), np.repeat(np.eye(3), 50, axis=0))
+    assert (groups.argmax(axis=1) == [0, 1, 2]).all()
 
 
 def test_regression_finds_the_shares_behind_facts_and_extrapolates():
@@ -188,16 +188,16 @@ def test_regression_finds_the_shares_behind_facts_and_extrapolates():
     p = truth(length, rare, name)
     known = {"length": length, "rarity": rare, "name": name}
     facts = {name: values[None] for name, values in known.items()}
-    seen = rng.binomial(64, p) / 64
-    np.testing.assert_allclose(guessed(facts, seen[None])[0], p, atol=0.04)
+    shares = rng.binomial(64, p) / 64
+    np.testing.assert_allclose(guessed(facts, shares[None])[0], p, atol=0.04)
     longer = {**facts, "length": length[None] + 4}
-    far = carried(facts, seen[None], longer)[0]
+    far = carried(facts, shares[None], longer)[0]
     assert np.abs(far - truth(length + 4, rare, name)).mean() < 0.05
     vectors = {"state": np.stack([length - 4.0, rare, (name == "rot") * 1.0], axis=1)[None]}
-    assert np.abs(guessed(vectors, seen[None])[0] - p).mean() < 0.03
-    assert np.abs(carried(vectors, seen[None], vectors)[0] - p).mean() < 0.03
+    assert np.abs(guessed(vectors, shares[None])[0] - p).mean() < 0.03
+    assert np.abs(carried(vectors, shares[None], vectors)[0] - p).mean() < 0.03
     with pytest.raises(UserError, match="differ from those fitted"):
-        Regression.fit(known, seen).guess({"length": length})
+        Regression.fit(known, shares).guess({"length": length})
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
@@ -211,10 +211,10 @@ def test_explained_is_the_share_of_variance_between_cells(share):
 
 def test_bad_input_is_one_clear_line():
     values, sizes = np.zeros((3, 2)), np.array([1, 2])
-    for call, said in [
+    for call, message in [
         (lambda: spend(values, np.array([2, 1]), 1), "increasing sizes"),
         (lambda: spend(values, sizes, 0.5), "less than the least"),
         (lambda: Regression.fit({}, np.zeros(3)), "no facts"),
     ]:
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             call()

@@ -66,15 +66,17 @@ STRATEGIES = [
 ]
 
 
-def bank(seed=0, seeds=2, n=40, k=K):
+def random_bank(seed=0, seeds=2, n=40, k=K):
     """Few kinds of answers, chains of different lengths, some without an answer, scores that tie."""
     rng = np.random.default_rng(seed)
-    made = simulated(rng.beta(1, 1, (seeds, n)), k, rng, wrong=4, tokens=(3, 30))
-    mute = rng.random(made.shape) < 0.1
-    made = made._replace(
-        answer=np.where(mute, -1, made.answer), right=made.right & ~mute, prompt=rng.integers(2, 9, made.prompt.shape)
+    answers = simulated(rng.beta(1, 1, (seeds, n)), k, rng, wrong=4, tokens=(3, 30))
+    mute = rng.random(answers.shape) < 0.1
+    answers = answers._replace(
+        answer=np.where(mute, -1, answers.answer),
+        right=answers.right & ~mute,
+        prompt=rng.integers(2, 9, answers.prompt.shape),
     )
-    return scored(made, noisy=np.round(noisy(made, 1, 0.5, 0.2), 1), exact=exact(made))
+    return scored(answers, noisy=np.round(noisy(answers, 1, 0.5, 0.2), 1), exact=exact(answers))
 
 
 def plain_vote(answers, right, weight=None):
@@ -94,7 +96,7 @@ def by_hand(strategy, answers, right, tokens, score, n):
 
     Written out draw by draw, with no code of the library.
     """
-    answers, right, tokens, score = (list(one[:n]) for one in (answers, right, tokens, score))
+    answers, right, tokens, score = (list(values[:n]) for values in (answers, right, tokens, score))
     if not n:
         return 0.0, 0, 0, 0
     parallel = (sum(tokens), max(tokens), n)
@@ -104,10 +106,12 @@ def by_hand(strategy, answers, right, tokens, score, n):
         case SelfConsistency():
             return plain_vote(answers, right), *parallel
         case WeightedVote():
-            heat = strategy.temperature
-            return plain_vote(answers, right, np.exp(np.array(score) / heat) if heat else score), *parallel
+            temperature = strategy.temperature
+            return plain_vote(
+                answers, right, np.exp(np.array(score) / temperature) if temperature else score
+            ), *parallel
         case BestOfN():
-            return np.mean([good for good, each in zip(right, score, strict=True) if each == max(score)]), *parallel
+            return np.mean([good for good, value in zip(right, score, strict=True) if value == max(score)]), *parallel
         case SoftBestOfN():
             weight = np.exp(np.array(score, float) / strategy.temperature)
             return float((weight * right).sum() / weight.sum()), *parallel
@@ -116,8 +120,8 @@ def by_hand(strategy, answers, right, tokens, score, n):
         case ShortMAtN():
             order = sorted(range(n), key=lambda i: tokens[i])[: strategy.first]
             last = tokens[order[-1]]
-            found = plain_vote([answers[i] for i in order], [right[i] for i in order])
-            return found, sum(min(one, last) for one in tokens), last, n
+            voted = plain_vote([answers[i] for i in order], [right[i] for i in order])
+            return voted, sum(min(length, last) for length in tokens), last, n
     count = n
     for drawn in range(1, n + 1):
         votes = sorted(Counter(a for a in answers[:drawn] if a >= 0).values(), reverse=True) + [0, 0]
@@ -137,7 +141,7 @@ def by_hand(strategy, answers, right, tokens, score, n):
     wide = strategy.window if isinstance(strategy, EarlyStopping) else 1
     depth = sum(max(tokens[at : min(at + wide, count)]) for at in range(0, count, wide))
     if isinstance(strategy, Rejection):
-        top = [good for good, each in zip(right, score, strict=True) if each == max(score)]
+        top = [good for good, value in zip(right, score, strict=True) if value == max(score)]
         return (float(np.mean(top)) if strategy.guess else 0.0), sum(tokens), sum(tokens), n
     return plain_vote(answers[:count], right[:count]), sum(tokens[:count]), depth, count
 
@@ -145,15 +149,17 @@ def by_hand(strategy, answers, right, tokens, score, n):
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
 @pytest.mark.parametrize("n", [1, 5, K, "uneven"])
 def test_right_and_bill_are_those_of_the_answers_used(strategy, n):
-    one = bank()
-    counts = np.random.default_rng(5).integers(0, K + 1, one.shape[:2]) if n == "uneven" else np.full(one.shape[:2], n)
-    right, ledger = strategy.replay(one, counts if n == "uneven" else n, None)
-    for s, i in np.ndindex(one.shape[:2]):
-        row = (one.answer[s, i], one.right[s, i], one.tokens[s, i], one.scores["noisy"][s, i])
-        found, written, depth, used = by_hand(strategy, *row, counts[s, i])
-        assert right[s, i] == pytest.approx(found, abs=1e-5)
+    bank = random_bank()
+    counts = (
+        np.random.default_rng(5).integers(0, K + 1, bank.shape[:2]) if n == "uneven" else np.full(bank.shape[:2], n)
+    )
+    right, ledger = strategy.replay(bank, counts if n == "uneven" else n, None)
+    for s, i in np.ndindex(bank.shape[:2]):
+        row = (bank.answer[s, i], bank.right[s, i], bank.tokens[s, i], bank.scores["noisy"][s, i])
+        expected, written, depth, used = by_hand(strategy, *row, counts[s, i])
+        assert right[s, i] == pytest.approx(expected, abs=1e-5)
         assert (ledger.written[s, i], ledger.depth[s, i]) == (written, depth)
-        prompt = one.prompt[s, i]
+        prompt = bank.prompt[s, i]
         assert ledger.prompt[s, i] == prompt * (used > 0)
         checks = used if hasattr(strategy, "checker") else 0
         assert ledger.calls[s, i] == checks
@@ -164,10 +170,12 @@ def test_right_and_bill_are_those_of_the_answers_used(strategy, n):
 @pytest.mark.parametrize("score", ["", "exact"])
 @pytest.mark.parametrize("n", [2, 5, K])
 def test_a_bandit_stays_within_the_shared_budget_and_bills_what_it_used(score, n):
-    one = bank(n=60)
-    right, ledger = Bandit(score=score, round_size=5).replay(one, n, np.random.default_rng(0))
-    whole = simulated(np.ones((2, 60)), K, 0, tokens=(1, 1))
-    _, count = Bandit(score=score, round_size=5).replay(one._replace(tokens=whole.tokens), n, np.random.default_rng(0))
+    bank = random_bank(n=60)
+    right, ledger = Bandit(score=score, round_size=5).replay(bank, n, np.random.default_rng(0))
+    one_token_each = simulated(np.ones((2, 60)), K, 0, tokens=(1, 1))
+    _, count = Bandit(score=score, round_size=5).replay(
+        bank._replace(tokens=one_token_each.tokens), n, np.random.default_rng(0)
+    )
     assert (count.written.sum(axis=1) <= n * 60).all()
     assert set(np.unique(count.written)) <= {0, 5, 10, 12}
     if n == K:  # enough for all: who stops is sure, and who is not has drawn everything
@@ -185,12 +193,12 @@ def test_a_vote_is_that_of_counting(seed, m):
     answer = rng.integers(-1, 4, (2, 5, m))
     right, voters = answer == 2, rng.random(answer.shape) < 0.8
     weight = rng.integers(-2, 4, answer.shape).astype(float)
-    for each in (None, weight):
-        found = vote(answer, right, voters, each)
+    for weights in (None, weight):
+        voted = vote(answer, right, voters, weights)
         for s, i in np.ndindex(2, 5):
-            who = voters[s, i]
-            assert found[s, i] == plain_vote(
-                answer[s, i, who], right[s, i, who], None if each is None else each[s, i, who]
+            voting = voters[s, i]
+            assert voted[s, i] == plain_vote(
+                answer[s, i, voting], right[s, i, voting], None if weights is None else weights[s, i, voting]
             )
     first, second = leading_votes(answer)
     for s, i, j in np.ndindex(answer.shape):
@@ -200,33 +208,33 @@ def test_a_vote_is_that_of_counting(seed, m):
 
 def test_a_random_subset_has_the_exact_mean_over_all_subsets():
     """Against the closed forms of a vote between two answers and of any."""
-    one = simulated(np.full((1, 4000), 0.45), 9, 0, wrong=1)
-    rights = one.right[0].sum(axis=1)
+    bank = simulated(np.full((1, 4000), 0.45), 9, 0, wrong=1)
+    rights = bank.right[0].sum(axis=1)
     for size in (1, 4, 7):
-        found = averaged(SelfConsistency(), one, size, 1, draws=8)[0].mean()
-        assert found == pytest.approx(majority_at(one.right[0].astype(int), size).mean(), abs=0.01)
-        found = averaged(PassAtN(), one, size, 1, draws=8)[0].mean()
-        assert found == pytest.approx(any_at(rights, 9, size).mean(), abs=0.01)
+        accuracy = averaged(SelfConsistency(), bank, size, 1, draws=8)[0].mean()
+        assert accuracy == pytest.approx(majority_at(bank.right[0].astype(int), size).mean(), abs=0.01)
+        accuracy = averaged(PassAtN(), bank, size, 1, draws=8)[0].mean()
+        assert accuracy == pytest.approx(any_at(rights, 9, size).mean(), abs=0.01)
 
 
 def test_early_exit_is_the_vote_of_all_for_less():
-    one = bank(n=200)
+    bank = random_bank(n=200)
     for n in (3, 8, K):
-        whole, all_of_it = SelfConsistency().replay(one, n, np.random.default_rng(3))
-        early, some = EarlyExit().replay(one, n, np.random.default_rng(3))
-        np.testing.assert_array_equal(early, whole)
-        assert some.written.sum() < all_of_it.written.sum()
+        full_vote, full_ledger = SelfConsistency().replay(bank, n, np.random.default_rng(3))
+        early_vote, early_ledger = EarlyExit().replay(bank, n, np.random.default_rng(3))
+        np.testing.assert_array_equal(early_vote, full_vote)
+        assert early_ledger.written.sum() < full_ledger.written.sum()
 
 
 def test_soft_best_of_n_lies_between_any_chain_and_the_best():
-    one = bank(n=300)
-    cold, hot = (SoftBestOfN("noisy", heat).replay(one, 8, None)[0] for heat in (1e-4, 1e6))
-    np.testing.assert_allclose(cold, BestOfN("noisy").replay(one, 8, None)[0], atol=1e-9)
-    np.testing.assert_allclose(hot, one.right[..., :8].mean(axis=2), atol=1e-5)
-    found = tuned(one, 8, "noisy", 0)
-    mean = averaged(found, one, 8, 0)[0].mean()
-    for heat in np.geomspace(0.01, 10, 13):
-        assert averaged(SoftBestOfN("noisy", heat), one, 8, 0)[0].mean() <= mean + 0.01
+    bank = random_bank(n=300)
+    cold, hot = (SoftBestOfN("noisy", temperature).replay(bank, 8, None)[0] for temperature in (1e-4, 1e6))
+    np.testing.assert_allclose(cold, BestOfN("noisy").replay(bank, 8, None)[0], atol=1e-9)
+    np.testing.assert_allclose(hot, bank.right[..., :8].mean(axis=2), atol=1e-5)
+    tuned_strategy = tuned(bank, 8, "noisy", 0)
+    mean = averaged(tuned_strategy, bank, 8, 0)[0].mean()
+    for temperature in np.geomspace(0.01, 10, 13):
+        assert averaged(SoftBestOfN("noisy", temperature), bank, 8, 0)[0].mean() <= mean + 0.01
 
 
 def test_the_beta_rule_wants_four_of_one_mind():
@@ -241,9 +249,9 @@ PI, APART = 0.3, 1.2
 @pytest.fixture(scope="module")
 def roc():
     """One kind of problem, and a verifier whose ROC is known."""
-    one = simulated(np.full((1, 6000), PI), 128, 0)
-    noise = np.random.default_rng(1).standard_normal(one.shape)
-    return scored(one, known=APART * one.right + noise)
+    bank = simulated(np.full((1, 6000), PI), 128, 0)
+    noise = np.random.default_rng(1).standard_normal(bank.shape)
+    return scored(bank, known=APART * bank.right + noise)
 
 
 def best_of_formula(n):
@@ -281,12 +289,12 @@ def test_what_stopping_early_saves(pool, adaptive, early):
     """The note's simulation: 20 wrong answers, one with .35 of them, against a vote of 40."""
     rng = np.random.default_rng(0)
     p = np.full((1, 8000), pool) if isinstance(pool, float) else rng.beta(*pool, (1, 8000))
-    one = simulated(p, 40, rng)
-    right, all_of_it = SelfConsistency().replay(one, 40, rng)
+    bank = simulated(p, 40, rng)
+    right, full_ledger = SelfConsistency().replay(bank, 40, rng)
     for strategy, saving in ((AdaptiveConsistency(), adaptive), (EarlyStopping(), early)):
-        found, some = strategy.replay(one, 40, rng)
-        assert all_of_it.written.mean() / some.written.mean() == pytest.approx(saving, rel=0.08)
-        assert abs(found.mean() - right.mean()) < 0.005
+        stopped_right, ledger = strategy.replay(bank, 40, rng)
+        assert full_ledger.written.mean() / ledger.written.mean() == pytest.approx(saving, rel=0.08)
+        assert abs(stopped_right.mean() - right.mean()) < 0.005
 
 
 def test_a_chain_that_is_checked_again_and_again_ends_at_its_fixed_point():
@@ -303,8 +311,8 @@ def test_a_chain_that_is_checked_again_and_again_ends_at_its_fixed_point():
     chain = simulated(np.ones((2, 8000)), 41, 0)._replace(right=right)
     pi = c / (c + e)
     for k in (0, 1, 4, 40):
-        found, _ = Direct().replay(of_answers(chain, slice(k, k + 1)), 1, rng)
-        np.testing.assert_allclose(found.mean(axis=1), (pi + (p - pi) * (1 - c - e) ** k)[:, 0], atol=0.02)
+        replayed, _ = Direct().replay(of_answers(chain, slice(k, k + 1)), 1, rng)
+        np.testing.assert_allclose(replayed.mean(axis=1), (pi + (p - pi) * (1 - c - e) ** k)[:, 0], atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -321,82 +329,84 @@ def test_a_chain_that_is_checked_again_and_again_ends_at_its_fixed_point():
 def test_every_selector_wins_somewhere(sigma, loved, expected):
     """The note's simulation of best-of-32, majority and weighted vote on p ~ Beta(1.2, 2)."""
     rng = np.random.default_rng(0)
-    one = simulated(rng.beta(1.2, 2, (1, 6000)), 32, rng)
-    one = scored(one, dial=noisy(one, 1, sigma, loved))
-    ways = (BestOfN("dial"), SelfConsistency(), WeightedVote("dial", temperature=1.0))
-    np.testing.assert_allclose([way.replay(one, 32, None)[0].mean() for way in ways], expected, atol=0.05)
+    bank = simulated(rng.beta(1.2, 2, (1, 6000)), 32, rng)
+    bank = scored(bank, dial=noisy(bank, 1, sigma, loved))
+    selectors = (BestOfN("dial"), SelfConsistency(), WeightedVote("dial", temperature=1.0))
+    np.testing.assert_allclose(
+        [selector.replay(bank, 32, None)[0].mean() for selector in selectors], expected, atol=0.05
+    )
 
 
 def test_the_same_wrong_answer_is_always_loved():
-    one = simulated(np.full((3, 200), 0.3), 40, 0)
-    score = noisy(one, 0, 0.0, 0.25)
+    bank = simulated(np.full((3, 200), 0.3), 40, 0)
+    score = noisy(bank, 0, 0.0, 0.25)
     assert set(np.unique(score)) == {0.0, 1.0, np.float32(1.3)}
-    kinds = {}
-    for s, i, j in np.ndindex(one.shape):
-        if not one.right[s, i, j]:
-            assert kinds.setdefault((i, one.answer[s, i, j]), score[s, i, j]) == score[s, i, j]
-    assert np.mean([value > 1 for value in kinds.values()]) == pytest.approx(0.25, abs=0.02)
-    np.testing.assert_array_equal(exact(one), one.right)
-    assert (logprob(one) < 0).all()
+    score_of = {}
+    for s, i, j in np.ndindex(bank.shape):
+        if not bank.right[s, i, j]:
+            assert score_of.setdefault((i, bank.answer[s, i, j]), score[s, i, j]) == score[s, i, j]
+    assert np.mean([value > 1 for value in score_of.values()]) == pytest.approx(0.25, abs=0.02)
+    np.testing.assert_array_equal(exact(bank), bank.right)
+    assert (logprob(bank) < 0).all()
 
 
 def test_a_curve_is_read_between_its_sizes():
-    one = bank(n=400)
-    found = curve(PassAtN(), one, (1, 4, K), 0)
-    middle = 0.5 * (found.flops[0].mean(axis=1) + found.flops[1].mean(axis=1))
-    right, flops = found.at(middle)
+    bank = random_bank(n=400)
+    coverage = curve(PassAtN(), bank, (1, 4, K), 0)
+    middle = 0.5 * (coverage.flops[0].mean(axis=1) + coverage.flops[1].mean(axis=1))
+    right, flops = coverage.at(middle)
     np.testing.assert_allclose(flops.mean(axis=1), middle)
-    np.testing.assert_allclose(right, 0.5 * (found.right[0] + found.right[1]))
-    each = np.array([found.flops[0, 0].mean(), found.flops[-1, 1].mean()])
-    np.testing.assert_allclose(found.at(each)[0], [found.right[0, 0], found.right[-1, 1]])
-    np.testing.assert_array_equal(found.at(1e18)[0], found.right[-1])
-    np.testing.assert_array_equal(found.at(0.0)[0], found.right[0])
+    np.testing.assert_allclose(right, 0.5 * (coverage.right[0] + coverage.right[1]))
+    budgets = np.array([coverage.flops[0, 0].mean(), coverage.flops[-1, 1].mean()])
+    np.testing.assert_allclose(coverage.at(budgets)[0], [coverage.right[0, 0], coverage.right[-1, 1]])
+    np.testing.assert_array_equal(coverage.at(1e18)[0], coverage.right[-1])
+    np.testing.assert_array_equal(coverage.at(0.0)[0], coverage.right[0])
 
 
 def test_parts_of_a_bank():
-    one = bank()
-    some = of_answers(of_problems(one, np.arange(5)), slice(2, 6))
+    bank = random_bank()
+    part = of_answers(of_problems(bank, np.arange(5)), slice(2, 6))
     assert (
-        some.shape == (2, 5, 4) and some.scores["exact"].shape == some.shape and some.prompt.shape == (some.shape[0], 5)
+        part.shape == (2, 5, 4) and part.scores["exact"].shape == part.shape and part.prompt.shape == (part.shape[0], 5)
     )
-    np.testing.assert_array_equal(some.tokens, one.tokens[:, :5, 2:6])
-    hand = deal(one, 3, np.random.default_rng(0))
-    np.testing.assert_array_equal(of_answers(one, hand.place).answer, hand.of(one.answer))
+    np.testing.assert_array_equal(part.tokens, bank.tokens[:, :5, 2:6])
+    hand = deal(bank, 3, np.random.default_rng(0))
+    np.testing.assert_array_equal(of_answers(bank, hand.place).answer, hand.of(bank.answer))
     assert best_scored(np.zeros((1, 1, 2)), np.array([[[True, False]]]), np.array([[[True, True]]])) == 0.5
 
 
 def test_bad_input_is_one_clear_line():
-    one = bank()
-    for call, said in [
-        (lambda: SelfConsistency().replay(one, K + 1, None), "bank of 12"),
-        (lambda: BestOfN("nosy").replay(one, 2, None), "did you mean 'noisy'"),
-        (lambda: ShortMAtN(0).replay(one, 2, None), "at least 1"),
-        (lambda: Bandit(round_size=0).replay(one, 2, None), "at least 1"),
-        (lambda: scored(one, bad=np.zeros((1, 2, 3))), "has shape"),
-        (lambda: noisy(one, 0, -1.0, 0.0), "sigma"),
+    bank = random_bank()
+    for call, message in [
+        (lambda: SelfConsistency().replay(bank, K + 1, None), "bank of 12"),
+        (lambda: BestOfN("nosy").replay(bank, 2, None), "did you mean 'noisy'"),
+        (lambda: ShortMAtN(0).replay(bank, 2, None), "at least 1"),
+        (lambda: Bandit(round_size=0).replay(bank, 2, None), "at least 1"),
+        (lambda: scored(bank, bad=np.zeros((1, 2, 3))), "has shape"),
+        (lambda: noisy(bank, 0, -1.0, 0.0), "sigma"),
         (lambda: simulated(np.array([[1.5]]), 2, 0), "probabilities"),
     ]:
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             call()
 
 
 def test_every_strategy_is_found_by_the_name_of_its_file():
-    found = discover.entries("strategy")
-    kinds = {type(one) for one in STRATEGIES} | {Allocate, Bandit, Pilot}
-    assert {one.symbol for one in found.values() if hasattr(discover.find("strategy", one.name), "replay")} == {
+    entries = discover.entries("strategy")
+    kinds = {type(strategy) for strategy in STRATEGIES} | {Allocate, Bandit, Pilot}
+    assert {entry.symbol for entry in entries.values() if hasattr(discover.find("strategy", entry.name), "replay")} == {
         kind.__name__ for kind in kinds
     }
-    for name, one in found.items():
-        assert one.symbol.lower() == name.replace("_", "") and one.sentence and discover.find("strategy", name)
+    for name, entry in entries.items():
+        assert entry.symbol.lower() == name.replace("_", "") and entry.sentence and discover.find("strategy", name)
 
 
 def test_a_completion_that_no_verifier_could_read_is_the_worst():
-    one = bank()
-    score = np.where(one.answer == 1, -np.inf, one.scores["noisy"]).astype(np.float32)
-    one = scored(one, holes=score, floor=np.where(np.isneginf(score), score[np.isfinite(score)].min(), score))
-    for way in (BestOfN, SoftBestOfN, Rejection):
+    bank = random_bank()
+    score = np.where(bank.answer == 1, -np.inf, bank.scores["noisy"]).astype(np.float32)
+    bank = scored(bank, holes=score, floor=np.where(np.isneginf(score), score[np.isfinite(score)].min(), score))
+    for kind in (BestOfN, SoftBestOfN, Rejection):
         np.testing.assert_allclose(
-            way("holes").replay(one, K, None)[0], way("floor").replay(one, K, None)[0], atol=1e-6
+            kind("holes").replay(bank, K, None)[0], kind("floor").replay(bank, K, None)[0], atol=1e-6
         )
 
 
@@ -404,9 +414,9 @@ def test_the_area_under_the_curve_is_that_of_every_pair():
     rng = np.random.default_rng(0)
     score, right = rng.integers(0, 4, (30, 9)).astype(float), rng.random((30, 9)) < 0.4
     right[0], right[1] = True, False
-    found = auc(score, right)
-    assert np.isnan(found[:2]).all()
+    area = auc(score, right)
+    assert np.isnan(area[:2]).all()
     for row in range(2, 30):
         pairs = score[row, right[row]][:, None] - score[row, ~right[row]]
         if pairs.size:
-            assert found[row] == pytest.approx(((pairs > 0) + (pairs == 0) / 2).mean())
+            assert area[row] == pytest.approx(((pairs > 0) + (pairs == 0) / 2).mean())
