@@ -111,15 +111,15 @@ def measure(platform: str, out: str, commit: str = "") -> None:
         "write 8192 lines with 4 x 32": lambda: writing(device, 8192),
     }
     rows, at = [], commit or here()
-    for what, lower in works.items():
+    for work, lower in works.items():
         lowered, began = lower(), perf_counter()
         program = lowered.compile()
         seconds = perf_counter() - began
-        row = {"what": what, "compile seconds": seconds, "memory": program.memory_analysis().temp_size_in_bytes}
-        if what.startswith("train") and platform == "gpu":
-            found = list(kernels(program.runtime_executable().hlo_modules()[0]))
-            row["kernels a step"] = sum(times for times, _ in found) / STEPS
-            row["bytes a step"] = sum(times * size for times, size in found) / STEPS
+        row = {"what": work, "compile seconds": seconds, "memory": program.memory_analysis().temp_size_in_bytes}
+        if work.startswith("train") and platform == "gpu":
+            launches = list(kernels(program.runtime_executable().hlo_modules()[0]))
+            row["kernels a step"] = sum(times for times, _ in launches) / STEPS
+            row["bytes a step"] = sum(times * size for times, size in launches) / STEPS
         rows.append(row)
         print(
             "  ".join(f"{name} {value:.4g}" if not isinstance(value, str) else value for name, value in row.items()),

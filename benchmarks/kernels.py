@@ -35,34 +35,34 @@ def shares(work: str) -> list[dict[str, Any]]:
         machine.prepare()
         jax.config.update("jax_enable_compilation_cache", False)  # or there would be no programs to read
         with jax.profiler.trace(f"{scratch}/trace"):
-            {one.__name__: one for one in WORKS}[work]()
-        made = kinds(Path(scratch) / "programs")
+            {function.__name__: function for function in WORKS}[work]()
+        kind_of = kinds(Path(scratch) / "programs")
         [trace] = Path(scratch).rglob("*.xplane.pb")
         times: Counter[tuple[str, str]] = Counter()
         for plane in jax.profiler.ProfileData.from_file(str(trace)).planes:
             for line in plane.lines:
                 for event in line.events:
-                    if (name := dict(event.stats).get("hlo_op")) in made:
-                        times[made[name]] += event.duration_ns
-    every = sum(times.values())
+                    if (name := dict(event.stats).get("hlo_op")) in kind_of:
+                        times[kind_of[name]] += event.duration_ns
+    total = sum(times.values())
     return [
-        {"kernel": kernel, "last": last, "share": time / every}
+        {"kernel": kernel, "last": last, "share": time / total}
         for (kernel, last), time in times.most_common()
-        if time >= LEAST * every
+        if time >= LEAST * total
     ]
 
 
 def kinds(programs: Path) -> dict[str, tuple[str, str]]:
     """Of every instruction but loops and calls: its name without a number, and the operation it ends with."""
-    found = {}
+    kind_of = {}
     for path in programs.glob("*after_optimizations.txt"):
         for name, op, rest in re.findall(
             r"^\s+(?:ROOT )?%?([\w.-]+) = .*? ([\w-]+)\((.*)$", path.read_text(), re.MULTILINE
         ):
             if op not in ("while", "call", "conditional"):
                 last = re.search(r'op_name="(?:[^"]*/)?([^"/]*)"', rest)
-                found[name] = (re.sub(r"[.\d]+$", "", name), last[1] if last else "")
-    return found
+                kind_of[name] = (re.sub(r"[.\d]+$", "", name), last[1] if last else "")
+    return kind_of
 
 
 if __name__ == "__main__":
@@ -77,8 +77,8 @@ if __name__ == "__main__":
 
         at, rows = commit(), {}
         for work in sys.argv[2:]:
-            said = run([sys.executable, __file__, work], capture_output=True, text=True, check=True).stdout
-            rows[work] = json.loads(said)
+            output = run([sys.executable, __file__, work], capture_output=True, text=True, check=True).stdout
+            rows[work] = json.loads(output)
             print(work, *(f"{row['share']:.1%} {row['kernel']} ({row['last']})" for row in rows[work][:12]), sep="\n  ")
         where = {"device": machine.describe(), "commit": at, "versions": machine.versions()}
         write_json(Path(sys.argv[1]), {**where, "works": rows})

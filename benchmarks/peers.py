@@ -108,14 +108,14 @@ def write_graphs() -> float:
 
     task, model = _graphs()
     prompts, params = task.sample(_generator(), 256).prompts(), _started(model)
-    made = 0
+    tokens = 0
 
     def work() -> None:
-        nonlocal made
-        made = int((draw(model, params, prompts, samples=1, max_new=NEW).completions != PAD).sum())
+        nonlocal tokens
+        tokens = int((draw(model, params, prompts, samples=1, max_new=NEW).completions != PAD).sum())
 
-    taken = seconds(work)
-    return made / taken
+    elapsed = seconds(work)
+    return tokens / elapsed
 
 
 def letters() -> tuple[Any, Any]:
@@ -168,8 +168,8 @@ def turns(work: str, python: str, letters: str, graphs: str) -> dict[str, list[f
     rates: dict[str, list[float]] = {"ours": [], "theirs": []}
     for _ in range(TURNS):
         for name, command in (("ours", ours), ("theirs", theirs)):
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            rates[name].append(float(said.split()[-1]))
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            rates[name].append(float(output.split()[-1]))
     return rates
 
 
@@ -200,22 +200,25 @@ def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> Non
     from alchemy.learning import machine
     from alchemy.record import commit, read_json, write_json
 
-    asked = "import torch, transformers; print(torch.__version__, transformers.__version__)"
-    theirs = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    query = "import torch, transformers; print(torch.__version__, transformers.__version__)"
+    theirs = subprocess.run([python, "-c", query], capture_output=True, text=True, check=True).stdout.split()
     path, works = Path(out), list(only) or [work.__name__ for work in WORKS]
     known(works)
     at = commit()  # before the file of measurements makes a difference
     rows = {row["work"]: row for row in read_json(path)["rows"]} if only else {}
     for work in works:
         rates = turns(work, python, letters, graphs)
-        mine, other = median(rates["ours"]), median(rates["theirs"])
+        our_rate, their_rate = median(rates["ours"]), median(rates["theirs"])
         versions = {**machine.versions(), **dict(zip(("torch", "transformers"), theirs, strict=True))}
-        row = {"work": work, "ours": mine, "theirs": other, "ratio": mine / other, "turns": rates}
+        row = {"work": work, "ours": our_rate, "theirs": their_rate, "ratio": our_rate / their_rate, "turns": rates}
         if work.startswith(("train", "write")):  # the ratio if all of it went at the pace of one large product
             row["operations"] = operations(work)
-            row["most"] = ceilings(Load().matrix).flops / row["operations"] / other
+            row["most"] = ceilings(Load().matrix).flops / row["operations"] / their_rate
         rows[work] = {**row, "commit": at, "versions": versions}
-        print(f"{work:16} ours {mine:12,.0f}  theirs {other:10,.0f}  ratio {mine / other:6.1f}", flush=True)
+        print(
+            f"{work:16} ours {our_rate:12,.0f}  theirs {their_rate:10,.0f}  ratio {our_rate / their_rate:6.1f}",
+            flush=True,
+        )
         write_json(path, {"device": machine.describe(), "rows": list(rows.values())})
 
 

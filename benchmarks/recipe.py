@@ -34,9 +34,9 @@ def measure(out: str, seeds: str = "1") -> None:
         measured = row(config, Lab(Path(scratch) / "runs", Progress()), pair)
         seconds = perf_counter() - began
     samples = config.schedule(longer=True).steps * config.train.batch * config.seeds
-    found = {"row": str(pair), "seconds": seconds, "samples": samples, "samples a second": samples / seconds}
+    result = {"row": str(pair), "seconds": seconds, "samples": samples, "samples a second": samples / seconds}
     where = {"device": machine.describe(), "commit": commit(), "versions": machine.versions()}
-    write_json(Path(out), {**found, **where, "config": plain(config), "measured": plain(measured)})
+    write_json(Path(out), {**result, **where, "config": plain(config), "measured": plain(measured)})
     print(f"{seconds:,.0f} s, {samples / seconds:,.0f} samples/s; exact match {measured.tested.exact['full'].tolist()}")
 
 

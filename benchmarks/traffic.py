@@ -18,11 +18,11 @@ NOTHING = {"Parameter", "Constant", "GetTupleElement", "Tuple", "Bitcast", "Afte
 
 def kernels(module: Any) -> Iterator[tuple[int, int]]:
     """(times, bytes) of every kernel of a compiled program; of a loop of unknown length one turn."""
-    computations = {one.name: one.instructions() for one in module.computations()}
+    computations = {computation.name: computation.instructions() for computation in module.computations()}
 
     def within(name: str, times: int) -> Iterator[tuple[int, int]]:
-        for one in computations[name]:
-            kind, text = str(one.opcode).removeprefix("HloOpcode.k"), one.to_string()
+        for instruction in computations[name]:
+            kind, text = str(instruction.opcode).removeprefix("HloOpcode.k"), instruction.to_string()
             if kind == "While":
                 turns = re.search(r'known_trip_count":\{"n":"(\d+)"', text)
                 yield from within(_called(text, "body"), times * int(turns[1]) if turns else times)
@@ -31,20 +31,20 @@ def kernels(module: Any) -> Iterator[tuple[int, int]]:
             elif kind == "Fusion":
                 yield times, _fused(computations[_called(text, "calls")])
             elif kind not in NOTHING:
-                yield times, _size(one) + sum(map(_size, one.operands()))
+                yield times, _size(instruction) + sum(map(_size, instruction.operands()))
 
     return within(re.search(r"^ENTRY %?([\w.-]+)", module.to_string(), re.MULTILINE)[1], 1)
 
 
-def _called(text: str, what: str) -> str:
-    return re.search(rf"{what}=%?([\w.-]+)", text)[1]
+def _called(text: str, attribute: str) -> str:
+    return re.search(rf"{attribute}=%?([\w.-]+)", text)[1]
 
 
 def _fused(instructions: list[Any]) -> int:
     """Bytes that a kernel reads and writes: of what it only takes slices of, those; of what it writes into, what it writes."""
 
-    def read(one: Any) -> int:
-        used = [(user, str(user.opcode).removeprefix("HloOpcode.k")) for user in one.users()]
+    def read(instruction: Any) -> int:
+        used = [(user, str(user.opcode).removeprefix("HloOpcode.k")) for user in instruction.users()]
         partly = {
             "DynamicSlice": _size,
             "Slice": _size,
@@ -52,25 +52,27 @@ def _fused(instructions: list[Any]) -> int:
             "Bitcast": read,
             "DynamicUpdateSlice": lambda user: 0,
         }
-        if not used or any(kind not in partly or user.operands()[0].name != one.name for user, kind in used):
-            return _size(one)
-        return min(_size(one), sum(partly[kind](user) for user, kind in used))
+        if not used or any(kind not in partly or user.operands()[0].name != instruction.name for user, kind in used):
+            return _size(instruction)
+        return min(_size(instruction), sum(partly[kind](user) for user, kind in used))
 
-    def written(one: Any) -> int:
-        kind = str(one.opcode).removeprefix("HloOpcode.k")
+    def written(instruction: Any) -> int:
+        kind = str(instruction.opcode).removeprefix("HloOpcode.k")
         if kind == "Tuple":
-            return sum(map(written, one.operands()))
+            return sum(map(written, instruction.operands()))
         if kind == "Bitcast":
-            return written(one.operands()[0])
-        return _size(one.operands()[1] if kind == "DynamicUpdateSlice" else one)
+            return written(instruction.operands()[0])
+        return _size(instruction.operands()[1] if kind == "DynamicUpdateSlice" else instruction)
 
-    roots = [one for one in instructions if not one.users()]
-    return sum(read(one) for one in instructions if "kParameter" in str(one.opcode)) + sum(map(written, roots))
+    roots = [instruction for instruction in instructions if not instruction.users()]
+    return sum(read(instruction) for instruction in instructions if "kParameter" in str(instruction.opcode)) + sum(
+        map(written, roots)
+    )
 
 
-def _size(one: Any) -> int:
+def _size(instruction: Any) -> int:
     """Bytes of what an instruction returns, padding left out."""
-    shape = re.match(r"\(.*?\)(?= [a-z])|\S+", one.to_string().split(" = ", 1)[1])[0]
+    shape = re.match(r"\(.*?\)(?= [a-z])|\S+", instruction.to_string().split(" = ", 1)[1])[0]
     return sum(
         BYTES.get(kind, 0) * prod(int(n) for n in sides.split(",") if n)
         for kind, sides in re.findall(r"(\w+)\[([\d,]*)\]", shape)

@@ -23,12 +23,12 @@ from models.transformer import Transformer
 from tasks.symbols import Symbols
 
 CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 LISTEN = """<script>window.faults = [];
 addEventListener("error", (event) => faults.push(event.message));
 addEventListener("securitypolicyviolation", (event) => faults.push(event.blockedURI));
-for (const name of ["error", "warn"]) console[name] = (...said) => faults.push(said.join(" "));
+for (const name of ["error", "warn"]) console[name] = (...words) => faults.push(words.join(" "));
 window.alert = (text) => faults.push(`alert ${text}`);</script>"""
 
 machine.prepare()
@@ -61,18 +61,18 @@ def model(task: Task) -> Transformer:
 
 @pytest.fixture
 def browse(tmp_path):
-    """Opens a page in Chromium, runs a script in it, and returns what the script leaves in `found`.
+    """Opens a page in Chromium, runs a script in it, and returns what the script leaves in `observed`.
 
-    Errors, what is said on the console and requests that the page's own policy refuses are in `found.faults`.
+    Errors, what is said on the console and requests that the page's own policy refuses are in `observed.faults`.
     """
     if not CHROMIUM:
         pytest.skip("needs Chromium")
 
     def opened(text: str, script: str, width: int = 1280) -> dict:
-        tail = f"<script>const found = {{}}; {script}; found.faults = faults; document.title = JSON.stringify(found);</script>"
+        tail = f"<script>const observed = {{}}; {script}; observed.faults = faults; document.title = JSON.stringify(observed);</script>"
         file = tmp_path / "page.html"
-        whole = text.replace("<body>", "<body>" + LISTEN, 1)
-        file.write_text(whole.replace("</body>", tail + "</body>"), "utf-8")
+        page = text.replace("<body>", "<body>" + LISTEN, 1)
+        file.write_text(page.replace("</body>", tail + "</body>"), "utf-8")
         flags = (
             "--headless=new",
             "--no-sandbox",
@@ -85,9 +85,7 @@ def browse(tmp_path):
             f"--window-size={width},900",
             "--dump-dom",
         )
-        done = subprocess.run(
-            [CHROMIUM, *flags, file.as_uri()], capture_output=True, text=True, timeout=120, check=True
-        )
-        return json.loads(unescape(re.search("<title>(.*?)</title>", done.stdout)[1]))
+        run = subprocess.run([CHROMIUM, *flags, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+        return json.loads(unescape(re.search("<title>(.*?)</title>", run.stdout)[1]))
 
     return opened

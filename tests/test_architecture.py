@@ -95,7 +95,7 @@ def module(path: Path) -> str:
 MODULES = {module(path) for path in FILES}
 
 
-def ours(path: Path) -> Iterator[str]:
+def project_imports(path: Path) -> Iterator[str]:
     """The modules of this project that a file imports."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
@@ -133,7 +133,7 @@ def test_arrows_between_wings(wing):
     imported = {
         name.split(".")[1]
         for path in (ROOT / "alchemy" / wing).rglob("*.py")
-        for name in ours(path)
+        for name in project_imports(path)
         if name.startswith("alchemy.")
     }
     assert imported & WINGS.keys() - {wing} <= WINGS[wing]
@@ -143,12 +143,12 @@ def test_arrows_between_wings(wing):
 def test_what_all_wings_may_import_imports_none(path):
     if path.stem in {"__init__", "__main__"}:
         return
-    assert not {name.split(".")[1] for name in ours(path) if name.count(".")} & WINGS.keys()
+    assert not {name.split(".")[1] for name in project_imports(path) if name.count(".")} & WINGS.keys()
 
 
 def test_no_circles():
     """Between files, between wings, and between packages."""
-    files = {module(path): set(ours(path)) for path in FILES}
+    files = {module(path): set(project_imports(path)) for path in FILES}
     TopologicalSorter(files).prepare()  # raises CycleError, which names the circle
     for depth in (1, 2):
         groups: dict[str, set[str]] = {}

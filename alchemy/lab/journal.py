@@ -65,8 +65,8 @@ class Journal:
                     shown = example(task, samples.batch.rows(slice(row, row + 1)), completion)
                     guesses_shown = {name: texts[row] for name, texts in guessed.items()}
                     outcomes[outcome].append({"seed": seed, **shown, "floors": guesses_shown})
-        kept = {name: examples[:EXAMPLES] for name, examples in outcomes.items() if examples}
-        self.tests.append({"label": label, "outcomes": kept})
+        nonempty = {name: examples[:EXAMPLES] for name, examples in outcomes.items() if examples}
+        self.tests.append({"label": label, "outcomes": nonempty})
 
     def plain(self) -> dict[str, Any]:
         return {"curves": self.curves, "tests": self.tests}
@@ -81,10 +81,10 @@ def example(task: Task, problem: Batch, completion: np.ndarray) -> dict[str, Any
     }
 
 
-def guesses(trained: Task, asked: Task, batch: Batch) -> dict[str, list[str]]:
+def guesses(trained: Task, test_task: Task, batch: Batch) -> dict[str, list[str]]:
     """What no understanding writes to each problem, by predictor; nothing for a task that has no such predictors."""
-    written = floors.guesses(asked, batch, np.random.default_rng(0), trained)
-    return {name: asked.vocabulary.decode_all(tokens) for name, tokens in written.items()}
+    written = floors.guesses(test_task, batch, np.random.default_rng(0), trained)
+    return {name: test_task.vocabulary.decode_all(tokens) for name, tokens in written.items()}
 
 
 def described(task: Task) -> str:
@@ -92,15 +92,15 @@ def described(task: Task) -> str:
     return _fields(task, type(task)()) or "the task by default"
 
 
-def difference(asked: Task, trained: Task) -> str:
-    """The fields of `asked` that differ from those of `trained`."""
-    return _fields(asked, trained) or "the same"
+def difference(test_task: Task, trained: Task) -> str:
+    """The fields of `test_task` that differ from those of `trained`."""
+    return _fields(test_task, trained) or "the same"
 
 
 def _fields(task: Any, base: Any) -> str:
     if not is_dataclass(task):
         return ""
-    changed = [one.name for one in fields(task) if getattr(task, one.name) != getattr(base, one.name)]
+    changed = [item.name for item in fields(task) if getattr(task, item.name) != getattr(base, item.name)]
     return ", ".join(f"{name} {_value(getattr(task, name))}" for name in changed)
 
 

@@ -29,11 +29,11 @@ def test_operations_of_training_are_three_times_those_of_the_forward_pass(task, 
     model = replace(model, width=64, layers=3, tied=False)
     params = model.init(jax.random.key(0))
     tokens = np.ones((4, 24, 1), np.int32)
-    one = dict(params=jax.tree.map(lambda leaf: leaf[:1], params["blocks"]))["params"]
-    program = jax.jit(replace(model, layers=1).apply).lower({**params, "blocks": one}, tokens).compile()
+    one_layer = dict(params=jax.tree.map(lambda leaf: leaf[:1], params["blocks"]))["params"]
+    program = jax.jit(replace(model, layers=1).apply).lower({**params, "blocks": one_layer}, tokens).compile()
     counted = program.cost_analysis()["flops"] / tokens.size
-    mine = bench.training_flops(replace(model, layers=1), {"blocks": one}, 24) / 3
-    assert 0.8 < mine / counted < 1.1, "XLA counts softmax, norms and the masked half, too"
+    estimated = bench.training_flops(replace(model, layers=1), {"blocks": one_layer}, 24) / 3
+    assert 0.8 < estimated / counted < 1.1, "XLA counts softmax, norms and the masked half, too"
 
 
 def test_every_work_has_a_rate(task, model):

@@ -50,7 +50,7 @@ def scored(file: Path, data: Path, capsys) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
-def said(record: dict, number: int) -> str:
+def scripted_text(record: dict, number: int) -> str:
     """A right text, but for every third, which is nonsense, and every third after it, whose chain alone is wrong."""
     gold = record["output"]
     if number % 3 == 1:
@@ -65,7 +65,10 @@ def right(prompts: Path) -> dict[str, list[str]]:
     """What is said to each prompt, by its text, and by file."""
     files = sorted(prompts.glob("test*.jsonl"))
     records = {file.stem: [json.loads(line) for line in file.open(encoding="utf-8")] for file in files}
-    return {stem: [(one, said(one, number)) for number, one in enumerate(found)] for stem, found in records.items()}
+    return {
+        stem: [(record, scripted_text(record, number)) for number, record in enumerate(rows)]
+        for stem, rows in records.items()
+    }
 
 
 WANTED = {
@@ -79,8 +82,8 @@ WANTED = {
 def test_datasets_reads_every_configuration(name, suffix, tmp_path):
     datasets = pytest.importorskip("datasets")
     data = generated(name, tmp_path, suffix)
-    both = datasets.load_dataset(str(data), cache_dir=str(tmp_path / "cache"))
-    assert {part: len(rows) for part, rows in both.items()} == {"train": 20, "test": N}
+    parts = datasets.load_dataset(str(data), cache_dir=str(tmp_path / "cache"))
+    assert {part: len(rows) for part, rows in parts.items()} == {"train": 20, "test": N}
     for shift in SHIFTS[name]:
         config = shift.replace(":", "-")
         rows = datasets.load_dataset(str(data), config, split="test", cache_dir=str(tmp_path / "cache"))
@@ -112,23 +115,23 @@ def test_the_harness_is_as_right_as_we_are(name, suffix, tmp_path, capsys):
 
     tracker = EvaluationTracker(output_path=str(tmp_path / "out"))
     manager = TaskManager(include_path=str(prompts), include_defaults=False)
-    found = simple_evaluate(
+    evaluation = simple_evaluate(
         Scripted(), tasks=[f"alchemy_{name}"], task_manager=manager, evaluation_tracker=tracker, bootstrap_iters=0
     )
-    assert len(found["results"]) >= 3
-    tracker.save_results_aggregated({}, found["samples"])
+    assert len(evaluation["results"]) >= 3
+    tracker.save_results_aggregated({}, evaluation["samples"])
     for stem in answers:
-        numbers = found["results"][f"alchemy_{name}_{stem}"]
+        numbers = evaluation["results"][f"alchemy_{name}_{stem}"]
         assert {key: numbers[f"{key},none"] for key in WANTED} == pytest.approx(WANTED)
-        tracker.save_results_samples(f"alchemy_{name}_{stem}", found["samples"][f"alchemy_{name}_{stem}"])
+        tracker.save_results_samples(f"alchemy_{name}_{stem}", evaluation["samples"][f"alchemy_{name}_{stem}"])
     logged = sorted((tmp_path / "out").rglob("samples_*.jsonl"))
     assert len(logged) == len(answers) == 3
     for file in logged:
-        ours = scored(file, data, capsys)
-        assert ours["n"] == N and {key: ours[key] for key in WANTED} == pytest.approx(WANTED)
-        assert ours["lines"] == "lm-evaluation-harness samples"
+        result = scored(file, data, capsys)
+        assert result["n"] == N and {key: result[key] for key in WANTED} == pytest.approx(WANTED)
+        assert result["lines"] == "lm-evaluation-harness samples"
     together = scored(logged[0].parent, data, capsys)["files"]
-    assert [one["answer_accuracy"] for one in together.values()] == pytest.approx([WANTED["answer_accuracy"]] * 3)
+    assert [result["answer_accuracy"] for result in together.values()] == pytest.approx([WANTED["answer_accuracy"]] * 3)
 
 
 @each_task
@@ -143,8 +146,8 @@ def test_inspect_is_as_right_as_we_are(name, tmp_path, capsys):
 
     for stem, pairs in answers.items():
 
-        def reply(asked, tools, choice, config, stem=stem):
-            output = ModelOutput.from_content("mockllm/model", by_question[asked[-1].text, stem])
+        def reply(messages, tools, choice, config, stem=stem):
+            output = ModelOutput.from_content("mockllm/model", by_question[messages[-1].text, stem])
             output.usage = ModelUsage()  # or the mock model fetches a tokeniser to count with
             return output
 
@@ -152,15 +155,15 @@ def test_inspect_is_as_right_as_we_are(name, tmp_path, capsys):
         model = get_model("mockllm/model", custom_outputs=reply, memoize=False)
         [log] = inspect_ai.eval(task, model=model, log_dir=str(tmp_path / stem), log_format="json", display="none")
         assert log.status == "success", log.error
-        reported = {one.name: one.metrics["mean"].value for one in log.results.scores}
+        reported = {metric.name: metric.metrics["mean"].value for metric in log.results.scores}
         assert reported == pytest.approx(WANTED) and len(log.samples) == len(pairs)
         [file] = (tmp_path / stem).glob("*.json")
         lines = tmp_path / f"{stem}.jsonl"
-        lines.write_text("".join(json.dumps(one) + "\n" for one in json.loads(file.read_text())["samples"]))
-        for given in (file, lines):
-            ours = scored(given, data, capsys)
-            assert ours["n"] == N and {key: ours[key] for key in WANTED} == pytest.approx(WANTED)
-            assert ours["lines"] == "inspect_ai samples"
+        lines.write_text("".join(json.dumps(sample) + "\n" for sample in json.loads(file.read_text())["samples"]))
+        for log_file in (file, lines):
+            result = scored(log_file, data, capsys)
+            assert result["n"] == N and {key: result[key] for key in WANTED} == pytest.approx(WANTED)
+            assert result["lines"] == "inspect_ai samples"
 
 
 @each_task
@@ -174,17 +177,17 @@ def test_reasoning_gym_takes_the_tasks_among_its_own(name):
     from alchemy.interop.reasoning_gym import register
 
     register()
-    theirs = reasoning_gym.create_dataset(name, seed=3, size=N, shift=SHIFTS[name][1])
-    ours = create_dataset(name, seed=3, size=N, shift=SHIFTS[name][1])
-    assert list(theirs) == list(ours) and len(theirs) == N
-    fresh = list(islice(ReseedingDataset(theirs, chunk_size=3), 9))
+    registered = reasoning_gym.create_dataset(name, seed=3, size=N, shift=SHIFTS[name][1])
+    direct = create_dataset(name, seed=3, size=N, shift=SHIFTS[name][1])
+    assert list(registered) == list(direct) and len(registered) == N
+    fresh = list(islice(ReseedingDataset(registered, chunk_size=3), 9))
     assert len({entry["question"] for entry in fresh}) == 9
     specs = [DatasetSpec(name, 1, {"seed": 5}), DatasetSpec("chain_sum", 1, {})]
     mixed = CompositeDataset(CompositeConfig(size=20, seed=1, datasets=specs), DatasetVersionManager())
     entries = list(mixed)
     assert {entry["metadata"]["source_dataset"] for entry in entries} == {name, "chain_sum"}
     for entry in [*entries, *fresh]:
-        judge = mixed if entry in entries else theirs
+        judge = mixed if entry in entries else registered
         assert judge.score_answer(entry["answer"], entry) == 1 and judge.score_answer("nothing", entry) == 0
     own = next(entry for entry in entries if entry["metadata"]["source_dataset"] == name)
     assert mixed.score_answer_with_id(own["answer"], own["metadata"]["entry_id"]) == 1

@@ -110,10 +110,10 @@ def test_a_cache_that_grows_or_whose_rows_are_detached_says_the_same(model):
     logits, _ = extend(model, cache, TEXT[ROWS, 1:2])
     grown, _ = extend(model, grow(model, cache, 7), TEXT[ROWS, 1:2])
     close(grown, logits)
-    some = np.arange(len(ROWS))[::-1][:-1]
-    detached, after = extend(model, detach(grow(model, cache, 7), some), TEXT[ROWS[some], 1:2])
-    close(detached, np.asarray(logits)[some])
-    np.testing.assert_array_equal(after.length, np.asarray(cache.length)[some] + 1)
+    rows = np.arange(len(ROWS))[::-1][:-1]
+    detached, after = extend(model, detach(grow(model, cache, 7), rows), TEXT[ROWS[rows], 1:2])
+    close(detached, np.asarray(logits)[rows])
+    np.testing.assert_array_equal(after.length, np.asarray(cache.length)[rows] + 1)
 
 
 @every_model
@@ -131,7 +131,7 @@ def test_texts_of_a_pile_are_recalled_by_the_slots_of_their_tokens(model):
     odd = np.arange(N) % 2 == 1
     close(recalled, np.where(odd[:, None], behind[:, 0], logits[:, -1]))
     np.testing.assert_array_equal(cache.length, np.where(odd, three.length, two.length))
-    said, _ = extend(model, cache, TEXT[:, 3:4])
-    close(said[odd], extend(model, three, TEXT[:, 3:4])[0][odd])
-    close(said[~odd], extend(model, two, TEXT[:, 3:4])[0][~odd])
+    logits, _ = extend(model, cache, TEXT[:, 3:4])
+    close(logits[odd], extend(model, three, TEXT[:, 3:4])[0][odd])
+    close(logits[~odd], extend(model, two, TEXT[:, 3:4])[0][~odd])
     assert not np.asarray(texts.logits)[~odd, 3].any()

@@ -47,7 +47,7 @@ class Counted(Bigram):
 
 
 def follow(*successors):
-    return {"table": np.stack([10 * np.eye(V, dtype=np.float32)[list(one)] for one in successors])}
+    return {"table": np.stack([10 * np.eye(V, dtype=np.float32)[list(successor_ids)] for successor_ids in successors])}
 
 
 TWO = (0, 0, A, EOS, 3, A, B, END)  # 2: A B END 3 EOS; a wait begins again
@@ -58,14 +58,14 @@ prompts = np.full((16, 1, 1), 2, np.int32)
 
 def force(params, room=16, samples=1, **how):
     forcing = Forcing(MARKS, **how)
-    one = dict(samples=samples, max_new=room, temperature=0.0, steer=forcing.marks, dials=forcing.dials)
-    return draw(Counted(), params, prompts, **one).completions
+    options = dict(samples=samples, max_new=room, temperature=0.0, steer=forcing.marks, dials=forcing.dials)
+    return draw(Counted(), params, prompts, **options).completions
 
 
 def written(params, room=16, **how):
-    found = force(params, room, **how)
-    assert (found == found[:, :1]).all(), "all prompts are alike"
-    return [row[row != PAD].tolist() for row in found[:, 0, 0]]
+    completions = force(params, room, **how)
+    assert (completions == completions[:, :1]).all(), "all prompts are alike"
+    return [row[row != PAD].tolist() for row in completions[:, 0, 0]]
 
 
 def test_without_force_it_is_plain_decoding():
@@ -163,9 +163,9 @@ def test_drafts_stand_before_continuations_and_the_end():
             [END, 3, EOS, PAD, PAD, PAD, PAD, PAD],
         ]
     )
-    found = drafts(rows, MARKS, 3)
-    assert found.tolist() == [[A, B, A], [B, B, -1], [A, B, -1], [3, 3, -1], [-1, -1, -1]]
-    np.testing.assert_array_equal(drafts(rows, MARKS, 2), found[:, :2])
+    letters = drafts(rows, MARKS, 3)
+    assert letters.tolist() == [[A, B, A], [B, B, -1], [A, B, -1], [3, 3, -1], [-1, -1, -1]]
+    np.testing.assert_array_equal(drafts(rows, MARKS, 2), letters[:, :2])
 
 
 def test_flips_and_picks():
@@ -173,9 +173,9 @@ def test_flips_and_picks():
     broke, mended = flips(drafted, right)
     assert broke.tolist() == [[True, False, False], [False] * 3, [False] * 3]
     assert mended.tolist() == [[False, True, False], [False, False, True], [False] * 3]
-    found = picks(drafted, right)
-    assert found["last"].tolist() == [1, 1, 0] and found["verifier"].tolist() == [1, 1, 0]
-    assert found["majority"].tolist() == [1, 0, 0]
+    accuracy = picks(drafted, right)
+    assert accuracy["last"].tolist() == [1, 1, 0] and accuracy["verifier"].tolist() == [1, 1, 0]
+    assert accuracy["majority"].tolist() == [1, 0, 0]
 
 
 def test_a_tie_of_the_vote_is_drawn_fairly_and_who_says_nothing_has_no_vote():

@@ -24,7 +24,7 @@ one_pass = jax.jit(lambda model, params, tokens: model.apply(params, tokens), st
 
 def follow(*successors):
     """A model for each list of successors: after token i comes successors[i]."""
-    return {"table": np.stack([10 * np.eye(V, dtype=np.float32)[list(one)] for one in successors])}
+    return {"table": np.stack([10 * np.eye(V, dtype=np.float32)[list(successor_ids)] for successor_ids in successors])}
 
 
 def prompts(*rows):
@@ -64,21 +64,21 @@ def test_seeds_keep_their_order():
 @pytest.mark.parametrize("rows", [1, 16, 40, 4096])
 def test_how_many_rows_at_once_does_not_matter(rows):
     rng = np.random.default_rng(0)
-    asked = prompts(*(rng.integers(2, V, size=rng.integers(4)).tolist() for _ in range(50)))
-    written = generate(Bigram(), follow(COUNT), asked, max_new=8, rows=rows)
-    np.testing.assert_array_equal(written, generate(Bigram(), follow(COUNT), asked, max_new=8))
-    for row, said in zip(asked[..., 0], written[0], strict=True):
+    prompt_ids = prompts(*(rng.integers(2, V, size=rng.integers(4)).tolist() for _ in range(50)))
+    written = generate(Bigram(), follow(COUNT), prompt_ids, max_new=8, rows=rows)
+    np.testing.assert_array_equal(written, generate(Bigram(), follow(COUNT), prompt_ids, max_new=8))
+    for row, completion in zip(prompt_ids[..., 0], written[0], strict=True):
         token, expected = ([0, *row[row > 0].tolist()])[-1], []
         while token != EOS and len(expected) < 8:
             token = COUNT[token]
             expected.append(token)
-        assert said.tolist() == (expected + [PAD] * 8)[:8]
+        assert completion.tolist() == (expected + [PAD] * 8)[:8]
 
 
 def test_a_written_token_has_one_id():
     """Prompt positions may carry two ids; what is written has further ids PAD, which add nothing."""
-    asked = np.array([[[2, 3]], [[4, 0]]], np.int32)
-    assert generate(Bigram(), follow(COUNT), asked, max_new=3).tolist() == [[[6, 7, EOS], [5, 6, 7]]]
+    prompt_ids = np.array([[[2, 3]], [[4, 0]]], np.int32)
+    assert generate(Bigram(), follow(COUNT), prompt_ids, max_new=3).tolist() == [[[6, 7, EOS], [5, 6, 7]]]
 
 
 LOGITS = np.array([-9, -9, 0.0, 1.0, 2.0, 0.5, -9, -9], np.float32)
@@ -92,9 +92,9 @@ def test_temperature_draws_with_the_right_frequencies(temperature):
     written = generate(Bigram(), params, prompts(*[[2]] * n), max_new=m, temperature=temperature, seed=1)[0]
     first = written[:, 0]
     share = np.exp(LOGITS / temperature) / np.exp(LOGITS / temperature).sum()
-    found = np.bincount(first, minlength=V)
+    counts = np.bincount(first, minlength=V)
     likely = share * n > 1
-    assert (((found - n * share) ** 2 / (n * share))[likely]).sum() < 40
+    assert (((counts - n * share) ** 2 / (n * share))[likely]).sum() < 40
     assert len({tuple(row) for row in written.tolist()}) > n / 3, "rows and steps draw independently"
     over = np.cumsum(written == EOS, axis=1) - (written == EOS) > 0
     assert not written[over].any()
@@ -102,10 +102,12 @@ def test_temperature_draws_with_the_right_frequencies(temperature):
 
 def test_sampling_follows_the_seed_and_differs_between_models():
     params = {"table": np.tile(LOGITS, (2, V, 1))}
-    asked = prompts(*[[2]] * 64)
-    one, two, other = (generate(Bigram(), params, asked, max_new=8, temperature=1.0, seed=seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(one, two)
-    assert (one != other).any() and (one[0] != one[1]).any()
+    prompt_ids = prompts(*[[2]] * 64)
+    first, again, other_seed = (
+        generate(Bigram(), params, prompt_ids, max_new=8, temperature=1.0, seed=seed) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other_seed).any() and (first[0] != first[1]).any()
 
 
 def test_a_cold_temperature_is_greedy():
@@ -141,9 +143,9 @@ def test_log_probabilities_are_those_of_what_was_written():
     rng = np.random.default_rng(0)
     table = {"table": rng.normal(size=(2, V, V)).astype(np.float32)}
     table["table"][..., PAD] = -1e9
-    asked = prompts([2, 5], [3])
+    prompt_ids = prompts([2, 5], [3])
     for temperature in (0.0, 0.7):
-        drawn = draw(Bigram(), table, asked, samples=3, max_new=5, temperature=temperature)
+        drawn = draw(Bigram(), table, prompt_ids, samples=3, max_new=5, temperature=temperature)
         logs = table["table"] - np.log(np.exp(table["table"]).sum(axis=-1, keepdims=True))
         for s, i, k in np.ndindex(2, 2, 3):
             before, total = (5, 3)[i], 0.0
@@ -183,24 +185,24 @@ def test_long_texts_of_many_rows_are_what_one_pass_says():
     """The cache grows while they are written, and the last few rows are put together: neither changes what is read."""
     model = Transformer(vocabulary=V, width=16, layers=2, heads=2, context=64, scale=0.5)
     params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
-    asked = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
-    asked[::3, 4:] = PAD
-    drawn = draw(model, params, asked, samples=4 * len(jax.devices()), max_new=56)
+    prompt_ids = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
+    prompt_ids[::3, 4:] = PAD
+    drawn = draw(model, params, prompt_ids, samples=4 * len(jax.devices()), max_new=56)
     count = (drawn.completions != PAD).sum(axis=3)
     assert 0 < np.mean(count >= 54) < 1 / FEW, "a few go on for long"
     ended = np.cumsum(drawn.completions == EOS, axis=3) - (drawn.completions == EOS) > 0
     np.testing.assert_array_equal(drawn.completions == PAD, ended | (np.arange(56) >= 56))
     for seed in range(2):
         rows, samples = np.indices(count.shape[1:]).reshape(2, -1)[:, ::5]
-        whole, read = np.zeros((len(rows), 64), np.int32), (asked[rows, :, 0] != PAD).sum(axis=1)
+        texts, read = np.zeros((len(rows), 64), np.int32), (prompt_ids[rows, :, 0] != PAD).sum(axis=1)
         for line, prompt, text, size in zip(
-            whole, asked[rows], drawn.completions[seed, rows, samples], read, strict=True
+            texts, prompt_ids[rows], drawn.completions[seed, rows, samples], read, strict=True
         ):
             line[:size], line[size : size + len(text)] = prompt[:size, 0], text
-        logits = one_pass(model, jax.tree.map(lambda leaf, s=seed: leaf[s], params), whole[..., None])
+        logits = one_pass(model, jax.tree.map(lambda leaf, s=seed: leaf[s], params), texts[..., None])
         logits = np.where(np.arange(V) == PAD, -np.inf, logits)
-        logs = np.take_along_axis(np.asarray(jax.nn.log_softmax(logits))[:, :-1], whole[:, 1:, None], axis=2)[..., 0]
-        written = (np.arange(1, 64) >= read[:, None]) & (whole[:, 1:] != PAD)
+        logs = np.take_along_axis(np.asarray(jax.nn.log_softmax(logits))[:, :-1], texts[:, 1:, None], axis=2)[..., 0]
+        written = (np.arange(1, 64) >= read[:, None]) & (texts[:, 1:] != PAD)
         logprob = np.where(written, logs, 0).sum(axis=1)
         np.testing.assert_allclose(drawn.logprob[seed, rows, samples], logprob, rtol=0, atol=2e-3)
 
@@ -209,10 +211,10 @@ def test_long_texts_of_many_rows_are_what_one_pass_says():
 def test_a_model_of_a_simple_cache_writes_what_one_pass_says(model):
     """A state, or nothing, in place of slots: greedy texts are the likeliest token after the other."""
     params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
-    asked = prompts([2, 3, 4], [5], [6, 7], [3, 3, 2])
-    drawn = draw(model, params, asked, samples=2, max_new=9, temperature=0.0).completions
+    prompt_ids = prompts([2, 3, 4], [5], [6, 7], [3, 3, 2])
+    drawn = draw(model, params, prompt_ids, samples=2, max_new=9, temperature=0.0).completions
     for seed, row in np.ndindex(2, 4):
-        text = asked[row][asked[row] != PAD].tolist()
+        text = prompt_ids[row][prompt_ids[row] != PAD].tolist()
         for token in drawn[seed, row, 1]:
             if token != PAD:
                 logits = model.apply(jax.tree.map(lambda leaf, s=seed: leaf[s], params), np.array(text)[None, :, None])
@@ -237,28 +239,28 @@ def test_how_many_are_written_at_once_changes_no_draw(rows, monkeypatch):
     """Nor do the devices that share them, and what else is asked: random numbers are those of a problem and a sample."""
     model = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=32, scale=0.5)
     params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
-    asked = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
-    asked[::3, 4:] = PAD
+    prompt_ids = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
+    prompt_ids[::3, 4:] = PAD
     how = dict(max_new=12, seed=5)
-    whole = draw(model, params, asked, samples=3, **how)
-    few = draw(model, params, asked, samples=3, rows=rows, **how)
-    np.testing.assert_array_equal(few.completions, whole.completions)
+    at_once = draw(model, params, prompt_ids, samples=3, **how)
+    in_parts = draw(model, params, prompt_ids, samples=3, rows=rows, **how)
+    np.testing.assert_array_equal(in_parts.completions, at_once.completions)
     np.testing.assert_array_equal(
-        draw(model, params, asked[:9], samples=2, **how).completions, whole.completions[:, :9, :2]
+        draw(model, params, prompt_ids[:9], samples=2, **how).completions, at_once.completions[:, :9, :2]
     )
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-    np.testing.assert_array_equal(draw(model, params, asked, samples=3, **how).completions, whole.completions)
+    np.testing.assert_array_equal(draw(model, params, prompt_ids, samples=3, **how).completions, at_once.completions)
 
 
 def test_texts_that_are_much_to_remember_are_written_few_at_once(monkeypatch):
     """As many as the caches hold, of the prompt and of what is written; what is written does not change."""
     model = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=24)
     params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
-    asked = prompts(*[[2 + i % 5, 2 + i // 5] for i in range(40)])
+    prompt_ids = prompts(*[[2 + i % 5, 2 + i // 5] for i in range(40)])
     how = dict(samples=1, max_new=4, temperature=0.0)
-    whole, seen = draw(model, params, asked, **how), []
+    at_once, progress_calls = draw(model, params, prompt_ids, **how), []
     monkeypatch.setattr(tuning, "KV_BYTES", 1)
-    few = draw(model, params, asked, **how, progress=seen.append)
+    in_parts = draw(model, params, prompt_ids, **how, progress=progress_calls.append)
     unit = BUCKET * len(jax.local_devices())
-    assert seen == [*range(unit, 40, unit), 40]
-    np.testing.assert_array_equal(few.completions, whole.completions)
+    assert progress_calls == [*range(unit, 40, unit), 40]
+    np.testing.assert_array_equal(in_parts.completions, at_once.completions)

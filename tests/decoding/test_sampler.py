@@ -69,7 +69,7 @@ def test_pieces_end_at_cuts_and_at_the_end():
         before = state
         state = writer.write(before, cuts, 6)
         for old, new, ended in zip(
-            *(one.reshape(15, -1) for one in (before.tokens, state.tokens, state.ended)), strict=True
+            *(array.reshape(15, -1) for array in (before.tokens, state.tokens, state.ended)), strict=True
         ):
             old, new = old[old != PAD], new[new != PAD]
             piece = new[len(old) :]
@@ -83,9 +83,9 @@ def test_copies_go_on_from_where_they_are():
     state = grown(sampler(), pieces=2)
     index = rng.integers(3, size=(5, 4))
     greedy = sampler(temperature=0.0)
-    one, apart = greedy.write(greedy.pick(state, index), (), 8), greedy.write(state, (), 8)
+    copies, apart = greedy.write(greedy.pick(state, index), (), 8), greedy.write(state, (), 8)
     np.testing.assert_array_equal(
-        one.tokens, np.take_along_axis(apart.tokens, index[..., None], axis=1)[..., : one.tokens.shape[2]]
+        copies.tokens, np.take_along_axis(apart.tokens, index[..., None], axis=1)[..., : copies.tokens.shape[2]]
     )
 
 
@@ -94,25 +94,25 @@ def test_texts_of_a_pile_go_on_as_if_they_had_been_read_at_once():
     writer, size = sampler(), 12
     pile = writer.pile(PROMPTS, size, 6, 30)
     assert not writer.pick(pile, np.zeros((5, 1), int)).tokens.size
-    parents, kept = np.zeros((5, size), int), np.arange(size) < np.ones((5, 1))
+    parents, is_stored = np.zeros((5, size), int), np.arange(size) < np.ones((5, 1))
     for number in range(1, size):
         parent = rng.integers(number, size=5)
-        parents[:, number] = np.where(kept[np.arange(5), parent], parent, 0)
+        parents[:, number] = np.where(is_stored[np.arange(5), parent], parent, 0)
         before = writer.pick(pile, parents[:, number, None])
         text = writer.write(before, (5, 6), 6)
-        kept[:, number] = (text.length > before.length)[:, 0] & (rng.random(5) < 0.8)
-        pile = writer.put(pile, np.where(kept[:, number], number, -1), text)
+        is_stored[:, number] = (text.length > before.length)[:, 0] & (rng.random(5) < 0.8)
+        pile = writer.put(pile, np.where(is_stored[:, number], number, -1), text)
         if number == 3:  # a text that was put there can still go on by itself
             assert (writer.write(text, (), 4).length >= text.length).all()
-    assert kept[:, 1:].sum() > 25 and (pile.tokens != PAD).sum(axis=2).max() > 8
-    assert not pile.tokens[~kept].any()
+    assert is_stored[:, 1:].sum() > 25 and (pile.tokens != PAD).sum(axis=2).max() > 8
+    assert not pile.tokens[~is_stored].any()
     for row, prompt in enumerate(PROMPTS[..., 0]):
-        for number in np.flatnonzero(kept[row]):
+        for number in np.flatnonzero(is_stored[row]):
             text = pile.tokens[row, number]
             assert pile.logprob[row, number] == pytest.approx(alone(prompt, text), abs=1e-3)
             before = pile.tokens[row, parents[row, number]]
             assert (text[: (before != PAD).sum()] == before[before != PAD]).all()
-    last = np.where(kept, np.arange(size), 0).max(axis=1)
+    last = np.where(is_stored, np.arange(size), 0).max(axis=1)
     greedy = sampler(temperature=0.0)
     after = greedy.write(greedy.pick(pile, last[:, None]), (), 5)
     for row, prompt in enumerate(PROMPTS[..., 0]):
@@ -120,9 +120,9 @@ def test_texts_of_a_pile_go_on_as_if_they_had_been_read_at_once():
 
 
 def test_the_same_key_writes_the_same_and_another_does_not():
-    one, two, other = (grown(sampler(seed=seed)).tokens for seed in (0, 0, 1))
-    np.testing.assert_array_equal(one, two)
-    assert one.shape != other.shape or (one != other).any()
+    first, again, other_seed = (grown(sampler(seed=seed)).tokens for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape != other_seed.shape or (first != other_seed).any()
 
 
 def test_there_is_an_end_to_the_room_and_to_the_context():

@@ -31,6 +31,6 @@ def test_wings():
 
 def test_packages():
     allowed = rules("MAY_IMPORT")
-    for package, ours, others, _ in rows("## Four packages"):
-        named = set(re.findall(r"[a-z_]+", f"{ours} {others}")) - {"and", "where", "installed"}
+    for package, own, external, _ in rows("## Four packages"):
+        named = set(re.findall(r"[a-z_]+", f"{own} {external}")) - {"and", "where", "installed"}
         assert named | {package.strip("`")} == allowed[package.strip("`")]

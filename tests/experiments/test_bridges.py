@@ -149,8 +149,8 @@ def test_a_second_chain_pays_only_where_one_can_fail():
     assert gain(searches(1)).max() < 0.01, "an ideal search that may be long enough needs no second"
     assert (gain(searches(1, fails=0.2)) > 0.05).all(), "beyond the longest search a second one insures"
     short = [total for total in totals if total <= 9]
-    one = equal_tokens.divided(searches(1, fails=0.2), 1, short)
-    assert (equal_tokens.divided(searches(1, fails=0.2), 2, short) < one).all()
+    undivided = equal_tokens.divided(searches(1, fails=0.2), 1, short)
+    assert (equal_tokens.divided(searches(1, fails=0.2), 2, short) < undivided).all()
 
 
 def test_samples_needed_grow_as_the_law_says():

@@ -63,12 +63,12 @@ def test_a_seed_measures_the_same_alone_and_among_others():
     """Nothing is learned, chosen or averaged across seeds."""
     bank, shifted = pool(200), pool(200, seed=1)
     first, alone, seeds = by_seed(bank)[0], by_seed(shifted)[0], (7, 8, 9)
-    for whole, one in (
+    for all_seeds, one_seed in (
         (adaptive_budget.replayed(bank, 5, seeds), adaptive_budget.replayed(first, 5, seeds[:1])),
         (allocation.replayed(bank, shifted, 5, seeds), allocation.replayed(first, alone, 5, seeds[:1])),
         (hedging.dials(bank, 1, seeds), hedging.dials(first, 1, seeds[:1])),
     ):
-        for left, right in zip(_leaves(whole), _leaves(one), strict=True):
+        for left, right in zip(_leaves(all_seeds), _leaves(one_seed), strict=True):
             np.testing.assert_array_equal(left[:1], right)
 
 
@@ -93,16 +93,16 @@ def test_arms_pay_alike():
 
 def test_sizes_start_at_nothing_and_end_at_everything():
     for most in (1, 4, 32, 100):
-        found = sizes(most)
-        assert found[0] == 0 and found[-1] == most and (np.diff(found) > 0).all()
+        counts = sizes(most)
+        assert counts[0] == 0 and counts[-1] == most and (np.diff(counts) > 0).all()
 
 
 def test_exchanged_facts_are_the_same_facts_elsewhere():
     facts = {"a": np.arange(100)[None], "b": np.arange(100)[None] * 2}
     for share in (0.0, 0.5, 1.0):
-        found = shuffled(facts, share, np.random.default_rng(0))
-        assert sorted(found["a"][0]) == list(range(100)) and (found["b"] == 2 * found["a"]).all()
-        assert (found["a"] != facts["a"]).mean() == pytest.approx(share, abs=0.06)
+        exchanged = shuffled(facts, share, np.random.default_rng(0))
+        assert sorted(exchanged["a"][0]) == list(range(100)) and (exchanged["b"] == 2 * exchanged["a"]).all()
+        assert (exchanged["a"] != facts["a"]).mean() == pytest.approx(share, abs=0.06)
     guess, known = np.zeros((1, 4)), np.array([[0.3, 0.1, 0.2, 0.4]])
     assert nearest(guess, known, 0.5).tolist() == [1, 2]
 
@@ -126,8 +126,8 @@ CERTAIN = simulated(np.random.default_rng(1).beta(1.2, 2, (1, 3000)), 64, np.ran
 def test_an_exact_verifier_makes_best_of_n_the_best_and_a_weighted_vote_better_than_a_vote():
     """Best-of-n is then coverage; and weight that only right answers get cannot lose a vote that was won."""
     bank = scored(CERTAIN, exact=CERTAIN.right.astype(float))
-    ways = (BestOfN("exact"), WeightedVote("exact", temperature=1.0), SelfConsistency())
-    best, weighted, majority = (averaged(way, bank, 32, 0)[0] for way in ways)
+    strategies = (BestOfN("exact"), WeightedVote("exact", temperature=1.0), SelfConsistency())
+    best, weighted, majority = (averaged(strategy, bank, 32, 0)[0] for strategy in strategies)
     assert (best >= weighted - 1e-9).mean() == 1 and best.mean() > weighted.mean() + 0.05
     assert weighted.mean() > majority.mean() + 0.05
 
@@ -174,12 +174,12 @@ def test_best_of_n_has_as_many_chains_as_a_search_could_pay_for():
 def test_the_way_is_chosen_on_the_other_half_of_the_problems():
     """Of two ways the first wins on even problems, the second on odd ones: chosen on the other half, both lose."""
     even = np.arange(40) % 2 == 0
-    ways = [
+    curves = [
         strategy_by_difficulty.Curve(np.array([1]), right[None, None].astype(float), np.ones((1, 1, 40)))
         for right in (even, ~even)
     ]
-    assert strategy_by_difficulty._single(ways).right.sum() == 0
-    right, flops = strategy_by_difficulty._by_kind(ways, np.zeros(40, int), 0, 1)
+    assert strategy_by_difficulty._single(curves).right.sum() == 0
+    right, flops = strategy_by_difficulty._by_kind(curves, np.zeros(40, int), 0, 1)
     assert right.sum() == 0 and (flops == 1).all()
     kinds = strategy_by_difficulty._kinds(np.linspace(0, 1, 40), 4)
     assert np.bincount(kinds).tolist() == [10] * 4 and (np.diff(kinds) >= 0).all()

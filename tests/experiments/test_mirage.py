@@ -338,10 +338,10 @@ def test_functions_are_equal_where_all_images_are():
     for pair in pairs:
         ops = np.repeat(task.ops_of((pair,)), len(elements), axis=0)
         images[pair] = task.machine.intermediates(ops, elements)[:, -1].tobytes()
-    for one in pairs:
+    for pair in pairs:
         for other in pairs:
-            same = composition_diversity.function(task, one) == composition_diversity.function(task, other)
-            assert same == (images[one] == images[other])
+            same = composition_diversity.function(task, pair) == composition_diversity.function(task, other)
+            assert same == (images[pair] == images[other])
 
 
 def test_half_of_the_unseen_are_never_solved():

@@ -33,8 +33,8 @@ def pool(p: float, *, seed: int = 0, tokens: int = 10, good: float = 0.0) -> Poo
 
 
 def row(rows: list[catching_up.Row], readout: str) -> catching_up.Row:
-    [found] = [row for row in rows if row.readout == readout]
-    return found
+    [match] = [row for row in rows if row.readout == readout]
+    return match
 
 
 def test_a_vote_alone_is_worth_what_a_majority_of_one_is():
@@ -60,8 +60,8 @@ def test_scores_of_fewer_chains_are_matched_with_the_first_of_a_pool():
     chains = pool(0.3, good=1.0)
     few = chains._replace(scores={"outcome": chains.scores["outcome"][:, :, :8]})
     assert readouts(few)["outcome verifier"].sizes == [1, 2, 4, 8]
-    some = chains.of(slice(0, 10))
-    assert some.scores["outcome"].shape == some.tokens.shape == some.chains.valid.shape == (SEEDS, 10, CHAINS)
+    part = chains.of(slice(0, 10))
+    assert part.scores["outcome"].shape == part.tokens.shape == part.chains.valid.shape == (SEEDS, 10, CHAINS)
 
 
 def test_curves_are_read_at_tokens_between_their_points():

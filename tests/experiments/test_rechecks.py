@@ -46,19 +46,19 @@ def dialled(kind):
 
 @pytest.mark.parametrize("name", ["hurt", "mend", "mixed"])
 def test_rates_of_one_recheck_are_the_dials_and_foretell_the_rest(name):
-    once, many = simulated(name, 20_000, asked=1), simulated(name, 20_000, asked=8)
-    assert once.right.shape == (2, 20_000, 2) and (many.thought == 17).all()
-    found = rates(once)
+    once, eight = simulated(name, 20_000, asked=1), simulated(name, 20_000, asked=8)
+    assert once.right.shape == (2, 20_000, 2) and (eight.thought == 17).all()
+    estimated = rates(once)
     for kind in np.unique(once.kind):
-        for rate, dial in zip(found, dialled(kind), strict=True):
+        for rate, dial in zip(estimated, dialled(kind), strict=True):
             np.testing.assert_allclose(rate[:, kind], dial, atol=0.05)
-    foretold = law(found, many.kind, range(9))
+    foretold = law(estimated, eight.kind, range(9))
     assert foretold.shape == (2, 20_000, 9)
-    np.testing.assert_allclose(foretold.mean(axis=(0, 1)), many.hit.mean(axis=(0, 1, 2)), atol=0.03)
-    alike = law(rates(once, by_kind=False), many.kind, range(9)).mean(axis=(0, 1))
+    np.testing.assert_allclose(foretold.mean(axis=(0, 1)), eight.hit.mean(axis=(0, 1, 2)), atol=0.03)
+    alike = law(rates(once, by_kind=False), eight.kind, range(9)).mean(axis=(0, 1))
     if name == "mixed":
-        assert abs(alike[8] - many.hit[..., 8].mean()) > 0.1 and (np.diff(alike) > 0).all()
-    np.testing.assert_array_equal(many.hit[..., 8], many.right)
+        assert abs(alike[8] - eight.hit[..., 8].mean()) > 0.1 and (np.diff(alike) > 0).all()
+    np.testing.assert_array_equal(eight.hit[..., 8], eight.right)
 
 
 def test_each_half_is_foretold_by_the_other():
@@ -67,9 +67,9 @@ def test_each_half_is_foretold_by_the_other():
     k = np.arange(9)
     first, second = once.halves()
     assert (first.target[0] == once.target[0, ::2]).all() and first.samples.batch.prompt_len.shape == (4000,)
-    found = overthinking.foretold_by_halves(once, k)
-    np.testing.assert_allclose(found[:, 0], law(rates(second), first.kind, k).mean(axis=1))
-    np.testing.assert_allclose(found[:, 1], law(rates(first), second.kind, k).mean(axis=1))
+    foretold = overthinking.foretold_by_halves(once, k)
+    np.testing.assert_allclose(foretold[:, 0], law(rates(second), first.kind, k).mean(axis=1))
+    np.testing.assert_allclose(foretold[:, 1], law(rates(first), second.kind, k).mean(axis=1))
     np.testing.assert_allclose(rates(once).right[0], rates(once._replace(**_seed(once, 0))).right[0])
 
 
@@ -107,12 +107,12 @@ def test_a_hump_is_looked_for_where_the_law_has_it():
 def test_scaling_and_slope_a_doubling():
     """The best budget is chosen on either half for the other; the slope a doubling begins at the walk."""
     budgets, curve = (1, 2, 4, 8), np.array([[0.9, 0.1], [0.2, 0.3], [0.4, 0.4], [0.6, 0.5]])[:, None]
-    found = budget_forcing.scaling(budgets, 2, curve, np.ones(1))
-    np.testing.assert_allclose(found.accuracy, [[0.5, 0.25, 0.4, 0.55]])
-    np.testing.assert_allclose(found.per_doubling, [0.15])
-    np.testing.assert_allclose(found.best, [(0.1 + 0.6) / 2])
+    scaling = budget_forcing.scaling(budgets, 2, curve, np.ones(1))
+    np.testing.assert_allclose(scaling.accuracy, [[0.5, 0.25, 0.4, 0.55]])
+    np.testing.assert_allclose(scaling.per_doubling, [0.15])
+    np.testing.assert_allclose(scaling.best, [(0.1 + 0.6) / 2])
     pairs = [-0.25, -0.1 / 3, 0.05 / 7, 0.15 / 2, 0.3 / 6, 0.15 / 4]
-    np.testing.assert_allclose(found.slope, [100 * np.mean(pairs)])
+    np.testing.assert_allclose(scaling.slope, [100 * np.mean(pairs)])
 
 
 def test_control_counts_chains_within_a_token():
@@ -125,6 +125,6 @@ def test_what_a_continuation_does_to_drafts():
     """Two seeds, one problem each, two chains: right then wrong, wrong then right; and two that stay as they are."""
     chains = simulated("hurt", n=1, asked=1)
     drafted, target = np.array([[[[5, 6], [6, 5]]], [[[7, 7], [8, 8]]]]), np.array([[5], [7]])
-    found = budget_forcing.revised(chains._replace(drafts=drafted, target=target))
-    assert found.broken.tolist() == [[0.5], [0.0]] and found.mended.tolist() == [[0.5], [0.0]]
-    assert found.last.tolist() == [0.5, 0.5] and found.verifier.tolist() == [1.0, 0.5]
+    revision = budget_forcing.revised(chains._replace(drafts=drafted, target=target))
+    assert revision.broken.tolist() == [[0.5], [0.0]] and revision.mended.tolist() == [[0.5], [0.0]]
+    assert revision.last.tolist() == [0.5, 0.5] and revision.verifier.tolist() == [1.0, 0.5]

@@ -29,13 +29,13 @@ def test_verdicts_do_not_depend_on_the_devices():
     model = Transformer(vocabulary=9, width=16, layers=1, heads=2, context=24)
     params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
     rng = np.random.default_rng(0)
-    prompts, said = (
+    prompts, completions = (
         rng.integers(3, 7, size=(7, 5, 1)).astype(np.int32),
         rng.integers(3, 7, size=(2, 7, 3, 6)).astype(np.int32),
     )
-    spread = log_odds(model, params, prompts, said)
+    spread = log_odds(model, params, prompts, completions)
     with jax.default_device(jax.local_devices()[-1]):
-        alone = log_odds(model, params, prompts, said)
+        alone = log_odds(model, params, prompts, completions)
     np.testing.assert_allclose(alone, spread, atol=1e-5)
     assert spread.std() > 0
 

@@ -43,8 +43,8 @@ def undisturbed(model, stream):
     return train(model, stream, CONFIG, seeds=SEEDS)
 
 
-def same(one, two):
-    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+def same(tree, other):
+    for left, right in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
         np.testing.assert_array_equal(left, right)
 
 
@@ -68,25 +68,25 @@ def test_what_is_never_judged_is_not_worked_at(model, task, stream, undisturbed)
     np.testing.assert_allclose(fewer.losses, undisturbed.losses, rtol=1e-4)
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-3), fewer.params, undisturbed.params)
     lines = Stream(lambda seed, step, n: examples(train_chunk(task, Split(), seed, step, n), "sequence"))
-    whole, cut = (
+    on_all, on_completions = (
         train(model, replace(lines, unscored=unscored), CONFIG, seeds=SEEDS) for unscored in (0, task.shortest_prompt)
     )
-    assert (cut.losses[:, 0] < 0.8 * whole.losses[:, 0]).all()
+    assert (on_completions.losses[:, 0] < 0.8 * on_all.losses[:, 0]).all()
 
 
 def test_a_seed_does_not_see_its_neighbours(model, stream, undisturbed):
     """Bit for bit as long as each seed has a device of its own."""
-    many = train(model, stream, CONFIG, seeds=(5, 8, 3, 0))
-    same(jax.tree.map(lambda leaf: leaf[[2, 0]], many), undisturbed)
-    assert (many.losses[0] != many.losses[1]).any()
+    four = train(model, stream, CONFIG, seeds=(5, 8, 3, 0))
+    same(jax.tree.map(lambda leaf: leaf[[2, 0]], four), undisturbed)
+    assert (four.losses[0] != four.losses[1]).any()
 
 
 def test_devices_that_share_a_batch_get_the_same_result(model, stream, undisturbed):
     """One seed on two devices sums a batch in two halves: equal but for rounding, which Adam's first steps magnify."""
     alone = train(model, stream, CONFIG, seeds=SEEDS[:1])
     np.testing.assert_allclose(alone.losses[0], undisturbed.losses[0], rtol=1e-4)
-    for one, many in zip(jax.tree.leaves(alone.params), jax.tree.leaves(undisturbed.params), strict=True):
-        np.testing.assert_allclose(one[0], many[0], atol=2e-3)
+    for leaf, stacked in zip(jax.tree.leaves(alone.params), jax.tree.leaves(undisturbed.params), strict=True):
+        np.testing.assert_allclose(leaf[0], stacked[0], atol=2e-3)
 
 
 def test_what_is_random_does_not_depend_on_the_devices(model, stream):
@@ -109,10 +109,10 @@ def test_a_divided_batch_gets_the_same_result(model, stream, monkeypatch, copies
         _runner.cache_clear()
         return train(model, stream, CONFIG, seeds=SEEDS).losses
 
-    whole, divided = losses(1), losses(4)
+    undivided, divided = losses(1), losses(4)
     _runner.cache_clear()
-    np.testing.assert_allclose(divided, whole, rtol=1e-4)
-    assert (divided != whole).any(), "the order of sums differs"
+    np.testing.assert_allclose(divided, undivided, rtol=1e-4)
+    assert (divided != undivided).any(), "the order of sums differs"
 
 
 def test_losses_fall_and_the_config_matters(undisturbed):
@@ -125,8 +125,8 @@ def test_losses_fall_and_the_config_matters(undisturbed):
 def test_rates_rise_and_fall_as_optax_has_them(warmup, steps, start):
     config, start = TrainConfig(steps=steps, warmup=warmup), min(start, steps - 1)
     rising = max(1, round(warmup * steps))
-    theirs = optax.warmup_cosine_decay_schedule(0.0, 1.0, rising, max(steps, rising + 1))
-    share = np.asarray(theirs(np.arange(300)))[start:steps]
+    rates_of_optax = optax.warmup_cosine_decay_schedule(0.0, 1.0, rising, max(steps, rising + 1))
+    share = np.asarray(rates_of_optax(np.arange(300)))[start:steps]
     rates = schedule(config, start, steps - start)
     np.testing.assert_allclose(rates.adamw, config.learning_rate * share, atol=1e-6 * config.learning_rate)
     np.testing.assert_allclose(rates.matrix, config.matrix_rate * share, atol=1e-6 * config.matrix_rate)
@@ -150,9 +150,11 @@ def test_resumes_bit_for_bit_where_ctrl_c_came(model, stream, undisturbed, tmp_p
         with pytest.raises(KeyboardInterrupt):
             train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path, progress=stop_at(step))
         assert [path.name for path in tmp_path.iterdir()] == [str(step)]
-    seen = []
-    resumed = train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path, progress=lambda done, _: seen.append(done))
-    assert seen == list(range(steps[-1] + 4, 17, 4))
+    steps_done = []
+    resumed = train(
+        model, stream, CONFIG, seeds=SEEDS, directory=tmp_path, progress=lambda done, _: steps_done.append(done)
+    )
+    assert steps_done == list(range(steps[-1] + 4, 17, 4))
     same(resumed, undisturbed)
 
 
@@ -174,12 +176,12 @@ class Signalled:
 
 def test_muon_trains_and_resumes_bit_for_bit(model, stream, undisturbed, tmp_path):
     config = replace(CONFIG, optimizer="muon")
-    whole = train(model, stream, config, seeds=SEEDS)
-    assert (whole.losses[:, -4:].mean(axis=1) < whole.losses[:, :4].mean(axis=1)).all()
-    assert not np.array_equal(whole.losses, undisturbed.losses)
+    uninterrupted = train(model, stream, config, seeds=SEEDS)
+    assert (uninterrupted.losses[:, -4:].mean(axis=1) < uninterrupted.losses[:, :4].mean(axis=1)).all()
+    assert not np.array_equal(uninterrupted.losses, undisturbed.losses)
     with pytest.raises(KeyboardInterrupt):
         train(model, stream, config, seeds=SEEDS, directory=tmp_path, progress=stop_at(8))
-    same(train(model, stream, config, seeds=SEEDS, directory=tmp_path), whole)
+    same(train(model, stream, config, seeds=SEEDS, directory=tmp_path), uninterrupted)
 
 
 @pytest.fixture
@@ -230,12 +232,12 @@ def test_a_damaged_or_foreign_checkpoint_is_named(model, stream, tmp_path):
 
 def test_fine_tuning_starts_where_it_is_told(model, stream, undisturbed):
     """With a rate of nothing the models stay what they were, and what was given is not touched."""
-    given = jax.tree.map(np.copy, undisturbed.params)
+    initial = jax.tree.map(np.copy, undisturbed.params)
     still = replace(CONFIG, learning_rate=0.0)
-    same(train(model, stream, still, seeds=SEEDS, init=given).params, undisturbed.params)
-    same(given, undisturbed.params)
+    same(train(model, stream, still, seeds=SEEDS, init=initial).params, undisturbed.params)
+    same(initial, undisturbed.params)
     with pytest.raises(UserError, match="2 models were given to train on, for 3 seeds"):
-        train(model, stream, CONFIG, seeds=(1, 2, 3), init=given)
+        train(model, stream, CONFIG, seeds=(1, 2, 3), init=initial)
 
 
 def test_bfloat16_keeps_parameters_in_float32(model, stream, undisturbed):
@@ -247,10 +249,10 @@ def test_bfloat16_keeps_parameters_in_float32(model, stream, undisturbed):
 
 def test_a_finite_set_is_held_on_the_device_and_resumes(model, task, tmp_path):
     data = finite(task, SEEDS)
-    whole = train(model, data, CONFIG, seeds=SEEDS)
+    uninterrupted = train(model, data, CONFIG, seeds=SEEDS)
     with pytest.raises(KeyboardInterrupt):
         train(model, data, CONFIG, seeds=SEEDS, directory=tmp_path, progress=stop_at(8))
-    same(train(model, data, CONFIG, seeds=SEEDS, directory=tmp_path), whole)
+    same(train(model, data, CONFIG, seeds=SEEDS, directory=tmp_path), uninterrupted)
 
 
 @given(n=st.integers(1, 20), batch=st.integers(1, 12), chunk=st.integers(1, 7), seed=st.sampled_from([4, 9]))
@@ -273,18 +275,18 @@ def test_sets_of_unequal_sizes_stay_apart():
 
 def test_finite_sets_and_orders_differ_by_seed(task):
     data = finite(task, SEEDS)
-    one, other = np.split(data.rows.tokens, 2)
-    assert not np.array_equal(one, other)
+    first, second = np.split(data.rows.tokens, 2)
+    assert not np.array_equal(first, second)
     assert not np.array_equal(data.chunk(3, 0, 1, 12), data.chunk(5, 0, 1, 12) - 12)
     assert not np.array_equal(data.chunk(3, 0, 2, 12)[0], data.chunk(3, 0, 2, 12)[1])
 
 
 def test_a_stream_is_pure(stream):
-    one, two = stream.chunk(3, 8, 2, 4), stream.chunk(3, 8, 2, 4)
-    same(one, two)
-    assert one.tokens.shape[:2] == (2, 4) and one.weight.shape == one.tokens.shape[:3]
-    assert not np.array_equal(one.tokens, stream.chunk(3, 9, 2, 4).tokens)
-    assert not np.array_equal(one.tokens, stream.chunk(4, 8, 2, 4).tokens)
+    chunk, again = stream.chunk(3, 8, 2, 4), stream.chunk(3, 8, 2, 4)
+    same(chunk, again)
+    assert chunk.tokens.shape[:2] == (2, 4) and chunk.weight.shape == chunk.tokens.shape[:3]
+    assert not np.array_equal(chunk.tokens, stream.chunk(3, 9, 2, 4).tokens)
+    assert not np.array_equal(chunk.tokens, stream.chunk(4, 8, 2, 4).tokens)
 
 
 MIXED = Symbols(length=(2, 3, 5), compositions=("F1 F2", "F3"))

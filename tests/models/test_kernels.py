@@ -15,7 +15,7 @@ LAYERS = [("Linear", (5, 7)), ("LayerNorm", (5,)), ("RMSNorm", (5,))]
 
 
 @pytest.fixture(params=[CPU, ACCELERATOR], ids=["cpu", "accelerator"])
-def way(request, monkeypatch):
+def platform_kernels(request, monkeypatch):
     """Either platform's kernels, whatever is the faster here."""
     monkeypatch.setattr(kernels, "native", lambda: request.param)
 
@@ -28,28 +28,31 @@ def _moved(layer: nnx.Module, rng: np.random.Generator) -> nnx.Module:
 
 @pytest.mark.parametrize("shape", [(4, 5), (2, 3, 5)], ids=str)
 @pytest.mark.parametrize("name, sizes", LAYERS)
-def test_a_layer_and_its_gradients(way, name, sizes, shape):
+def test_a_layer_and_its_gradients(platform_kernels, name, sizes, shape):
     """Against flax's layer of the same weights: values, and gradients by the text and by every weight."""
     rng = np.random.default_rng(0)
-    ours = _moved(getattr(layers, name)(*sizes, rngs=nnx.Rngs(0)), rng)
-    theirs = getattr(nnx, name)(*sizes, rngs=nnx.Rngs(0))
-    nnx.update(theirs, nnx.state(ours))
+    layer = _moved(getattr(layers, name)(*sizes, rngs=nnx.Rngs(0)), rng)
+    flax_layer = getattr(nnx, name)(*sizes, rngs=nnx.Rngs(0))
+    nnx.update(flax_layer, nnx.state(layer))
     x = jnp.asarray(3 + 2 * rng.normal(size=shape), jnp.float32)
-    slope = rng.normal(size=ours(x).shape).astype(np.float32)
+    slope = rng.normal(size=layer(x).shape).astype(np.float32)
 
-    def found(layer):
-        graph, state = nnx.split(layer)
+    def value_and_gradients(module):
+        graph, state = nnx.split(module)
         return jax.value_and_grad(lambda state, x: (slope * nnx.merge(graph, state)(x)).sum(), argnums=(0, 1))(state, x)
 
-    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
-    (value, (weights, text)), (other, (others, by_text)) = found(ours), found(theirs)
-    np.testing.assert_allclose(value, other, rtol=1e-4)
-    np.testing.assert_allclose(text, by_text, rtol=1e-4, atol=1e-5)
-    for one, another in zip(jax.tree.leaves(weights), jax.tree.leaves(others), strict=True):
-        np.testing.assert_allclose(one, another, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(layer(x), flax_layer(x), rtol=1e-5, atol=1e-5)
+    (value, (weights, text)), (flax_value, (flax_weights, flax_text)) = (
+        value_and_gradients(layer),
+        value_and_gradients(flax_layer),
+    )
+    np.testing.assert_allclose(value, flax_value, rtol=1e-4)
+    np.testing.assert_allclose(text, flax_text, rtol=1e-4, atol=1e-5)
+    for gradient, flax_gradient in zip(jax.tree.leaves(weights), jax.tree.leaves(flax_weights), strict=True):
+        np.testing.assert_allclose(gradient, flax_gradient, rtol=1e-4, atol=1e-4)
 
 
-def test_a_norm_in_half_precision_takes_its_sums_in_single(way):
+def test_a_norm_in_half_precision_takes_its_sums_in_single(platform_kernels):
     """Of 64 numbers about 100, whose squares bfloat16 would round by more than their variance."""
     x = jnp.asarray(100 + np.random.default_rng(0).normal(size=(3, 64)), jnp.bfloat16)
     y = layers.LayerNorm(64, param_dtype=jnp.bfloat16, rngs=nnx.Rngs(0))(x)
@@ -60,7 +63,7 @@ def test_a_norm_in_half_precision_takes_its_sums_in_single(way):
 
 
 @pytest.mark.parametrize("widths", [(6,), (4, 1, 3)], ids=str)
-def test_softmax_of_parts_is_that_of_the_whole(way, widths):
+def test_softmax_of_parts_is_that_of_the_whole(platform_kernels, widths):
     """And its gradient: large scores, some of which may not be read, cut at the widths."""
     rng = np.random.default_rng(0)
     scores = (50 * rng.normal(size=(2, 3, sum(widths)))).astype(np.float32)
@@ -80,7 +83,7 @@ SHAPES = [((2, 3, 5, 8), (2, 3, 8, 4)), ((2, 3, 1, 8), (2, 3, 8, 4)), ((7, 6), (
 
 
 @pytest.mark.parametrize("left, right", SHAPES)
-def test_a_product_and_its_gradients(way, left, right):
+def test_a_product_and_its_gradients(platform_kernels, left, right):
     """Against numpy's, the gradients of a weighted sum of its entries against the rule for matrices."""
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=left).astype(np.float32), rng.normal(size=right).astype(np.float32)
@@ -92,7 +95,7 @@ def test_a_product_and_its_gradients(way, left, right):
 
 
 @pytest.mark.parametrize("t", [1, 3])
-def test_attention_over_several_memories_is_attention_over_all_of_it(way, t):
+def test_attention_over_several_memories_is_attention_over_all_of_it(platform_kernels, t):
     """Six queries, of which two and two share the first memory; against the formula, over both memories joined."""
     rng = np.random.default_rng(0)
     query, *own = (rng.normal(size=(6, size, 2, 4)).astype(np.float32) for size in (t, 3, 3))
@@ -102,7 +105,8 @@ def test_attention_over_several_memories_is_attention_over_all_of_it(way, t):
         jnp.asarray(query), (*kernels.split_heads(*shared), masks[0]), (*kernels.split_heads(*own), masks[1])
     )
     key, value = (
-        np.concatenate([np.repeat(one, 2, axis=0), two], axis=1) for one, two in zip(shared, own, strict=True)
+        np.concatenate([np.repeat(prefix, 2, axis=0), suffix], axis=1)
+        for prefix, suffix in zip(shared, own, strict=True)
     )
     mask = np.concatenate([np.broadcast_to(np.repeat(masks[0], 2, axis=0), (6, t, 5)), masks[1]], axis=2)
     scores = np.where(mask[:, None], np.einsum("nthk,nmhk->nhtm", query, key) / 2, -np.inf)

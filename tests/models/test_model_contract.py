@@ -73,9 +73,9 @@ extend = jax.jit(
 
 
 def test_the_cover_has_every_block_and_every_way_to_give_positions():
-    some = [VARIANTS[name] for name in COVER]
+    covered = [VARIANTS[name] for name in COVER]
     for field, values in {"block": BLOCKS, "positions": POSITIONS, "tied": (False, True), "loops": (1, 2)}.items():
-        assert {getattr(one, field) for one in some if isinstance(one, Transformer)} == set(values)
+        assert {getattr(model, field) for model in covered if isinstance(model, Transformer)} == set(values)
 
 
 @cache
@@ -117,11 +117,11 @@ def test_cached_decoding_is_the_full_forward(model):
 @pytest.mark.parametrize("length", [T, T + 2], ids=["filled by the text", "with empty slots"])
 def test_the_last_logits_can_be_had_alone(model, length):
     """Those of each row's last token, and a cache that goes on as if all had been wanted."""
-    every, cache = extend(model, started(model), model.init_cache(len(TEXT), length), PROMPTS)
+    logits, cache = extend(model, started(model), model.init_cache(len(TEXT), length), PROMPTS)
     last, same = extend(model, started(model), model.init_cache(len(TEXT), length), PROMPTS, True)
-    close(last, np.take_along_axis(np.asarray(every), LENGTHS[:, None, None] - 1, axis=1))
+    close(last, np.take_along_axis(np.asarray(logits), LENGTHS[:, None, None] - 1, axis=1))
     np.testing.assert_array_equal(same.length, cache.length)
-    going_on = (extend(model, started(model), branch(model, one, 1, 1), TEXT[:, :1])[0] for one in (same, cache))
+    going_on = (extend(model, started(model), branch(model, state, 1, 1), TEXT[:, :1])[0] for state in (same, cache))
     close(*map(np.asarray, going_on))
 
 
@@ -180,11 +180,11 @@ def test_padding_does_not_matter(model):
 @every_model
 def test_positions_of_several_ids(model):
     """A further id that is PAD adds nothing, one that is not does, and their order says nothing."""
-    params, one = started(model), apply(model, started(model), TEXT)
-    two = np.concatenate([TEXT, np.roll(TEXT, 1, axis=1)], axis=2)
-    close(apply(model, params, np.concatenate([TEXT, np.full_like(TEXT, PAD)], axis=2)), one)
-    assert np.abs(apply(model, params, two) - one).max() > 1e-4
-    close(apply(model, params, two), apply(model, params, two[..., ::-1]))
+    params, logits = started(model), apply(model, started(model), TEXT)
+    two_ids = np.concatenate([TEXT, np.roll(TEXT, 1, axis=1)], axis=2)
+    close(apply(model, params, np.concatenate([TEXT, np.full_like(TEXT, PAD)], axis=2)), logits)
+    assert np.abs(apply(model, params, two_ids) - logits).max() > 1e-4
+    close(apply(model, params, two_ids), apply(model, params, two_ids[..., ::-1]))
 
 
 @pytest.mark.parametrize("name", [name for name in COVER if name.startswith("transformer")])
@@ -227,9 +227,9 @@ def test_works_in_the_precision_of_its_parameters(model):
 def test_many_seeds_are_one_init_each(model):
     keys = jax.random.split(jax.random.key(3), 2).at[1].set(jax.random.key(1))
     stacked = jax.jit(jax.vmap(model.init))(keys)
-    for one, many in zip(jax.tree.leaves(started(model)), jax.tree.leaves(stacked), strict=True):
-        assert many.dtype == one.dtype == np.float32
-        close(many[1], one)
+    for leaf, stacked_leaf in zip(jax.tree.leaves(started(model)), jax.tree.leaves(stacked), strict=True):
+        assert stacked_leaf.dtype == leaf.dtype == np.float32
+        close(stacked_leaf[1], leaf)
     assert any((leaf[0] != leaf[1]).any() for leaf in jax.tree.leaves(stacked))
 
 

@@ -92,9 +92,9 @@ def test_where_few_seeds_pass_only_a_claim_about_those_is_decided():
     few = Gate("learned", seeds((5, 1), (6, 0)), 0.5, inf, "r")
     check = at_least("a", np.ones(11), 0.5, "r", gates=[few])
     refuted = at_most("a", np.ones(22), 0.5, "r", gates=[Gate("g", seeds((10, 1), (12, 0)), 0.5, inf, "r")])
-    for one, about_those in ((check, HOLDS), (refuted, FAILS)):
-        assert verdict(one) is UNDECIDED and judge(CLAIM, [one]).outcomes[0].too_few_passed
-        assert verdict(one, claim=AMONG) is about_those and not judge(AMONG, [one]).outcomes[0].too_few_passed
+    for measured, about_those in ((check, HOLDS), (refuted, FAILS)):
+        assert verdict(measured) is UNDECIDED and judge(CLAIM, [measured]).outcomes[0].too_few_passed
+        assert verdict(measured, claim=AMONG) is about_those and not judge(AMONG, [measured]).outcomes[0].too_few_passed
 
 
 def test_every_gate_must_be_passed_and_none_may_be_left():

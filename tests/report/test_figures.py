@@ -40,8 +40,8 @@ def test_the_same_figure_gives_the_same_bytes(figure, tmp_path):
     """A value that was not measured leaves a gap."""
     for name in ("a.svg", "b.svg"):
         save(figure, tmp_path / name)
-    one, other = ((tmp_path / name).read_bytes() for name in ("a.svg", "b.svg"))
-    assert one == other and one.startswith(b"<?xml")
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.svg", "b.svg"))
+    assert first == second and first.startswith(b"<?xml")
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_names_cover_nothing(figure):
     from matplotlib import pyplot
 
     many = replace(
-        figure, measured={f"{name} {'long ' * 5}": one for one in figure.measured.values() for name in "abcdef"}
+        figure, measured={f"{name} {'long ' * 5}": values for values in figure.measured.values() for name in "abcdef"}
     )
     canvas, axes = pyplot.subplots(figsize=(6.4, 3.8), layout="constrained")
     many.draw(axes)

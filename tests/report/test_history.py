@@ -159,7 +159,7 @@ def test_the_number_that_decides_is_the_worst():
 
 
 @pytest.mark.parametrize(
-    ("one", "text"),
+    ("check", "text"),
     [
         (at_most("a", [inf] * 10, 0.25, "r"), "a: median ∞, 0 of 10 seeds, p .0018, expected at most .25"),
         (near("a", [nan] * 10, 0.5, 0.1, "r"), "a: median no number, 0 of 10 seeds, expected .4 to .6"),
@@ -174,8 +174,8 @@ def test_the_number_that_decides_is_the_worst():
         ),
     ],
 )
-def test_a_check_in_words(one, text):
-    assert table.deciding(results(judge(CLAIM, [one]))) == text
+def test_a_check_in_words(check, text):
+    assert table.deciding(results(judge(CLAIM, [check]))) == text
 
 
 def test_the_terminal_lists_every_check_that_does_not_hold(monkeypatch, capsys):

@@ -99,11 +99,11 @@ def test_only_a_committed_promise_is_published(tmp_path):
             publish("claim", claim, config, "small", locks, tree)
     with pytest.raises(UserError, match="not locked"):
         publish("claim", claim, config, "small", locks, "abc")
-    made = lock.renew("claim", claim, locks, set())
+    locked = lock.renew("claim", claim, locks, set())
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
     subprocess.run([*git, "init", "-q"], check=True)
     with pytest.raises(UserError, match="commit "):
         publish("claim", claim, config, "small", locks, "abc")
     subprocess.run([*git, "add", "."], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "locked"], check=True)
-    assert publish("claim", claim, config, "small", locks, "abc") == made
+    assert publish("claim", claim, config, "small", locks, "abc") == locked

@@ -89,7 +89,7 @@ def test_a_journal_is_small_and_has_each_outcome(journal):
     assert third["label"] == f"{first['label']} (2)", "other models"
     assert set(first["outcomes"]) == set(OUTCOMES) and "length 6, T = 1" in second["label"]
     assert all(len(rows) == EXAMPLES for rows in first["outcomes"].values())
-    assert {one["seed"] for one in first["outcomes"]["wrong answer"]} == {0, 1}
+    assert {example["seed"] for example in first["outcomes"]["wrong answer"]} == {0, 1}
     steps = first["outcomes"]["right answer, broken chain"][0]["steps"]
     assert steps[0][1] == "wrong" and steps[1][1] == "wrong after" and steps[-1][0].startswith("<answer>")
     [curve] = journal["curves"]
@@ -166,24 +166,24 @@ def test_floors_are_those_of_the_median_seed(text):
 
 def test_in_a_browser(text, browse):
     """No error and no refused request; keys and clicks move through the answers."""
-    found = browse(
+    observed = browse(
         text,
         """
     const box = document.querySelector(".explorer"), [test, outcome] = box.querySelectorAll("select");
-    found.said = [];
-    const look = () => found.said.push([box.querySelector(".count").textContent, outcome.value, test.value,
+    observed.said = [];
+    const look = () => observed.said.push([box.querySelector(".count").textContent, outcome.value, test.value,
       box.querySelector(".written .wrong")?.textContent || "", box.querySelector(".guesses").textContent]);
     const press = (key) => { box.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })); look(); };
     box.focus(); look(); press("ArrowRight"); press("ArrowRight"); press("o"); press("t");
     box.querySelectorAll("button")[0].click(); look();
     outcome.value = "wrong answer"; outcome.dispatchEvent(new Event("change")); look();
-    found.focused = document.activeElement === box;
+    observed.focused = document.activeElement === box;
     dispatchEvent(new Event("beforeprint"));
-    found.closed = document.querySelectorAll("details:not([open])").length;
+    observed.closed = document.querySelectorAll("details:not([open])").length;
     """,
     )
-    assert found["faults"] == [] and found["focused"] and found["closed"] == 0
-    counts, outcomes, tests, wrong, guesses = zip(*found["said"], strict=True)
+    assert observed["faults"] == [] and observed["focused"] and observed["closed"] == 0
+    counts, outcomes, tests, wrong, guesses = zip(*observed["said"], strict=True)
     assert counts[:3] == ("1 of 3, seed 0", "2 of 3, seed 0", "3 of 3, seed 1")
     assert outcomes[2:4] == OUTCOMES[:2] and outcomes[6] == OUTCOMES[2] and wrong[0] == "" and wrong[3]
     assert tests[3] == "</script>" != tests[4] and counts[5].startswith("3 of 3") and counts[6].startswith("1 of ")
@@ -191,9 +191,9 @@ def test_in_a_browser(text, browse):
 
 
 def test_a_phone_needs_no_sideways_scrolling(text, browse):
-    wide = "found.wide = document.documentElement.scrollWidth; found.room = innerWidth"
-    found = browse(text, wide, width=500)
-    assert found["faults"] == [] and found["wide"] <= found["room"] <= 500
+    wide = "observed.wide = document.documentElement.scrollWidth; observed.room = innerWidth"
+    observed = browse(text, wide, width=500)
+    assert observed["faults"] == [] and observed["wide"] <= observed["room"] <= 500
 
 
 def test_the_command(tmp_path, capsys):

@@ -170,23 +170,27 @@ def test_the_page_in_a_browser(files, tmp_path, browse, capsys):
     assert "score.html: 0." in capsys.readouterr().out
     text = out.read_text("utf-8")
     assert "\x1b" not in text and "\u202e" not in text and text.count("<script") == text.count("</script") == 2
-    found = browse(
+    observed = browse(
         text,
         """
     const box = document.querySelector(".explorer"), [test, outcome] = box.querySelectorAll("select");
     const press = (key) => box.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-    found.tests = [...test.options].map((one) => one.value);
-    found.rows = document.querySelectorAll("tbody tr").length;
-    box.focus(); found.first = box.querySelector(".count").textContent;
+    observed.tests = [...test.options].map((one) => one.value);
+    observed.rows = document.querySelectorAll("tbody tr").length;
+    box.focus(); observed.first = box.querySelector(".count").textContent;
     while (!outcome.value.startsWith("wrong")) press("o");
-    found.seen = [];
-    for (let i = 0; i < 7; i++) { found.seen.push(box.querySelector(".written").textContent); press("ArrowRight"); }
-    found.tags = box.querySelectorAll("img, .written script").length;
-    found.wide = document.documentElement.scrollWidth <= innerWidth;
+    observed.seen = [];
+    for (let i = 0; i < 7; i++) { observed.seen.push(box.querySelector(".written").textContent); press("ArrowRight"); }
+    observed.tags = box.querySelectorAll("img, .written script").length;
+    observed.wide = document.documentElement.scrollWidth <= innerWidth;
     """,
         width=500,
     )
-    assert found["faults"] == [] and found["tags"] == 0 and found["wide"]
-    assert found["tests"] == ["test", "test-length=6"] and found["rows"] == 2 and found["first"].endswith("line 1")
-    shown = "\n".join(found["seen"])
+    assert observed["faults"] == [] and observed["tags"] == 0 and observed["wide"]
+    assert (
+        observed["tests"] == ["test", "test-length=6"]
+        and observed["rows"] == 2
+        and observed["first"].endswith("line 1")
+    )
+    shown = "\n".join(observed["seen"])
     assert HOSTILE[0] in shown and "\\x1b[31m \\u202e \\x00 \\ud800" in shown and "more characters" in shown

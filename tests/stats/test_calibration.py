@@ -16,9 +16,9 @@ from alchemy.stats.verdict import Sample, Verdict, decide
 
 @pytest.mark.parametrize(("checks", "correlation"), [(1, 0.0), (8, 0.0), (8, 0.7), (48, 0.7)])
 def test_false_verdicts_are_as_rare_as_promised(checks, correlation):
-    found = errors(checks, correlation, np.random.default_rng(checks), runs=1500)
-    assert found.false_fails <= 0.05 and found.false_holds <= 0.05
-    assert found.false_fails >= 0.01, "the bound is used, so a looser test would be seen"
+    rates = errors(checks, correlation, np.random.default_rng(checks), runs=1500)
+    assert rates.false_fails <= 0.05 and rates.false_holds <= 0.05
+    assert rates.false_fails >= 0.01, "the bound is used, so a looser test would be seen"
     lax = errors(checks, correlation, np.random.default_rng(checks), runs=1500, alpha=0.2)
     assert lax.false_fails > 0.05
 
@@ -27,7 +27,7 @@ def test_the_simulated_rule_is_that_of_the_verdicts(monkeypatch):
     """Against `decide` at every look, on the same draws."""
     monkeypatch.setattr(calibration, "LOOKS", 16)
     runs, checks = 40, 3
-    found = errors(checks, 0.5, np.random.default_rng(3), runs, alpha=0.5)
+    rates = errors(checks, 0.5, np.random.default_rng(3), runs, alpha=0.5)
     rng, draws = np.random.default_rng(3), []
     for _ in range(16):
         common, own = rng.normal(size=(runs, 1)), rng.normal(size=(runs, checks))
@@ -40,15 +40,15 @@ def test_the_simulated_rule_is_that_of_the_verdicts(monkeypatch):
         }
         for run in range(runs)
     ]
-    assert found.false_fails == np.mean([Verdict.FAILS in verdicts for verdicts in seen]) > 0
-    one = errors(1, 0.0, np.random.default_rng(3), runs, alpha=0.5)
+    assert rates.false_fails == np.mean([Verdict.FAILS in verdicts for verdicts in seen]) > 0
+    single = errors(1, 0.0, np.random.default_rng(3), runs, alpha=0.5)
     rng = np.random.default_rng(3)
     values = np.array([np.array([rng.normal(size=(runs, 1)), rng.normal(size=(runs, 1))])[1] for _ in range(16)])
     holds = [
         any(decide([Sample(values[:s, run, 0], 0.0, inf)], 0.5).verdict is Verdict.HOLDS for s in range(1, 17))
         for run in range(runs)
     ]
-    assert one.false_holds == np.mean(holds) > 0
+    assert single.false_holds == np.mean(holds) > 0
 
 
 @pytest.mark.parametrize("seeds", [10, 20])
@@ -76,6 +76,6 @@ def test_the_command_prints_both_tables(monkeypatch, capsys):
     assert sum(line.startswith("| 2 |") for line in lines) == 2
     assert "| near .6 | 1.000 |" in "\n".join(lines) and any(line.startswith("| crossings |") for line in lines)
     assert main(["calibrate", "--runs", "20", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [row["correlation"] for row in found["errors"]] == [0.0, 0.7] and found["coverage"]["near .6"]["5"] == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [row["correlation"] for row in report["errors"]] == [0.0, 0.7] and report["coverage"]["near .6"]["5"] == 1
     assert main(["calibrate", "--runs", "0"]) == 2

@@ -25,10 +25,10 @@ class Measured:
 
 def test_every_number_gets_a_leading_axis_of_seeds():
     seeds = [Measured({"a": Row(seed, np.array([seed, 10 * seed]))}, seed / 2) for seed in (1, 2, 3)]
-    found = stacked(seeds)
-    assert isinstance(found, Measured) and isinstance(found.rows["a"], Row)
-    assert found.share.tolist() == [0.5, 1.0, 1.5] and found.rows["a"].mean.tolist() == [1, 2, 3]
-    assert found.rows["a"].curve.tolist() == [[1, 10], [2, 20], [3, 30]]
+    by_seed = stacked(seeds)
+    assert isinstance(by_seed, Measured) and isinstance(by_seed.rows["a"], Row)
+    assert by_seed.share.tolist() == [0.5, 1.0, 1.5] and by_seed.rows["a"].mean.tolist() == [1, 2, 3]
+    assert by_seed.rows["a"].curve.tolist() == [[1, 10], [2, 20], [3, 30]]
 
 
 def test_no_seed_is_one_clear_line():

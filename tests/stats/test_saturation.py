@@ -21,27 +21,27 @@ def law(x, plateau, drop, rate):
 @settings(deadline=None)
 @given(st.floats(0.3, 0.99), st.floats(0.05, 0.3), st.sampled_from(RATES[40:90].tolist()))
 def test_a_curve_without_noise_gives_its_law(plateau, drop, rate):
-    found = saturation(SIZES * 7, law(SIZES, plateau, drop, rate))
-    assert found.plateau[0] == pytest.approx(plateau, abs=1e-6) and found.drop[0] == pytest.approx(drop, abs=1e-6)
-    assert found.rate[0] == pytest.approx(rate)
-    np.testing.assert_allclose(found.at(SIZES)[0], law(SIZES, plateau, drop, rate), atol=1e-6)
+    fit = saturation(SIZES * 7, law(SIZES, plateau, drop, rate))
+    assert fit.plateau[0] == pytest.approx(plateau, abs=1e-6) and fit.drop[0] == pytest.approx(drop, abs=1e-6)
+    assert fit.rate[0] == pytest.approx(rate)
+    np.testing.assert_allclose(fit.at(SIZES)[0], law(SIZES, plateau, drop, rate), atol=1e-6)
 
 
 def test_it_misses_no_more_than_an_optimiser_does():
     rng = np.random.default_rng(0)
     curves = law(SIZES, 0.8, 0.4, 0.6) + rng.normal(scale=0.01, size=(20, len(SIZES)))
-    found = saturation(SIZES, curves)
+    fit = saturation(SIZES, curves)
     for row, curve in enumerate(curves):
         bounds = ([0, 0, RATES[0]], [1, 5, RATES[-1]])
         best, _ = curve_fit(law, SIZES, curve, p0=(0.8, 0.4, 0.6), bounds=bounds)
-        missed = [((curve - fitted) ** 2).sum() for fitted in (found.at(SIZES)[row], law(SIZES, *best))]
-        assert missed[0] <= missed[1] * 1.05 and found.plateau[row] == pytest.approx(best[0], abs=0.02)
+        missed = [((curve - fitted) ** 2).sum() for fitted in (fit.at(SIZES)[row], law(SIZES, *best))]
+        assert missed[0] <= missed[1] * 1.05 and fit.plateau[row] == pytest.approx(best[0], abs=0.02)
 
 
 def test_what_does_not_bend_excludes_no_plateau_and_what_is_flat_is_its_own():
-    found = saturation(SIZES, np.stack([0.3 + 0.09 * np.arange(8), np.full(8, 0.4), 0.6 - 0.05 * np.arange(8)]))
-    assert found.plateau[0] == 1 and found.plateau[1] == pytest.approx(0.4) and found.plateau[2] == pytest.approx(0.425)
-    assert (found.drop >= 0).all()
+    fit = saturation(SIZES, np.stack([0.3 + 0.09 * np.arange(8), np.full(8, 0.4), 0.6 - 0.05 * np.arange(8)]))
+    assert fit.plateau[0] == 1 and fit.plateau[1] == pytest.approx(0.4) and fit.plateau[2] == pytest.approx(0.425)
+    assert (fit.drop >= 0).all()
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from alchemy.stats.summary import crossing, largest_deviation
 
 def test_crossing_interpolates_in_log_x_for_each_seed():
     curves = np.array([[0.9, 0.7, 0.3, 0.1], [0.9, 0.5, 0.3, 0.1], [0.9, 0.8, 0.8, 0.2]])
-    found = crossing([1, 2, 8, 16], curves, 0.5)
-    np.testing.assert_allclose(found, [4.0, 2.0, 8 * 2**0.5])
-    np.testing.assert_allclose(crossing([1, 2, 8, 16], 1 - curves, 0.5), found)
+    sizes = crossing([1, 2, 8, 16], curves, 0.5)
+    np.testing.assert_allclose(sizes, [4.0, 2.0, 8 * 2**0.5])
+    np.testing.assert_allclose(crossing([1, 2, 8, 16], 1 - curves, 0.5), sizes)
 
 
 def test_crossings_off_the_dial():

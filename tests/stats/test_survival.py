@@ -28,10 +28,10 @@ def test_the_chance_to_fail_is_that_of_the_chains_still_right():
 def test_the_likelihood_is_that_of_binomials():
     alive, failed = np.array([[5, 2], [3, 2]]), np.array([[2, 0], [1, 2]])
     rate = np.array([0.2, 0.7])
-    found = log_likelihood(alive, failed, rate)
+    log_likelihoods = log_likelihood(alive, failed, rate)
     law = binom.logpmf(failed, alive, 1 - np.exp(-rate)[:, None]) - binom.logpmf(failed, alive, 0.5)
     orders = -alive * np.log(2)  # binom counts orders too; those cancel against any other rate
-    np.testing.assert_allclose(found, (law + orders).sum(axis=0))
+    np.testing.assert_allclose(log_likelihoods, (law + orders).sum(axis=0))
 
 
 @pytest.mark.parametrize(("growth", "sign"), [(np.ones(6), -1), (np.arange(1, 7), 1)])

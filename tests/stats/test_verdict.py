@@ -27,8 +27,8 @@ ORDER = (None, None, 1, 1, 1, 1, 2, 4, 5, 7, 10, 18, 26)
 
 @pytest.mark.parametrize("evidence", NEEDED)
 def test_seeds_that_are_needed(evidence):
-    found = [next((k for k in range(s + 1) if e_value(k, s) >= evidence), None) for s in SEEDS]
-    assert tuple(found) == NEEDED[evidence]
+    least_satisfied = [next((k for k in range(s + 1) if e_value(k, s) >= evidence), None) for s in SEEDS]
+    assert tuple(least_satisfied) == NEEDED[evidence]
 
 
 def test_unanimous_seeds_decide():
@@ -129,11 +129,11 @@ def test_an_outcome_tells_the_evidence():
 
 def test_p_values_are_adjusted_together():
     failing = [Sample(np.zeros(s), 0.5, inf) for s in (9, 12, 6)]
-    found = [outcome.p for outcome in decide(failing).outcomes]
-    assert found == pytest.approx(closed_testing([1 / e_value(s, s) for s in (9, 12, 6)]))
+    p_values = [outcome.p for outcome in decide(failing).outcomes]
+    assert p_values == pytest.approx(closed_testing([1 / e_value(s, s) for s in (9, 12, 6)]))
     exact = Sample(np.zeros(1), 0.0, 1.0, exact=True)
     *sampled, last = decide([*failing, exact]).outcomes
-    assert [outcome.p for outcome in sampled] == found and np.isnan(last.p)
+    assert [outcome.p for outcome in sampled] == p_values and np.isnan(last.p)
 
 
 def test_another_error_rate():

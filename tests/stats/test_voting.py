@@ -123,8 +123,8 @@ def test_the_best_scored_of_every_subset(size):
     score[10:] = rng.random((10, 5))
     expected = []
     for row in range(20):
-        subsets = [list(one) for one in combinations(range(5), size)]
-        tops = [[i for i in one if score[row, i] == score[row, one].max()] for one in subsets]
+        subsets = [list(subset) for subset in combinations(range(5), size)]
+        tops = [[i for i in subset if score[row, i] == score[row, subset].max()] for subset in subsets]
         expected.append(np.mean([worth[row, top].mean() for top in tops]))
     np.testing.assert_allclose(best_scored_at(worth, score, size), expected)
     with pytest.raises(UserError, match="cannot draw 6"):

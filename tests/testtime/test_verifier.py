@@ -69,15 +69,15 @@ def test_labels_of_bridges_by_hand():
     written[1, ended[1] - 1] = batch.problem["targets"][1, 1 - batch.problem["right"][1]] + node
     written[2, ended[2] + 1] = decide
     good, bad = len(BRIDGES.vocabulary), len(BRIDGES.vocabulary) + 1
-    one = Samples(BRIDGES, batch, written[None, :, None])
-    outcome, process = learned_verifier.labelled(one, "outcome"), learned_verifier.labelled(one, "process")
-    for made in (outcome, process):
-        assert made.tokens.max() < good, "no verdict is ever read"
+    samples = Samples(BRIDGES, batch, written[None, :, None])
+    outcome, process = learned_verifier.labelled(samples, "outcome"), learned_verifier.labelled(samples, "process")
+    for labels in (outcome, process):
+        assert labels.tokens.max() < good, "no verdict is ever read"
         for row, length in enumerate(batch.prompt_len):
-            line = made.tokens[row, length : length + ended[row] + 1, 0]
+            line = labels.tokens[row, length : length + ended[row] + 1, 0]
             np.testing.assert_array_equal(line, written[row, : ended[row] + 1])
-            assert (made.tokens[row, length + ended[row] + 1 :] == PAD).all()
-            assert np.isin(made.target[row], (good, bad)).tolist() == made.weight[row].tolist()
+            assert (labels.tokens[row, length + ended[row] + 1 :] == PAD).all()
+            assert np.isin(labels.target[row], (good, bad)).tolist() == labels.weight[row].tolist()
     behind = batch.prompt_len + ended + 1
     assert (outcome.weight.sum(axis=1) == 1).all() and outcome.weight[np.arange(3), behind].all()
     assert outcome.target[np.arange(3), behind].tolist() == [good, bad, good], "the answer alone, whatever led to it"
@@ -129,8 +129,8 @@ def test_scores_of_a_token_are_those_of_a_plain_reading_and_know_nothing_later(t
     np.testing.assert_array_equal(odds[:, :, 0, :3], odds[:, :, 1, :3])
     assert (odds[:, :, 0, 3] != odds[:, :, 1, 3]).any()
     for seed in range(2):
-        one = jax.tree.map(lambda leaf, seed=seed: leaf[seed], params)
-        logits = np.asarray(model.apply(one, learned_verifier.lines(batch, written)))
+        seed_params = jax.tree.map(lambda leaf, seed=seed: leaf[seed], params)
+        logits = np.asarray(model.apply(seed_params, learned_verifier.lines(batch, written)))
         read = logits[np.arange(5), batch.prompt_len + 1]  # behind the second token
         np.testing.assert_allclose(odds[seed, :, 0, 1], read[:, -2] - read[:, -1], atol=1e-4)
 
@@ -143,9 +143,9 @@ def test_good_is_told_from_bad(kind, tmp_path):
     config = TrainConfig(steps=250, batch=64, chunk=50)
     lab = new_lab(tmp_path)
     labels = [learned_verifier.labelled(corrupted(task, 4000, "train"), kind)]
-    found = learned_verifier.Verifier(lab.train(model, task, config, seeds=1, labels=labels), kind)
+    verifier = learned_verifier.Verifier(lab.train(model, task, config, seeds=1, labels=labels), kind)
     test = corrupted(task, 200, "test", seed=1)
-    scores = verifiers.score_samples(lab, found, test)[0, :, 0]
+    scores = verifiers.score_samples(lab, verifier, test)[0, :, 0]
     scores = scores if kind == "outcome" else learned_verifier.aggregated(scores, "last")
     right = task.verify(test.batch, test.completions[0, :, 0]).answer
     above = (scores[right][:, None] > scores[~right]).mean()
@@ -156,11 +156,13 @@ def test_targets_that_are_the_tokens_change_no_bit(task, model):
     batch = Split().distinct(task, np.random.default_rng(0), 24, "train")
     plain = examples(batch)
     named = plain._replace(target=batch.text.copy())
-    one, two = (train(model, Finite(each, (0,)), CONFIG, seeds=(0,)) for each in (plain, named))
-    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+    without_targets, with_targets = (
+        train(model, Finite(examples, (0,)), CONFIG, seeds=(0,)) for examples in (plain, named)
+    )
+    for left, right in zip(jax.tree.leaves(without_targets), jax.tree.leaves(with_targets), strict=True):
         np.testing.assert_array_equal(left, right)
     swapped = named._replace(target=np.where(named.weight, 3, named.target))
-    assert (train(model, Finite(swapped, (0,)), CONFIG, seeds=(0,)).losses != one.losses).any()
+    assert (train(model, Finite(swapped, (0,)), CONFIG, seeds=(0,)).losses != without_targets.losses).any()
 
 
 def test_sets_are_joined_at_the_longest_width():
@@ -175,12 +177,12 @@ def test_sets_are_joined_at_the_longest_width():
 def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
     lab = new_lab(tmp_path)
     policy = lab.train(model, task, CONFIG, seeds=2)
-    found = verifiers.fit(lab, policy, CONFIG, problems=12, samples=2, max_new=6)
-    assert found.runs.model.vocabulary == len(task.vocabulary) + 2 and found.runs.key["start"] == policy.key
-    old, new = policy.trained.params["token"]["embedding"], found.runs.trained.params["token"]["embedding"]
+    verifier = verifiers.fit(lab, policy, CONFIG, problems=12, samples=2, max_new=6)
+    assert verifier.runs.model.vocabulary == len(task.vocabulary) + 2 and verifier.runs.key["start"] == policy.key
+    old, new = policy.trained.params["token"]["embedding"], verifier.runs.trained.params["token"]["embedding"]
     assert new.shape[1] == old.shape[1] + 2
     pool = lab.sample(policy, task, 7, 3, max_new=6)
-    scores = verifiers.score_samples(lab, found, pool)
+    scores = verifiers.score_samples(lab, verifier, pool)
     assert scores.shape == (2, 7, 3) and not np.isnan(scores).any()
     spent = lab.flops
     again = new_lab(tmp_path)
@@ -192,7 +194,7 @@ def test_a_verifier_is_fitted_to_what_its_policy_writes(model, task, tmp_path):
     )
     assert again.flops == spent and again.seconds == pytest.approx(lab.seconds)
     with pytest.raises(UserError, match="2 verifiers for the completions of 1 models"):
-        verifiers.score_samples(lab, found, pool._replace(completions=pool.completions[:1]))
+        verifiers.score_samples(lab, verifier, pool._replace(completions=pool.completions[:1]))
 
 
 def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
@@ -204,13 +206,17 @@ def test_every_seed_needs_labels_of_its_own(model, task, tmp_path):
 def test_weights_of_the_policy_are_kept_where_they_were(model, task):
     small = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.arange(2))
     wide = Transformer(len(task.vocabulary) + 2, width=16, layers=1, heads=2, context=24)
-    both = learned_verifier.widened(small, jax.vmap(lambda seed: wide.init(jax.random.key(seed)))(np.arange(2)))
+    widened = learned_verifier.widened(small, jax.vmap(lambda seed: wide.init(jax.random.key(seed)))(np.arange(2)))
     size = len(task.vocabulary)
-    np.testing.assert_array_equal(both["token"]["embedding"][:, :size], small["token"]["embedding"])
+    np.testing.assert_array_equal(widened["token"]["embedding"][:, :size], small["token"]["embedding"])
     text = task.sample(np.random.default_rng(0), 3).tokens
     for seed in range(2):
-        one, two = (jax.tree.map(lambda leaf, seed=seed: leaf[seed], tree) for tree in (small, both))
-        np.testing.assert_allclose(model.apply(one, text), wide.apply(two, text)[..., :size], atol=1e-5)
+        policy_params, verifier_params = (
+            jax.tree.map(lambda leaf, seed=seed: leaf[seed], tree) for tree in (small, widened)
+        )
+        np.testing.assert_allclose(
+            model.apply(policy_params, text), wide.apply(verifier_params, text)[..., :size], atol=1e-5
+        )
 
 
 def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
@@ -234,28 +240,28 @@ def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
 
     monkeypatch.setattr(learned_verifier, "draw", write)
     model = Transformer(len(LETTERS.vocabulary), width=16, layers=1, heads=2, context=48)
-    found = learned_verifier.rolled_out(model, None, Samples(LETTERS, batch, written[None, :, None]), 2)
+    labels = learned_verifier.rolled_out(model, None, Samples(LETTERS, batch, written[None, :, None]), 2)
     due = learned_verifier.ends(LETTERS, written, "process")
-    assert [found[row][due[row]].tolist() for row in range(4)] == [[1, 0, 1], [1, 0, 1], [1, 1, 1], [1, 1, 1]]
+    assert [labels[row][due[row]].tolist() for row in range(4)] == [[1, 0, 1], [1, 0, 1], [1, 1, 1], [1, 1, 1]]
 
 
 def test_roll_outs_are_kept(model, task, tmp_path):
     lab = new_lab(tmp_path)
     policy = lab.train(model, task, CONFIG, seeds=2)
     how = {"kind": "process", "problems": 6, "max_new": 6, "rollouts": 2, "fresh": True}
-    one = verifiers.fit(lab, policy, CONFIG, **how)
-    assert one.runs.key["start"] is None
+    verifier = verifiers.fit(lab, policy, CONFIG, **how)
+    assert verifier.runs.key["start"] is None
     again = new_lab(tmp_path)
-    assert verifiers.fit(again, policy, CONFIG, **how).runs.names == one.runs.names and again.seconds > 0
-    assert verifiers.score_samples(lab, one, lab.sample(policy, task, 7, 3, max_new=6)).shape[:3] == (2, 7, 3)
+    assert verifiers.fit(again, policy, CONFIG, **how).runs.names == verifier.runs.names and again.seconds > 0
+    assert verifiers.score_samples(lab, verifier, lab.sample(policy, task, 7, 3, max_new=6)).shape[:3] == (2, 7, 3)
 
 
 def test_steps_come_to_one_score():
     steps = np.array([[0.0, np.nan, np.nan], [2.0, -1.0, 4.0], [np.nan] * 3])
     for how, expected in (("last", [0, 4]), ("min", [0, -1]), ("mean", [0.5, None]), ("product", [np.log(0.5), None])):
-        found = learned_verifier.aggregated(steps, how)
-        assert found[0] == pytest.approx(expected[0]) and found[2] == -np.inf
-        assert expected[1] is None or found[1] == expected[1]
+        scores = learned_verifier.aggregated(steps, how)
+        assert scores[0] == pytest.approx(expected[0]) and scores[2] == -np.inf
+        assert expected[1] is None or scores[1] == expected[1]
     p = 1 / (1 + np.exp(-steps[1]))
     assert learned_verifier.aggregated(steps, "mean")[1] == pytest.approx(p.mean())
     assert learned_verifier.aggregated(steps, "product")[1] == pytest.approx(np.log(p.prod()))
