@@ -131,7 +131,7 @@ def test_texts_of_a_pile_are_recalled_by_the_slots_of_their_tokens(model):
     odd = np.arange(N) % 2 == 1
     close(recalled, np.where(odd[:, None], behind[:, 0], logits[:, -1]))
     np.testing.assert_array_equal(cache.length, np.where(odd, three.length, two.length))
-    logits, _ = extend(model, cache, TEXT[:, 3:4])
-    close(logits[odd], extend(model, three, TEXT[:, 3:4])[0][odd])
-    close(logits[~odd], extend(model, two, TEXT[:, 3:4])[0][~odd])
+    after, _ = extend(model, cache, TEXT[:, 3:4])
+    close(after[odd], extend(model, three, TEXT[:, 3:4])[0][odd])
+    close(after[~odd], extend(model, two, TEXT[:, 3:4])[0][~odd])
     assert not np.asarray(texts.logits)[~odd, 3].any()

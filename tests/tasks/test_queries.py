@@ -30,9 +30,9 @@ def all_graphs(nodes):
             paths = [START, *names[: nodes - 2], right], [*names[nodes - 2 :], wrong]
             near = [0] * (2 * nodes)
             for path in paths:
-                for left, right in pairwise(path):
-                    near[left] |= 1 << right
-                    near[right] |= 1 << left
+                for node, neighbour in pairwise(path):
+                    near[node] |= 1 << neighbour
+                    near[neighbour] |= 1 << node
             graphs.append(near)
             rights.append(right)
     return np.array(graphs), np.array(rights)

@@ -156,9 +156,7 @@ def test_targets_that_are_the_tokens_change_no_bit(task, model):
     batch = Split().distinct(task, np.random.default_rng(0), 24, "train")
     plain = examples(batch)
     named = plain._replace(target=batch.text.copy())
-    without_targets, with_targets = (
-        train(model, Finite(examples, (0,)), CONFIG, seeds=(0,)) for examples in (plain, named)
-    )
+    without_targets, with_targets = (train(model, Finite(rows, (0,)), CONFIG, seeds=(0,)) for rows in (plain, named))
     for left, right in zip(jax.tree.leaves(without_targets), jax.tree.leaves(with_targets), strict=True):
         np.testing.assert_array_equal(left, right)
     swapped = named._replace(target=np.where(named.weight, 3, named.target))
