@@ -208,17 +208,17 @@ def test_no_advantage_over_oneself():
 
 
 def test_deeper_models_and_searches_are_trained_for_longer():
-    def train(model, task, config, *, seeds, label, start=None):
-        return task.depth, task.trace, config.steps, config.learning_rate, seeds, start
+    def train(model, task, config, *, seeds, label, start=None, stretch=0):
+        return task.depth, task.trace, config.steps, config.learning_rate, seeds, stretch, start
 
     changes = {"steps_by_depth": 1.5, "steps_by_style": {"dfs": 2}, "stretches": {"dfs": 0.25}}
     setting = replace(Setting(), **{**SMOKE, **changes})
-    lab = SimpleNamespace(train=train, seeds=lambda count: [3000 + seed for seed in range(count)])
+    lab = SimpleNamespace(train=train)
     rate = setting.train.learning_rate
-    assert setting.fit(lab, "path", 2) == (2, "path", 12, rate, 2, None), "models of one depth never saw another"
-    first = (2, "dfs", 24, rate, 2, None)
-    second = (2, "dfs", 6, rate / 2, [1_003_000, 1_003_001], first)
-    assert setting.fit(lab, "dfs", 2) == (2, "dfs", 6, rate / 4, [2_003_000, 2_003_001], second)
+    assert setting.fit(lab, "path", 2) == (2, "path", 12, rate, 2, 0, None), "models of one depth never saw another"
+    first = (2, "dfs", 24, rate, 2, 0, None)
+    second = (2, "dfs", 6, rate / 2, 2, 1, first)
+    assert setting.fit(lab, "dfs", 2) == (2, "dfs", 6, rate / 4, 2, 2, second)
     assert setting.fit(lab, "dfs", 1)[2] == 4
     assert setting.arms(STYLES) == [
         ("DFS", 1),
