@@ -42,12 +42,12 @@ def generate(
     rows: int = 0,
     precision: str = "auto",
 ) -> np.ndarray:
-    """Complete each prompt with each seed of the model: int32 (s, n, max_new), PAD after EOS.
+    """Complete each of `n` prompts with each of `s` models: int32 (s, n, max_new), PAD after EOS.
 
-    params leaves (s, ...); prompts int32 (n, t, c) for all seeds or (s, n, t, c), own ones for each, padded on the right.
+    `c` is the number of ids that a position carries, 1 for text; `params` are those of `Trained`. params leaves (s, ...); prompts int32 (n, t, c) for all seeds or (s, n, t, c), own ones for each, padded on the right.
     Temperature 0 takes the likeliest token. The random numbers of a text depend on `seed`, on the name in `seeds` of its
     model, and on the number of its problem. About `rows` texts are written at once, by default `tuning.decoded_rows` on each
-    device. Raises `UserError` if the text cannot fit the model's context.
+    device, with activations of `precision`: auto, float32 or bfloat16. Raises `UserError` if the text cannot fit the model's context.
     """
     options = dict(max_new=max_new, temperature=temperature, seed=seed, seeds=seeds, rows=rows, precision=precision)
     return draw(model, params, prompts, samples=1, **options).completions[:, :, 0]

@@ -74,7 +74,9 @@ class Lab:
     """Where the results asked for so far are kept."""
 
     def seeds(self, count: int) -> list[int]:
-        """So many seeds of this lab."""
+        """So many seeds of this lab; raises `UserError` unless there is at least one."""
+        if count < 1:
+            raise UserError(f"seeds must be at least 1, not {count}")
         return list(range(self.first_seed, self.first_seed + count))
 
     def train(

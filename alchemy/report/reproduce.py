@@ -12,6 +12,7 @@ from time import monotonic
 from types import ModuleType
 from typing import Any
 
+from alchemy.errors import UserError
 from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.progress import Progress
@@ -51,13 +52,17 @@ def reproduce(
     """
     progress, tree = Progress(quiet), commit()
     locks = {name: locked(name, module, LOCKS) for name, module in selected.items()}
+    for name, config in configs.items():
+        if config.seeds < 1:
+            raise UserError(f"{name}: seeds must be at least 1, not {config.seeds}")
     if publish:
         for name, module in selected.items():
             must_be_publishable(name, module, configs[name], preset, LOCKS, tree)
     machine.prepare()
     write_whole(out / ".writable", Path.touch)  # not after an hour
     (out / ".writable").unlink()
-    progress.say(f"{len(selected)} claims, preset {preset}, on {machine.describe()}{_expected(selected, preset)}")
+    what = f"{len(selected)} claim{'s'[: len(selected) != 1]}"
+    progress.say(f"{what}, preset {preset}, on {machine.describe()}{_expected(selected, preset)}")
     records = []
     for number, (name, module) in enumerate(selected.items(), 1):
         progress.prefix = f"[{number}/{len(selected)}] {name}: "

@@ -43,6 +43,8 @@ def shown(check: Record) -> str:
     if check["exact"]:
         return decimal(check["median"])
     seeds, judged = len(check["values"]), check["seeds"]
+    if not judged:
+        return f"none of {seeds} seeds passed the gates"
     passed = "" if judged == seeds else f" that passed the gates, of {seeds}"
     refuted = f", p {decimal(check['p'], 2)}" if check["verdict"] == "FAILS" else ""
     return f"median {decimal(check['median'])}, {check['satisfied']} of {judged} seeds{passed}{refuted}"

@@ -169,6 +169,10 @@ def test_the_number_that_decides_is_the_worst():
             "a: median 12.35, 10 of 10 seeds, expected at least 0 in more than 75% of seeds",
         ),
         (
+            at_least("a", [1, 1], 1, "r", gates=[Gate("g", [0, 0], 1, 1, "r")]),
+            "a: none of 2 seeds passed the gates, expected at least 1",
+        ),
+        (
             at_least("a", [1] * 10, 1, "r", gates=[Gate("g", [1] * 8 + [0] * 2, 1, 1, "r")]),
             "a: median 1, 8 of 8 seeds that passed the gates, of 10, expected at least 1",
         ),

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from alchemy.errors import UserError
 from alchemy.record import numbers, read_json
 from alchemy.report.claim import Claim, at_least
 from alchemy.report.reproduce import reproduce
@@ -48,3 +49,10 @@ def test_seeds_are_added_until_a_verdict_or_futility(tmp_path, values, verdict, 
     assert [look["seeds"] for look in record["looks"]] == looks
     assert all(look["verdict"] == "UNDECIDED" for look in record["looks"])
     assert record["lock"] is None
+
+
+@pytest.mark.parametrize("seeds", [0, -1])
+def test_a_number_of_seeds_below_one_is_the_users_error(tmp_path, seeds):
+    with pytest.raises(UserError, match=f"law: seeds must be at least 1, not {seeds}"):
+        reproduce({"law": experiment([1])}, {"law": Config(seeds)}, "small", tmp_path, quiet=True)
+    assert not list(tmp_path.iterdir())
