@@ -24,7 +24,7 @@ help:
 setup: $(STAMP)
 
 test: $(STAMP) .venv/.installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # The reasoning-gym release builds with a setuptools that still has pkg_resources.
 test-peers:

@@ -22,6 +22,8 @@ from alchemy.stats.verdict import Verdict
 CLAIMS = discover.experiments()
 SECTIONS = ("Source ", "Prediction ", "Refuted if ", "Run ")
 each_claim = pytest.mark.parametrize("name", CLAIMS)
+ONE_OF_EACH_SUBJECT = list({module.__package__: name for name, module in reversed(CLAIMS.items())}.values())
+"""The first claim of each folder."""
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,11 @@ def test_smoke_preset_ends_in_a_verdict(name, smoke, store):
     home = store / "claims" / name / "smoke"
     assert json_text(read_json(home / "record.json")) == json_text(record)
     assert record["figures"] and all((home / figure).read_text().startswith("<?xml") for figure in record["figures"])
-    again = _smoke(name, store)
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH_SUBJECT)
+def test_a_second_run_takes_everything_from_the_store(name, smoke, store):
+    record, again = smoke(name), _smoke(name, store)
     drop = ("seconds_now", "seconds")
     same = [json_text({k: v for k, v in run.items() if k not in drop}) for run in (again, record)]
     assert same[0] == same[1]
