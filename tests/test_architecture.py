@@ -60,8 +60,9 @@ WINGS = {
     "learning": {"problem"},
     "decoding": {"problem", "learning"},
     "testtime": {"problem", "stats", "scoring", "learning", "decoding"},
+    "causal": {"problem", "stats", "scoring", "learning", "decoding", "testtime"},
     "strategies": {"problem", "decoding", "testtime"},
-    "lab": {"problem", "stats", "dataset", "scoring", "learning", "decoding", "testtime", "strategies"},
+    "lab": {"problem", "stats", "dataset", "scoring", "learning", "decoding", "causal", "testtime", "strategies"},
     "report": {"problem", "stats", "scoring", "learning", "lab"},
     "bench": {"problem", "stats", "scoring", "learning", "decoding", "report"},
     "cli": {
@@ -72,6 +73,7 @@ WINGS = {
         "interop",
         "learning",
         "decoding",
+        "causal",
         "testtime",
         "strategies",
         "lab",
