@@ -6,8 +6,7 @@ prompt, `c` ids a position carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -20,14 +19,16 @@ import numpy as np
 from alchemy.decoding.forcing import Forcing
 from alchemy.decoding.generate import Drawn, draw
 from alchemy.errors import UserError
-from alchemy.lab import store
 from alchemy.lab.journal import EXAMINED, Journal, described
+from alchemy.lab.seed_rows import Make, fetch, padded, rows_of
+from alchemy.lab.store import Pieces
+from alchemy.lab.stored_models import load_models
 from alchemy.lab.training_data import training_data
 from alchemy.learning import checkpoint
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Data, Examples, Loss, Padding
 from alchemy.learning.model import Model, Params
-from alchemy.learning.train import Runs, Trained, expected, shapes, train
+from alchemy.learning.train import Runs, Trained, shapes, train
 from alchemy.problem.split import Split, join
 from alchemy.problem.streams import stream, stream_id
 from alchemy.problem.task import PAD, Batch, Task
@@ -37,10 +38,6 @@ from alchemy.testtime import learned_verifier
 from alchemy.testtime.answers import Answers, Samples
 from alchemy.testtime.bank import Bank, fill
 
-Make = Callable[[list[int], store.Pieces, Callable[[int], None]], Mapping[str, np.ndarray]]
-"""Makes named arrays (rows, ...) for some seeds, given their rows, the pieces there are already, and whom to tell progress."""
-OWN = ("seed", "start name", "set", "labels", "seconds", "commit")
-"""What differs between the models of one training."""
 STRETCH_SEEDS = 1_000_000
 """What is added to a seed for the problems of each further stretch of training: more seeds than any claim has."""
 SPARE = 4
@@ -162,7 +159,7 @@ class Lab:
                 for row, i in enumerate(missing):
                     provenance = {"seconds": seconds / len(missing), "commit": commit()}
                     write_json(homes[i] / "key.json", {**key, **own[i], **provenance})
-                    checkpoint.save(homes[i] / "final", config.steps, _rows(trained, [row]))
+                    checkpoint.save(homes[i] / "final", config.steps, rows_of(trained, [row]))
             else:
                 stage.skip()
             trained = load_models(homes, model, config.steps)
@@ -328,10 +325,10 @@ class Lab:
         if key.get("logprob"):
             shapes_kept["logprob"] = (1, *shape)
 
-        def make(rows: list[int], pieces: store.Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+        def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
             drawn = draw(
                 runs.model,
-                _rows(runs.trained.params, rows),
+                rows_of(runs.trained.params, rows),
                 prompts[rows],
                 samples=samples,
                 max_new=longest,
@@ -347,7 +344,7 @@ class Lab:
 
         tokens = n * (prompts.shape[2] + samples * longest)
         arrays = self._kept("answers", names, shapes_kept, runs.model, tokens, make, stage)
-        completions = _padded(arrays["completions"])
+        completions = padded(arrays["completions"])
         unknown = np.full(completions.shape[:3], np.nan, np.float32)
         logprob = np.concatenate(arrays["logprob"]) if "logprob" in arrays else unknown
         return Drawn(completions.astype(np.int32), logprob)
@@ -385,18 +382,7 @@ class Lab:
         paths = [self.root / folder / f"{name}.npz" for name in names]
         fresh = [self._first_use(path) for path in paths]
         self._count(model, tokens * sum(fresh))
-        results = [store.load(path, shapes) for path in paths]
-        missing = [i for i, result in enumerate(results) if result is None]
-        if missing:
-            unfinished = self.root / folder / f"{fingerprint({'unfinished': [names[i] for i in missing]})}.parts"
-            with _pieces(unfinished) as pieces:
-                made = make(missing, pieces, stage.update)
-                seconds = pieces.spent / len(missing)
-                for row, i in enumerate(missing):
-                    store.save(paths[i], {name: array[row : row + 1] for name, array in made.items()}, seconds)
-            results = [store.load(path, shapes) for path in paths]
-        else:
-            stage.skip()
+        results = fetch(paths, shapes, make, stage)
         self.commits.update(result.commit for result in results)
         self.seconds += sum(result.seconds for result, first in zip(results, fresh, strict=True) if first)
         return {name: [result.arrays[name] for result in results] for name in shapes}
@@ -417,52 +403,15 @@ class Lab:
         self.flops += (6.0 if backward else 2.0) * self.size(model) * tokens
 
 
-def load_models(homes: Sequence[Path], model: Model, steps: int) -> Trained:
-    """Trained models, a directory each, as one with a seed axis; raises `UserError` if one is not there."""
-    models = [checkpoint.load(home / "final", expected(model, 1, steps)) for home in homes]
-    if None in models:
-        home = homes[models.index(None)]
-        raise UserError(f"{home} has no finished model; the run that trains it goes on where it was")
-    return Trained(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *models))
-
-
 def _initial(model: Model, seeds: Sequence[int], start: Runs, rows: list[int]) -> Params:
     """Weights to go on from, widened where the model has more of something than those it starts from."""
-    params = _rows(start.trained.params, rows)
+    params = rows_of(start.trained.params, rows)
     if model == start.model:
         return params
     fresh = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(jnp.asarray(seeds))
     return learned_verifier.widened(params, fresh)
 
 
-def _rows(tree: Any, rows: list[int]) -> Any:
-    """Some of the seeds of a tree with leaves (s, ...)."""
-    return jax.tree.map(lambda leaf: leaf[np.asarray(rows)], tree)
-
-
 def _longest(batch: Batch) -> int:
     """Tokens of the longest gold completion."""
     return int((batch.completions() != PAD).sum(axis=1).max(initial=1))
-
-
-def _padded(completions: Sequence[np.ndarray]) -> np.ndarray:
-    """Completions (1, n, k, m) of several seeds, m by seed, as one array (s, n, k, most)."""
-    most = max(rows.shape[-1] for rows in completions)
-    return np.concatenate(
-        [
-            np.pad(rows, ((0, 0), (0, 0), (0, 0), (0, most - rows.shape[-1])), constant_values=PAD)
-            for rows in completions
-        ]
-    )
-
-
-@contextmanager
-def _pieces(home: Path) -> Iterator[store.Pieces]:
-    """Pieces of a result: kept when it is interrupted, forgotten once it is there."""
-    pieces = store.Pieces(home)
-    try:
-        yield pieces
-    except KeyboardInterrupt:
-        pieces.save()
-        raise
-    pieces.drop()

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+
 from alchemy.dataset.manifest import from_json
 from alchemy.discover import Kind, entries, find
 from alchemy.errors import UserError, nearest
-from alchemy.lab.lab import OWN, load_models
+from alchemy.learning import checkpoint
 from alchemy.learning.model import Model
-from alchemy.learning.train import Runs
+from alchemy.learning.train import Runs, Trained, expected
 from alchemy.problem.task import Task
 from alchemy.record import read_json
+
+OWN = ("seed", "start name", "set", "labels", "seconds", "commit")
+"""What differs between the models of one training."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,15 @@ def load(models: Stored) -> Runs:
     trained = load_models([models.home / name for name in names], model, models.steps)
     shared = {name: value for name, value in key.items() if name not in OWN}
     return Runs(model, task, shared, models.seeds, names, trained)
+
+
+def load_models(homes: Sequence[Path], model: Model, steps: int) -> Trained:
+    """Trained models, a directory each, as one with a seed axis; raises `UserError` if one is not there."""
+    models = [checkpoint.load(home / "final", expected(model, 1, steps)) for home in homes]
+    if None in models:
+        home = homes[models.index(None)]
+        raise UserError(f"{home} has no finished model; the run that trains it goes on where it was")
+    return Trained(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *models))
 
 
 def _name(home: Path, seed: int) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import jax
 import numpy as np
 
 from alchemy.decoding.generate import BUCKET
 from alchemy.errors import UserError
 from alchemy.lab.lab import Lab
+from alchemy.lab.seed_rows import rows_of
 from alchemy.lab.store import Pieces
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
@@ -55,7 +55,7 @@ def _read(lab: Lab, verifier: Verifier, samples: Samples) -> np.ndarray:
     ]
 
     def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
-        params = jax.tree.map(lambda leaf: leaf[np.asarray(rows)], runs.trained.params)
+        params = rows_of(runs.trained.params, rows)
         return {
             "log_odds": log_odds(runs.model, params, prompts[rows], completions[rows], pieces=pieces, progress=progress)
         }
@@ -111,7 +111,7 @@ def _rolled_out(lab: Lab, policy: Runs, pools: Sequence[Samples], rollouts: int)
     def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
         reached = []
         for done, row in enumerate(rows, 1):
-            params = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], policy.trained.params)
+            params = rows_of(policy.trained.params, [row])
             seed = stream_id("roll-outs", policy.seeds[row])
             reached.append(rolled_out(policy.model, params, pools[row], rollouts, seed))
             progress(done)
