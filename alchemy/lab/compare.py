@@ -20,7 +20,7 @@ from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
 from alchemy.lab.verifiers import fit, score_samples
 from alchemy.learning.config import TrainConfig
-from alchemy.learning.train import Runs
+from alchemy.learning.train import Runs, size
 from alchemy.problem.task import PAD, Batch, Task
 from alchemy.testtime.answers import Answers
 from alchemy.testtime.bank import Bank
@@ -134,7 +134,7 @@ class Comparison:
             self.runs, self.task, self.problems, 1, temperature=self.temperature, max_new=room, forced=forced
         )
         prompt_len = batch.prompt_len.reshape(drawn.completions.shape[:2])
-        bill = forcing.bill(drawn.completions, prompt_len, self.lab.size(self.runs.model))
+        bill = forcing.bill(drawn.completions, prompt_len, size(self.runs.model))
         return drawn.verify().answer[:, :, 0].astype(float), bill
 
     @cached_property

@@ -28,7 +28,7 @@ from alchemy.learning import checkpoint
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Data, Examples, Loss, Padding
 from alchemy.learning.model import Model, Params
-from alchemy.learning.train import Runs, Trained, shapes, train
+from alchemy.learning.train import Runs, Trained, size, train
 from alchemy.problem.split import Split, join
 from alchemy.problem.streams import stream, stream_id
 from alchemy.problem.task import PAD, Batch, Task
@@ -233,7 +233,7 @@ class Lab:
     ) -> tuple[Samples, Bank]:
         """As `sample`, with all that a policy may look at when it chooses among the answers."""
         pool, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", keep_logprob=True)
-        return pool, fill(pool, logprob, self.size(runs.model))
+        return pool, fill(pool, logprob, size(runs.model))
 
     def held_out(self, task: Task, n: int, seeds: Sequence[int]) -> Batch:
         """`n` different problems of the held-out part for each of the seeds: those of the first, then of the second, ..."""
@@ -393,14 +393,9 @@ class Lab:
         self._used.add(place)
         return first
 
-    @staticmethod
-    def size(model: Model) -> int:
-        """Parameters, those of looped layers as often as they are passed."""
-        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes(model))) * getattr(model, "loops", 1)
-
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
         self.tokens += tokens
-        self.flops += (6.0 if backward else 2.0) * self.size(model) * tokens
+        self.flops += (6.0 if backward else 2.0) * size(model) * tokens
 
 
 def _initial(model: Model, seeds: Sequence[int], start: Runs, rows: list[int]) -> Params:

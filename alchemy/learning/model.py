@@ -34,6 +34,10 @@ class Model(Protocol):
     context: int
     """The longest sequence the model may be asked to read, in tokens."""
 
+    @property
+    def loops(self) -> int:
+        """Times a token passes through the parameters: 1, but in a looped transformer."""
+
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters."""
 

@@ -59,6 +59,11 @@ def shapes(model: Model) -> Params:
     return jax.eval_shape(model.init, jax.random.key(0))
 
 
+def size(model: Model) -> int:
+    """Parameters that a token passes through, those of looped layers each time: twice as many FLOPs read a token."""
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes(model))) * model.loops
+
+
 def expected(model: Model, seeds: int, steps: int) -> Trained:
     """What training that many seeds for so many steps will leave, by shape, as a checkpoint is read into."""
     params = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((seeds, *leaf.shape), leaf.dtype), shapes(model))

@@ -27,6 +27,7 @@ import numpy as np
 from alchemy.decoding.sampler import Branches
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
+from alchemy.learning.train import size
 from alchemy.problem.task import EOS
 from alchemy.report.claim import Check, Claim, at_most
 from alchemy.report.figures import Bars, Curves, Figure
@@ -114,7 +115,7 @@ def run(config: Config, lab: Lab) -> Measured:
 
 def _cells(config: Config, lab: Lab, kind: Kind, steps: int, pool: Samples, bank: Bank, verifier: Verifier) -> Cell:
     """Every search with every reward of a kind on problems of one length: arrays (s, searches, rewards, ...)."""
-    parameters, seeds = lab.size(config.fit(lab).model), range(config.seeds)
+    parameters, seeds = size(config.fit(lab).model), range(config.seeds)
     rewards: dict[str, list[Reward]] = {
         f"noise {sigma:g}": [OracleReward(pool.task, pool.batch, kind, sigma, parameters=parameters)] * config.seeds
         for sigma in config.noise

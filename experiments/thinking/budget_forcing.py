@@ -29,7 +29,7 @@ import numpy as np
 
 from alchemy.decoding.forcing import bill
 from alchemy.lab.lab import Lab
-from alchemy.learning.train import Runs
+from alchemy.learning.train import Runs, size
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most, near
 from alchemy.report.figures import Bars, Curves, Figure
 from alchemy.stats.replicates import gate_split
@@ -243,7 +243,7 @@ def _against_votes(config: Config, lab: Lab, runs: Runs, name: str) -> Votes:
         lead = np.stack(halves(single.right.mean(axis=2) - vote), axis=1)
         prompt_len = pool.samples.batch.prompt_len.reshape(pool.target.shape)
         written = (single.samples.completions, pool.samples.completions[:, :, :count])
-        flops = [bill(tokens_of, prompt_len, lab.size(runs.model)).flops.mean(axis=1) for tokens_of in written]
+        flops = [bill(tokens_of, prompt_len, size(runs.model)).flops.mean(axis=1) for tokens_of in written]
         seeds = np.ones(len(lead), int)
         rows.append(Votes(tokens * seeds, count * seeds, lead, np.stack(flops, axis=1)))
     return Votes(*(np.stack(parts, axis=-1) for parts in zip(*rows, strict=True)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ class Bigram:
 
     vocabulary: int = 8
     context: int = 32
+    loops: ClassVar[int] = 1
 
     def init(self, key: jax.Array) -> Any:
         return {"table": jax.random.normal(key, (self.vocabulary, self.vocabulary))}
@@ -47,6 +48,7 @@ class Recurrent:
     vocabulary: int = 8
     width: int = 16
     context: int = 32
+    loops: ClassVar[int] = 1
 
     def init(self, key: jax.Array) -> Any:
         keys = jax.random.split(key, 3)

@@ -16,7 +16,7 @@ from alchemy.decoding.generate import generate
 from alchemy.errors import UserError
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Finite
-from alchemy.learning.train import train
+from alchemy.learning.train import size, train
 from alchemy.problem.task import EOS, PAD
 from models import kernels, transformer
 from models.sizes import SIZES
@@ -234,6 +234,11 @@ def test_many_seeds_are_one_init_each(model):
 
 
 @every_model
+def test_parameters_count_as_often_as_a_token_passes_through_them(model):
+    assert size(model) == model.loops * sum(leaf.size for leaf in jax.tree.leaves(started(model)))
+
+
+@every_model
 def test_an_equal_model_does_not_compile_again(model):
     apply(model, started(model), TEXT)
     known = apply._cache_size()
@@ -254,14 +259,14 @@ def test_fits_sixteen_strings(model):
     np.testing.assert_array_equal(written[0], np.pad(text[:, 2:], ((0, 0), (0, 2))))
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_named_sizes_hold_the_parameters_they_are_named_after(size):
+@pytest.mark.parametrize("name", SIZES)
+def test_named_sizes_hold_the_parameters_they_are_named_after(name):
     """Table 8's names; the vocabulary and context that give the paper's 68.61K."""
-    model = Transformer.sized(size, vocabulary=298, context=256)
+    model = Transformer.sized(name, vocabulary=298, context=256)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes))
-    number, unit = float(size.split("-")[1][:-1]), {"k": 1e3, "m": 1e6, "b": 1e9}[size[-1]]
-    assert count == 68_608 if size == "gpt-68k" else count == pytest.approx(number * unit, rel=0.15)
+    number, unit = float(name.split("-")[1][:-1]), {"k": 1e3, "m": 1e6, "b": 1e9}[name[-1]]
+    assert count == 68_608 if name == "gpt-68k" else count == pytest.approx(number * unit, rel=0.15)
 
 
 @pytest.mark.parametrize(
@@ -292,3 +297,4 @@ def test_every_pass_is_through_the_same_weights():
     once = replace(model, loops=1)
     assert np.abs(apply(model, started(model), TEXT) - apply(once, started(model), TEXT)).max() > 1e-3
     assert jax.tree.map(np.shape, started(model)) == jax.tree.map(np.shape, started(once))
+    assert size(model) == 2 * size(once)
