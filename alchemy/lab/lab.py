@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from alchemy.causal.continuing import continued
+from alchemy.causal.edits import Kind
+from alchemy.causal.interventions import Interventions, intervene
 from alchemy.decoding.forcing import Forcing
 from alchemy.decoding.generate import Drawn, draw
 from alchemy.errors import UserError
@@ -234,6 +237,40 @@ class Lab:
         """As `sample`, with all that a policy may look at when it chooses among the answers."""
         pool, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", keep_logprob=True)
         return pool, fill(pool, logprob, size(runs.model))
+
+    def intervene(
+        self,
+        runs: Runs,
+        task: Task,
+        n: int,
+        kind: Kind = "state",
+        *,
+        chain: Literal["gold", "own"] = "gold",
+        steps: Sequence[int] = (),
+        label: str = "",
+    ) -> Interventions:
+        """Edit steps of chains to `n` held-out problems of `task` each, and let the models go on: is the trace used?
+
+        The problems are those of `answer`; their chains are the gold ones, or those that each model writes itself. Every step
+        is edited, or those of `steps`, counted from 0. `answer.rates` of what is returned are the shares that follow the edit,
+        ignore it or do neither, float (s,). Raises `UserError` where the task has no steps, or no such edit.
+        """
+        batch, seeds = self.held_out(task, n, runs.seeds), len(runs.seeds)
+        own = self.answer(runs, task, n).completions if chain == "own" else None
+        chains = batch.completions().reshape(seeds, n, -1) if own is None else own
+        rngs = [stream(f"{kind} of a step", self.tests, seed) for seed in runs.seeds]
+        most = _longest(batch) + SPARE
+        key = {"task": plain(task), "n": n, "tests": self.tests, "chain": chain, "steps": [*steps]}
+
+        def write(edit: Kind, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
+            def some(group: list[int], joint: np.ndarray) -> np.ndarray:
+                own_key = {**key, "edit": edit, "group": group}
+                return self._write(runs, own_key, joint, 1, 0.0, most, stage).completions[:, :, 0]
+
+            return continued(texts, most, runs.model.context, some)
+
+        with self.progress.stage(label or f"edit: {kind}", n, "problems", seeds) as stage:
+            return intervene(task, batch, chains, kind, rngs, write, steps)
 
     def held_out(self, task: Task, n: int, seeds: Sequence[int]) -> Batch:
         """`n` different problems of the held-out part for each of the seeds: those of the first, then of the second, ..."""

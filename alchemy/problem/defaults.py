@@ -13,8 +13,9 @@ from alchemy.problem import gold
 from alchemy.problem.jsonl import jsonl
 from alchemy.problem.noise import growth, perturb
 from alchemy.problem.shift import Shift
+from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
-from alchemy.problem.task import Batch, Judgement, Problem, Vocabulary
+from alchemy.problem.task import EOS, PAD, Batch, Field, Judgement, Problem, Vocabulary
 from alchemy.problem.text_format import TextFormat
 
 
@@ -83,6 +84,16 @@ class TaskDefaults(ABC):
         """The marks of the text format."""
         return tuple(sorted(self.vocabulary.index[mark] for mark in self.text_format.marks))
 
+    @property
+    def state_tokens(self) -> tuple[int, ...]:
+        """None: only a family that says so has steps with a state."""
+        return ()
+
+    @property
+    def answer_opening(self) -> tuple[int, ...]:
+        """The answer mark."""
+        return () if self._answer_mark == gold.NO_MARK else (self._answer_mark,)
+
     def sample(self, rng: np.random.Generator, n: int) -> Batch:
         return self.render(self.draw(rng, n), rng)
 
@@ -117,6 +128,37 @@ class TaskDefaults(ABC):
     @property
     def _answer_mark(self) -> int:
         return self.vocabulary.index.get(self.text_format.answer_mark, gold.NO_MARK)
+
+    def chain_fields(self, batch: Batch, completion: np.ndarray) -> np.ndarray:
+        """Those of the gold completion, as a well formed one has its parts where that has them."""
+        field, width = batch.completion_fields(), completion.shape[1]
+        field = np.pad(field[:, :width], ((0, 0), (0, max(0, width - field.shape[1]))), constant_values=Field.PADDING)
+        return np.where(self.verify(batch, completion).well_formed[:, None], field, np.int8(Field.PADDING))
+
+    def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
+        """One symbol of the state, any of them, is another, any other."""
+        tokens, rows = np.array(self.state_tokens, np.int32), np.arange(len(completion))
+        state = (self.chain_fields(batch, completion) == Field.STEP + step) & np.isin(completion, tokens)
+        place = np.where(state, rng.random(state.shape), -1).argmax(axis=1)
+        offset = rng.integers(1, len(tokens), len(completion))
+        other = tokens[(np.searchsorted(tokens, completion[rows, place]) + offset) % len(tokens)]
+        changed = completion.copy()
+        changed[rows, place] = np.where(state[rows, place], other, completion[rows, place])
+        return changed
+
+    def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """Raises `UserError`: only a family that says so knows."""
+        raise UserError(f"{type(self).__name__} does not say what follows from a step that was changed")
+
+    def step_ids(self, batch: Batch, completion: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """A hash of the tokens."""
+        whole = inside.any(axis=1) & ~(inside & ((completion == PAD) | (completion == EOS))).any(axis=1)
+        hashed = (hash_rows(completion, inside) >> np.uint64(1)).astype(np.int64)
+        return np.where(whole, hashed, -1)
+
+    def paraphrase(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """Raises `UserError`: only a family that says so has another format."""
+        raise UserError(f"{type(self).__name__} has no other format in which a step says the same")
 
     def gold_text(self, problem: Problem) -> str:
         """The right text to one problem (n = 1)."""

@@ -147,6 +147,14 @@ class Task(Protocol):
         """Ids after which a step of a completion ends; EOS ends the last."""
 
     @property
+    def state_tokens(self) -> tuple[int, ...]:
+        """Ids, in increasing order, of the symbols that say the state after a step: letters, nodes; none without steps."""
+
+    @property
+    def answer_opening(self) -> tuple[int, ...]:
+        """Ids that end a chain of thought and ask for the answer, wherever it is cut."""
+
+    @property
     def instructions(self) -> str:
         """The rules and the format of the answer in English, for a language model."""
 
@@ -177,6 +185,25 @@ class Task(Protocol):
 
     def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """int64 (n,): a number for the final answer of completions int32 (n, m), equal where answers are, -1 for none."""
+
+    def chain_fields(self, batch: Batch, completion: np.ndarray) -> np.ndarray:
+        """int8 (n, m): the `Field` of each token of completions int32 (n, m); all padding where one is not well formed."""
+
+    def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
+        """Completions int32 (n, m) whose step `step` says another state of the right form; the rest stays as it is."""
+
+    def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """Completions int32 (n, w): the given ones up to and with step `step`, then what follows from what it says.
+
+        Behind a step of the gold completion that is the rest of it. A row is padding alone where nothing follows.
+        """
+
+    def step_ids(self, batch: Batch, completion: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """int64 (n,): a number for the step that the tokens inside, bool (n, m), of completions int32 (n, m) make, equal where
+        the same follows from two of them; -1 for none."""
+
+    def paraphrase(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """Completions int32 (n, m) whose step `step` says the same in another format; raises `UserError` if there is none."""
 
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """What is known of problems before any model sees them, as numbers (n,): what may make them hard."""

@@ -21,7 +21,7 @@ from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
 from alchemy.problem.task import NOISE, Batch, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
-from tasks.symbols import draw, shifts, steps, words
+from tasks.symbols import draw, follow, shifts, steps, words
 from tasks.symbols.layout import layout
 from tasks.symbols.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.symbols.write import write
@@ -105,6 +105,19 @@ class Symbols(Spec, TaskDefaults):
         """A hash of what follows the last `<answer>`; without one, of everything where a prompt may end in it."""
         direct = layout(1, self.fewest_steps, self.cot, self.dialect).direct
         return gold.answer_hashes(completion, direct, self.answer_mark_id)
+
+    @property
+    def state_tokens(self) -> tuple[int, ...]:
+        """The letters."""
+        return tuple(self.letters.tolist())
+
+    def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """The remaining transformations of the problem, applied to the letters of the step."""
+        return follow.follow(self, batch, completion, step)
+
+    def paraphrase(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """The transformations that remain come before the letters."""
+        return follow.operations_first(self, batch, completion, step)
 
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Steps, letters, and how often each primitive is applied."""

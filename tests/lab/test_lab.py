@@ -24,6 +24,7 @@ from alchemy.problem.noise import Noise
 from alchemy.progress import Progress, Stage
 from alchemy.strategies.beam import Beam
 from alchemy.testtime.rewards import OracleReward
+from models.transformer import Transformer
 
 CONFIG = TrainConfig(steps=16, batch=8, chunk=4)
 
@@ -368,3 +369,32 @@ def test_seeds_and_tests_that_were_never_used(task, model, tmp_path):
     batches = [Lab(tmp_path, Progress(quiet=True), tests=tests).held_out(task, 6, [1000, 1001]) for tests in (0, 1)]
     assert not np.array_equal(batches[0].tokens, batches[1].tokens)
     np.testing.assert_array_equal(lab.held_out(task, 6, [1001]).tokens, batches[1].tokens[6:])
+
+
+def test_interventions_are_stored_seed_by_seed(stored, model, task, idle, tmp_path, monkeypatch):
+    """An edit is drawn and decoded for each seed alone; what the models write without it is shared by all kinds."""
+    root, *_ = stored
+    lab = new_lab(root)
+    runs = lab.train(model, task, CONFIG, seeds=2)
+    calls = []
+    monkeypatch.setattr(bench, "draw", lambda *a, seeds, **how: calls.append(seeds) or draw(*a, seeds=seeds, **how))
+    first = lab.intervene(runs, task, 6)
+    assert calls == [[0, 1], [0, 1]] and first.right.shape == (2, 6, 1) and first.steps == (0,)
+    lab.intervene(runs, task, 6, "donor")
+    assert len(calls) == 3, "the texts without an edit are there"
+    again = new_lab(root).intervene(runs, task, 6)
+    assert len(calls) == 3
+    np.testing.assert_array_equal(again.answer.follows, first.answer.follows)
+    np.testing.assert_array_equal(again.answer.counted, first.answer.counted)
+    own = lab.intervene(runs, task, 6, chain="own")
+    assert len(calls) == 5 and own.right.shape == (2, 6, 1)
+
+
+def test_a_text_without_room_for_the_longest_chain_goes_on_alone(task, tmp_path):
+    """Context is given to the steps of a long chain each by itself, so that the first is not cut short by the last."""
+    chained = replace(task, compositions=("F1 F2 F3 F1 F2",))
+    lab = new_lab(tmp_path)
+    tight = Transformer(width=16, layers=1, heads=2, context=chained.max_len)
+    runs = lab.train(tight, chained, CONFIG, seeds=1)
+    result = lab.intervene(runs, chained, 4, "placebo")
+    assert result.steps == (0, 1, 2, 3) and result.right.shape == (1, 4, 4)

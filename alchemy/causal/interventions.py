@@ -1,0 +1,146 @@
+"""Interventions on written traces: change a step of a chain of thought, let the model go on, see what becomes of its answer.
+
+A model that uses its chain derives its answer from what stands there; one that does not answers as if nothing had been
+changed, however right its chains are (Lanham et al., arXiv:2307.13702; Turpin et al., arXiv:2305.04388). In a controlled
+task the oracle says what follows from any step, so both are counted exactly (`alchemy/causal/outcomes.py`).
+
+Dimension letters: `s` seeds, `n` problems of each, `k` steps, `m` tokens of a completion, `t` of a prompt and the text
+behind it, `c` ids a position carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alchemy.causal.edits import LEADING, Edited, Kind, behind_prompt, behind_text, check_kind, edit
+from alchemy.causal.outcomes import Outcomes, outcomes
+from alchemy.errors import UserError
+from alchemy.problem.task import Batch, Field, Task
+
+Write = Callable[[Kind, Sequence[np.ndarray]], list[np.ndarray]]
+"""Lets the models go on greedily from texts: for each step int32 (s, n, t, c), and for each what they wrote, int32 (s, n, m)."""
+
+
+@dataclass(frozen=True)
+class Interventions:
+    """What edits of one kind did to the answers of `s` models, at each of `k` steps."""
+
+    kind: Kind
+    steps: tuple[int, ...]
+    """The steps edited, counted from 0."""
+    answer: Outcomes
+    next_step: Outcomes
+    """The same of what is written right behind the edited step: the next step, or the answer behind the last."""
+    right: np.ndarray
+    """bool (s, n, k): the answer without the edit is right."""
+
+    def of(self, problems: slice | np.ndarray) -> Interventions:
+        """Some of each seed's problems."""
+        parts = self.answer.of(problems), self.next_step.of(problems), self.right[:, problems]
+        return Interventions(self.kind, self.steps, *parts)
+
+
+def intervene(
+    task: Task,
+    batch: Batch,
+    chains: np.ndarray,
+    kind: Kind,
+    rngs: Sequence[np.random.Generator],
+    write: Write,
+    steps: Sequence[int] = (),
+) -> Interventions:
+    """Edit each of `steps`, by default all there are, of chains int32 (s, n, m), and let the models go on.
+
+    `batch` has the s * n problems, those of the first seed first; `rngs` draw the edits of each seed. Chains that have not
+    the right form, as a model's own may not, are left out. Raises `UserError` where there is no step to edit.
+    """
+    check_kind(kind)
+    seeds, n = chains.shape[:2]
+    rows = [slice(seed * n, (seed + 1) * n) for seed in range(seeds)]
+    flat = chains.reshape(seeds * n, -1)
+    positions = _positions(task, batch, flat, steps)
+    unedited: list[Edited] = []
+    edited: list[Edited] = []
+    for step in positions:
+        for texts, how in ((unedited, "placebo"), (edited, kind)):
+            parts = [
+                edit(task, batch.rows(part), flat[part], step, how, rng) for part, rng in zip(rows, rngs, strict=True)
+            ]
+            texts.append(Edited(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))))
+    before, after = (
+        _written(batch, texts, seeds, how, write) for texts, how in ((unedited, "placebo"), (edited, kind))
+    )
+    columns = [
+        _numbers(task, batch, flat, step, kind, edited[k], before[k], after[k]) for k, step in enumerate(positions)
+    ]
+    numbers = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}  # (s * n, k)
+    numbers = {name: values.reshape(seeds, n, -1) for name, values in numbers.items()}
+    made = np.stack([part.made for part in edited], axis=1).reshape(seeds, n, -1)
+    return Interventions(
+        kind,
+        tuple(positions),
+        *(
+            outcomes(
+                numbers[f"{what} after"], numbers[f"{what} before"], numbers[f"{what} target"], made, kind in LEADING
+            )
+            for what in ("answer", "next")
+        ),
+        right=numbers["answer before"] == task.answer_ids(batch.completions()).reshape(seeds, n, 1),
+    )
+
+
+def _positions(task: Task, batch: Batch, chains: np.ndarray, steps: Sequence[int]) -> list[int]:
+    """The steps to edit; raises `UserError` if one of them is not there."""
+    last = int(task.chain_fields(batch, chains).max(initial=0)) - Field.STEP
+    if last < 0:
+        raise UserError(f"{type(task).__name__}: these chains have no step to edit, the answer comes at once")
+    for step in steps:
+        if not 0 <= step <= last:
+            raise UserError(f"step {step} is not there; these chains have steps 0 to {last}")
+    return list(steps or range(last + 1))
+
+
+def _written(batch: Batch, texts: Sequence[Edited], seeds: int, kind: Kind, write: Write) -> list[np.ndarray]:
+    """Whole completions for each step, int32 (s * n, m): the text given and what the models wrote behind it."""
+    prompts = [behind_prompt(batch, text.text) for text in texts]
+    written = write(kind, [prompt.reshape(seeds, -1, *prompt.shape[1:]) for prompt in prompts])
+    return [behind_text(text.text, new.reshape(len(text.text), -1)) for text, new in zip(texts, written, strict=True)]
+
+
+def _numbers(
+    task: Task,
+    batch: Batch,
+    chain: np.ndarray,
+    step: int,
+    kind: Kind,
+    edited: Edited,
+    before: np.ndarray,
+    after: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Numbers int64 (s * n,) of answers and next steps: after the edit, before it, and what follows from it."""
+    field = task.chain_fields(batch, chain)
+    behind = field == Field.STEP + step + 1
+    texts = {"after": after, "before": before, "target": _following(task, batch, chain, step, kind, edited)}
+    numbers = {}
+    for name, text in texts.items():
+        numbers[f"answer {name}"] = answer = task.answer_ids(text)
+        said = task.step_ids(batch, *_aligned(text, behind))
+        numbers[f"next {name}"] = np.where(behind.any(axis=1) & (kind != "cut"), said, answer)
+    return numbers
+
+
+def _following(task: Task, batch: Batch, chain: np.ndarray, step: int, kind: Kind, edited: Edited) -> np.ndarray:
+    """Completions int32 (s * n, m) that follow from the edited texts; nothing where an edit says nothing."""
+    if kind not in LEADING:
+        return np.full((len(chain), 1), 0, np.int32)
+    text, whole = _aligned(edited.text, chain)
+    return task.follow(batch, np.where(text != 0, text, whole), step)
+
+
+def _aligned(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays (n, m) of one width, the narrower padded with zeros."""
+    width = max(left.shape[1], right.shape[1])
+    return tuple(np.pad(rows, ((0, 0), (0, width - rows.shape[1]))) for rows in (left, right))

@@ -1,0 +1,62 @@
+"""What follows from a step that was changed: the transformations that remain, applied to what it says.
+
+A P P L [F1] [F2] <think>  ->  N C C Y [F2] <answer> C C Y N         gold
+                               N C C X [F2] <answer> C C X N         follows from the step with X for Y
+                               [F2] N C C Y <answer> C C Y N         the step in another format
+
+Dimension letters: `n` problems, `m` tokens of a completion, `l` letters of an element.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alchemy.problem.task import Batch, Field
+from tasks.symbols.layout import groups, layout
+from tasks.symbols.spec import Spec
+
+
+def follow(spec: Spec, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+    """Completions int32 (n, m) up to and with a step, then what follows from it; those without that step are the gold ones."""
+    written, first = batch.completions(), int(spec.letters[0])
+    completion = np.pad(completion, ((0, 0), (0, max(0, written.shape[1] - completion.shape[1]))))
+    for rows, length, steps in groups(batch.problem):
+        field = _fields(spec, length, steps)
+        end = int(np.flatnonzero((field >= Field.STEP) & (field <= Field.STEP + step)).max(initial=-1)) + 1
+        if not (field == Field.STEP + step).any():
+            continue
+        text, ops = written[rows], batch.problem["ops"][rows, :steps]
+        text[:, :end] = completion[rows, :end]
+        states = [_state(spec, field, index, length) for index in range(steps)]
+        element = text[:, states[step]] - first
+        element = np.where((element >= 0) & (element < len(spec.alphabet)), element, 0).astype(np.uint8)
+        for index in range(step + 1, steps):
+            element = spec.machine.apply(ops[:, index], element)
+            text[:, states[index]] = element.astype(np.int32) + first
+        written[rows] = text
+    return written
+
+
+def operations_first(spec: Spec, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+    """Completions int32 (n, m) in whose step the remaining transformations come before the letters."""
+    reworded = completion.copy()
+    for rows, length, steps in groups(batch.problem):
+        field = _fields(spec, length, steps)
+        places = np.flatnonzero(field == Field.STEP + step)[: length + steps - step - 1]
+        if places.size and places[-1] < completion.shape[1]:
+            text = reworded[rows]
+            text[:, places] = np.roll(text[:, places], -length, axis=1)
+            reworded[rows] = text
+    return reworded
+
+
+def _fields(spec: Spec, length: int, steps: int) -> np.ndarray:
+    """The fields of a completion, int8 (m,)."""
+    form = layout(length, steps, spec.cot, spec.dialect)
+    return form.field[form.prompt_len :]
+
+
+def _state(spec: Spec, field: np.ndarray, index: int, length: int) -> np.ndarray:
+    """Places of the letters of a step, or of the answer behind the last: intp (l,)."""
+    step = np.flatnonzero(field == Field.STEP + index)
+    return step[:length] if step.size else np.flatnonzero(field == Field.ANSWER)[-length:]
