@@ -9,12 +9,13 @@ BIN := .venv/bin
 STAMP := .venv/.installed$(if $(EXTRA),-$(EXTRA))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test test-peers reproduce docs lint clean
+.PHONY: help setup test test-peers faults reproduce docs lint clean
 
 help:
 	@echo 'make reproduce   install what is missing, then judge the headline claims (PRESET=smoke|small|full)'
 	@echo 'make test        install what is missing, then run the tests'
 	@echo 'make test-peers  install datasets, lm-eval, inspect-ai, reasoning-gym into .venv-peers, and run the splits through them'
+	@echo 'make faults      plant small faults, one at a time: which do the tests notice? (FAULTS="--module ... --sample N --seed N")'
 	@echo 'make setup       install only; EXTRA=cuda or EXTRA=tpu for an accelerator'
 	@echo 'make docs        install what is missing, then build the documentation into site/'
 	@echo 'make lint        check style, layout and types'
@@ -37,6 +38,9 @@ test-peers:
 		--constraint .venv-peers/constraints.txt --editable '.[test,peers]'
 	.venv-peers/bin/python -m pytest -m slow
 
+faults: $(STAMP) .venv/.installed-test
+	$(BIN)/python -m faults --jobs $(shell nproc 2>/dev/null || echo 1) $(FAULTS)
+
 reproduce: $(STAMP)
 	$(BIN)/alchemy reproduce --preset $(PRESET)
 
@@ -51,7 +55,7 @@ lint: .venv/.installed-test
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .mypy_cache .hypothesis build site *.egg-info
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .mypy_cache .hypothesis .cache build site *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt

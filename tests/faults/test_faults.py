@@ -1,0 +1,154 @@
+"""Faults in a scratch tree: what is planted, which tests are run for it, what is noticed, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faults import listed
+from faults.plant import faults, planted, sample
+
+ROOT = Path(__file__).parents[2]
+SOURCE = """
+LIMIT = 3
+
+
+def grade(points: int, most: int = 10) -> str:
+    if points > LIMIT and points <= most:
+        return "passed"
+    return "failed"
+
+
+def unread(n: int) -> int:
+    return n + 1
+
+
+def loop(n: int) -> int:
+    while n > 0:
+        n -= 1
+    return n
+"""
+TESTS = """
+from alchemy.scratch import grade, loop
+
+
+def test_grade():
+    assert [grade(n) for n in (3, 4, 10, 11)] == ["failed", "passed", "passed", "failed"]
+
+
+def test_loop():
+    assert loop(3) == 0
+"""
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for path, text in {
+        "alchemy/__init__.py": "",
+        "alchemy/scratch.py": SOURCE,
+        "tests/test_scratch.py": TESTS,
+        "pyproject.toml": "",
+    }.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    return tmp_path
+
+
+def changes(source: str) -> list[str]:
+    return [fault.change for fault in faults(source, "m.py")]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a < b", ["a < b -> a <= b"]),
+        ("a is None", ["a is None -> a is not None"]),
+        ("a / b", ["a / b -> a * b"]),
+        ("a and b", ["a and b -> a or b"]),
+        ("a += b", ["a += b -> a -= b"]),
+        ("f(7)", ["7 -> 8"]),
+        ("f(0.5)", ["0.5 -> 1.0"]),
+        ("f(True)", ["True -> False"]),
+        ("if a: b", ["a -> not a"]),
+        ("not a", ["not a -> a"]),
+        ("min(a)", ["min(a) -> max(a)"]),
+        ("a.any()", ["a.any() -> a.all()"]),
+        ("x: list[3]", []),
+        ("raise ValueError(1)", []),
+        ("f'{1}'", []),
+        ("f(1000)", []),
+        ("'''words'''", []),
+    ],
+)
+def test_what_is_planted(source, expected):
+    assert changes(source) == expected
+
+
+def test_a_fault_changes_one_place_of_the_code():
+    values = {"a": 6, "b": 3}
+    results = []
+    for fault in faults("c = a / b + a / b", "m.py"):
+        space = dict(values)
+        exec(planted("c = a / b + a / b", fault), space)
+        results.append(space["c"])
+    assert sorted(results) == [0, 20, 20]
+
+
+def test_a_fault_knows_the_function_it_is_in():
+    source = (
+        "A = 1\nclass C:\n    B = 2\n    def f(self, x=3):\n        def g():\n            return 4\n        return g\n"
+    )
+    assert {fault.change[0]: fault.function for fault in faults(source, "m.py")} == {
+        "1": "",
+        "2": "",
+        "3": "",
+        "4": "C.f",
+    }
+
+
+def test_a_larger_sample_adds_to_a_smaller_one():
+    every = faults(SOURCE, "m.py")
+    assert sample(every, 3, 7) == sample(every, 5, 7)[:3]
+    assert sorted(sample(every, 99, 7), key=lambda fault: fault.place) == every
+    assert sample(every, 99, 7) != sample(every, 99, 8)
+
+
+def test_entries_are_about_a_line_and_a_change(tmp_path):
+    path = tmp_path / "listed.toml"
+    path.write_text('[[fault]]\nfile = "m.py"\nline = "return n + 1"\nchange = "1 -> 2"\nreason = "nobody reads it"\n')
+    [entry] = listed.read(path)
+    every = faults(SOURCE, "m.py")
+    kept, dropped = listed.split(every, [entry])
+    assert [fault.change for fault in dropped] == ["1 -> 2"]
+    assert len(kept) == len(every) - 1
+    assert listed.gone(every, [entry]) == []
+    assert listed.gone(kept, [entry]) == [entry]
+
+
+def test_every_entry_gives_its_reason_and_can_be_planted():
+    for entry in listed.read():
+        assert entry.reason
+        every = faults((ROOT / entry.file).read_text("utf-8"), entry.file)
+        assert listed.gone(every, [entry]) == []
+
+
+def test_a_run_notices_what_tests_notice_and_goes_on_where_it_stopped(tree):
+    before = {path: path.read_bytes() for path in tree.rglob("*.py")}
+
+    def run() -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "faults", "--root", str(tree), "--module", "alchemy/*.py"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    done = run()
+    assert "Traceback" not in done.stderr
+    assert [line.strip() for line in done.stdout.splitlines() if "    line" in line] == [
+        "line 12: n + 1 -> n - 1    in  return n + 1",
+        "line 12: 1 -> 2    in  return n + 1",
+    ]
+    assert done.returncode == 1
+    assert {path: path.read_bytes() for path in tree.rglob("*.py")} == before
+    again = run()
+    assert again.stdout == done.stdout and "1 of" not in again.stderr
