@@ -24,6 +24,8 @@ from alchemy.problem.task import Batch, Task
 FORMAT = "alchemy-splits"
 GENERATOR_VERSION = 1
 """Counts up whenever the same manifest would give other bytes."""
+MANIFEST_VERSION = 2
+"""Counts up whenever a manifest says something else of the same bytes."""
 Suffix = Literal["jsonl", "parquet"]
 """The format of a file of splits: JSON lines, or the same records as Parquet."""
 LINES_AT_ONCE = 1 << 16  # lines held as text
@@ -99,6 +101,7 @@ class Recipe:
         """The manifest without the entries of its files."""
         return {
             "format": FORMAT,
+            "manifest_version": MANIFEST_VERSION,
             "generator_version": GENERATOR_VERSION,
             "task": type(self.task).__module__.rpartition(".")[2],
             "config": asdict(self.task),
@@ -121,6 +124,7 @@ class Recipe:
         entry = {"part": file.part, "count": file.count, **checksums, "shift": shift}
         if file.part == "test":
             entry["discrepancy"] = {**discrepancy(train, problems), **self.task.novelty(train, problems)}
+            entry["overlap"] = dict(self.task.overlap(train, problems))
         return entry
 
 

@@ -23,7 +23,7 @@ from alchemy.dataset.card import CARD, card
 from alchemy.dataset.export import OnLines, with_progress
 from alchemy.dataset.manifest import MANIFEST, dumps, read_manifest, recipe_of
 from alchemy.dataset.parquet import Damaged, open_lines
-from alchemy.dataset.recipe import GENERATOR_VERSION, File, Head, Recipe, lines
+from alchemy.dataset.recipe import GENERATOR_VERSION, MANIFEST_VERSION, File, Head, Recipe, lines
 from alchemy.errors import UserError
 from alchemy.problem.split import HashSet
 from alchemy.problem.task import Batch
@@ -44,6 +44,11 @@ def verify_splits(directory: Path, progress: OnLines = lambda name, done, total:
     version = manifest.get("generator_version")
     if version != GENERATOR_VERSION:
         differences.append(f"manifest: written by generator {version}, this is {GENERATOR_VERSION}")
+    if manifest.get("manifest_version") != MANIFEST_VERSION:
+        was = manifest.get("manifest_version", 1)
+        differences.append(
+            f"manifest: is of version {was}, this writes {MANIFEST_VERSION}; generate it again with --force"
+        )
     contents = {name: _read_file(directory, recipe.files[name]) for name in recipe.files if name in present}
     for name, content in contents.items():
         differences += _compare_with_manifest(manifest, name, recipe.files[name].count, content)
@@ -239,7 +244,7 @@ def _json_differences(expected: Any, actual: Any, place: str) -> Iterator[str]:
                 yield f"{place}: no field {key!r}"
             elif key not in expected:
                 yield f"{place}: unexpected field {key!r}"
-            elif key != "generator_version":
+            elif key not in ("generator_version", "manifest_version"):
                 yield from _json_differences(expected[key], actual[key], f"{place} {key}")
     elif isinstance(expected, float) and isinstance(actual, float):
         if not math.isclose(expected, actual, rel_tol=1e-9, abs_tol=1e-12):

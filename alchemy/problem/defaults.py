@@ -70,6 +70,10 @@ class TaskDefaults(ABC):
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """What is known of problems before any model sees them, as numbers (n,): what may make them hard."""
 
+    def structure(self, problem: Problem) -> np.ndarray:
+        """The identity itself, as symbols that mean something cannot be renamed."""
+        return self.identity(problem)
+
     @property
     def max_len(self) -> int:
         return self.clean_len + growth(self.noise, self.longest_prompt)
@@ -193,3 +197,13 @@ class TaskDefaults(ABC):
         """Shares of the test problems with a feature whose value no training problem has."""
         trained, tested = self.features(train.problem), self.features(test.problem)
         return {f"unseen_{name}": float(np.mean(~np.isin(tested[name], trained[name]))) for name in trained}
+
+    def overlap(self, train: Batch, test: Batch) -> Mapping[str, float]:
+        """Shares of the test problems that are training problems, by name (0 for two parts of a split), and up to names."""
+        keys = {"identities": self.identity, "structures": self.structure}
+        return {name: share_seen(key(train.problem), key(test.problem)) for name, key in keys.items()}
+
+
+def share_seen(train: np.ndarray, test: np.ndarray) -> float:
+    """The share of test keys (n,) that are among the training keys (m,); 0 where there are none."""
+    return float(np.isin(test, train).mean()) if test.size else 0.0

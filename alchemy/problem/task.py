@@ -177,6 +177,9 @@ class Task(Protocol):
     def identity(self, problem: Problem) -> np.ndarray:
         """uint64 (n,): equal for two problems a split must keep together."""
 
+    def structure(self, problem: Problem) -> np.ndarray:
+        """uint64 (n,): the identity up to names: equal for problems that differ by a renaming of their symbols alone."""
+
     def surface(self, batch: Batch) -> np.ndarray:
         """uint64 (n,): the identity a reader of the prompt alone, noise and all, would give it."""
 
@@ -234,6 +237,9 @@ class Task(Protocol):
 
     def novelty(self, train: Batch, test: Batch) -> Mapping[str, float]:
         """What of `test` was never in `train`, in the family's own terms (operations, lengths, ...)."""
+
+    def overlap(self, train: Batch, test: Batch) -> Mapping[str, float]:
+        """Shares of the problems of `test` that `train` holds in part: up to names, as a step of a chain, ..."""
 
 
 T = TypeVar("T", bound=Task)

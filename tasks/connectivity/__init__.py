@@ -19,7 +19,7 @@ from alchemy.problem.shift import Shift
 from alchemy.problem.steps import Step
 from alchemy.problem.task import Batch, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
-from tasks.connectivity import draw, identity, shifts, steps, words
+from tasks.connectivity import draw, identity, shifts, steps, structure, words
 from tasks.connectivity.jsonl import jsonl
 from tasks.connectivity.rules import evidence, validities
 from tasks.connectivity.spec import PROMPT_FIELDS, Spec
@@ -54,8 +54,12 @@ class Connectivity(Spec, TaskDefaults):
         first = len(self.vocabulary) - self.ids
         return identity.hashes(problem["edges"] + first, problem["edges"][..., 0] >= 0, question + first)
 
+    def structure(self, problem: Problem) -> np.ndarray:
+        """The same up to the names of the nodes: an invariant, exact for most graphs (`tasks/connectivity/structure.py`)."""
+        return structure.keys(problem["edges"], problem["start"], problem["targets"])
+
     def surface(self, batch: Batch) -> np.ndarray:
-        """The same hash of what a prompt says, noise symbols taken for nodes."""
+        """The identity's hash of what a prompt says, noise symbols taken for nodes."""
         return identity.hashes(*identity.read(batch, self.vocabulary, self.ids))
 
     def verify(self, batch: Batch, completion: np.ndarray) -> Judgement:

@@ -25,13 +25,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from alchemy.problem.defaults import TaskDefaults
+from alchemy.problem.defaults import TaskDefaults, share_seen
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
 from alchemy.problem.task import NOISE, PAD, Batch, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
-from tasks.recheck import draw, judge, shifts, steps, words
+from tasks.recheck import draw, judge, shifts, steps, structure, words
 from tasks.recheck.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.recheck.write import write
 
@@ -58,6 +58,10 @@ class Recheck(Spec, TaskDefaults):
         """Hash of the map and the start: every class, number of hops and of re-checks of it falls into the same part."""
         codes = np.concatenate([problem["map"], problem["start"][:, None]], axis=1)
         return hash_rows(codes, np.ones(codes.shape, bool))
+
+    def structure(self, problem: Problem) -> np.ndarray:
+        """Hash of the map and the start up to the names of the letters, exact (`tasks/recheck/structure.py`)."""
+        return structure.keys(problem["map"], problem["start"])
 
     def surface(self, batch: Batch) -> np.ndarray:
         """Hash of the tokens that stand in the map's and the start's fields; of a clean prompt its identity."""
@@ -125,3 +129,13 @@ class Recheck(Spec, TaskDefaults):
 
     def novelty(self, train: Batch, test: Batch) -> Mapping[str, Any]:
         return shifts.novelty(train.problem, test.problem, len(self.alphabet))
+
+    def overlap(self, train: Batch, test: Batch) -> Mapping[str, float]:
+        """Besides, the share of test problems whose start and its image are those of a training problem."""
+        pairs = (self._first_hop(batch.problem) for batch in (train, test))
+        return {**super().overlap(train, test), "first_hops": share_seen(*pairs)}
+
+    def _first_hop(self, problem: Problem) -> np.ndarray:
+        """A number for each start and its image, int (n,)."""
+        start, row = problem["start"].astype(np.intp), np.arange(len(problem["start"]))
+        return start * len(self.alphabet) + problem["map"][row, start]

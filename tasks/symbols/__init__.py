@@ -15,7 +15,7 @@ import numpy as np
 
 from alchemy.errors import UserError
 from alchemy.problem import gold
-from alchemy.problem.defaults import TaskDefaults
+from alchemy.problem.defaults import TaskDefaults, share_seen
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
@@ -24,7 +24,7 @@ from alchemy.problem.text_format import TextFormat
 from tasks.symbols import draw, follow, shifts, steps, words
 from tasks.symbols.layout import layout
 from tasks.symbols.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
-from tasks.symbols.write import write
+from tasks.symbols.write import elements_written, write
 
 NOISE_CODE = 254  # the letter number of the noise symbol, beyond every alphabet
 
@@ -84,6 +84,12 @@ class Symbols(Spec, TaskDefaults):
     def identity(self, problem: Problem) -> np.ndarray:
         """Hash of the element alone: every composition, length of chain and dialect of it falls into the same part."""
         return hash_rows(problem["element"], problem["element"] >= 0)
+
+    def structure(self, problem: Problem) -> np.ndarray:
+        """Hash of which letters of the element are equal, whatever they are."""
+        element = problem["element"]
+        first = (element[:, :, None] == element[:, None, :]).argmax(axis=2)  # (n, l): where each letter stands first
+        return hash_rows(first, element >= 0)
 
     def surface(self, batch: Batch) -> np.ndarray:
         """Hash of the tokens that stand in the element's field of the prompt; of a clean prompt its identity."""
@@ -157,3 +163,8 @@ class Symbols(Spec, TaskDefaults):
 
     def novelty(self, train: Batch, test: Batch) -> Mapping[str, Any]:
         return shifts.novelty(train.problem, test.problem, len(self.alphabet))
+
+    def overlap(self, train: Batch, test: Batch) -> Mapping[str, float]:
+        """Besides, the share of test elements that a training chain writes, on its way or as its answer."""
+        chains = share_seen(elements_written(self, train.problem), self.identity(test.problem))
+        return {**super().overlap(train, test), "elements_in_chains": chains}

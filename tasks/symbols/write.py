@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from alchemy.problem.split import hash_rows
 from alchemy.problem.task import EOS, PAD, Field, Problem
 from tasks.symbols.layout import groups, layout
 from tasks.symbols.spec import Spec
@@ -36,6 +37,18 @@ def write(spec: Spec, problem: Problem, prompt: bool = True, apply: bool = True)
         field[rows, :size] = form.field[start:]
         prompt_len[rows], direct[rows] = form.prompt_len, form.direct
     return Lines(tokens, field, prompt_len, direct)
+
+
+def elements_written(spec: Spec, problem: Problem) -> np.ndarray:
+    """Hashes uint64 (elements,) of all elements that the gold completions have, as `Symbols.identity` has of a question."""
+    hashes = [np.zeros(0, np.uint64)]
+    for rows, length, steps in groups(problem):
+        states = spec.machine.intermediates(
+            problem["ops"][rows, :steps], problem["element"][rows, :length].astype(np.uint8)
+        )
+        written = states[:, 1 if spec.cot else -1 :].reshape(-1, length)
+        hashes.append(hash_rows(written, np.ones(written.shape, bool)))
+    return np.concatenate(hashes)
 
 
 def _cells(spec: Spec, states: np.ndarray, ops: np.ndarray) -> np.ndarray:

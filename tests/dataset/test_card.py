@@ -8,6 +8,7 @@ import pytest
 
 from alchemy.dataset.card import CARD
 from alchemy.dataset.export import write_splits
+from alchemy.dataset.manifest import read_manifest
 from alchemy.dataset.verify import verify_splits
 from tasks.symbols import Symbols
 
@@ -25,6 +26,13 @@ def test_every_file_is_in_one_configuration(directory):
     assert sorted(named) == sorted(path.name for path in directory.glob("*.jsonl"))
     assert re.findall(r"- config_name: (.*)", text) == ["default", '"length=6"', '"noise=insert-0.1"', '"task=F2-F2"']
     assert "| test-length=6.jsonl | 10 | length=6 | length |" in text
+
+
+def test_says_what_of_a_test_is_in_training(directory):
+    overlap = read_manifest(directory)["files"]["test.jsonl"]["overlap"]
+    assert overlap["identities"] == 0 < overlap["structures"]
+    [line] = [line for line in (directory / CARD).read_text().splitlines() if line.startswith("| test.jsonl")]
+    assert "| identities 0 %, structures 80 %, elements in chains 0 %" in line
 
 
 def test_another_card_is_a_difference(directory):

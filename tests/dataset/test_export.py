@@ -140,6 +140,11 @@ def test_verify_sees_a_training_prompt_in_the_test(data):
         (lambda m: m["split"].update(salt=4), "train.jsonl line "),
         (lambda m: m.update(train=299), "train.jsonl: 300 lines, the manifest says 299"),
         (lambda m: m.update(generator_version=0), "manifest: written by generator 0, this is 1"),
+        (
+            lambda m: m.pop("manifest_version"),
+            "manifest: is of version 1, this writes 2; generate it again with --force",
+        ),
+        (lambda m: m["files"]["test.jsonl"]["overlap"].update(structures=0.5), "overlap structures: is 0.5,"),
         (lambda m: m.update(comment="hello"), "manifest: unexpected field 'comment'"),
         (lambda m: m["files"].pop("test.jsonl"), "manifest files: no field 'test.jsonl'"),
         (lambda m: m["files"]["test.jsonl"].update(count=61), "manifest files test.jsonl count: is 61"),

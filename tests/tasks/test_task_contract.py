@@ -260,6 +260,25 @@ def test_novelty_is_nothing_where_the_test_is_the_training_set(task):
     assert novelty and all(value == 0 for value in novelty.values())
 
 
+@every_task
+def test_problems_that_are_one_have_one_structure_whatever_their_neighbours(task):
+    problem = sample(task).problem
+    structure = task.structure(problem)
+    assert structure.shape == (64,) and structure.dtype == np.uint64
+    half = task.structure({name: values[::2] for name, values in problem.items()})
+    np.testing.assert_array_equal(structure[::2], half)
+    by_name = dict(zip(task.identity(problem).tolist(), structure.tolist(), strict=True))
+    assert [by_name[name] for name in task.identity(problem).tolist()] == structure.tolist()
+
+
+@every_task
+def test_parts_overlap_up_to_names_and_never_by_name(task):
+    train, test = (Split().sample(task, np.random.default_rng(0), 200, part) for part in ("train", "test"))
+    overlap = task.overlap(train, test)
+    assert overlap["identities"] == 0 <= overlap["structures"] and all(0 <= share <= 1 for share in overlap.values())
+    assert task.overlap(train, train)["identities"] == task.overlap(train, train)["structures"] == 1
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_every_command_takes_every_task(name, tmp_path, capsys):
     """Problems are shown, written, verified, worded as prompts, and their gold answers scored: all right."""
