@@ -23,7 +23,7 @@ from alchemy import discover
 from alchemy.report import lock as locks
 from alchemy.report import table
 from alchemy.report.claim import QUESTIONS
-from alchemy.report.history import newest
+from alchemy.report.history import earlier, history, newest
 from alchemy.report.results import is_earlier
 
 ROOT = Path(__file__).parents[1]
@@ -180,7 +180,7 @@ def _claim_page(name: str, module: ModuleType, presets: Mapping[str, Any]) -> st
             lines += [f"**{title}.** {' '.join(text.split())}", ""]
     for preset, record in presets.items():
         lines += _run(name, preset, record, _is_of(record, module))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_history(name)])
 
 
 def _is_of(record: Mapping[str, Any], module: ModuleType) -> bool:
@@ -214,6 +214,36 @@ def _run(name: str, preset: str, record: Mapping[str, Any], current: bool) -> li
         cells = (check["name"], measured, expected, _badge(check), check["reason"])
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return [*lines, ""]
+
+
+def _history(name: str) -> Iterator[str]:
+    """Every verdict that was ever published of a claim, oldest first."""
+    rows = [_published(entry) for entry in earlier(VERDICTS, name)]
+    for preset, records in history(VERDICTS / f"{name}.json").items():
+        rows += [_judged(preset, record) for record in records if not is_earlier(record)]
+    if rows:
+        yield from ("## All verdicts so far", "")
+        yield "| commit | preset | seeds | verdict | checks held | lock | what changed, and why |\n|---|---|---|---|---|---|---|"
+        yield from ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+        yield ""
+
+
+def _published(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """A verdict of the earlier method; there were no locks."""
+    changes = [f"{word}: {', '.join(entry[word])}" for word in ("added", "removed", "rebounded") if entry[word]]
+    held = f"{entry['held']} of {entry['checks']}"
+    return (*_outcome(entry["preset"], entry), held, "none", ". ".join([entry["reason"], *changes]))
+
+
+def _judged(preset: str, record: Mapping[str, Any]) -> tuple[str, ...]:
+    held = sum(check["verdict"] == "HOLDS" for check in record["checks"])
+    lock = record.get("lock") or {"digest": "none", "generation": 0}
+    why = lock.get("reason") or ("judged by the present method, as it was locked" if record.get("lock") else "")
+    return (*_outcome(preset, record), f"{held} of {len(record['checks'])}", f"`{lock['digest'][:7]}`", why)
+
+
+def _outcome(preset: str, record: Mapping[str, Any]) -> tuple[str, ...]:
+    return f"`{record['commit'][:7]}`", preset, str(record["seeds"]), _badge(record)
 
 
 def _earlier(check: Mapping[str, Any]) -> tuple[str, str]:

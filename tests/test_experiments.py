@@ -14,7 +14,7 @@ from alchemy.progress import Progress
 from alchemy.record import json_text, plain, read_json
 from alchemy.report import lock, table
 from alchemy.report.claim import QUESTIONS, Claim
-from alchemy.report.history import newest, newest_of
+from alchemy.report.history import earlier, history, newest, newest_of
 from alchemy.report.reproduce import LOCKS, ROOT, VERDICTS, run_one
 from alchemy.report.results import is_earlier, judged_again, results
 from alchemy.stats.verdict import Verdict
@@ -123,6 +123,21 @@ def test_every_lock_is_of_a_claim():
 
 def test_every_committed_verdict_is_of_a_claim():
     assert newest(VERDICTS).keys() <= CLAIMS.keys()
+
+
+def test_every_verdict_that_was_published_stays():
+    """The last that is told of the earlier method is the one whose record is kept."""
+    told = {path.stem: earlier(VERDICTS, path.stem) for path in (VERDICTS / "earlier").glob("*.json")}
+    assert told.keys() <= CLAIMS.keys() and len(told) == 26
+    for name, entries in told.items():
+        assert [entry["date"] for entry in entries] == sorted(entry["date"] for entry in entries)
+        assert all(entry["reason"] and entry["commit"] and Verdict(entry["verdict"]) for entry in entries)
+        for preset, records in history(VERDICTS / f"{name}.json").items():
+            kept = [(record["commit"], record["verdict"]) for record in records if is_earlier(record)]
+            last = [(entry["commit"], entry["verdict"]) for entry in entries if entry["preset"] == preset]
+            assert last[-1:] == kept[-1:]
+    failed = [entry["failed"][0] for entry in earlier(VERDICTS, "sequential_scaling") if entry["verdict"] == "FAILS"]
+    assert failed[0] == "DFS, depth 1: largest gap, greedy: 0.317, expected at most 0.05"
 
 
 @each_claim

@@ -1,6 +1,8 @@
 """The committed records of claims: a file a claim, to which records are only ever added.
 
-`experiments/verdicts/NAME.json` holds a list of records for each preset, the newest last.
+`experiments/verdicts/NAME.json` holds a list of records for each preset, the newest last. What was published before there
+were such files stands in `experiments/verdicts/earlier/NAME.json`, as the history of the repository has it: verdicts of the
+earlier method, oldest first, each with its commit and how its checks differ from those of the one before, and why.
 """
 
 from __future__ import annotations
@@ -46,6 +48,12 @@ def newest_of(claim: str) -> dict[str, Record]:
     """The last committed record of a claim under each preset; empty if it was never published."""
     path = verdict_file(claim)
     return _last(history(path)) if path else {}
+
+
+def earlier(directory: Path, claim: str) -> list[Record]:
+    """The verdicts of a claim that were published before records were only added to, oldest first."""
+    path = directory / "earlier" / f"{claim}.json"
+    return list(read_json(path)) if path.exists() else []
 
 
 def _last(records: History) -> dict[str, Record]:

@@ -41,6 +41,8 @@ class Lock:
     """The claim's fields, its presets, the method, and hashes of the code that the checks rest on."""
     code: Mapping[str, str]
     """That code, for readers."""
+    reason: str = ""
+    """Why it replaces a promise that was judged."""
 
     @property
     def first_seed(self) -> int:
@@ -80,19 +82,22 @@ def read_all(folder: Path) -> dict[str, Lock]:
     return {path.stem: Lock(**read_json(path)) for path in sorted(folder.glob("*.json"))}
 
 
-def renew(name: str, module: ModuleType, folder: Path, judged: set[str]) -> Lock:
+def renew(name: str, module: ModuleType, folder: Path, judged: set[str], reason: str = "") -> Lock:
     """The lock of what a claim promises now, written to `folder` if it was not locked.
 
     `judged` are the digests under which verdicts were published: a promise that replaces one of them gets fresh seeds and
-    test problems.
+    test problems, and needs a reason. Raises `UserError` if it has none.
     """
     promise, before = promised(module), read(name, folder)
     digest = _digest(promise)
     if before and before.digest == digest:
         return before
-    generation = before.generation + (before.digest in judged) if before else 1
+    replaces = before is not None and before.digest in judged
+    if replaces and not reason:
+        raise UserError(f"{name}: its promise was judged; say why it changes: alchemy lock {name} --reason '...'")
+    generation = before.generation + replaces if before else 1
     code = {name: ast.unparse(statement) for name, statement in _checks(module).items()}
-    lock = Lock(name, digest, generation, promise, code)
+    lock = Lock(name, digest, generation, promise, code, reason if replaces else before.reason if before else "")
     write_json(folder / f"{name}.json", asdict(lock))
     return lock
 

@@ -152,7 +152,7 @@ def run_one(
         "versions": machine.versions(),
         "commit": tree,
         "results_from": sorted(lab.commits),
-        "lock": {"digest": lock.digest, "generation": lock.generation} if lock else None,
+        "lock": _named(lock) if lock else None,
         "looks": list(looks),
     }
     write_json(home / "journal.json", lab.journal.plain())
@@ -161,6 +161,12 @@ def run_one(
     machine.release()
     progress.say(f"{record['verdict']} after {record['seconds_now']} s; {table.deciding(record)}")
     return record
+
+
+def _named(lock: Lock) -> dict[str, Any]:
+    """What a record says of the lock it was judged under."""
+    reason = {"reason": lock.reason} if lock.reason else {}
+    return {"digest": lock.digest, "generation": lock.generation, **reason}
 
 
 def _expected(selected: Mapping[str, ModuleType], preset: str) -> str:

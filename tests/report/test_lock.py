@@ -81,8 +81,11 @@ def test_a_promise_that_replaces_a_judged_one_gets_fresh_seeds_and_tests(tmp_pat
     assert (first.generation, first.first_seed, first.tests) == (1, 1000, 1)
     unjudged = lock.renew("claim", module(tmp_path, small={"seeds": 6}), locks, set())
     assert unjudged.generation == 1 and unjudged.digest != first.digest
-    judged = lock.renew("claim", module(tmp_path, small={"seeds": 7}), locks, {unjudged.digest})
-    assert judged.generation == 2 and judged.first_seed == 2000
+    with pytest.raises(UserError, match="its promise was judged; say why"):
+        lock.renew("claim", module(tmp_path, small={"seeds": 7}), locks, {unjudged.digest})
+    judged = lock.renew("claim", module(tmp_path, small={"seeds": 7}), locks, {unjudged.digest}, "more power")
+    assert judged.generation == 2 and judged.first_seed == 2000 and judged.reason == "more power"
+    assert lock.renew("claim", module(tmp_path, small={"seeds": 8}), tmp_path / "new", set(), "no need").reason == ""
     assert (
         lock.read("claim", locks) == judged == lock.renew("claim", module(tmp_path, small={"seeds": 7}), locks, set())
     )

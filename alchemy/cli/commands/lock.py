@@ -22,6 +22,8 @@ class Lock:
 
     names: Positional[Annotated[tuple[str, ...], arg(metavar="[NAME ...]")]] = ()
     """Claims that `alchemy list` names; every claim if there are none."""
+    reason: str = ""
+    """Why a promise that was judged is replaced; the next verdict is shown with it."""
 
 
 def run(options: Lock) -> int:
@@ -37,7 +39,7 @@ def run(options: Lock) -> int:
         records = [record for group in history(VERDICTS / f"{name}.json").values() for record in group]
         judged = {record["lock"]["digest"] for record in records if record.get("lock")}
         before = read(name, LOCKS)
-        lock = renew(name, find("claim", name), LOCKS, judged)
+        lock = renew(name, find("claim", name), LOCKS, judged, options.reason)
         what = "new" if before is None else "as it was" if before == lock else "renewed"
         print(f"{name:<26} {what}, generation {lock.generation}, {lock.digest}")
     return 0
