@@ -115,7 +115,7 @@ def measure(platform: str, out: str, commit: str = "") -> None:
         lowered, began = lower(), perf_counter()
         program = lowered.compile()
         seconds = perf_counter() - began
-        row = {"what": work, "compile seconds": seconds, "memory": program.memory_analysis().temp_size_in_bytes}
+        row = {"work": work, "compile seconds": seconds, "memory": program.memory_analysis().temp_size_in_bytes}
         if work.startswith("train") and platform == "gpu":
             launches = list(kernels(program.runtime_executable().hlo_modules()[0]))
             row["kernels a step"] = sum(times for times, _ in launches) / STEPS

@@ -43,7 +43,7 @@ REPEATS = 3
 class Row(NamedTuple):
     """One line of the table."""
 
-    what: str
+    work: str
     rate: float
     unit: str
     share: float | None = None
@@ -183,21 +183,21 @@ def chunk_seconds(
 def _training(
     name: str, model: Model, task: Task, seeds: int, load: Load, limits: Ceilings, say: Callable[[str], None]
 ) -> Iterator[Row]:
-    what = f"train {name}, {seeds} seed{'s'[: seeds > 1]}"
-    say(what)
+    work_name = f"train {name}, {seeds} seed{'s'[: seeds > 1]}"
+    say(work_name)
     samples = load.samples * (1 if jax.default_backend() == "cpu" else 16)
     steps = max(1, round(samples / (seeds * load.batch)))
     taken = median(chunk_seconds(model, task, seeds, load.batch, steps)[1:])
     rate, t = seeds * load.batch * steps / taken, task.max_len
     share = rate * t * training_flops(model, model.init(jax.random.key(0)), t) / limits.flops
-    yield Row(what, rate, "samples/s", share, "flops")
-    yield Row(what, rate * t, "tokens/s", share, "flops")
+    yield Row(work_name, rate, "samples/s", share, "flops")
+    yield Row(work_name, rate * t, "tokens/s", share, "flops")
 
 
 def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, say: Callable[[str], None]) -> Row:
     """New tokens a second at temperature 1; what a token must read is the parameters, once a step, and its row's cache."""
-    what = f"decode {name}, batch {rows}"
-    say(what)
+    work_name = f"decode {name}, batch {rows}"
+    say(work_name)
     batch = task.sample(np.random.default_rng(0), rows)
     prompts, room = batch.prompts(), int((batch.completions() != PAD).sum(axis=1).max())
     params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
@@ -211,12 +211,12 @@ def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, 
     rate = written / taken
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
     cache = 2 * jnp.dtype(machine.dtype("auto")).itemsize * model.layers * model.width * (prompts.shape[1] + room / 2)
-    return Row(what, rate, "tokens/s", rate * (size / rows + cache) / limits.bytes, "bytes")
+    return Row(work_name, rate, "tokens/s", rate * (size / rows + cache) / limits.bytes, "bytes")
 
 
 def _compilation(model: Model, task: Task, load: Load) -> Iterator[Row]:
     """What the first chunk of a training run takes beyond the others, without and with stored programs."""
-    for what, stored in (("nothing stored", False), ("stored", True)):
+    for programs, stored in (("nothing stored", False), ("stored", True)):
         jax.config.update("jax_enable_compilation_cache", stored)
         compilation_cache.reset_cache()  # or jax goes on as it was told when it first compiled
         taken = []
@@ -224,7 +224,7 @@ def _compilation(model: Model, task: Task, load: Load) -> Iterator[Row]:
             jax.clear_caches()
             first, *others = chunk_seconds(model, task, 1, load.batch, 4)
             taken.append(first - median(others))
-        yield Row(f"compile a training step, {what}", max(0.0, taken[-1]), "s")
+        yield Row(f"compile a training step, {programs}", max(0.0, taken[-1]), "s")
     jax.config.update("jax_enable_compilation_cache", True)
     compilation_cache.reset_cache()
 
@@ -239,9 +239,9 @@ def host_memory() -> float:
 
 
 def table(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """Rows as (what, rate, share)."""
+    """Rows as (work, rate, share)."""
     return [
-        (row.what, f"{_short(row.rate)} {row.unit}", f"{row.share:.1%} of {row.ceiling}" if row.share else "")
+        (row.work, f"{_short(row.rate)} {row.unit}", f"{row.share:.1%} of {row.ceiling}" if row.share else "")
         for row in rows
     ]
 

@@ -75,8 +75,8 @@ def generated_memory(n: int) -> float:
 
 def figure(name: str, rows: Sequence[Row]) -> Curves:
     """Times by dial, each relative to its first."""
-    taken = {dial: [row.rate for row in rows if row.what.startswith(f"{dial} x ")] for dial in DIALS}
-    x = [float(row.what.rpartition(" ")[2]) for row in rows if row.what.startswith(f"{DIALS[0]} x ")]
+    taken = {dial: [row.rate for row in rows if row.work.startswith(f"{dial} x ")] for dial in DIALS}
+    x = [float(row.work.rpartition(" ")[2]) for row in rows if row.work.startswith(f"{DIALS[0]} x ")]
     return Curves(
         name=name,
         title="Time, as one dial at a time is doubled",

@@ -55,7 +55,7 @@ REPLAYED: Mapping[str, Replayed] = {
     "weighted": WeightedVote("verifier", 1.0),
     "best of n": BestOfN("verifier"),
 }
-WAYS = (*REPLAYED, "beam")
+STRATEGIES = (*REPLAYED, "beam")
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ PRESETS = {
 
 
 class Chosen(NamedTuple):
-    """The way chosen by one estimate of difficulty, at the middle budget; arrays (s,)."""
+    """The strategy chosen by one estimate of difficulty, at the middle budget; arrays (s,)."""
 
     accuracy: np.ndarray
-    gain: np.ndarray  # accuracy less that of the best single way
-    k_single: np.ndarray  # multiplier over the best single way
+    gain: np.ndarray  # accuracy less that of the best single strategy
+    k_single: np.ndarray  # multiplier over the best single strategy
     k_best_of_n: np.ndarray  # multiplier over best-of-n
     largest_single: np.ndarray  # the largest that these two curves can show
     largest_best_of_n: np.ndarray
@@ -95,16 +95,16 @@ class Chosen(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """A number a seed, arrays (s,), and tables of the ways in the order of WAYS."""
+    """A number a seed, arrays (s,), and tables of the strategies in the order of STRATEGIES."""
 
     one_chain: np.ndarray
     """Accuracy, on the problems of the gate."""
     budgets: np.ndarray
     """Chains a prompt: (s, m), the same for all seeds."""
     accuracy: np.ndarray
-    """Of each way at each budget: (s, ways, m)."""
+    """Of each strategy at each budget: (s, strategies, m)."""
     by_difficulty: np.ndarray
-    """Of each way at the middle budget by quantile of true difficulty, the hardest first: (s, ways, bins); nan if empty."""
+    """Of each strategy at the middle budget by quantile of true difficulty, the hardest first: (s, strategies, bins); nan if empty."""
     known: Chosen
     """By the true difficulty, free."""
     facts: Chosen
@@ -150,22 +150,22 @@ def _one_seed(config: Config, bank: Bank, beam: Curve, seed: int) -> Measured:
     half = own.shape[2] // 2
     known, first = own.right[..., :half].mean(axis=2)[0], of_answers(own, slice(0, config.pilot))
     spent, rng = of_answers(own, slice(half, None)), stream("replayed ways", seed)
-    ways = [*(curve(way, spent, config.budgets, rng) for way in REPLAYED.values()), beam.of(judged)]
-    single, best_of_n = _single(ways), ways[WAYS.index("best of n")]
+    curves = [*(curve(strategy, spent, config.budgets, rng) for strategy in REPLAYED.values()), beam.of(judged)]
+    single, best_of_n = _single(curves), curves[STRATEGIES.index("best of n")]
 
     def chosen(estimate: np.ndarray, cost: np.ndarray | float = 0.0) -> Chosen:
-        right, flops = (part[None] for part in _by_kind(ways, _kinds(estimate, config.bins), middle, config.bins))
+        right, flops = (part[None] for part in _by_kind(curves, _kinds(estimate, config.bins), middle, config.bins))
         arm = right, flops + cost
         ratios = [
-            measure(curve, *arm)[0] for measure in (multiplier, largest_multiplier) for curve in (single, best_of_n)
+            measure(uniform, *arm)[0] for measure in (multiplier, largest_multiplier) for uniform in (single, best_of_n)
         ]
         return Chosen(right.mean(), (right - single.right[middle]).mean(), *ratios)
 
     return Measured(
         one_chain=bank.right[:, gated].mean(),
         budgets=np.array(config.budgets),
-        accuracy=np.stack([way.right.mean(axis=(1, 2)) for way in ways]),
-        by_difficulty=_by_difficulty(ways, _kinds(known, config.bins), middle, config.bins),
+        accuracy=np.stack([arm.right.mean(axis=(1, 2)) for arm in curves]),
+        by_difficulty=_by_difficulty(curves, _kinds(known, config.bins), middle, config.bins),
         known=chosen(known),
         facts=chosen(guessed(own.facts, known[None])[0]),
         pilot=chosen(_agreement(first)[0], _cost(first)),
@@ -189,9 +189,9 @@ def _kinds(estimate: np.ndarray, bins: int) -> np.ndarray:
     return (estimate > edges[:, None]).sum(axis=0)
 
 
-def _by_kind(ways: list[Curve], kinds: np.ndarray, middle: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Right and FLOPs (n,) of the way that was best for problems of that kind in the other half."""
-    right, flops = (np.stack([getattr(way, part)[middle, 0] for way in ways]) for part in ("right", "flops"))
+def _by_kind(curves: list[Curve], kinds: np.ndarray, middle: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Right and FLOPs (n,) of the strategy that was best for problems of that kind in the other half."""
+    right, flops = (np.stack([getattr(arm, part)[middle, 0] for arm in curves]) for part in ("right", "flops"))
     choice, half = np.zeros(kinds.shape, int), folds(len(kinds))
     for judged in (half, ~half):
         for kind in range(bins):
@@ -201,18 +201,18 @@ def _by_kind(ways: list[Curve], kinds: np.ndarray, middle: int, bins: int) -> tu
     return tuple(np.take_along_axis(part, choice[None], axis=0)[0] for part in (right, flops))
 
 
-def _single(ways: list[Curve]) -> Curve:
-    """At every budget the one way that was best for all problems of the other half."""
-    right, flops = (np.stack([getattr(way, part) for way in ways]) for part in ("right", "flops"))  # (ways, m, 1, n)
+def _single(curves: list[Curve]) -> Curve:
+    """At every budget the one strategy that was best for all problems of the other half; parts are (strategies, m, 1, n)."""
+    right, flops = (np.stack([getattr(arm, part) for arm in curves]) for part in ("right", "flops"))
     half, sizes = folds(right.shape[3]), np.arange(right.shape[1])
     best, other = (right[..., taught].mean(axis=(2, 3)).argmax(axis=0) for taught in (~half, half))
-    return Curve(ways[0].sizes, *(np.where(half, part[best, sizes], part[other, sizes]) for part in (right, flops)))
+    return Curve(curves[0].sizes, *(np.where(half, part[best, sizes], part[other, sizes]) for part in (right, flops)))
 
 
-def _by_difficulty(ways: list[Curve], kinds: np.ndarray, middle: int, bins: int) -> np.ndarray:
-    """Accuracy of each way by kind, (ways, bins); nan where there is none of the kind."""
+def _by_difficulty(curves: list[Curve], kinds: np.ndarray, middle: int, bins: int) -> np.ndarray:
+    """Accuracy of each strategy by kind, (strategies, bins); nan where there is none of the kind."""
     masks = [kinds == kind for kind in range(bins)]
-    return np.array([[way.right[middle, 0, mask].mean() if mask.any() else np.nan for mask in masks] for way in ways])
+    return np.array([[arm.right[middle, 0, mask].mean() if mask.any() else np.nan for mask in masks] for arm in curves])
 
 
 def check(measured: Measured) -> list[Check]:
@@ -254,7 +254,7 @@ def figures(measured: Measured) -> list[Figure]:
             x=budgets,
             log_x=True,
             ticks=[str(budget) for budget in budgets],
-            measured={way: measured.accuracy[:, place] for place, way in enumerate(WAYS)},
+            measured={strategy: measured.accuracy[:, place] for place, strategy in enumerate(STRATEGIES)},
             theory={},
             note=f"the choice by difficulty is judged at the middle budget; k in {BUDGET}",
         ),
@@ -272,7 +272,7 @@ def figures(measured: Measured) -> list[Figure]:
             x_label="quantile of difficulty, the hardest first",
             y_label="accuracy",
             x=list(range(1, bins + 1)),
-            measured={way: measured.by_difficulty[:, place] for place, way in enumerate(WAYS)},
+            measured={strategy: measured.by_difficulty[:, place] for place, strategy in enumerate(STRATEGIES)},
             theory={},
         ),
     ]
