@@ -10,13 +10,15 @@ from time import monotonic
 from rich.console import Console
 from rich.markup import escape
 
+from alchemy.terminal import counted
+
 
 class Stage:
     """One piece of work of `steps` steps, 0 if their number is not known; `unit` says what a step is: a line, a file."""
 
     def __init__(self, progress: Progress, name: str, steps: int, unit: str, seeds: int):
         self._progress, self.name, self.steps, self.unit = progress, name, steps, unit
-        self._seeds = f", {seeds} seed{'s'[: seeds > 1]}" if seeds else ""
+        self._seeds = f", {counted(seeds, 'seed')}" if seeds else ""
         self._started = self._rate_since = monotonic()
         self._rate_from, self._done = 0, 0
         self._stored, self._accuracy = False, ""

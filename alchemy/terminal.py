@@ -20,6 +20,11 @@ def wrapped(text: str, indent: int = 2) -> str:
     return textwrap.fill(text, width(), subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, which is given in the singular: 1 seed, 2 seeds, 1,000 seeds."""
+    return f"{number:,} {noun}{'s'[: number != 1]}"
+
+
 def cut(text: str, room: int) -> str:
     """As many words of a line as fit into `room` columns, and an ellipsis if some are left out."""
     return textwrap.shorten(text, max(room, 12), placeholder=" …") if len(text) > room else text

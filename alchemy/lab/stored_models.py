@@ -18,6 +18,7 @@ from alchemy.learning.model import Model
 from alchemy.learning.train import Runs, Trained, expected
 from alchemy.problem.task import Task
 from alchemy.record import read_json
+from alchemy.terminal import counted
 
 OWN = ("seed", "start name", "set", "labels", "seconds", "commit")
 """What differs between the models of one training."""
@@ -48,7 +49,7 @@ class Stored:
     def __str__(self) -> str:
         model = self.keys[0]["model"]
         size = f"{model['layers']} x {model['width']}" if {"layers", "width"} <= model.keys() else model["class"]
-        return f"{self.name}  {self.task}, {size}, {len(self.seeds)} seeds, {self.steps} steps"
+        return f"{self.name}  {self.task}, {size}, {counted(len(self.seeds), 'seed')}, {counted(self.steps, 'step')}"
 
 
 def stored(root: Path, task: str = "") -> list[Stored]:

@@ -22,6 +22,7 @@ from alchemy.report.history import Record
 from alchemy.report.markup import document, explorer, number, seed_dots, table, verdict
 from alchemy.report.results import is_earlier
 from alchemy.report.table import decimal
+from alchemy.terminal import counted
 
 DECIMALS, OUTLINE = re.compile(r"(\d\.\d\d)\d+"), re.compile(r' d="[^"]*"')
 SHORTENED = 40
@@ -67,7 +68,7 @@ def page(exhibits: Sequence[Exhibit]) -> str:
         "alchemy: claims",
         [
             "<h1>What chain of thought buys</h1>",
-            f'<p class="soft">{len(exhibits)} claims: {counts}.</p>',
+            f'<p class="soft">{counted(len(exhibits), "claim")}: {counts}.</p>',
             *_answers(exhibits),
             "<h2>All claims</h2>",
             f'<p class="soft">{METHOD}</p>',
@@ -165,7 +166,7 @@ def _checks(checks: Sequence[Record]) -> Iterator[str]:
 def _gates(check: Record) -> str:
     """What seeds must have passed to be judged by a check."""
     gates = "; ".join(
-        f"{gate['name']} {claims_table.wanted({**gate, 'share': 0.5})}: {sum(gate['passed'])} of {len(gate['passed'])} seeds"
+        f"{gate['name']} {claims_table.wanted({**gate, 'share': 0.5})}: {sum(gate['passed'])} of {counted(len(gate['passed']), 'seed')}"
         for gate in check["gates"]
     )
     few = ". Too few for a claim about all models" if check["too_few_passed"] else ""
@@ -244,7 +245,7 @@ def _curve(curve: Record) -> str:
         for x, y, anchor, text in (
             (27, 11, "end", f"{most:.2g}"),
             (27, 77, "end", "0"),
-            (195, 88, "end", f"{last} steps"),
+            (195, 88, "end", counted(last, "step")),
         )
     )
     frame = '<path d="M30 5V75H195" fill="none" stroke="currentColor" opacity=".4"/>'

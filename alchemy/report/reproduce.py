@@ -24,6 +24,7 @@ from alchemy.report.lock import Lock, locked, must_be_publishable, read_all
 from alchemy.report.results import measurements, results
 from alchemy.stats.power import Counts, forecast, largest_useful
 from alchemy.stats.verdict import Verdict
+from alchemy.terminal import counted
 
 ROOT = Path(__file__).parents[2]
 VERDICTS = ROOT / "experiments" / "verdicts"
@@ -61,8 +62,9 @@ def reproduce(
     machine.prepare()
     write_whole(out / ".writable", Path.touch)  # not after an hour
     (out / ".writable").unlink()
-    what = f"{len(selected)} claim{'s'[: len(selected) != 1]}"
-    progress.say(f"{what}, preset {preset}, on {machine.describe()}{_expected(selected, preset)}")
+    progress.say(
+        f"{counted(len(selected), 'claim')}, preset {preset}, on {machine.describe()}{_expected(selected, preset)}"
+    )
     records = []
     for number, (name, module) in enumerate(selected.items(), 1):
         progress.prefix = f"[{number}/{len(selected)}] {name}: "
@@ -100,14 +102,14 @@ def _until_decided(
         if future.decided < FUTILE:
             needed = largest_useful(counts)
             progress.say(
-                f"{seeds} seeds leave it open, and {max_seeds} would decide it with a chance of {future.decided:.2f}; "
+                f"{counted(seeds, 'seed')} left it open, and {max_seeds} would decide it with a chance of {future.decided:.2f}; "
                 + (f"about {needed:.0f} seeds would be needed" if needed < inf else "it lies on a threshold")
             )
             return record
         more = min(max_seeds, max(seeds + 1, seeds * 3 // 2)) - seeds
         minutes = more * record["seconds"] / seeds / 60
         progress.say(
-            f"{seeds} seeds leave it open; {more} more take about {minutes:.1f} minutes; {max_seeds} would decide it with "
+            f"{counted(seeds, 'seed')} left it open; {more} more take about {minutes:.1f} minutes; {max_seeds} would decide it with "
             f"a chance of {future.decided:.2f}, {future.median:.0f} in the median"
         )
         config = replace(config, seeds=seeds + more)
@@ -173,7 +175,9 @@ def _expected(selected: Mapping[str, ModuleType], preset: str) -> str:
     """How long the claims took when their committed verdicts were made, where that is known."""
     known = newest(VERDICTS)
     seconds = [known[name][preset]["seconds"] for name in selected if preset in known.get(name, {})]
-    return f"; {sum(seconds) / 60:.0f} minutes when last published" if len(seconds) == len(selected) else ""
+    return (
+        f"; {counted(round(sum(seconds) / 60), 'minute')} when last published" if len(seconds) == len(selected) else ""
+    )
 
 
 def _publish(name: str, preset: str, record: Record, out: Path) -> None:

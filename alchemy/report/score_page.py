@@ -21,6 +21,7 @@ from alchemy.report.markup import (
     number,
     table,
 )
+from alchemy.terminal import counted
 
 Result = Mapping[str, Any]
 """The numbers of one file, as `alchemy.scoring.score.score` returns them."""
@@ -30,7 +31,7 @@ ACCURACIES = ("answer_accuracy", "trace_accuracy")
 
 def lines(result: Result) -> Iterator[str]:
     """Every number of a file, aligned."""
-    yield f"{result['n']} lines of {result['lines']}"
+    yield f"{counted(result['n'], 'line')} of {result['lines']}"
     for name, value in result.items():
         if isinstance(value, float) or (value is None and name != "floors"):
             interval = "  [{:.4f}, {:.4f}]".format(*result[f"{name}_interval"]) if f"{name}_interval" in result else ""
@@ -58,7 +59,7 @@ def summary(results: Mapping[str, Result]) -> Table:
     for label, result in results.items():
         best, nearest = _floors(result)
         share = [f"{mean:.3f}\n[{low:.3f}, {high:.3f}]" for mean, low, high in map(_share, [result] * 2, ACCURACIES)]
-        name = label.replace("[", "\\[") + f"\n{result['n']:,} lines"
+        name = label.replace("[", "\\[") + f"\n{counted(result['n'], 'line')}"
         distance = _full(result, "edit_distance")
         shown.add_row(name, share[0], _number(best, 3), share[1], _number(distance, 3), _number(nearest, 3))
     return shown
@@ -67,7 +68,7 @@ def summary(results: Mapping[str, Result]) -> Table:
 def page(task: Task, name: str, results: Mapping[str, Result], examples: Sequence[Mapping[str, Any]]) -> str:
     """The table, every number, and the predictions one by one: `examples` has those that were sampled of each file."""
     total = sum(result["n"] for result in results.values())
-    files = f"{len(results)} file{'s'[: len(results) > 1]}"
+    files = f"{counted(len(results), 'file')}"
     return document(
         "alchemy: score",
         [

@@ -11,7 +11,7 @@ from alchemy.errors import UserError
 from alchemy.report.history import Record
 from alchemy.report.lock import Lock
 from alchemy.report.results import is_earlier
-from alchemy.terminal import wrapped
+from alchemy.terminal import counted, wrapped
 
 START, END = "<!-- claims: generated, do not edit -->", "<!-- end of claims -->"
 COLOURS = {"HOLDS": "green", "FAILS": "red", "UNDECIDED": "yellow"}
@@ -44,10 +44,10 @@ def shown(check: Record) -> str:
         return decimal(check["median"])
     seeds, judged = len(check["values"]), check["seeds"]
     if not judged:
-        return f"none of {seeds} seeds passed the gates"
+        return f"none of {counted(seeds, 'seed')} passed the gates"
     passed = "" if judged == seeds else f" that passed the gates, of {seeds}"
     refuted = f", p {decimal(check['p'], 2)}" if check["verdict"] == "FAILS" else ""
-    return f"median {decimal(check['median'])}, {check['satisfied']} of {judged} seeds{passed}{refuted}"
+    return f"median {decimal(check['median'])}, {check['satisfied']} of {counted(judged, 'seed')}{passed}{refuted}"
 
 
 def wanted(check: Record) -> str:

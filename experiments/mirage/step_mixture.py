@@ -17,6 +17,7 @@ import numpy as np
 from alchemy.lab.lab import Lab
 from alchemy.report.claim import Check, Claim, at_least, at_most
 from alchemy.report.figures import Curves, Figure
+from alchemy.terminal import counted
 from experiments.mirage import step_number
 from experiments.mirage.setting import Scores, full, scores, smoke, solved
 from experiments.mirage.step_number import TRAINED, repeated
@@ -71,7 +72,7 @@ def mixture(config: Config, lab: Lab, steps: int, share: float) -> Mixture:
     two, other = (repeated(config.primitive, number) for number in (TRAINED, steps))
     weights = {composition: weight for composition, weight in ((two, 1 - share), (other, share)) if weight}
     task = Symbols(compositions=tuple(weights), weights=tuple(weights.values()) if len(weights) > 1 else ())
-    runs = config.fit(lab, task, slow=True, label=f"train with {share:g} of {steps} steps")
+    runs = config.fit(lab, task, slow=True, label=f"train with {share:g} of {counted(steps, 'step')}")
     tests = {name: Symbols(compositions=(name,)) for name in (other, two)}
     answers = {name: lab.answer(runs, test, config.test, label=f"answer {name}") for name, test in tests.items()}
     return Mixture(other=scores(answers[other]), two=scores(answers[two]))
@@ -114,7 +115,7 @@ def figures(measured: Measured) -> list[Figure]:
     curves = {}
     for steps, by_share in measured.mixtures.items():
         mixtures = by_share.values()
-        curves[f"{steps} steps"] = np.stack([mixture.other.exact["full"] for mixture in mixtures], axis=1)
+        curves[counted(steps, "step")] = np.stack([mixture.other.exact["full"] for mixture in mixtures], axis=1)
         curves[f"two steps, mixed with {steps}"] = np.stack([mixture.two.exact["full"] for mixture in mixtures], axis=1)
     return [
         Curves(

@@ -203,7 +203,7 @@ def test_the_command(tmp_path, capsys):
     (home / "one.svg").write_text(SVG)
     out = tmp_path / "page.html"
     assert main(["report", str(tmp_path / "runs"), "--out", str(out)]) == 0
-    assert "1 claims" in capsys.readouterr().out and out.read_text().startswith("<!doctype html>")
+    assert "1 claim," in capsys.readouterr().out and out.read_text().startswith("<!doctype html>")
     (home / "one.svg").unlink()
     assert main(["report", str(tmp_path / "runs"), "--out", str(out)]) == 2
     assert "one.svg" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
 from alchemy.errors import UserError
+from alchemy.terminal import counted
 
 if TYPE_CHECKING:
     from alchemy.testtime.bank import Bank
@@ -116,7 +117,7 @@ def _summary(bank: Bank) -> dict[str, Any]:
 
 def _rows(summary: dict[str, Any]) -> Iterator[str]:
     by_seed = summary["right_by_seed"]
-    yield f"{summary['seeds']} seeds, {summary['problems']} problems, {summary['samples']} answers to each"
+    yield f"{counted(summary['seeds'], 'seed')}, {counted(summary['problems'], 'problem')}, {counted(summary['samples'], 'answer')} to each"
     yield f"right            {summary['right']:.3f}, the median seed; {min(by_seed):.3f} to {max(by_seed):.3f}"
     yield f"right steps      {summary['right steps']:.3f}"
     yield f"no answer        {summary['no answer']:.3f}"

@@ -16,7 +16,7 @@ from alchemy.dataset.recipe import Suffix
 from alchemy.errors import UserError
 from alchemy.problem.split import Split
 from alchemy.progress import Progress
-from alchemy.terminal import wrapped
+from alchemy.terminal import counted, wrapped
 
 STANDARD = ("standard",)
 
@@ -91,7 +91,9 @@ def _write_exhaustive(options: Generate, task: Any, progress: OnLines) -> int:
         raise UserError("an exhaustive file has no shifts: give it their compositions and lengths instead")
     count = write_exhaustive(task, options.out, force=options.force, progress=progress)
     summary = (
-        json.dumps({"file": str(options.out), "count": count}) if options.json else f"{options.out}: {count} lines"
+        json.dumps({"file": str(options.out), "count": count})
+        if options.json
+        else f"{options.out}: {counted(count, 'line')}"
     )
     print(summary, file=sys.stdout if options.out.is_file() else sys.stderr)
     return 0

@@ -17,6 +17,7 @@ from alchemy.dataset.recipe import File, Recipe, stem
 from alchemy.errors import UserError
 from alchemy.interop import lm_eval
 from alchemy.record import write_whole
+from alchemy.terminal import counted
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def run(options: Prompts) -> int:
     for name, text in _files_beside(options, recipe, files).items():
         write_whole(options.out / name, lambda scratch, text=text: scratch.write_text(text, "utf-8"))
     print(
-        f"{options.out}: {len(files)} files of messages and text, {options.shots} solved problems before each question"
+        f"{options.out}: {len(files)} files of messages and text, {counted(options.shots, 'solved problem')} before each question"
     )
     return 0
 

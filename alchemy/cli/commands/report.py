@@ -13,6 +13,7 @@ from alchemy.discover import entries, verdict_file
 from alchemy.errors import UserError
 from alchemy.record import numbers, read_json, write_whole
 from alchemy.report.history import newest_of
+from alchemy.terminal import counted
 
 NEEDED = {
     "name",
@@ -55,7 +56,7 @@ def run(options: Report) -> int:
         raise UserError("there is no verdict to report; run `alchemy reproduce` first")
     text = page([Exhibit(number, *claim) for number, claim in enumerate(judged)])
     write_whole(options.out, lambda scratch: scratch.write_text(text, "utf-8"))
-    print(f"{options.out}: {len(judged)} claims, {len(text.encode()) / 1e6:.1f} MB")
+    print(f"{options.out}: {counted(len(judged), 'claim')}, {len(text.encode()) / 1e6:.1f} MB")
     return 0
 
 
