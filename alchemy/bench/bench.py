@@ -36,6 +36,7 @@ from alchemy.scoring.metrics import (
     exact_match,
     sentence_bleu,
 )
+from alchemy.terminal import counted
 
 REPEATS = 3
 
@@ -122,15 +123,15 @@ def seconds(work: Callable[[], Any], repeats: int = REPEATS) -> float:
     return median(taken)
 
 
-def ceilings(side: int) -> Ceilings:
-    """Measured on every local device at once."""
+def ceilings(side: int, floats: int = 1 << 26) -> Ceilings:
+    """Measured on every local device at once, on matrices of that side and so many numbers; four times that on accelerators."""
     devices = jax.local_devices()
     cpu = devices[0].platform == "cpu"
     side, kind = (side, jnp.float32) if cpu else (4 * side, jnp.bfloat16)
     square = jax.random.normal(
         jax.random.key(0), (len(devices), side, side), kind
     )  # ones would cost less power and time
-    flat = jnp.ones((len(devices), (1 << 26) if cpu else (1 << 28)), jnp.float32)
+    flat = jnp.ones((len(devices), floats if cpu else 4 * floats), jnp.float32)
     product = jax.pmap(lambda a: a @ a, devices=devices)
     passed = jax.pmap(lambda a: a + 1, devices=devices)
     square, flat = product(square), passed(flat)  # now they lie on the devices
@@ -183,7 +184,7 @@ def chunk_seconds(
 def _training(
     name: str, model: Model, task: Task, seeds: int, load: Load, limits: Ceilings, say: Callable[[str], None]
 ) -> Iterator[Row]:
-    work_name = f"train {name}, {seeds} seed{'s'[: seeds > 1]}"
+    work_name = f"train {name}, {counted(seeds, 'seed')}"
     say(work_name)
     samples = load.samples * (1 if jax.default_backend() == "cpu" else 16)
     steps = max(1, round(samples / (seeds * load.batch)))
