@@ -184,7 +184,7 @@ def test_each_seed_answers_prompts_of_its_own():
 def test_long_texts_of_many_rows_are_what_one_pass_says():
     """The cache grows while they are written, and the last few rows are put together: neither changes what is read."""
     model = Transformer(vocabulary=V, width=16, layers=2, heads=2, context=64, scale=0.5)
-    params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
+    params = jax.jit(jax.vmap(model.init))(jax.random.split(jax.random.key(0), 2))
     prompt_ids = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
     prompt_ids[::3, 4:] = PAD
     drawn = draw(model, params, prompt_ids, samples=4 * len(jax.devices()), max_new=56)
@@ -210,15 +210,16 @@ def test_long_texts_of_many_rows_are_what_one_pass_says():
 @pytest.mark.parametrize("model", [Bigram(V), Recurrent(V)], ids=["bigram", "recurrent"])
 def test_a_model_of_a_simple_cache_writes_what_one_pass_says(model):
     """A state, or nothing, in place of slots: greedy texts are the likeliest token after the other."""
-    params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
+    params = jax.jit(jax.vmap(model.init))(jax.random.split(jax.random.key(0), 2))
     prompt_ids = prompts([2, 3, 4], [5], [6, 7], [3, 3, 2])
     drawn = draw(model, params, prompt_ids, samples=2, max_new=9, temperature=0.0).completions
     for seed, row in np.ndindex(2, 4):
         text = prompt_ids[row][prompt_ids[row] != PAD].tolist()
         for token in drawn[seed, row, 1]:
             if token != PAD:
-                logits = model.apply(jax.tree.map(lambda leaf, s=seed: leaf[s], params), np.array(text)[None, :, None])
-                assert token == 1 + np.asarray(logits)[0, -1, 1:].argmax()
+                padded = np.pad(text, (0, 16 - len(text)))[None, :, None]
+                logits = one_pass(model, jax.tree.map(lambda leaf, s=seed: leaf[s], params), padded)
+                assert token == 1 + np.asarray(logits)[0, len(text) - 1, 1:].argmax()
                 text.append(token)
     np.testing.assert_array_equal(drawn[:, :, 0], drawn[:, :, 1])
 
@@ -238,7 +239,7 @@ def test_padding_is_never_written():
 def test_how_many_are_written_at_once_changes_no_draw(rows, monkeypatch):
     """Nor do the devices that share them, and what else is asked: random numbers are those of a problem and a sample."""
     model = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=32, scale=0.5)
-    params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
+    params = jax.jit(jax.vmap(model.init))(jax.random.split(jax.random.key(0), 2))
     prompt_ids = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
     prompt_ids[::3, 4:] = PAD
     how = dict(max_new=12, seed=5)
@@ -255,7 +256,7 @@ def test_how_many_are_written_at_once_changes_no_draw(rows, monkeypatch):
 def test_texts_that_are_much_to_remember_are_written_few_at_once(monkeypatch):
     """As many as the caches hold, of the prompt and of what is written; what is written does not change."""
     model = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=24)
-    params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
+    params = jax.tree.map(lambda leaf: leaf[None], jax.jit(model.init)(jax.random.key(0)))
     prompt_ids = prompts(*[[2 + i % 5, 2 + i // 5] for i in range(40)])
     how = dict(samples=1, max_new=4, temperature=0.0)
     at_once, progress_calls = draw(model, params, prompt_ids, **how), []

@@ -16,7 +16,7 @@ from models.transformer import Transformer
 
 V = 12
 MODEL = Transformer(vocabulary=V, width=16, layers=2, heads=2, context=48, scale=0.5)
-PARAMS = MODEL.init(jax.random.key(0))
+PARAMS = jax.jit(MODEL.init)(jax.random.key(0))
 rng = np.random.default_rng(0)
 PROMPTS = rng.integers(3, V, size=(5, 7, 1)).astype(np.int32)
 PROMPTS[2, 4:] = PAD
@@ -143,7 +143,7 @@ def test_texts_are_appended_without_gaps():
 @pytest.mark.parametrize("model", [MODEL, Recurrent(V)], ids=["transformer", "recurrent"])
 def test_what_is_written_for_a_problem_does_not_depend_on_the_others(model):
     """Two problems of five, alone, with the numbers that they have among all: branches, and texts of a pile."""
-    params = model.init(jax.random.key(0))
+    params = jax.jit(model.init)(jax.random.key(0))
 
     def written(first, prompts):
         writer = ModelSampler(model, params, key=jax.random.key(1), first=first)

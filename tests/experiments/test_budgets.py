@@ -18,7 +18,7 @@ from alchemy.testtime.simulated_verifiers import noisy, scored
 from experiments.budgets import adaptive_budget, allocation, hedging, search_or_sampling, strategy_by_difficulty
 from experiments.budgets.arms import Spending, nearest, shuffled, sizes
 
-SEEDS = 3
+SEEDS = 2
 
 
 def pool(n=400, k=64, within=0.8, up=0, seed=0):
@@ -62,7 +62,7 @@ def test_facts_are_worth_what_they_explain(tmp_path):
 def test_a_seed_measures_the_same_alone_and_among_others():
     """Nothing is learned, chosen or averaged across seeds."""
     bank, shifted = pool(200), pool(200, seed=1)
-    first, alone, seeds = by_seed(bank)[0], by_seed(shifted)[0], (7, 8, 9)
+    first, alone, seeds = by_seed(bank)[0], by_seed(shifted)[0], (7, 8)
     for all_seeds, one_seed in (
         (adaptive_budget.replayed(bank, 5, seeds), adaptive_budget.replayed(first, 5, seeds[:1])),
         (allocation.replayed(bank, shifted, 5, seeds), allocation.replayed(first, alone, 5, seeds[:1])),

@@ -27,7 +27,7 @@ def test_a_thread_that_was_given_a_device_keeps_to_it():
 
 def test_verdicts_do_not_depend_on_the_devices():
     model = Transformer(vocabulary=9, width=16, layers=1, heads=2, context=24)
-    params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
+    params = jax.jit(jax.vmap(model.init))(jax.random.split(jax.random.key(0), 2))
     rng = np.random.default_rng(0)
     prompts, completions = (
         rng.integers(3, 7, size=(7, 5, 1)).astype(np.int32),

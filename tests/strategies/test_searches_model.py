@@ -18,7 +18,7 @@ from models.transformer import Transformer
 
 V, ROOM = 8, 12
 MODEL = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=96, scale=0.6)
-PARAMS = MODEL.init(jax.random.key(2))
+PARAMS = jax.jit(MODEL.init)(jax.random.key(2))
 PROMPTS = np.random.default_rng(1).integers(3, V, size=(24, 5, 1)).astype(np.int32)
 PROMPTS[::3, 4] = PAD
 QUESTION = Question(PROMPTS, (3, 4), longest_step=ROOM, room=ROOM, numbers=np.arange(24))

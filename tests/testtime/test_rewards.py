@@ -78,7 +78,7 @@ def test_impossible_dials_are_the_users_error(bad):
 
 def test_a_learned_verifier_says_of_prefixes_what_it_says_of_the_whole(tmp_path):
     model = Transformer(vocabulary=len(TASK.vocabulary) + 2, width=16, layers=1, heads=2, context=48, scale=0.5)
-    params = jax.vmap(model.init)(jax.vmap(jax.random.key)(np.arange(2)))
+    params = jax.jit(jax.vmap(model.init))(jax.vmap(jax.random.key)(np.arange(2)))
     runs = SimpleNamespace(model=model, seeds=(0, 1), names=("a", "b"), trained=Trained(params, np.zeros((2, 1))))
     prefixes, steps = cut_chains()
     completions = np.repeat(prefixes.tokens[:, steps - 1][None, :, None], 2, axis=0)
