@@ -77,7 +77,7 @@ class Config(Checked):
 
 SMALL = Config()
 PRESETS = {
-    "smoke": smoke(SMALL, test=24, lengths=(3,), chains=4, width=2),
+    "smoke": smoke(SMALL, seeds=1, test=16, lengths=(2,), noise=(0.6,), chains=4, width=2, tries=4),
     "small": SMALL,
     "full": full(SMALL, samples=512, lengths=(2, 4, 8, 12), noise=(0.0, 0.3, 0.6, 1.0), chains=64, tries=1024),
 }

@@ -141,12 +141,12 @@ SMOKE: dict[str, Any] = {
     "pool_graphs": 32,
     "gate_graphs": 8,
     "pool_size": 4,
-    "larger_pools": {"shortest": 6},
+    "larger_pools": {"shortest": 4},
     "model": Transformer(width=16, layers=1, heads=2, context=192, block="llama", positions="rotary", tied=False),
     "train": TrainConfig(steps=8, batch=16, chunk=8),
     "steps_by_depth": 1,
     "steps_by_style": {},
-    "stretches": {"dfs": 0.5},
+    "stretches": {"dfs": 1.0},
 }
 """What `smoke` changes."""
 FULL: dict[str, Any] = {

@@ -41,7 +41,7 @@ class Config(text_length.Config):
 
 SMALL = Config()
 PRESETS = {
-    "smoke": smoke(SMALL, schemes=("rotary", "random"), slow_factors=(1, 2), lengths=(3, 4, 5)),
+    "smoke": smoke(SMALL, schemes=("random",), slow_factors=(2,), lengths=(4, 5)),
     "small": SMALL,
     "full": full(SMALL, slow_factors=(4, 1, 4), model=replace(FULL["model"], context=LONGEST)),
 }

@@ -43,7 +43,7 @@ class Config(Setting):
 
 SMALL = Config()
 PRESETS = {
-    "smoke": smoke(SMALL, widths=(8, 16), shares=(1e-4, 4e-4), tune=TrainConfig(steps=4, batch=8, chunk=4)),
+    "smoke": smoke(SMALL, widths=(8, 16), shares=(1.5e-4,), tune=TrainConfig(steps=4, batch=8, chunk=4)),
     "small": SMALL,
     "full": full(SMALL, widths=(32, 64, 128, 256, 512), tune=TrainConfig(steps=2000, batch=64, chunk=500)),
 }
