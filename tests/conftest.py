@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -32,6 +33,10 @@ for (const name of ["error", "warn"]) console[name] = (...words) => faults.push(
 window.alert = (text) => faults.push(`alert ${text}`);</script>"""
 
 machine.prepare()
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+gc.set_threshold(
+    200_000, 20, 50
+)  # tracing makes many objects that live on: looking for garbage took a sixth of the time
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
