@@ -51,7 +51,7 @@ def edit(task: Task, batch: Batch, chain: np.ndarray, step: int, kind: Kind, rng
     """
     check_kind(kind)
     field = task.chain_fields(batch, chain)
-    made = (field == Field.STEP + step).any(axis=1)
+    made = ((field == Field.STEP + step) & np.isin(chain, task.state_tokens)).any(axis=1)
     if kind in ("placebo", "cut"):
         text = chain
     else:

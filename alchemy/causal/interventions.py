@@ -94,7 +94,8 @@ def intervene(
 
 def _positions(task: Task, batch: Batch, chains: np.ndarray, steps: Sequence[int]) -> list[int]:
     """The steps to edit; raises `UserError` if one of them is not there."""
-    last = int(task.chain_fields(batch, chains).max(initial=0)) - Field.STEP
+    said = np.isin(chains, task.state_tokens) & (task.chain_fields(batch, chains) >= Field.STEP)
+    last = int(np.where(said, task.chain_fields(batch, chains) - Field.STEP, -1).max(initial=-1))
     if last < 0:
         raise UserError(f"{type(task).__name__}: these chains have no step to edit, the answer comes at once")
     for step in steps:

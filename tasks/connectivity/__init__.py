@@ -17,9 +17,9 @@ import numpy as np
 from alchemy.problem.defaults import TaskDefaults
 from alchemy.problem.shift import Shift
 from alchemy.problem.steps import Step
-from alchemy.problem.task import Batch, Judgement, Problem
+from alchemy.problem.task import PAD, Batch, Field, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
-from tasks.connectivity import draw, identity, shifts, steps, structure, words
+from tasks.connectivity import draw, follow, identity, shifts, steps, structure, words
 from tasks.connectivity.jsonl import jsonl
 from tasks.connectivity.rules import evidence, validities
 from tasks.connectivity.spec import PROMPT_FIELDS, Spec
@@ -74,6 +74,51 @@ class Connectivity(Spec, TaskDefaults):
     def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """The node decided for."""
         return self._listed(completion).decision.astype(np.int64)
+
+    @property
+    def state_tokens(self) -> tuple[int, ...]:
+        """The nodes, where there is a chain of thought."""
+        return self.step_delimiters if self.trace != "none" else ()
+
+    @property
+    def answer_opening(self) -> tuple[int, ...]:
+        """The words around a decision, as far as the node."""
+        words = "decision" if self.encoding == "edges" else "] decision : ["
+        return tuple(self.vocabulary.encode(words))
+
+    def chain_fields(self, batch: Batch, completion: np.ndarray) -> np.ndarray:
+        """Those of the same list, written anew."""
+        listed, width = self._listed(completion), completion.shape[1]
+        field = self.write({**batch.problem, "trace": listed.work}).completion_fields()[:, :width]
+        field = np.pad(field, ((0, 0), (0, width - field.shape[1])), constant_values=Field.PADDING)
+        return np.where(listed.well_formed[:, None], field, np.int8(Field.PADDING))
+
+    def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
+        """A node in the component of the wrong candidate; behind the last one of a list, that candidate."""
+        place = self._node_place(completion, self.chain_fields(batch, completion) == Field.STEP + step)
+        there, row = place >= 0, np.arange(len(place))
+        last = self._listed(completion).work_len == step + 1
+        node = follow.misleading(batch.problem, last, self.ids, rng) + self.step_delimiters[0]
+        changed = completion.copy()
+        changed[row[there], place[there]] = node[there]
+        return changed
+
+    def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """The list goes on to the candidate in the component of the step's node, which is then decided for; behind a node of
+        the gold list, as that does. Nothing follows from a node that no candidate is connected to."""
+        problem, leads = follow.led(batch.problem, self._listed(completion).work, step, self.ids)
+        return np.where(leads[:, None], self.write(problem).completions(), np.int32(PAD))
+
+    def step_ids(self, batch: Batch, completion: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """The component that the node is in: which of its nodes comes next is up to the search."""
+        place, row = self._node_place(completion, inside), np.arange(len(completion))
+        node = np.where(place >= 0, completion[row, place] - self.step_delimiters[0], 0)
+        return np.where(place >= 0, follow.components(batch.problem, self.ids)[row, node], -1).astype(np.int64)
+
+    def _node_place(self, completion: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """The place of the last node inside, bool (n, m), of completions int32 (n, m): int (n,), -1 for none."""
+        node = inside & (completion >= self.step_delimiters[0])
+        return np.where(node, np.arange(completion.shape[1]), -1).max(axis=1, initial=-1)
 
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Edges, and how many of them the start and the two candidates have."""

@@ -29,9 +29,9 @@ from alchemy.problem.defaults import TaskDefaults, share_seen
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
-from alchemy.problem.task import NOISE, PAD, Batch, Judgement, Problem
+from alchemy.problem.task import NOISE, PAD, Batch, Field, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
-from tasks.recheck import draw, judge, shifts, steps, structure, words
+from tasks.recheck import draw, follow, judge, shifts, steps, structure, words
 from tasks.recheck.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.recheck.write import write
 
@@ -87,6 +87,23 @@ class Recheck(Spec, TaskDefaults):
     def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """The id of the one letter behind the last `<answer>`."""
         return judge.answer_letters(completion, self.answer_mark_id, int(self.letters[0]))
+
+    @property
+    def state_tokens(self) -> tuple[int, ...]:
+        """The letters."""
+        return tuple(self.letters.tolist())
+
+    def chain_fields(self, batch: Batch, completion: np.ndarray) -> np.ndarray:
+        """A hop is one token and a re-check two, of which there may be any number."""
+        field = follow.fields(batch.problem["hops"], completion, self.answer_mark_id)
+        return np.where(self.verify(batch, completion).well_formed[:, None], field, np.int8(Field.PADDING))
+
+    def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """The hops that remain, from the letter of the step; then drafts and the answer repeat the last of them.
+
+        In noisy text a draft is broken or mended at random, so that what follows is what nothing more happens to.
+        """
+        return follow.follow(batch.problem, completion, self.chain_fields(batch, completion), step, self.letters)
 
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Class, hops, and which half of the alphabet the start is in."""

@@ -170,7 +170,7 @@ def test_answers_are_right_where_they_say_what_the_gold_one_says(task, seed):
     ).all()
 
 
-@pytest.mark.parametrize("task", [TASKS["symbols"]])
+@every_task
 def test_a_chain_has_the_fields_it_was_written_with(task):
     batch = sample(task)
     gold = batch.completions()
@@ -178,7 +178,7 @@ def test_a_chain_has_the_fields_it_was_written_with(task):
     assert (task.chain_fields(batch, np.full_like(gold, 3)) == Field.PADDING).all(), "rubbish has no steps"
 
 
-@pytest.mark.parametrize("task", [TASKS["symbols"]])
+@every_task
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**16))
 def test_another_state_is_well_formed_and_wrong_at_its_step_alone(task, seed):
@@ -203,7 +203,8 @@ def test_another_state_is_well_formed_and_wrong_at_its_step_alone(task, seed):
     last = np.where(field == Field.STEP + step, np.arange(gold.shape[1]), -1).max(axis=1)
     for row in np.flatnonzero(there):
         assert followed[row, : last[row] + 1].tolist() == edited[row, : last[row] + 1].tolist()
-    assert task.verify(batch, followed).well_formed.all() and not task.verify(batch, followed).trace[there].any()
+    judged = task.verify(batch, followed)
+    assert judged.well_formed[there].all() and not judged.trace[there].any()
     assert (task.answer_ids(followed)[there] >= 0).all()
 
 
