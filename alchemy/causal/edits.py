@@ -58,7 +58,7 @@ def edit(task: Task, batch: Batch, chain: np.ndarray, step: int, kind: Kind, rng
         text = _changed(task, batch, chain, field, step, kind, rng)
         made &= (text != chain).any(axis=1)
     text = np.where((field >= Field.STEP) & (field <= Field.STEP + step), text, PAD)
-    return Edited(_asked(task, text) if kind == "cut" else text, made)
+    return Edited(_cut_for_answer(task, text) if kind == "cut" else text, made)
 
 
 def _changed(
@@ -91,13 +91,13 @@ def _partners(task: Task, chain: np.ndarray, field: np.ndarray, step: int, rng: 
     return partner
 
 
-def _asked(task: Task, text: np.ndarray) -> np.ndarray:
+def _cut_for_answer(task: Task, text: np.ndarray) -> np.ndarray:
     """Texts (n, m) whose closing marks have given way to those that ask for the answer: int32 (n, w)."""
     marks = [task.vocabulary.index[mark] for mark in task.text_format.marks]
     opening = np.array(task.answer_opening, np.int32)
     place = np.arange(text.shape[1])
-    said = (text != PAD) & ~np.isin(text, [*marks, *opening])
-    length = np.where(said, place + 1, 0).max(axis=1, initial=0)
+    content = (text != PAD) & ~np.isin(text, [*marks, *opening])
+    length = np.where(content, place + 1, 0).max(axis=1, initial=0)
     text = np.where(place < length[:, None], text, PAD)
     text = np.pad(text, ((0, 0), (0, opening.size)))
     np.put_along_axis(text, length[:, None] + np.arange(opening.size), opening[None], axis=1)

@@ -94,8 +94,8 @@ def intervene(
 
 def _positions(task: Task, batch: Batch, chains: np.ndarray, steps: Sequence[int]) -> list[int]:
     """The steps to edit; raises `UserError` if one of them is not there."""
-    said = np.isin(chains, task.state_tokens) & (task.chain_fields(batch, chains) >= Field.STEP)
-    last = int(np.where(said, task.chain_fields(batch, chains) - Field.STEP, -1).max(initial=-1))
+    states = np.where(np.isin(chains, task.state_tokens), task.chain_fields(batch, chains), Field.PADDING)
+    last = int(states.max(initial=Field.PADDING)) - Field.STEP
     if last < 0:
         raise UserError(f"{type(task).__name__}: these chains have no step to edit, the answer comes at once")
     for step in steps:
@@ -128,8 +128,8 @@ def _numbers(
     numbers = {}
     for name, text in texts.items():
         numbers[f"answer {name}"] = answer = task.answer_ids(text)
-        said = task.step_ids(batch, *_aligned(text, behind))
-        numbers[f"next {name}"] = np.where(behind.any(axis=1) & (kind != "cut"), said, answer)
+        step_number = task.step_ids(batch, *_aligned(text, behind))
+        numbers[f"next {name}"] = np.where(behind.any(axis=1) & (kind != "cut"), step_number, answer)
     return numbers
 
 

@@ -14,6 +14,7 @@ from alchemy.cli.commands import (
     bench,
     calibrate,
     generate,
+    intervene,
     judge,
     lock,
     prompts,
@@ -53,6 +54,7 @@ COMMANDS = {
     "lock": Command(lock.Lock, lock.run),
     "bank": Command(bank.BankOptions, bank.run),
     "solve": Command(solve.Solve, solve.run),
+    "intervene": Command(intervene.Intervene, intervene.run),
     "report": Command(report.Report, report.run),
     "bench": Command(bench.Bench, bench.run),
 }

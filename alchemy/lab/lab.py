@@ -263,11 +263,11 @@ class Lab:
         key = {"task": plain(task), "n": n, "tests": self.tests, "chain": chain, "steps": [*steps]}
 
         def write(edit: Kind, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
-            def some(group: list[int], joint: np.ndarray) -> np.ndarray:
-                own_key = {**key, "edit": edit, "group": group}
-                return self._write(runs, own_key, joint, 1, 0.0, most, stage).completions[:, :, 0]
+            def write_group(group: list[int], joint: np.ndarray) -> np.ndarray:
+                group_key = {**key, "edit": edit, "group": group}
+                return self._write(runs, group_key, joint, 1, 0.0, most, stage).completions[:, :, 0]
 
-            return continued(texts, most, runs.model.context, some)
+            return continued(texts, most, runs.model.context, write_group)
 
         with self.progress.stage(label or f"edit: {kind}", n, "problems", seeds) as stage:
             return intervene(task, batch, chains, kind, rngs, write, steps)

@@ -106,7 +106,7 @@ class Connectivity(Spec, TaskDefaults):
     def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
         """The list goes on to the candidate in the component of the step's node, which is then decided for; behind a node of
         the gold list, as that does. Nothing follows from a node that no candidate is connected to."""
-        problem, leads = follow.led(batch.problem, self._listed(completion).work, step, self.ids)
+        problem, leads = follow.redirected(batch.problem, self._listed(completion).work, step, self.ids)
         return np.where(leads[:, None], self.write(problem).completions(), np.int32(PAD))
 
     def step_ids(self, batch: Batch, completion: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ def misleading(problem: Problem, arrived: np.ndarray, names: int, rng: np.random
     return np.where(arrived, wrong, node)
 
 
-def led(problem: Problem, work: np.ndarray, step: int, names: int) -> tuple[Problem, np.ndarray]:
+def redirected(problem: Problem, work: np.ndarray, step: int, names: int) -> tuple[Problem, np.ndarray]:
     """Problems whose trace is the list int (n, k) up to a step and then leads on from there, and whose right candidate is
     the one it leads to; and where there is one, bool (n,). Traces of problems are kept as far as the list agrees with them.
     """
