@@ -70,5 +70,5 @@ def redirected(problem: Problem, work: np.ndarray, step: int, names: int) -> tup
     kept = (own[:, : step + 1] == listed).all(axis=1)
     right = np.where(kept, problem["right"], towards).astype(np.int8)
     trace = np.where(kept[:, None], own, trace)
-    trace = trace[:, : int((trace >= 0).sum(axis=1).max(initial=0))]
+    trace = trace[:, : max(problem["trace"].shape[1], int((trace >= 0).sum(axis=1).max(initial=0)))]
     return {**problem, "trace": trace, "right": right}, reached.any(axis=1)
