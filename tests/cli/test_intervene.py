@@ -65,7 +65,7 @@ def test_a_step_is_changed_by_hand(runs, capsys):
         (("--problem", "1", "--to", "A A a"), "says nothing of a state"),
         (("--to", "A A A"), "needs --problem"),
         (("--problem", "1", "--seed", "7"), "no model of seed 7"),
-        (("--chain", "gold,"), "did you mean 'gold'"),
+        (("--chain", "golden"), "did you mean 'gold'"),
         (("nothing",), "is not in"),
         (("--task", "recheck"), "no trained model of task 'recheck'"),
     ],
