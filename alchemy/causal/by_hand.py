@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alchemy.causal.edits import behind_prompt, behind_text
+from alchemy.causal.edits import LAST_STEP, Chains, behind_prompt, behind_text
 from alchemy.decoding.generate import generate
 from alchemy.errors import UserError, nearest
 from alchemy.learning.model import Model
@@ -44,12 +44,9 @@ def examine(model: Model, params: Any, task: Task, batch: Batch, step: int, stat
     between them, and the model go on. params leaves (1, ...). Raises `UserError` if the chain has no such step, or the step no
     such state.
     """
-    chain = batch.completions()
-    changed = _with_state(task, batch, chain, step, state)
-    field = task.chain_fields(batch, chain)
-    before, after = (
-        np.where((field >= Field.STEP) & (field <= Field.STEP + step), text, PAD) for text in (chain, changed)
-    )
+    chains = Chains.read(task, batch, batch.completions())
+    chain, changed = chains.tokens, _with_state(task, chains, step, state)
+    before, after = (chains.through(text, step) for text in (chain, changed))
     target = task.follow(batch, changed, step)
     longest = max(int((text != PAD).sum()) for text in (chain, target))
     written = []
@@ -72,22 +69,20 @@ def examine(model: Model, params: Any, task: Task, batch: Batch, step: int, stat
     )
 
 
-def _with_state(task: Task, batch: Batch, chain: np.ndarray, step: int, state: str) -> np.ndarray:
+def _with_state(task: Task, chains: Chains, step: int, state: str) -> np.ndarray:
     """The chain int32 (1, m) whose step says `state`."""
-    inside = np.isin(chain[0], task.state_tokens) & (task.chain_fields(batch, chain)[0] == Field.STEP + step)
-    places = np.flatnonzero(inside)
-    field = task.chain_fields(batch, chain)[0]
-    steps = int(np.where(np.isin(chain[0], task.state_tokens), field, 0).max(initial=0)) - Field.STEP + 1
-    if not places.size:
-        there = f"expected 1 to {steps}" if steps > 0 else "there is none, the answer comes at once"
-        raise UserError(f"step {step + 1} is not in this chain: {there}")
+    places = chains.states(task, step, step)[0]
+    if not places.any():
+        fields = chains.field[0, chains.states(task, 0, LAST_STEP)[0]]
+        steps = f"expected 1 to {fields.max() - Field.STEP + 1}" if fields.size else "the answer comes at once"
+        raise UserError(f"step {step + 1} is not in this chain: {steps}")
     symbols = [task.vocabulary.symbols[token] for token in task.state_tokens]
     for symbol in state.split():
         if symbol not in symbols:
             raise UserError(f"{symbol!r} says nothing of a state{nearest(symbol, symbols)}")
-    original = task.vocabulary.decode(chain[0, places])
-    if len(state.split()) != places.size:
-        raise UserError(f"state {state!r} has {len(state.split())} symbols, expected {places.size} as in {original!r}")
-    changed = chain.copy()
+    original = task.vocabulary.decode(chains.tokens[0, places])
+    if len(state.split()) != places.sum():
+        raise UserError(f"state {state!r} has {len(state.split())} symbols, expected {places.sum()} as in {original!r}")
+    changed = chains.tokens.copy()
     changed[0, places] = task.vocabulary.encode(state)
     return changed

@@ -30,6 +30,35 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 LEADING: frozenset[Kind] = frozenset(("state", "donor", "prompt"))
 """Edits from which another answer follows, so that an answer can follow the edit or ignore it."""
 
+LAST_STEP = np.iinfo(np.int8).max - Field.STEP
+"""Codes of fields go no further."""
+
+
+class Chains(NamedTuple):
+    """Completions of problems, and which part each of their tokens belongs to."""
+
+    batch: Batch
+    tokens: np.ndarray  # int32 (n, m)
+    field: np.ndarray  # int8 (n, m): as in `Batch.field`; all padding where a completion is not well formed
+
+    @classmethod
+    def read(cls, task: Task, batch: Batch, tokens: np.ndarray) -> Chains:
+        """Completions int32 (n, m) as the task reads them."""
+        return cls(batch, tokens, task.chain_fields(batch, tokens))
+
+    def rows(self, index: slice) -> Chains:
+        """Some of them."""
+        return Chains(self.batch.rows(index), self.tokens[index], self.field[index])
+
+    def states(self, task: Task, first: int, last: int) -> np.ndarray:
+        """Which tokens say the states after steps `first` to `last`: bool (n, m)."""
+        inside = (self.field >= Field.STEP + first) & (self.field <= Field.STEP + last)
+        return inside & np.isin(self.tokens, task.state_tokens)
+
+    def through(self, text: np.ndarray, step: int) -> np.ndarray:
+        """What texts int32 (n, m) of the same parts have up to and with a step, the rest PAD: int32 (n, m)."""
+        return np.where((self.field >= Field.STEP) & (self.field <= Field.STEP + step), text, np.int32(PAD))
+
 
 class Edited(NamedTuple):
     """Chains up to and with one step, which is edited."""
@@ -44,45 +73,42 @@ def check_kind(kind: str) -> None:
         raise UserError(f"intervention {kind!r} is unknown{nearest(kind, KINDS)}")
 
 
-def edit(task: Task, batch: Batch, chain: np.ndarray, step: int, kind: Kind, rng: np.random.Generator) -> Edited:
-    """Edit step `step` of chains int32 (n, m), which are completions of the problems of `batch`.
+def edit(task: Task, chains: Chains, step: int, kind: Kind, rng: np.random.Generator) -> Edited:
+    """Edit step `step` of chains.
 
     Raises `UserError` where the task has no such edit, as one without another format has no paraphrase.
     """
     check_kind(kind)
-    field = task.chain_fields(batch, chain)
-    made = ((field == Field.STEP + step) & np.isin(chain, task.state_tokens)).any(axis=1)
+    made = chains.states(task, step, step).any(axis=1)
     if kind in ("placebo", "cut"):
-        text = chain
+        text = chains.tokens
     else:
-        text = _changed(task, batch, chain, field, step, kind, rng)
-        made &= (text != chain).any(axis=1)
-    text = np.where((field >= Field.STEP) & (field <= Field.STEP + step), text, PAD)
+        text = _changed(task, chains, step, kind, rng)
+        made &= (text != chains.tokens).any(axis=1)
+    text = chains.through(text, step)
     return Edited(_cut_for_answer(task, text) if kind == "cut" else text, made)
 
 
-def _changed(
-    task: Task, batch: Batch, chain: np.ndarray, field: np.ndarray, step: int, kind: Kind, rng: np.random.Generator
-) -> np.ndarray:
+def _changed(task: Task, chains: Chains, step: int, kind: Kind, rng: np.random.Generator) -> np.ndarray:
     """The chains with the step changed, or with all steps up to it: int32 (n, m)."""
+    batch, tokens, _ = chains
     if kind == "state":
-        return task.other_state(batch, chain, step, rng)
+        return task.other_state(batch, tokens, step, rng)
     if kind == "paraphrase":
-        return task.paraphrase(batch, chain, step)
-    first = 0 if kind == "prompt" else step
-    state = (field >= Field.STEP + first) & (field <= Field.STEP + step) & np.isin(chain, task.state_tokens)
+        return task.paraphrase(batch, tokens, step)
+    state = chains.states(task, 0 if kind == "prompt" else step, step)
     if kind == "filler":
-        return np.where(state, np.int32(NOISE), chain)
-    return np.where(state, chain[_partners(task, chain, field, step, rng)], chain)
+        return np.where(state, np.int32(NOISE), tokens)
+    return np.where(state, tokens[_partners(task, chains, step, rng)], tokens)
 
 
-def _partners(task: Task, chain: np.ndarray, field: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
+def _partners(task: Task, chains: Chains, step: int, rng: np.random.Generator) -> np.ndarray:
     """For each chain another whose text up to the step differs in its states alone, itself if there is none: (n,).
 
     Every chain is the partner of one.
     """
-    shape = np.where(np.isin(chain, task.state_tokens), np.int32(NOISE), chain)
-    key = hash_rows(shape, (field >= Field.STEP) & (field <= Field.STEP + step))
+    shape = np.where(chains.states(task, 0, step), np.int32(NOISE), chains.through(chains.tokens, step))
+    key = hash_rows(shape, shape != PAD)
     order = np.lexsort((rng.random(len(key)), key))
     ordered, place = key[order], np.arange(len(key))
     first, behind = (np.searchsorted(ordered, ordered, side) for side in ("left", "right"))

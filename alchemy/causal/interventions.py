@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alchemy.causal.edits import LEADING, Edited, Kind, behind_prompt, behind_text, check_kind, edit
+from alchemy.causal.edits import LAST_STEP, LEADING, Chains, Edited, Kind, behind_prompt, behind_text, check_kind, edit
 from alchemy.causal.outcomes import Outcomes, outcomes
 from alchemy.errors import UserError
-from alchemy.problem.task import Batch, Field, Task
+from alchemy.problem.task import PAD, Batch, Field, Task
 
 Write = Callable[[Kind, Sequence[np.ndarray]], list[np.ndarray]]
 """Lets the models go on greedily from texts: for each step int32 (s, n, t, c), and for each what they wrote, int32 (s, n, m)."""
@@ -46,36 +46,33 @@ class Interventions:
 def intervene(
     task: Task,
     batch: Batch,
-    chains: np.ndarray,
+    completions: np.ndarray,
     kind: Kind,
     rngs: Sequence[np.random.Generator],
     write: Write,
     steps: Sequence[int] = (),
 ) -> Interventions:
-    """Edit each of `steps`, by default all there are, of chains int32 (s, n, m), and let the models go on.
+    """Edit each of `steps`, by default all there are, of chains of thought, and let the models go on.
 
-    `batch` has the s * n problems, those of the first seed first; `rngs` draw the edits of each seed. Chains that have not
-    the right form, as a model's own may not, are left out. Raises `UserError` where there is no step to edit.
+    `batch` has s * n problems, those of the first seed first; completions int32 (s, n, m) have their chains, of which those
+    without the right form are left out, as a model's own may be. `rngs` draw the edits of each seed. Raises `UserError` where
+    there is no step to edit.
     """
     check_kind(kind)
-    seeds, n = chains.shape[:2]
-    rows = [slice(seed * n, (seed + 1) * n) for seed in range(seeds)]
-    flat = chains.reshape(seeds * n, -1)
-    positions = _positions(task, batch, flat, steps)
-    unedited: list[Edited] = []
-    edited: list[Edited] = []
-    for step in positions:
-        for texts, how in ((unedited, "placebo"), (edited, kind)):
-            parts = [
-                edit(task, batch.rows(part), flat[part], step, how, rng) for part, rng in zip(rows, rngs, strict=True)
-            ]
-            texts.append(Edited(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))))
-    before, after = (
-        _written(batch, texts, seeds, how, write) for texts, how in ((unedited, "placebo"), (edited, kind))
-    )
-    columns = [
-        _numbers(task, batch, flat, step, kind, edited[k], before[k], after[k]) for k, step in enumerate(positions)
-    ]
+    seeds, n = completions.shape[:2]
+    chains = Chains.read(task, batch, completions.reshape(seeds * n, -1))
+    by_seed = [(chains.rows(slice(i * n, (i + 1) * n)), rng) for i, rng in enumerate(rngs)]
+    positions = _positions(task, chains, steps)
+
+    def edits(kind: Kind) -> list[Edited]:
+        """The texts of all seeds for each step."""
+        parts = [[edit(task, some, step, kind, rng) for some, rng in by_seed] for step in positions]
+        return [Edited(*map(np.concatenate, zip(*seeds, strict=True))) for seeds in parts]
+
+    edited = edits(kind)
+    before = _written(batch, edits("placebo"), seeds, "placebo", write)
+    after = _written(batch, edited, seeds, kind, write)
+    columns = [_numbers(task, chains, step, kind, edited[k], before[k], after[k]) for k, step in enumerate(positions)]
     numbers = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}  # (s * n, k)
     numbers = {name: values.reshape(seeds, n, -1) for name, values in numbers.items()}
     made = np.stack([part.made for part in edited], axis=1).reshape(seeds, n, -1)
@@ -92,10 +89,10 @@ def intervene(
     )
 
 
-def _positions(task: Task, batch: Batch, chains: np.ndarray, steps: Sequence[int]) -> list[int]:
+def _positions(task: Task, chains: Chains, steps: Sequence[int]) -> list[int]:
     """The steps to edit; raises `UserError` if one of them is not there."""
-    states = np.where(np.isin(chains, task.state_tokens), task.chain_fields(batch, chains), Field.PADDING)
-    last = int(states.max(initial=Field.PADDING)) - Field.STEP
+    states = chains.states(task, 0, LAST_STEP)
+    last = int(np.where(states, chains.field, np.int8(Field.PADDING)).max(initial=Field.PADDING)) - Field.STEP
     if last < 0:
         raise UserError(f"{type(task).__name__}: these chains have no step to edit, the answer comes at once")
     for step in steps:
@@ -112,33 +109,25 @@ def _written(batch: Batch, texts: Sequence[Edited], seeds: int, kind: Kind, writ
 
 
 def _numbers(
-    task: Task,
-    batch: Batch,
-    chain: np.ndarray,
-    step: int,
-    kind: Kind,
-    edited: Edited,
-    before: np.ndarray,
-    after: np.ndarray,
+    task: Task, chains: Chains, step: int, kind: Kind, edited: Edited, before: np.ndarray, after: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Numbers int64 (s * n,) of answers and next steps: after the edit, before it, and what follows from it."""
-    field = task.chain_fields(batch, chain)
-    behind = field == Field.STEP + step + 1
-    texts = {"after": after, "before": before, "target": _following(task, batch, chain, step, kind, edited)}
+    behind = chains.field == Field.STEP + step + 1
+    has_next = behind.any(axis=1) & (kind != "cut")
+    texts = {"after": after, "before": before, "target": _following(task, chains, step, kind, edited)}
     numbers = {}
     for name, text in texts.items():
         numbers[f"answer {name}"] = answer = task.answer_ids(text)
-        step_number = task.step_ids(batch, *_aligned(text, behind))
-        numbers[f"next {name}"] = np.where(behind.any(axis=1) & (kind != "cut"), step_number, answer)
+        numbers[f"next {name}"] = np.where(has_next, task.step_ids(chains.batch, *_aligned(text, behind)), answer)
     return numbers
 
 
-def _following(task: Task, batch: Batch, chain: np.ndarray, step: int, kind: Kind, edited: Edited) -> np.ndarray:
+def _following(task: Task, chains: Chains, step: int, kind: Kind, edited: Edited) -> np.ndarray:
     """Completions int32 (s * n, m) that follow from the edited texts; nothing where an edit says nothing."""
     if kind not in LEADING:
-        return np.full((len(chain), 1), 0, np.int32)
-    text, whole = _aligned(edited.text, chain)
-    return task.follow(batch, np.where(text != 0, text, whole), step)
+        return np.full((len(chains.tokens), 1), PAD, np.int32)
+    text, whole = _aligned(edited.text, chains.tokens)
+    return task.follow(chains.batch, np.where(text != PAD, text, whole), step)
 
 
 def _aligned(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

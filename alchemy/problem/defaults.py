@@ -135,14 +135,19 @@ class TaskDefaults(ABC):
 
     def chain_fields(self, batch: Batch, completion: np.ndarray) -> np.ndarray:
         """Those of the gold completion, as a well formed one has its parts where that has them."""
+        well_formed = self.verify(batch, completion).well_formed
+        return np.where(well_formed[:, None], self._gold_fields(batch, completion), np.int8(Field.PADDING))
+
+    @staticmethod
+    def _gold_fields(batch: Batch, completion: np.ndarray) -> np.ndarray:
+        """Fields of the gold completions in the shape of others int32 (n, m)."""
         field, width = batch.completion_fields(), completion.shape[1]
-        field = np.pad(field[:, :width], ((0, 0), (0, max(0, width - field.shape[1]))), constant_values=Field.PADDING)
-        return np.where(self.verify(batch, completion).well_formed[:, None], field, np.int8(Field.PADDING))
+        return np.pad(field[:, :width], ((0, 0), (0, max(0, width - field.shape[1]))), constant_values=Field.PADDING)
 
     def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
         """One symbol of the state, any of them, is another, any other."""
         tokens, rows = np.array(self.state_tokens, np.int32), np.arange(len(completion))
-        state = (self.chain_fields(batch, completion) == Field.STEP + step) & np.isin(completion, tokens)
+        state = (self._gold_fields(batch, completion) == Field.STEP + step) & np.isin(completion, tokens)
         place = np.where(state, rng.random(state.shape), -1).argmax(axis=1)
         offset = rng.integers(1, len(tokens), len(completion))
         other = tokens[(np.searchsorted(tokens, completion[rows, place]) + offset) % len(tokens)]

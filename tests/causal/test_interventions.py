@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import BABBLER, COIN, FOLLOWER, IGNORER, TASK, params
 
-from alchemy.causal.edits import KINDS, LEADING, edit
+from alchemy.causal.edits import KINDS, LEADING, Chains, edit
 from alchemy.causal.interventions import intervene
 from alchemy.decoding.generate import generate
 from alchemy.errors import UserError
@@ -55,7 +55,7 @@ def test_a_coin_does_either_half_of_the_time_and_a_babbler_neither():
 def test_a_step_replaced_by_itself_changes_nothing(model, seed):
     batch = TASK.sample(np.random.default_rng(seed), 16)
     gold = batch.completions()
-    same = edit(TASK, batch, gold, 0, "placebo", np.random.default_rng(0))
+    same = edit(TASK, Chains.read(TASK, batch, gold), 0, "placebo", np.random.default_rng(0))
     assert same.made.all()
     np.testing.assert_array_equal(same.text, np.where(batch.completion_fields() == Field.STEP, gold, 0))
     result = rates(model, "placebo", 16)
@@ -80,7 +80,7 @@ def test_edits_change_what_they_say_and_nothing_else():
     for step in (0, 1):
         there = (field == Field.STEP + step).any(axis=1)
         for kind in KINDS:
-            text, made = edit(task, batch, gold, step, kind, np.random.default_rng(1))
+            text, made = edit(task, Chains.read(task, batch, gold), step, kind, np.random.default_rng(1))
             assert not made[~there].any() and made[there].mean() > 0.9, kind
             if kind in ("paraphrase", "cut"):
                 continue
@@ -93,7 +93,7 @@ def test_edits_change_what_they_say_and_nothing_else():
             assert expected.get(kind, True)
             if kind == "filler":
                 assert ((text == NOISE) == (at_step & letters)).all()
-    cut = edit(task, batch, gold, 0, "cut", np.random.default_rng(1))
+    cut = edit(task, Chains.read(task, batch, gold), 0, "cut", np.random.default_rng(1))
     said = [task.vocabulary.decode(row) for row in cut.text[cut.made]]
     assert all(text.endswith("] <answer>") and "<think>" not in text for text in said)
 
@@ -102,7 +102,7 @@ def test_a_chain_whose_answer_stays_as_it_was_is_not_counted():
     """A donor that says the same leaves nothing to follow, and where there is no step there is nothing to count."""
     one = replace(TASK, alphabet="ABCDEFGH", atoms="A")
     batch = one.sample(np.random.default_rng(0), 4)
-    assert not edit(one, batch, batch.completions(), 0, "donor", np.random.default_rng(0)).made.any()
+    assert not edit(one, Chains.read(one, batch, batch.completions()), 0, "donor", np.random.default_rng(0)).made.any()
     with pytest.raises(UserError, match="no step to edit"):
         rates(FOLLOWER, "state", task=Symbols(compositions=("F1",)))
     with pytest.raises(UserError, match="did you mean 'donor'"):

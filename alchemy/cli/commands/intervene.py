@@ -129,13 +129,11 @@ OUTCOMES = {
 
 def _another(task: Task, batch: Any, step: int, rng: np.random.Generator) -> str:
     """Symbols of another state of a step of one problem (n = 1), drawn at random; empty if there is no such step."""
-    import numpy as np
+    from alchemy.causal.edits import Chains
 
-    from alchemy.problem.task import Field
-
-    gold = batch.completions()
-    inside = (task.chain_fields(batch, gold) == Field.STEP + step) & np.isin(gold, task.state_tokens)
-    return task.vocabulary.decode(task.other_state(batch, gold, step, rng)[inside]) if inside.any() else ""
+    chains = Chains.read(task, batch, batch.completions())
+    other = task.other_state(batch, chains.tokens, step, rng)
+    return task.vocabulary.decode(other[chains.states(task, step, step)])
 
 
 def _plain(result: Interventions) -> dict[str, Any]:
