@@ -231,7 +231,7 @@ def _history(name: str) -> Iterator[str]:
 def _published(entry: Mapping[str, Any]) -> tuple[str, ...]:
     """A verdict of the earlier method; there were no locks."""
     changes = [f"{word}: {', '.join(entry[word])}" for word in ("added", "removed", "rebounded") if entry[word]]
-    held = f"{entry['held']} of {entry['checks']}"
+    held = "; ".join([f"{entry['held']} of {entry['checks']}", *(f"refuted: {check}" for check in entry["failed"])])
     return (*_outcome(entry["preset"], entry), held, "none", ". ".join([entry["reason"], *changes]))
 
 
