@@ -11,7 +11,7 @@ import pytest
 from alchemy import discover
 from alchemy.progress import Progress
 from alchemy.record import json_text, plain, read_json
-from alchemy.report import lock, table
+from alchemy.report import costs, lock, table
 from alchemy.report.claim import QUESTIONS, Claim
 from alchemy.report.history import earlier, history, newest, newest_of
 from alchemy.report.reproduce import LOCKS, ROOT, VERDICTS, run_one
@@ -152,6 +152,13 @@ def test_a_committed_verdict_is_what_its_numbers_give(name):
 def test_readme_has_the_committed_verdicts():
     assert (ROOT / "README.md").read_text() == table.update_readme(
         ROOT / "README.md", newest(VERDICTS), lock.read_all(LOCKS)
+    )
+
+
+def test_the_table_of_costs_is_that_of_the_records():
+    page = (ROOT / "docs" / "reproducing-claims.md").read_text()
+    assert page == costs.renewed(page, CLAIMS, newest(VERDICTS)), (
+        "alchemy.report.reproduce.renew_tables() makes it anew"
     )
 
 

@@ -12,12 +12,13 @@ from time import monotonic
 from types import ModuleType
 from typing import Any
 
+from alchemy.discover import experiments
 from alchemy.errors import UserError
 from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.progress import Progress
 from alchemy.record import commit, json_text, numbers, plain, read_json, write_json, write_whole
-from alchemy.report import figures, table
+from alchemy.report import costs, figures, table
 from alchemy.report.claim import judge
 from alchemy.report.history import Record, append, newest
 from alchemy.report.lock import Lock, locked, must_be_publishable, read_all
@@ -189,5 +190,15 @@ def _publish(name: str, preset: str, record: Record, out: Path) -> None:
     write_json(VERDICTS / "journals" / f"{preset}-{name}.json", read_json(home / "journal.json"))
     for figure in record["figures"]:
         write_whole(shown / f"{preset}-{figure}", partial(copyfile, home / figure))
-    readme = table.update_readme(ROOT / "README.md", newest(VERDICTS), read_all(LOCKS))
-    write_whole(ROOT / "README.md", lambda scratch: scratch.write_text(readme))
+    renew_tables()
+
+
+def renew_tables() -> None:
+    """Make the README's table of claims anew, and the table of their costs."""
+    records, page = newest(VERDICTS), ROOT / "docs" / "reproducing-claims.md"
+    _write(ROOT / "README.md", table.update_readme(ROOT / "README.md", records, read_all(LOCKS)))
+    _write(page, costs.renewed(page.read_text(), experiments(), records))
+
+
+def _write(path: Path, text: str) -> None:
+    write_whole(path, lambda scratch: scratch.write_text(text))
