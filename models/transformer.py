@@ -20,10 +20,12 @@ from flax import nnx
 
 from alchemy.errors import UserError, nearest
 from alchemy.learning.model import Cache, Params
+from alchemy.learning.open_model import NO_PATCH, Activations, Patch
 from alchemy.problem.task import PAD
 from models.cache import empty
 from models.kernels import attention, native, split_heads
 from models.layers import Block, LayerNorm, RMSNorm, causal, rotary_tables, rotate, sinusoids
+from models.patches import LayerPatch, activations, by_layer, readable
 from models.sizes import SIZES
 
 Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
@@ -84,21 +86,34 @@ class Transformer:
 
     def apply(self, params: Params, tokens: jax.Array, keys: jax.Array | None = None, start: int = 0) -> jax.Array:
         positions = self._spread(_order(tokens)) if keys is None else self._drawn(keys, _order(tokens))
-        rotate, mask = self._rotary(positions), causal(tokens.shape[1])
+        return self._forward(params, tokens, positions, start)[0]
 
-        def layer(x: jax.Array, weights: Params, start: int = 0) -> tuple[jax.Array, None]:
+    def open(self, params: Params, tokens: jax.Array, patch: Patch = NO_PATCH) -> tuple[jax.Array, Activations]:
+        return self._forward(params, tokens, self._spread(_order(tokens)), patch=patch)
+
+    def _forward(
+        self, params: Params, tokens: jax.Array, positions: jax.Array, start: int = 0, patch: Patch | None = None
+    ) -> tuple[jax.Array, Any]:
+        """Logits from the token at `start` on; with a patch, from the first on, the activations too."""
+        rotate, mask = self._rotary(positions), readable(causal(tokens.shape[1]), patch)
+        of_embedding, of_layers = by_layer(patch)
+
+        def layer(x: jax.Array, inputs: tuple[Params, LayerPatch], start: int = 0) -> tuple[jax.Array, Any]:
+            weights, patches = inputs
             block = _block(self, weights)
             query, key, value = block.project(x)
             memory = (*split_heads(rotate(key), value), mask[:, start:])
-            return block.finish(x[:, start:], attention(rotate(query)[:, start:], memory)), None
+            x, read = x[:, start:], patches.of_heads(attention(rotate(query)[:, start:], memory))
+            x = patches.of_residual(block.finish(x, read))
+            return x, None if patch is None else (x, read)
 
         shell = _shell(self, params)
         blocks = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
-        others, last = (jax.tree.map(itemgetter(part), blocks) for part in (slice(-1), -1))
-        x = shell.embed(tokens, positions)
-        x, _ = jax.lax.scan(layer, x, others, unroll=native().unroll(self.passes))
-        x, _ = layer(x, last, start)  # of what comes before `start`, nothing reads its output
-        return shell.logits(x)
+        others, last = (jax.tree.map(itemgetter(part), (blocks, of_layers)) for part in (slice(-1), -1))
+        embedded = of_embedding.of_residual(shell.embed(tokens, positions))
+        x, seen = jax.lax.scan(layer, embedded, others, unroll=native().unroll(self.passes))
+        x, seen_last = layer(x, last, start)  # of what comes before `start`, nothing reads its output
+        return shell.logits(x), None if patch is None else activations(embedded, seen, seen_last)
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
         memory = empty(n, length, self.passes, self.heads, self.width // self.heads, dtype)
