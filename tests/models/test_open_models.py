@@ -91,4 +91,4 @@ def test_what_is_blocked_is_not_read(model):
     assert change[:, key].min() > 1e-4
     np.testing.assert_array_equal(np.delete(change, key, axis=1), 0)
     assert moved(model, Patch(blocked=blocked))[:, key + 1 :].min() > 1e-6
-    assert not moved(model, Patch(blocked=np.eye(T, dtype=bool)[None])).any()
+    assert moved(model, Patch(blocked=np.eye(T, dtype=bool)[None])).max() < 1e-5
