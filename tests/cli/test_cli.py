@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -283,6 +284,21 @@ def test_interrupt(alchemy, monkeypatch, tmp_path):
     monkeypatch.setattr("alchemy.cli.commands.generate.write_splits", interrupt)
     code, _, err = alchemy("generate", "symbols", "--out", tmp_path / "d")
     assert code == 130 and err == "interrupted; run the same command again to resume\n"
+
+
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN], ids=["terminal", "background"])
+def test_a_scheduler_that_terminates_interrupts(alchemy, monkeypatch, tmp_path, ctrl_c):
+    """Also where a shell has let Ctrl-C be ignored."""
+    monkeypatch.setattr(
+        "alchemy.cli.commands.generate.write_splits", lambda *args, **more: signal.raise_signal(signal.SIGTERM)
+    )
+    before = signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        code, _, err = alchemy("generate", "symbols", "--out", tmp_path / "d")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert code == 130 and err == "interrupted; run the same command again to resume\n"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_closed_pipe_is_quiet():
