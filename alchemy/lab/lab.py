@@ -25,7 +25,7 @@ from alchemy.errors import UserError
 from alchemy.lab.journal import EXAMINED, Journal, described
 from alchemy.lab.seed_rows import Make, fetch, padded, rows_of
 from alchemy.lab.store import Pieces
-from alchemy.lab.stored_models import load_models
+from alchemy.lab.stored_models import KEY, is_finished, load_models, read_key
 from alchemy.lab.training_data import training_data
 from alchemy.learning import checkpoint
 from alchemy.learning.config import TrainConfig
@@ -141,7 +141,7 @@ class Lab:
         fresh = [self._first_use(home) for home in homes]
         self._count(model, config.steps * config.batch * width * sum(fresh), backward=True)
         stage_name = label or f"train {type(model).__name__.lower()}"
-        missing = [i for i, home in enumerate(homes) if not checkpoint.exists(home / "final")]
+        missing = [i for i, home in enumerate(homes) if not is_finished(home)]
         with self.progress.stage(stage_name, config.steps, seeds=len(missing) or len(seeds)) as stage:
             if missing:
                 chosen = [seeds[i] + stretch * STRETCH_SEEDS for i in missing]
@@ -161,12 +161,12 @@ class Lab:
                 trained, seconds = self._train(model, data, config, chosen, init, [names[i] for i in missing], stage)
                 for row, i in enumerate(missing):
                     provenance = {"seconds": seconds / len(missing), "commit": commit()}
-                    write_json(homes[i] / "key.json", {**key, **own[i], **provenance})
+                    write_json(homes[i] / KEY, {**key, **own[i], **provenance})
                     checkpoint.save(homes[i] / "final", config.steps, rows_of(trained, [row]))
             else:
                 stage.skip()
             trained = load_models(homes, model, config.steps)
-        made = [read_json(home / "key.json") for home in homes]
+        made = [read_key(home / KEY) for home in homes]
         self.commits.update(model["commit"] for model in made)
         self.seconds += sum(model["seconds"] for model, first in zip(made, fresh, strict=True) if first)
         self.journal.add_training(f"{stage_name}: {described(task)}", trained.losses)

@@ -22,6 +22,8 @@ from alchemy.terminal import counted
 
 OWN = ("seed", "start name", "set", "labels", "seconds", "commit")
 """What differs between the models of one training."""
+KEY = "key.json"
+"""The file beside a trained model that says what it depends on."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ def stored(root: Path, task: str = "") -> list[Stored]:
     names = {entry.symbol: entry.name for entry in entries("task").values()}
     groups: list[tuple[float, Stored]] = []
     for home in root.glob("models/*"):
-        paths = list(home.glob("*/key.json"))
-        keys = sorted((read_json(path) for path in paths), key=lambda key: key["seed"])
+        paths = list(home.glob(f"*/{KEY}"))
+        keys = sorted(map(read_key, paths), key=lambda key: key["seed"])
         name = (
             names.get(keys[0]["task"]["class"], "") if keys and not (keys[0]["verifier"] or keys[0]["own sets"]) else ""
         )
@@ -104,9 +106,22 @@ def load_models(homes: Sequence[Path], model: Model, steps: int) -> Trained:
     return Trained(*jax.tree.map(lambda *leaves: np.concatenate(leaves), *models))
 
 
+def is_finished(home: Path) -> bool:
+    """Whether a directory has a trained model, and says what made it."""
+    return (home / KEY).exists() and checkpoint.exists(home / "final")
+
+
+def read_key(path: Path) -> dict[str, Any]:
+    """What a model depends on, and what made it; raises `UserError` that names the file if it does not say."""
+    key = read_json(path)
+    if not isinstance(key, dict) or not {*OWN, "model", "task", "train"} <= key.keys():
+        raise UserError(f"{path} does not say what made its model; remove it and run again")
+    return key
+
+
 def _name(home: Path, seed: int) -> str:
     """The directory of one seed's model."""
-    return next(path.parent.name for path in home.glob("*/key.json") if read_json(path)["seed"] == seed)
+    return next(path.parent.name for path in home.glob(f"*/{KEY}") if read_key(path)["seed"] == seed)
 
 
 def _rebuilt(kind: Kind, values: dict[str, Any]) -> Any:

@@ -18,6 +18,7 @@ from alchemy.errors import UserError
 from alchemy.lab import lab as bench
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
+from alchemy.lab.stored_models import choose
 from alchemy.learning import checkpoint, tuning
 from alchemy.learning.config import TrainConfig
 from alchemy.problem.noise import Noise
@@ -267,6 +268,21 @@ def test_a_damaged_store_is_named(model, task, tmp_path, stored):
             damage(path)
     with pytest.raises(UserError, match="final"):
         lab.train(model, task, CONFIG, seeds=2)
+
+
+def test_a_key_that_is_damaged_is_named_and_one_that_was_removed_is_made_again(model, task, tmp_path):
+    lab = new_lab(tmp_path)
+    runs = lab.train(model, task, CONFIG, seeds=2)
+    key = min(tmp_path.glob("models/*/*/key.json"))
+    for content in ("", "{", "{}", "[]"):
+        key.write_text(content)
+        for use in (lambda: lab.train(model, task, CONFIG, seeds=2), lambda: choose(tmp_path)):
+            with pytest.raises(UserError, match=rf"{key} .*remove it and run again"):
+                use()
+    key.unlink()
+    again = lab.train(model, task, CONFIG, seeds=2).trained
+    np.testing.assert_allclose(again.losses, runs.trained.losses, rtol=1e-3)  # one seed alone rounds otherwise
+    assert key.exists()
 
 
 def test_models_that_cannot_be_written_are_named(model, task, tmp_path):
