@@ -11,7 +11,7 @@ behind it, `c` ids a position carries.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,16 @@ class Interventions:
     """The same of what is written right behind the edited step: the next step, or the answer behind the last."""
     right: np.ndarray
     """bool (s, n, k): the answer without the edit is right."""
+
+    @property
+    def right_by_step(self) -> np.ndarray:
+        """The share of each seed's counted problems answered right without the edit, nan where none is counted: float (s, k)."""
+        return self.answer.mean_by_step(self.right)
+
+    @property
+    def answer_where_right(self) -> Outcomes:
+        """`answer` of the problems answered right without the edit: what a model cannot compute it cannot follow either."""
+        return replace(self.answer, counted=self.answer.counted & self.right)
 
     def of(self, problems: slice | np.ndarray) -> Interventions:
         """Some of each seed's problems."""

@@ -73,6 +73,10 @@ class Outcomes:
         """float (s, k)."""
         return Floors(self._mean(self.chance_follows, (1,)), self._mean(self.chance_ignores, (1,)))
 
+    def mean_by_step(self, values: np.ndarray) -> np.ndarray:
+        """The mean of values (s, n, k) over the counted problems of each seed and step, float (s, k)."""
+        return self._mean(values, (1,))
+
     def of(self, problems: slice | np.ndarray) -> Outcomes:
         """Some of each seed's problems, as gates and checks need them apart."""
         return Outcomes(**{field.name: getattr(self, field.name)[:, problems] for field in fields(self)})

@@ -117,3 +117,13 @@ def test_some_problems_apart():
     assert part.right.shape == (2, 25, 1)
     np.testing.assert_array_equal(part.answer.follows, result.answer.follows[:, :25])
     assert part.answer.rates_by_step.follow.shape == (2, 1)
+
+
+def test_what_a_model_cannot_compute_it_cannot_follow():
+    """Of a model that babbles every other answer, those that are right without the edit follow by half."""
+    model = replace(FOLLOWER, others=IGNORER.rules[:5] + ((-1, 6, 1), (-1, 7, 1), (-1, 8, 1)))
+    result = rates(model, "state", 600)
+    assert np.abs(result.right_by_step - 0.5).max() < 0.1
+    assert (result.answer_where_right.counted == result.answer.counted & result.right).all()
+    whole, right = result.answer.rates.follow, result.answer_where_right.rates.follow
+    assert np.abs(whole - 0.5).max() < 0.1 and np.abs(right - 0.5).max() < 0.15

@@ -148,6 +148,7 @@ def _plain(result: Interventions) -> dict[str, Any]:
         "answer": {name: by_step(values) for name, values in result.answer.rates_by_step._asdict().items()},
         "next step": {name: by_step(values) for name, values in result.next_step.rates_by_step._asdict().items()},
         "floors": {name: by_step(values) for name, values in result.answer.floors_by_step._asdict().items()},
+        "right": by_step(result.right_by_step),
         "counted": by_step(result.answer.counted.mean(axis=1)),
         "coincide": by_step(result.answer.coincide.mean(axis=1)),
     }
@@ -158,10 +159,8 @@ def _lines(results: list[Interventions]) -> Iterator[str]:
     from alchemy.stats.verdict import median
 
     seeds = len(results[0].right)
-    yield (
-        f"{'edit':<11}{'step':>4}  {'answer follows':<20}{'ignores':<20}{'neither':<9}"
-        f"{'next step follows':<20}{'floor':<7}counted"
-    )
+    heads = f"{'answer follows':<23}{'ignores':<23}{'neither':<9}{'next step follows':<23}"
+    yield f"{'edit':<11}{'step':>4}  {heads}{'floor':<7}{'right':<7}counted"
     for result in results:
         answer, leading = result.answer, result.kind in LEADING
         rates, after = answer.rates_by_step, result.next_step.rates_by_step
@@ -169,13 +168,12 @@ def _lines(results: list[Interventions]) -> Iterator[str]:
             follow = _spread(rates.follow[:, k]) if leading else "-"
             onward = _spread(after.follow[:, k]) if leading else "-"
             floor = f"{median(answer.floors_by_step.follow[:, k]):.3f}" if leading else "-"
-            neither, counted = median(rates.neither[:, k]), answer.counted[:, :, k].mean()
-            yield (
-                f"{result.kind:<11}{step + 1:>4}  {follow:<20}{_spread(rates.ignore[:, k]):<20}{neither:<9.3f}"
-                f"{onward:<20}{floor:<7}{counted:.3f}"
-            )
+            cells = f"{follow:<23}{_spread(rates.ignore[:, k]):<23}{median(rates.neither[:, k]):<9.3f}{onward:<23}"
+            right, counted = median(result.right_by_step[:, k]), answer.counted[:, :, k].mean()
+            yield f"{result.kind:<11}{step + 1:>4}  {cells}{floor:<7}{right:<7.3f}{counted:.3f}"
     yield f"rates: the median of {seeds} seeds and its 95 % limits, which fewer than seven seeds do not have"
-    yield "floor: how often another problem's answer would follow; counted: the share of problems where the two can differ"
+    yield "floor: how often another problem's answer would follow; right: answers without the edit that are"
+    yield "counted: the share of all problems that have the step, and where following and ignoring differ"
 
 
 def _spread(values: np.ndarray) -> str:
