@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,6 +54,14 @@ class Interventions:
         return Interventions(self.kind, self.steps, *parts)
 
 
+class Numbers(NamedTuple):
+    """Numbers int64 of answers or steps, equal where these are: after an edit, before it, and what follows from it."""
+
+    after: np.ndarray
+    before: np.ndarray
+    target: np.ndarray
+
+
 def intervene(
     task: Task,
     batch: Batch,
@@ -76,26 +85,26 @@ def intervene(
 
     def edits(kind: Kind) -> list[Edited]:
         """The texts of all seeds for each step."""
-        parts = [[edit(task, some, step, kind, rng) for some, rng in by_seed] for step in positions]
-        return [Edited(*map(np.concatenate, zip(*seeds, strict=True))) for seeds in parts]
+        parts = [[edit(task, own, step, kind, rng) for own, rng in by_seed] for step in positions]
+        return [Edited(*map(np.concatenate, zip(*step, strict=True))) for step in parts]
+
+    def by_problem(steps: Sequence[np.ndarray]) -> np.ndarray:
+        """Arrays (s * n,), one a step, as one array (s, n, k)."""
+        return np.stack(steps, axis=1).reshape(seeds, n, -1)
 
     edited = edits(kind)
     before = _written(batch, edits("placebo"), seeds, "placebo", write)
     after = _written(batch, edited, seeds, kind, write)
-    columns = [_numbers(task, chains, step, kind, edited[k], before[k], after[k]) for k, step in enumerate(positions)]
-    numbers = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}  # (s * n, k)
-    numbers = {name: values.reshape(seeds, n, -1) for name, values in numbers.items()}
-    made = np.stack([part.made for part in edited], axis=1).reshape(seeds, n, -1)
+    pairs = [_numbers(task, chains, step, kind, edited[k], before[k], after[k]) for k, step in enumerate(positions)]
+    answers, next_steps = (Numbers(*map(by_problem, zip(*part, strict=True))) for part in zip(*pairs, strict=True))
+    made = by_problem([part.made for part in edited])
+    gold = task.answer_ids(batch.completions()).reshape(seeds, n, 1)
     return Interventions(
         kind,
         tuple(positions),
-        *(
-            outcomes(
-                numbers[f"{what} after"], numbers[f"{what} before"], numbers[f"{what} target"], made, kind in LEADING
-            )
-            for what in ("answer", "next")
-        ),
-        right=numbers["answer before"] == task.answer_ids(batch.completions()).reshape(seeds, n, 1),
+        answer=outcomes(*answers, made=made, leading=kind in LEADING),
+        next_step=outcomes(*next_steps, made=made, leading=kind in LEADING),
+        right=answers.before == gold,
     )
 
 
@@ -120,16 +129,17 @@ def _written(batch: Batch, texts: Sequence[Edited], seeds: int, kind: Kind, writ
 
 def _numbers(
     task: Task, chains: Chains, step: int, kind: Kind, edited: Edited, before: np.ndarray, after: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Numbers int64 (s * n,) of answers and next steps: after the edit, before it, and what follows from it."""
+) -> tuple[Numbers, Numbers]:
+    """Of answers, and of what is written right behind one step: arrays (s * n,)."""
     behind = chains.field == Field.STEP + step + 1
     has_next = behind.any(axis=1) & (kind != "cut")
-    texts = {"after": after, "before": before, "target": _following(task, chains, step, kind, edited)}
-    numbers = {}
-    for name, text in texts.items():
-        numbers[f"answer {name}"] = answer = task.answer_ids(text)
-        numbers[f"next {name}"] = np.where(has_next, task.step_ids(chains.batch, *_aligned(text, behind)), answer)
-    return numbers
+    texts = (after, before, _following(task, chains, step, kind, edited))
+    answers = [task.answer_ids(text) for text in texts]
+    next_steps = [
+        np.where(has_next, task.step_ids(chains.batch, *_aligned(text, behind)), answer)
+        for text, answer in zip(texts, answers, strict=True)
+    ]
+    return Numbers(*answers), Numbers(*next_steps)
 
 
 def _following(task: Task, chains: Chains, step: int, kind: Kind, edited: Edited) -> np.ndarray:
