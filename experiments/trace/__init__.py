@@ -1,0 +1,1 @@
+"""Claims on whether a chain of thought is used: interventions, probes, wrong traces."""
