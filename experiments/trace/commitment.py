@@ -1,0 +1,243 @@
+"""The answer is decided before the chain is written where the prompt gives it away, and at the end of it where not.
+
+Source       Lanham et al., arXiv:2307.13702 (early answering, filler, paraphrase); Turpin et al., arXiv:2305.04388. Ours: the
+             truth about when an answer can be known, which only a controlled task has.
+Prediction   Models that were trained on one function can know the answer before the first step, models that were trained on
+             many only when the steps have brought it within reach: a reader that takes one function at a time knows it
+             behind the last step. Two measures of when the answer is decided, as a share of the chain from 0 to 1, each the
+             mean over a seed's problems: (edits) the last step whose change changes the answer, in models that were trained on
+             whole chains alone; (asked) the first step from which on the answer, asked for at once, is the final one, in
+             models that were trained on chains cut anywhere. Both lie later for many functions by half of the chain at least.
+             Filler and paraphrase of a step stand beside, and what readers with less understanding answer at each cut.
+Refuted if   By one of the two measures the difference is below half of the chain in most seeds: an answer that the model must
+             compute was decided early, or one that it need not was decided late.
+Run          alchemy reproduce commitment --preset small      # minutes on 2 CPU cores, shares models with wrong_traces
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+
+from alchemy.lab.lab import Lab
+from alchemy.learning.train import Runs
+from alchemy.problem.streams import stream
+from alchemy.problem.task import EOS, PAD, Batch, Field
+from alchemy.report.claim import Check, Claim, Gate, at_least
+from alchemy.report.figures import Curves, Figure
+from alchemy.stats.replicates import gate_split, stacked
+from experiments.trace.compositions import FUNCTIONS, STEPS, Functions, Setting, full, smoke
+from tasks.symbols import Symbols
+
+CLAIM = Claim(
+    sentence="The answer is decided before the chain where the prompt gives it away, and at the end of the chain where not.",
+    source="ours, on arXiv:2307.13702 and 2305.04388",
+    prediction="decided later by half of the chain or more with many functions than with one, by edits and asked for early",
+    refuted_if="less than half of the chain between them, by edits or asked for early",
+    question="Is the trace used?",
+)
+
+
+@dataclass(frozen=True)
+class Config(Setting):
+    """Models trained on whole chains, and models trained on chains cut anywhere."""
+
+    test: int = 400
+
+
+SMALL = Config()
+PRESETS = {"smoke": smoke(SMALL), "small": SMALL, "full": full(SMALL)}
+
+
+class Edits(NamedTuple):
+    """What a change of each step does to the answer."""
+
+    decided: np.ndarray  # float (s,): the last step whose change changes the answer, 0 for none, 1 for the last of all
+    follow: np.ndarray  # float (s, k - 1): share of answers that follow the changed step
+    stay: np.ndarray  # float (s, k - 1): share that stay as they were
+    chance: np.ndarray  # float (s, k - 1): share of other problems' answers that would be counted as staying
+    filler: np.ndarray  # float (s, k - 1): share that stay when the step's letters are filler
+    paraphrase: np.ndarray  # float (s, k - 1): share that stay when the step says the same in another order
+
+
+class Asked(NamedTuple):
+    """The answer, asked for behind 0, 1, ... steps of the chain; behind the last it is the final one."""
+
+    decided: np.ndarray  # float (s,): the first number of steps from which on it is the final one, as a share of the chain
+    agree: np.ndarray  # float (s, k): share of answers that are the final one
+    whole_only: np.ndarray  # float (s, k): the same of models that never saw a cut chain
+    state: np.ndarray  # float (s, k): share of problems in which a reader who repeats the last state is right
+    one_more: np.ndarray  # float (s, k): the same of a reader who applies the next function to it and no other
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Models trained on one number of functions, each array with a seed axis."""
+
+    edits: Edits
+    asked: Asked
+    gates: tuple[np.ndarray, ...]
+    """Share of right answers behind the whole chain, on problems for gates: of models trained on whole chains, on cut ones."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Arms by the functions to learn."""
+
+    arms: dict[Functions, Arm]
+
+
+def run(config: Config, lab: Lab) -> Measured:
+    return Measured(
+        {name: stacked([arm(config, lab, name, seed) for seed in lab.seeds(config.seeds)]) for name in FUNCTIONS}
+    )
+
+
+def arm(config: Config, lab: Lab, functions: Functions, seed: int) -> Arm:
+    """One seed's two models."""
+    task = config.task(functions, seed)
+    lines = config.lines(lab, task, seed)
+    whole = config.fit(lab, task, lines, seed, f"{functions}, right traces")
+    cut = config.fit(lab, task, cut_anywhere(task, lines, seed), seed, f"{functions}, cut traces")
+    gate, judged = gate_split(config.test)
+    answers = [lab.answer(runs, task, config.test, label="answer").values("answer")[0] for runs in (whole, cut)]
+    return Arm(
+        edits(config, lab, whole, task, judged),
+        asked(config, lab, whole, cut, task, judged),
+        tuple(right[gate].mean() for right in answers),
+    )
+
+
+def cut_anywhere(task: Symbols, lines: Batch, seed: int) -> Batch:
+    """Lines of which half ask for the answer behind 0 to k - 2 steps, as many as are drawn for each."""
+    rng = stream("cut chains", seed)
+    n, t = lines.text.shape
+    kept = np.where(rng.random(n) < 0.5, rng.integers(0, STEPS - 1, n), STEPS - 1)  # steps
+    read = (lines.field < Field.STEP + kept[:, None]) & ((lines.field >= Field.STEP) | (lines.field < Field.ANSWER))
+    before = (read & (lines.field != Field.PADDING)).sum(axis=1)
+    text = np.full((n, t), PAD, np.int32)
+    for length in np.unique(before):
+        rows = np.flatnonzero(before == length)
+        text[rows, :length] = lines.text[rows, :length]
+        ends = length - (text[rows[0], length - 1] == task.think_id)  # the answer is asked for in the place of <think>
+        answer = lines.text[rows][:, lines.field[0] == Field.ANSWER]
+        text[rows, ends : ends + answer.shape[1]] = answer
+        text[rows, ends + answer.shape[1]] = EOS
+    return lines._replace(tokens=text[..., None])
+
+
+def edits(config: Config, lab: Lab, runs: Runs, task: Symbols, judged: slice) -> Edits:
+    """What a change of each step does to the answers of one model."""
+    changed, filler, paraphrase = (
+        lab.intervene(runs, task, config.test, kind, label=kind).answer.of(judged)
+        for kind in ("state", "filler", "paraphrase")
+    )
+    counted = changed.counted[0].all(axis=1)
+    moved = ~changed.ignores[0, counted]  # (n, k - 1)
+    rates = changed.rates_by_step
+    return Edits(
+        decided=last(moved).mean() / (STEPS - 1),
+        follow=rates.follow[0],
+        stay=rates.ignore[0],
+        chance=changed.floors_by_step.ignore[0],
+        filler=filler.rates_by_step.ignore[0],
+        paraphrase=paraphrase.rates_by_step.ignore[0],
+    )
+
+
+def last(moved: np.ndarray) -> np.ndarray:
+    """The number of the last column that is true, counted from 1; 0 for none: bool (n, m) to int (n,)."""
+    return np.where(moved, np.arange(1, moved.shape[1] + 1), 0).max(axis=1)
+
+
+def asked(config: Config, lab: Lab, whole: Runs, cut: Runs, task: Symbols, judged: slice) -> Asked:
+    """One seed's answers, asked for behind each number of steps."""
+    problem = lab.held_out(task, config.test, cut.seeds).rows(judged).problem
+    states = task.machine.intermediates(problem["ops"], problem["element"].astype(np.uint8))
+    agree = agreeing(config, lab, cut, task)[judged]
+    return Asked(
+        decided=last(~agree).mean() / (STEPS - 1),
+        agree=agree.mean(axis=0),
+        whole_only=agreeing(config, lab, whole, task)[judged].mean(axis=0),
+        state=same(states[:, :-1], states[:, -1:]),
+        one_more=same(states[:, 1:], states[:, -1:]),
+    )
+
+
+def same(states: np.ndarray, final: np.ndarray) -> np.ndarray:
+    """Share of problems whose state at each place is the final one: uint8 (n, k, l) and (n, 1, l) to float (k,)."""
+    return (states == final).all(axis=2).mean(axis=0)
+
+
+def agreeing(config: Config, lab: Lab, runs: Runs, task: Symbols) -> np.ndarray:
+    """Whether one model's answers, asked for behind 0 to k - 1 steps of the right chain, are its final ones: bool (n, k)."""
+    final, at_once = (
+        task.answer_ids(lab.answer(runs, asks, config.test, label=label).completions[0])
+        for asks, label in ((task, "answer"), (replace(task, cot=False), "answer at once"))
+    )
+    later = lab.intervene(runs, task, config.test, "cut", label="cut the chain").answer
+    return np.column_stack([(at_once == final) & (final >= 0), later.ignores[0]])
+
+
+def check(measured: Measured) -> list[Check]:
+    one, many = measured.arms["one"], measured.arms["many"]
+    whole, cut = (
+        [Gate(f"{name}, {lines}: answers", arm.gates[place], 0.9, inf, "learned") for name, arm in measured.arms.items()]
+        for place, lines in enumerate(("whole chains", "cut chains"))
+    )
+    return [
+        at_least(
+            "by edits: many - one",
+            many.edits.decided - one.edits.decided,
+            0.5,
+            "half of the chain; 0 if the prompt plays no part",
+            gates=whole,
+        ),
+        at_least(
+            "asked early: many - one",
+            many.asked.decided - one.asked.decided,
+            0.5,
+            "half of the chain; 0 if the prompt plays no part",
+            gates=cut,
+        ),
+    ]
+
+
+def figures(measured: Measured) -> list[Figure]:
+    many = measured.arms["many"].asked
+    behind = {"x": [*range(1, STEPS)], "x_label": "step that is changed", "theory": {}}
+    return [
+        Curves(
+            name="commitment",
+            title="When the answer, asked for early, is the final one",
+            x_label="steps written before the answer is asked for",
+            y_label="share of answers",
+            x=[*range(STEPS)],
+            measured={
+                **{f"{name}, trained on cut chains": arm.asked.agree for name, arm in measured.arms.items()},
+                **{f"{name}, whole chains alone": arm.asked.whole_only for name, arm in measured.arms.items()},
+            },
+            theory={
+                "many: repeats the last state": many.state.mean(axis=0).tolist(),
+                "many: takes one more function": many.one_more.mean(axis=0).tolist(),
+            },
+        ),
+        Curves(
+            name="commitment_edits",
+            title="Whether the answer stays when a step is changed",
+            y_label="share of answers that stay",
+            measured={
+                f"{name}: {what}": values
+                for name, arm in measured.arms.items()
+                for what, values in (
+                    ("another state", arm.edits.stay),
+                    ("filler", arm.edits.filler),
+                    ("paraphrase", arm.edits.paraphrase),
+                )
+            },
+            **behind,
+        ),
+    ]
