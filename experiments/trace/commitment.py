@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -41,6 +41,10 @@ CLAIM = Claim(
 )
 
 
+Lines = Literal["whole chains", "cut chains"]
+LINES: tuple[Lines, ...] = get_args(Lines)
+
+
 @dataclass(frozen=True)
 class Config(Setting):
     """Models trained on whole chains, and models trained on chains cut anywhere."""
@@ -55,7 +59,9 @@ PRESETS = {"smoke": smoke(SMALL), "small": SMALL, "full": full(SMALL)}
 class Edits(NamedTuple):
     """What a change of each step does to the answer."""
 
-    decided: np.ndarray  # float (s,): the last step whose change changes the answer, 0 for none, 1 for the last of all
+    decided: (
+        np.ndarray
+    )  # float (s,): the last step whose change changes the answer, as a share of the chain; 0 for none
     follow: np.ndarray  # float (s, k - 1): share of answers that follow the changed step
     stay: np.ndarray  # float (s, k - 1): share that stay as they were
     chance: np.ndarray  # float (s, k - 1): share of other problems' answers that would be counted as staying
@@ -66,49 +72,57 @@ class Edits(NamedTuple):
 class Asked(NamedTuple):
     """The answer, asked for behind 0, 1, ... steps of the chain; behind the last it is the final one."""
 
-    decided: np.ndarray  # float (s,): the first number of steps from which on it is the final one, as a share of the chain
+    decided: (
+        np.ndarray
+    )  # float (s,): the first number of steps from which on it is the final one, as a share of the chain
     agree: np.ndarray  # float (s, k): share of answers that are the final one
-    whole_only: np.ndarray  # float (s, k): the same of models that never saw a cut chain
-    state: np.ndarray  # float (s, k): share of problems in which a reader who repeats the last state is right
-    one_more: np.ndarray  # float (s, k): the same of a reader who applies the next function to it and no other
+
+
+class Readers(NamedTuple):
+    """Share of problems in which readers with less understanding are right behind 0, 1, ... steps: float (s, k)."""
+
+    state: np.ndarray  # repeats the last state
+    one_more: np.ndarray  # applies the next function to it and no other
 
 
 @dataclass(frozen=True)
-class Arm:
-    """Models trained on one number of functions, each array with a seed axis."""
+class Trained:
+    """Models trained on one kind of lines, each array with a seed axis."""
 
+    gate: np.ndarray
+    """Share of right answers behind the whole chain, on problems for gates: float (s,)."""
     edits: Edits
     asked: Asked
-    gates: tuple[np.ndarray, ...]
-    """Share of right answers behind the whole chain, on problems for gates: of models trained on whole chains, on cut ones."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Arms by the functions to learn."""
+    """By the functions to learn, and the lines trained on."""
 
-    arms: dict[Functions, Arm]
+    models: dict[Functions, dict[Lines, Trained]]
+    readers: dict[Functions, Readers]
 
 
 def run(config: Config, lab: Lab) -> Measured:
+    seeds = lab.seeds(config.seeds)
     return Measured(
-        {name: stacked([arm(config, lab, name, seed) for seed in lab.seeds(config.seeds)]) for name in FUNCTIONS}
+        models={
+            name: {kind: stacked([model(config, lab, name, kind, seed) for seed in seeds]) for kind in LINES}
+            for name in FUNCTIONS
+        },
+        readers={name: stacked([readers(config, lab, name, seed) for seed in seeds]) for name in FUNCTIONS},
     )
 
 
-def arm(config: Config, lab: Lab, functions: Functions, seed: int) -> Arm:
-    """One seed's two models."""
+def model(config: Config, lab: Lab, functions: Functions, kind: Lines, seed: int) -> Trained:
+    """One seed's model."""
     task = config.task(functions, seed)
     lines = config.lines(lab, task, seed)
-    whole = config.fit(lab, task, lines, seed, f"{functions}, right traces")
-    cut = config.fit(lab, task, cut_anywhere(task, lines, seed), seed, f"{functions}, cut traces")
+    lines = cut_anywhere(task, lines, seed) if kind == "cut chains" else lines
+    runs = config.fit(lab, task, lines, seed, f"{functions}, {kind}")
     gate, judged = gate_split(config.test)
-    answers = [lab.answer(runs, task, config.test, label="answer").values("answer")[0] for runs in (whole, cut)]
-    return Arm(
-        edits(config, lab, whole, task, judged),
-        asked(config, lab, whole, cut, task, judged),
-        tuple(right[gate].mean() for right in answers),
-    )
+    right = lab.answer(runs, task, config.test, label="answer").values("answer")[0, gate]
+    return Trained(right.mean(), edits(config, lab, runs, task, judged), asked(config, lab, runs, task, judged))
 
 
 def cut_anywhere(task: Symbols, lines: Batch, seed: int) -> Batch:
@@ -139,7 +153,7 @@ def edits(config: Config, lab: Lab, runs: Runs, task: Symbols, judged: slice) ->
     moved = ~changed.ignores[0, counted]  # (n, k - 1)
     rates = changed.rates_by_step
     return Edits(
-        decided=last(moved).mean() / (STEPS - 1),
+        decided=last(moved),
         follow=rates.follow[0],
         stay=rates.ignore[0],
         chance=changed.floors_by_step.ignore[0],
@@ -148,44 +162,38 @@ def edits(config: Config, lab: Lab, runs: Runs, task: Symbols, judged: slice) ->
     )
 
 
-def last(moved: np.ndarray) -> np.ndarray:
-    """The number of the last column that is true, counted from 1; 0 for none: bool (n, m) to int (n,)."""
-    return np.where(moved, np.arange(1, moved.shape[1] + 1), 0).max(axis=1)
+def last(moved: np.ndarray) -> float:
+    """The mean place of the last column that is true, 0 for none and 1 for the last of all: bool (n, m); nan without rows."""
+    places = np.where(moved, np.arange(1, moved.shape[1] + 1), 0).max(axis=1)
+    return float(places.mean()) / moved.shape[1] if len(moved) else np.nan
 
 
-def asked(config: Config, lab: Lab, whole: Runs, cut: Runs, task: Symbols, judged: slice) -> Asked:
-    """One seed's answers, asked for behind each number of steps."""
-    problem = lab.held_out(task, config.test, cut.seeds).rows(judged).problem
-    states = task.machine.intermediates(problem["ops"], problem["element"].astype(np.uint8))
-    agree = agreeing(config, lab, cut, task)[judged]
-    return Asked(
-        decided=last(~agree).mean() / (STEPS - 1),
-        agree=agree.mean(axis=0),
-        whole_only=agreeing(config, lab, whole, task)[judged].mean(axis=0),
-        state=same(states[:, :-1], states[:, -1:]),
-        one_more=same(states[:, 1:], states[:, -1:]),
-    )
-
-
-def same(states: np.ndarray, final: np.ndarray) -> np.ndarray:
-    """Share of problems whose state at each place is the final one: uint8 (n, k, l) and (n, 1, l) to float (k,)."""
-    return (states == final).all(axis=2).mean(axis=0)
-
-
-def agreeing(config: Config, lab: Lab, runs: Runs, task: Symbols) -> np.ndarray:
-    """Whether one model's answers, asked for behind 0 to k - 1 steps of the right chain, are its final ones: bool (n, k)."""
-    final, at_once = (
-        task.answer_ids(lab.answer(runs, asks, config.test, label=label).completions[0])
-        for asks, label in ((task, "answer"), (replace(task, cot=False), "answer at once"))
-    )
+def asked(config: Config, lab: Lab, runs: Runs, task: Symbols, judged: slice) -> Asked:
+    """One model's answers, asked for behind each number of steps of the right chain."""
+    at_once = replace(task, cot=False)
+    final = task.answer_ids(lab.answer(runs, task, config.test, label="answer").completions[0])
+    first = at_once.answer_ids(lab.answer(runs, at_once, config.test, label="answer at once").completions[0])
     later = lab.intervene(runs, task, config.test, "cut", label="cut the chain").answer
-    return np.column_stack([(at_once == final) & (final >= 0), later.ignores[0]])
+    agree = np.column_stack([(first == final) & (final >= 0), later.ignores[0]])[judged]  # (n, k)
+    return Asked(last(~agree[:, :-1]), agree.mean(axis=0))
+
+
+def readers(config: Config, lab: Lab, functions: Functions, seed: int) -> Readers:
+    """Of one seed's problems."""
+    task = config.task(functions, seed)
+    problem = lab.held_out(task, config.test, [seed]).rows(gate_split(config.test)[1]).problem
+    states = task.machine.intermediates(problem["ops"], problem["element"].astype(np.uint8))
+    same = (states == states[:, -1:]).all(axis=2).mean(axis=0)  # (k + 1,)
+    return Readers(same[:-1], same[1:])
 
 
 def check(measured: Measured) -> list[Check]:
     one, many = measured.arms["one"], measured.arms["many"]
     whole, cut = (
-        [Gate(f"{name}, {lines}: answers", arm.gates[place], 0.9, inf, "learned") for name, arm in measured.arms.items()]
+        [
+            Gate(f"{name}, {lines}: answers", arm.gates[place], 0.9, inf, "learned")
+            for name, arm in measured.arms.items()
+        ]
         for place, lines in enumerate(("whole chains", "cut chains"))
     )
     return [

@@ -45,7 +45,7 @@ class Setting:
     """Held-out problems in each test of each seed; a quarter of them is for gates."""
     many: int = 256
     """Compositions where there are many, of 512."""
-    model: Transformer = Transformer(width=64, layers=2, heads=4, context=40, tied=False, activation="relu")
+    model: Transformer = Transformer(width=64, layers=2, heads=4, context=48, tied=False, activation="relu")
     train: TrainConfig = TrainConfig(steps=300, batch=64, optimizer="muon", matrix_rate=0.02, learning_rate=7e-3)
 
     def task(self, functions: Functions, seed: int) -> Symbols:
@@ -54,7 +54,7 @@ class Setting:
         codes = stream(f"{functions} of the compositions", seed).choice(len(PRIMITIVES) ** STEPS, count, replace=False)
         digits = codes[:, None] // len(PRIMITIVES) ** np.arange(STEPS) % len(PRIMITIVES)
         names = tuple(" ".join(PRIMITIVES[digit] for digit in row) for row in digits)
-        return Symbols(compositions=names, primitives=PRIMITIVES, alphabet="ABCDEFGH")
+        return Symbols(compositions=names, primitives=PRIMITIVES, alphabet="ABCDEFGHIJKL")
 
     def lines(self, lab: Lab, task: Symbols, seed: int) -> Batch:
         """As many training lines with right chains as training reads."""
@@ -71,12 +71,12 @@ SMOKE: dict[str, Any] = {
     "seeds": 2,
     "test": 32,
     "many": 8,
-    "model": Transformer(width=16, layers=1, heads=2, context=40, tied=False, activation="relu"),
+    "model": Transformer(width=16, layers=1, heads=2, context=48, tied=False, activation="relu"),
     "train": TrainConfig(steps=8, batch=16, chunk=8),
 }
 FULL: dict[str, Any] = {
-    "test": 4000,
-    "model": Transformer(width=128, layers=4, heads=4, context=40, tied=False, activation="relu"),
+    "test": 2000,
+    "model": Transformer(width=128, layers=4, heads=4, context=48, tied=False, activation="relu"),
     "train": replace(Setting.train, steps=3000, batch=256),
 }
 
