@@ -11,7 +11,7 @@ Prediction   Models that were trained on one function can know the answer before
              Filler and paraphrase of a step stand beside, and what readers with less understanding answer at each cut.
 Refuted if   By one of the two measures the difference is below half of the chain in most seeds: an answer that the model must
              compute was decided early, or one that it need not was decided late.
-Run          alchemy reproduce commitment --preset small      # minutes on 2 CPU cores, shares models with wrong_traces
+Run          alchemy reproduce commitment --preset small      # minutes on 2 CPU cores, fewer after wrong_traces; not timed yet
 """
 
 from __future__ import annotations
@@ -188,35 +188,35 @@ def readers(config: Config, lab: Lab, functions: Functions, seed: int) -> Reader
 
 
 def check(measured: Measured) -> list[Check]:
-    one, many = measured.arms["one"], measured.arms["many"]
-    whole, cut = (
-        [
-            Gate(f"{name}, {lines}: answers", arm.gates[place], 0.9, inf, "learned")
-            for name, arm in measured.arms.items()
+    whole, cut = ({name: models[kind] for name, models in measured.models.items()} for kind in LINES)
+    gates = {
+        kind: [
+            Gate(f"{name}, {kind}: answers", models[kind].gate, 0.9, inf, "learned")
+            for name, models in measured.models.items()
         ]
-        for place, lines in enumerate(("whole chains", "cut chains"))
-    )
+        for kind in LINES
+    }
     return [
         at_least(
-            "by edits: many - one",
-            many.edits.decided - one.edits.decided,
+            "by edits, whole chains: many - one",
+            whole["many"].edits.decided - whole["one"].edits.decided,
             0.5,
-            "half of the chain; 0 if the prompt plays no part",
-            gates=whole,
+            "half of the chain; 0 if what the prompt gives away plays no part",
+            gates=gates["whole chains"],
         ),
         at_least(
-            "asked early: many - one",
-            many.asked.decided - one.asked.decided,
+            "asked early, cut chains: many - one",
+            cut["many"].asked.decided - cut["one"].asked.decided,
             0.5,
-            "half of the chain; 0 if the prompt plays no part",
-            gates=cut,
+            "half of the chain; 0 if what the prompt gives away plays no part",
+            gates=gates["cut chains"],
         ),
     ]
 
 
 def figures(measured: Measured) -> list[Figure]:
-    many = measured.arms["many"].asked
-    behind = {"x": [*range(1, STEPS)], "x_label": "step that is changed", "theory": {}}
+    arms = [(f"{name}, {kind}", models[kind]) for name, models in measured.models.items() for kind in LINES]
+    many = measured.readers["many"]
     return [
         Curves(
             name="commitment",
@@ -224,28 +224,29 @@ def figures(measured: Measured) -> list[Figure]:
             x_label="steps written before the answer is asked for",
             y_label="share of answers",
             x=[*range(STEPS)],
-            measured={
-                **{f"{name}, trained on cut chains": arm.asked.agree for name, arm in measured.arms.items()},
-                **{f"{name}, whole chains alone": arm.asked.whole_only for name, arm in measured.arms.items()},
-            },
+            measured={label: trained.asked.agree for label, trained in arms},
             theory={
-                "many: repeats the last state": many.state.mean(axis=0).tolist(),
-                "many: takes one more function": many.one_more.mean(axis=0).tolist(),
+                "many: who repeats the last state": many.state.mean(axis=0).tolist(),
+                "many: who applies one more function": many.one_more.mean(axis=0).tolist(),
             },
+            note="Behind the last step the answer is the final one by construction.",
         ),
         Curves(
             name="commitment_edits",
-            title="Whether the answer stays when a step is changed",
+            title="Whether the answer stays when a step is changed (trained on whole chains)",
+            x_label="step that is changed",
             y_label="share of answers that stay",
+            x=[*range(1, STEPS)],
             measured={
                 f"{name}: {what}": values
-                for name, arm in measured.arms.items()
-                for what, values in (
-                    ("another state", arm.edits.stay),
-                    ("filler", arm.edits.filler),
-                    ("paraphrase", arm.edits.paraphrase),
-                )
+                for name, models in measured.models.items()
+                for what, values in edited(models["whole chains"].edits).items()
             },
-            **behind,
+            theory={},
         ),
     ]
+
+
+def edited(edits: Edits) -> dict[str, np.ndarray]:
+    """The shares of answers that stay, by what is done to a step: each float (s, k - 1)."""
+    return {"another state": edits.stay, "filler": edits.filler, "the same in another order": edits.paraphrase}

@@ -44,7 +44,7 @@ class Setting:
     test: int = 800
     """Held-out problems in each test of each seed; a quarter of them is for gates."""
     many: int = 256
-    """Compositions where there are many, of 512."""
+    """Compositions where there are many, of the 512 there are."""
     model: Transformer = Transformer(width=64, layers=2, heads=4, context=48, tied=False, activation="relu")
     train: TrainConfig = TrainConfig(steps=300, batch=64, optimizer="muon", matrix_rate=0.02, learning_rate=7e-3)
 

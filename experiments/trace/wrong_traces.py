@@ -11,7 +11,7 @@ Prediction   A trace of another problem says nothing about this one, so what it 
 Refuted if   "Traces need no meaning" is refuted as a general rule if this holds. "Their content matters" is refuted if swapped
              traces exceed answers alone by .2 with many functions; so is the claim if they cost more than .1 with one
              function, or the interaction is below .3; each in most seeds.
-Run          alchemy reproduce wrong_traces --preset small      # minutes on 2 CPU cores
+Run          alchemy reproduce wrong_traces --preset small      # minutes on 2 CPU cores; not timed yet
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def one_seed(config: Config, lab: Lab, functions: Functions, trace: Trace, seed:
         gate=right[gate].mean(),
         loss=loss[-tenth:].mean(),
         loss_before=loss[-2 * tenth : -tenth].mean(),
-        follow=follow,
-        ignore=ignore,
+        follow=np.asarray(follow),
+        ignore=np.asarray(ignore),
     )
 
 

@@ -108,5 +108,31 @@ def test_wrong_traces_checks(changes, refuted):
     measured = wrong_traces.Measured(measured)
     judged = judge(wrong_traces.CLAIM, wrong_traces.check(measured))
     assert judged.verdict == (Verdict.FAILS if refuted else Verdict.HOLDS)
-    failed = [check.name for check, one in zip(judged.checks, judged.outcomes, strict=True) if one.verdict == "FAILS"]
+    failed = [
+        check.name for check, one in zip(judged.checks, judged.outcomes, strict=True) if one.verdict == Verdict.FAILS
+    ]
     assert refuted is None or refuted in failed
+
+
+def trained(decided):
+    edits = commitment.Edits(seeds(decided), *(seeds(0.5, STEPS - 1) for _ in range(5)))
+    return commitment.Trained(seeds(1.0), edits, commitment.Asked(seeds(decided), seeds(0.5, STEPS)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "functions", "decided", "refuted"),
+    [
+        ("whole chains", "many", 1.0, None),
+        ("whole chains", "one", 0.7, "by edits"),
+        ("cut chains", "many", 0.3, "asked early"),
+    ],
+)
+def test_commitment_checks(kind, functions, decided, refuted):
+    models = {
+        name: {lines: trained(value) for lines in commitment.LINES} for name, value in {"one": 0.0, "many": 1.0}.items()
+    }
+    models[functions][kind] = trained(decided)
+    judged = judge(commitment.CLAIM, commitment.check(commitment.Measured(models, {})))
+    assert judged.verdict == (Verdict.FAILS if refuted else Verdict.HOLDS)
+    for check, outcome in zip(judged.checks, judged.outcomes, strict=True):
+        assert (outcome.verdict == Verdict.FAILS) == bool(refuted and check.name.startswith(refuted))
