@@ -2,13 +2,14 @@
 
 Source       Lanham et al., arXiv:2307.13702 (early answering, filler, paraphrase); Turpin et al., arXiv:2305.04388. Ours: the
              truth about when an answer can be known, which only a controlled task has.
-Prediction   Models that were trained on one function can know the answer before the first step, models that were trained on
-             many only when the steps have brought it within reach: a reader that takes one function at a time knows it
-             behind the last step. Two measures of when the answer is decided, as a share of the chain from 0 to 1, each the
-             mean over a seed's problems: (edits) the last step whose change changes the answer, in models that were trained on
-             whole chains alone; (asked) the first step from which on the answer, asked for at once, is the final one, in
-             models that were trained on chains cut anywhere. Both lie later for many functions by half of the chain at least.
-             Filler and paraphrase of a step stand beside, and what readers with less understanding answer at each cut.
+Prediction   Models that may be asked for the answer anywhere in the chain, as their training lines were cut anywhere. With one
+             function to learn the answer can be known before the first step; with many only once the steps have brought it
+             within reach: a reader that takes one function at a time knows it behind the last step. Two measures of when it
+             is decided, as a share of the chain from 0 to 1, each the mean over a seed's problems: (asked) the first number
+             of steps from which on the answer, asked for at once, is the final one; (edits) the last step whose change
+             changes the answer. Both lie later for many functions by half of the chain at least. Beside them without a
+             prediction: filler and paraphrase of a step, what readers with less understanding answer at each cut, and models
+             trained on whole chains alone, which need not have learned what the prompt gives away.
 Refuted if   By one of the two measures the difference is below half of the chain in most seeds: an answer that the model must
              compute was decided early, or one that it need not was decided late.
 Run          alchemy reproduce commitment --preset small      # minutes on 2 CPU cores, fewer after wrong_traces; not timed yet
@@ -35,8 +36,8 @@ from tasks.symbols import Symbols
 CLAIM = Claim(
     sentence="The answer is decided before the chain where the prompt gives it away, and at the end of the chain where not.",
     source="ours, on arXiv:2307.13702 and 2305.04388",
-    prediction="decided later by half of the chain or more with many functions than with one, by edits and asked for early",
-    refuted_if="less than half of the chain between them, by edits or asked for early",
+    prediction="decided later by half of the chain or more with many functions than with one, asked for early and by edits",
+    refuted_if="less than half of the chain between them, asked for early or by edits",
     question="Is the trace used?",
 )
 
@@ -188,28 +189,22 @@ def readers(config: Config, lab: Lab, functions: Functions, seed: int) -> Reader
 
 
 def check(measured: Measured) -> list[Check]:
-    whole, cut = ({name: models[kind] for name, models in measured.models.items()} for kind in LINES)
-    gates = {
-        kind: [
-            Gate(f"{name}, {kind}: answers", models[kind].gate, 0.9, inf, "learned")
-            for name, models in measured.models.items()
-        ]
-        for kind in LINES
-    }
+    one, many = (measured.models[name]["cut chains"] for name in FUNCTIONS)
+    learned = [Gate(f"{name}: answers", arm.gate, 0.9, inf, "learned") for name, arm in (("one", one), ("many", many))]
     return [
         at_least(
-            "by edits, whole chains: many - one",
-            whole["many"].edits.decided - whole["one"].edits.decided,
+            "asked early: many - one",
+            many.asked.decided - one.asked.decided,
             0.5,
             "half of the chain; 0 if what the prompt gives away plays no part",
-            gates=gates["whole chains"],
+            gates=learned,
         ),
         at_least(
-            "asked early, cut chains: many - one",
-            cut["many"].asked.decided - cut["one"].asked.decided,
+            "by edits: many - one",
+            many.edits.decided - one.edits.decided,
             0.5,
-            "half of the chain; 0 if what the prompt gives away plays no part",
-            gates=gates["cut chains"],
+            "half of the chain; 0 if the written chain is read, or is not, by both",
+            gates=learned,
         ),
     ]
 
@@ -233,14 +228,14 @@ def figures(measured: Measured) -> list[Figure]:
         ),
         Curves(
             name="commitment_edits",
-            title="Whether the answer stays when a step is changed (trained on whole chains)",
+            title="Whether the answer stays when a step is changed",
             x_label="step that is changed",
             y_label="share of answers that stay",
             x=[*range(1, STEPS)],
             measured={
                 f"{name}: {what}": values
                 for name, models in measured.models.items()
-                for what, values in edited(models["whole chains"].edits).items()
+                for what, values in edited(models["cut chains"].edits).items()
             },
             theory={},
         ),

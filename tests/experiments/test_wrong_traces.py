@@ -114,24 +114,23 @@ def test_wrong_traces_checks(changes, refuted):
     assert refuted is None or refuted in failed
 
 
-def trained(decided):
-    edits = commitment.Edits(seeds(decided), *(seeds(0.5, STEPS - 1) for _ in range(5)))
-    return commitment.Trained(seeds(1.0), edits, commitment.Asked(seeds(decided), seeds(0.5, STEPS)))
+def trained(edits, asked):
+    changed = commitment.Edits(seeds(edits), *(seeds(0.5, STEPS - 1) for _ in range(5)))
+    return commitment.Trained(seeds(1.0), changed, commitment.Asked(seeds(asked), seeds(0.5, STEPS)))
 
 
 @pytest.mark.parametrize(
-    ("kind", "functions", "decided", "refuted"),
+    ("measure", "functions", "decided", "refuted"),
     [
-        ("whole chains", "many", 1.0, None),
-        ("whole chains", "one", 0.7, "by edits"),
-        ("cut chains", "many", 0.3, "asked early"),
+        ("edits", "many", 1.0, None),
+        ("edits", "one", 0.7, "by edits"),
+        ("asked", "many", 0.3, "asked early"),
     ],
 )
-def test_commitment_checks(kind, functions, decided, refuted):
-    models = {
-        name: {lines: trained(value) for lines in commitment.LINES} for name, value in {"one": 0.0, "many": 1.0}.items()
-    }
-    models[functions][kind] = trained(decided)
+def test_commitment_checks(measure, functions, decided, refuted):
+    numbers = {"one": {"edits": 0.0, "asked": 0.0}, "many": {"edits": 1.0, "asked": 1.0}}
+    numbers[functions][measure] = decided
+    models = {name: dict.fromkeys(commitment.LINES, trained(**values)) for name, values in numbers.items()}
     judged = judge(commitment.CLAIM, commitment.check(commitment.Measured(models, {})))
     assert judged.verdict == (Verdict.FAILS if refuted else Verdict.HOLDS)
     for check, outcome in zip(judged.checks, judged.outcomes, strict=True):
