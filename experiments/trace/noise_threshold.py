@@ -1,21 +1,21 @@
-"""Where prompt and trace differ, models answer from the one that was wrong less often in training.
+"""A noisy trace is ignored beside clean prompts, followed beside noisier ones, and between them longer than it should be.
 
 Source       arXiv:2602.01017 (`a x b + c -> d + c -> o`, with wrong prompts and wrong traces); the exact reference is ours
 Prediction   In a share e of training lines such as `4 x 7 + 9 <think> 6 + 9 <answer> 4` the prompt has a wrong factor, in a
              share f the trace a wrong product; the answer is never wrong. Then the product in the trace of a clean held-out
              prompt is replaced by another. The best reader believes the trace if f < e and the prompt if f > e, however
-             large they are (`tasks/modular/laws.py`). So at f = .3 answers ignore the replaced product where no prompt was
-             wrong, and follow it where half of the prompts were; and they follow it at e = .1, f = .02.
-             Where f > e time matters: sums are read off the trace long before product and sum are computed from the prompt
-             at once, and that gains little where wrong traces are rare. With e = 0 the best reader ignores the replaced
-             product at any f; models of this budget do so at f = .3, and not yet at f = .03.
-Refuted if   Fewer than .9 of answers follow at e = .1, f = .02, or fewer than .8 at e = .5, f = .3; at e = 0, f = .3 more
-             than .2 follow or fewer than .5 ignore; or wrong traces that are rare are ignored as soon as frequent ones.
+             large they are (`tasks/modular/laws.py`). Here f = .3 throughout. Where no prompt was wrong, answers ignore the
+             replaced product; where half of the prompts were, they follow it. At e = .1 the best reader still ignores it,
+             but sums are read off the trace long before product and sum are computed from the prompt at once, and the
+             noisier prompts are, the less that gains: models of this budget follow more than at e = 0. The source finds
+             the threshold above e too, and that it comes down with time.
+Refuted if   At e = .5 fewer than .9 of answers follow; at e = 0 more than .2 follow or fewer than .5 ignore; or at e = .1 the
+             share that follows is not .1 above that at e = 0.
 Controls     The chain with nothing replaced has to end in the right answer. A seed is judged on following only if its
-             models at e = 0, f = .3 compute answers from the prompt. Models without a trace cannot be that control: in a
-             trial they learned the 974 training problems by heart, and none of the held-out ones (.03 to .08, chance .09);
+             model at e = 0 computes answers from the prompt. Models without a trace cannot be that control: in a trial of
+             three they learned the 974 training problems by heart, and none of the held-out ones (.03 to .08, chance .09);
              it is the product in the trace that teaches to compute it.
-Run          alchemy reproduce noise_threshold --preset small      # about ten minutes on one CPU core, not timed yet
+Run          alchemy reproduce noise_threshold --preset small      # about eight minutes on one CPU core, not timed yet
 """
 
 from __future__ import annotations
@@ -35,37 +35,22 @@ from models.transformer import Transformer
 from tasks.modular import Modular, laws
 
 CLAIM = Claim(
-    sentence="Where prompt and trace differ, models answer from the one that was wrong less often in training.",
+    sentence="A noisy trace is ignored beside clean prompts and followed beside noisier ones; between, longer than it should be.",
     source="arXiv:2602.01017; the exact reference is ours",
-    prediction="the trace if its noise f is below that of the prompt, e, else the prompt; rare noise later than frequent",
-    refuted_if="follow < .9 where f < e, ignore < .8 where f = 3 e or e = 0, or rare wrong traces ignored as soon",
+    prediction="with .3 of traces wrong: ignored if no prompt was, followed if .5 were, and more at .1 than at 0",
+    refuted_if="follow < .9 at .5; follow > .2 or ignore < .5 at 0; or follow at .1 not .1 above that at 0",
     question="Is the trace used?",
-    among="models that read a sum off the trace, of a recipe that computes product and sum from the prompt",
+    among="models that learned to answer, of a recipe that can do so from the prompt alone",
 )
-
-
-class Noise(NamedTuple):
-    """How often training lines are wrong."""
-
-    prompt: float
-    trace: float
-
-    def __str__(self) -> str:
-        return f"e = {self.prompt:g}, f = {self.trace:g}"
-
-
-LESS_IN_TRACE, MORE_IN_PROMPT, ONLY_IN_TRACE, RARE_IN_TRACE = (
-    Noise(0.1, 0.02),
-    Noise(0.5, 0.3),
-    Noise(0.0, 0.3),
-    Noise(0.0, 0.03),
-)
-NOISES = (LESS_IN_TRACE, MORE_IN_PROMPT, ONLY_IN_TRACE, RARE_IN_TRACE)
+TRACE_NOISE = 0.3
+"""The share of training traces with a wrong product."""
+CLEAN, LESS, MORE = 0.0, 0.1, 0.5
+"""Shares of training prompts with a wrong factor: none, fewer than wrong traces, more."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """One training for each pair of noises, tested on clean problems."""
+    """One training for each share of wrong prompts, tested on clean problems."""
 
     seeds: int = 10
     """Replicates, each with weights and training data of its own. Ten that agree decide either way."""
@@ -92,7 +77,7 @@ PRESETS = {
         test=1000,
         modulus=23,
         model=Transformer(width=128, layers=3, heads=4, context=24, tied=False, activation="relu"),
-        train=TrainConfig(steps=20_000, batch=512, learning_rate=1e-3, weight_decay=0.1, chunk=500),
+        train=TrainConfig(steps=6000, batch=256, learning_rate=2e-3, weight_decay=0.1, chunk=500),
     ),
 }
 
@@ -113,98 +98,79 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    cells: dict[Noise, Cell]
+    cells: dict[float, Cell]
+    """By the share of training prompts that were wrong."""
 
 
 def run(config: Config, lab: Lab) -> Measured:
-    return Measured({noise: _cell(config, lab, noise) for noise in NOISES})
+    return Measured({wrong: _cell(config, lab, wrong) for wrong in (CLEAN, LESS, MORE)})
 
 
-def _cell(config: Config, lab: Lab, noise: Noise) -> Cell:
+def _cell(config: Config, lab: Lab, wrong: float) -> Cell:
     clean = Modular(modulus=config.modulus)
-    task = replace(clean, prompt_noise=noise.prompt, trace_noise=noise.trace)
-    runs = lab.train(config.model, task, config.train, seeds=config.seeds, label=f"train with {noise}")
-    changed = lab.intervene(runs, clean, config.test, "state", label=f"another product, {noise}")
+    task = replace(clean, prompt_noise=wrong, trace_noise=TRACE_NOISE)
+    runs = lab.train(config.model, task, config.train, seeds=config.seeds, label=f"train, {wrong:g} of prompts wrong")
+    changed = lab.intervene(runs, clean, config.test, "state", label=f"another product, {wrong:g} of prompts wrong")
     gates, checks = gate_split(config.test)
     of_gates = changed.of(gates)
     return Cell(*changed.of(checks).answer.rates, of_gates.right.mean(axis=(1, 2)), of_gates.answer.rates.ignore)
 
 
 def check(measured: Measured) -> list[Check]:
-    cells = measured.cells
+    clean, less, more = (measured.cells[wrong] for wrong in (CLEAN, LESS, MORE))
+    computes = Gate("e = 0: ignore", clean.gate_ignore, 0.5, inf, "most answers come from the prompt where they should")
     return [
         at_least(
-            f"{LESS_IN_TRACE}: follow",
-            cells[LESS_IN_TRACE].follow,
+            "e = .5: follow",
+            more.follow,
             0.9,
-            "the trace is wrong a fifth as often as the prompt; in the source no answer ignores it there",
-            gates=[_reads(LESS_IN_TRACE, cells), _computes(cells)],
+            "the trace is the less noisy one; the best reader always does, and reading is learned first",
+            gates=[_learned("e = .5", more), computes],
         ),
         at_least(
-            f"{MORE_IN_PROMPT}: follow",
-            cells[MORE_IN_PROMPT].follow,
-            0.8,
-            "the trace is the less noisy one, if by little: twelve right sums of the trace on a conflict for five of the prompt",
-            gates=[_reads(MORE_IN_PROMPT, cells), _computes(cells)],
-        ),
-        at_least(
-            f"{ONLY_IN_TRACE}: ignore",
-            cells[ONLY_IN_TRACE].ignore,
-            0.6,
-            "every conflict is the trace's fault; what is left is sums of held-out prompts that are not computed yet",
-            gates=[_reads(ONLY_IN_TRACE, cells)],
+            "e = 0: ignore",
+            clean.ignore,
+            0.5,
+            "every conflict is the trace's fault; of three models in a trial one was not done yet, at .69",
+            gates=[_learned("e = 0", clean)],
         ),
         at_most(
-            f"{ONLY_IN_TRACE}: follow",
-            cells[ONLY_IN_TRACE].follow,
+            "e = 0: follow",
+            clean.follow,
             0.2,
-            "the best reader never does; a tenth would by chance",
-            gates=[_reads(ONLY_IN_TRACE, cells)],
+            "the best reader never does; an answer at random would in .1",
+            gates=[_learned("e = 0", clean)],
         ),
         at_least(
-            f"follow, {RARE_IN_TRACE} less {ONLY_IN_TRACE}",
-            cells[RARE_IN_TRACE].follow - cells[ONLY_IN_TRACE].follow,
-            0.5,
-            "the best reader ignores both; most models of this budget do not yet where wrong traces are a tenth as frequent",
-            gates=[_reads(RARE_IN_TRACE, cells), _reads(ONLY_IN_TRACE, cells)],
+            "follow, e = .1 less e = 0",
+            less.follow - clean.follow,
+            0.1,
+            "the best reader ignores both; what is left is time, and a tenth is beyond what 75 problems leave to chance",
+            gates=[_learned("e = .1", less), _learned("e = 0", clean)],
         ),
     ]
 
 
-def _reads(noise: Noise, cells: dict[Noise, Cell]) -> Gate:
-    """Models whose chains, where right, end in right answers."""
-    return Gate(
-        f"{noise}: right behind a right product", cells[noise].gate_right, 0.8, inf, "learned, on held-out prompts"
-    )
-
-
-def _computes(cells: dict[Noise, Cell]) -> Gate:
-    """Following says nothing about models that could do nothing else: in this seed, one of the recipe ignores the trace."""
-    return Gate(
-        f"{ONLY_IN_TRACE}: ignore",
-        cells[ONLY_IN_TRACE].gate_ignore,
-        0.5,
-        inf,
-        "this recipe computes answers from prompts",
-    )
+def _learned(name: str, cell: Cell) -> Gate:
+    """Models whose answers behind a right product are right."""
+    return Gate(f"{name}: right behind a right product", cell.gate_right, 0.8, inf, "learned, on held-out prompts")
 
 
 def figures(measured: Measured) -> list[Figure]:
     cells = measured.cells
-    best = [laws.follows(*noise) for noise in cells]
+    best = [laws.follows(wrong, TRACE_NOISE) for wrong in cells]
     return [
         Bars(
             name="noise_threshold",
-            title="Another product stands in the trace: which answers follow it",
+            title="The product in the trace is replaced: what answers do",
             y_label="share of answers",
-            groups=[f"{noise.prompt:g}\n{noise.trace:g}" for noise in cells],
+            groups=[f"{wrong:g} of prompts wrong" for wrong in cells],
             measured={
-                "follow the trace": np.stack([cell.follow for cell in cells.values()], axis=1),
-                "as from the prompt": np.stack([cell.ignore for cell in cells.values()], axis=1),
+                "follow": np.stack([cell.follow for cell in cells.values()], axis=1),
+                "ignore it": np.stack([cell.ignore for cell in cells.values()], axis=1),
                 "neither": np.stack([cell.neither for cell in cells.values()], axis=1),
             },
-            theory={"follow the trace": best, "as from the prompt": [1 - share for share in best]},
-            note="Below: share of training prompts with a wrong factor; share of training traces with a wrong product. "
-            "Dotted: the best reader of such lines.",
+            theory={"follow": best, "ignore it": [1 - share for share in best]},
+            note="Training with .3 of traces wrong. Dotted: the best reader of such lines, who follows the less noisy source.",
         )
     ]
