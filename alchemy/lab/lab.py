@@ -70,6 +70,8 @@ class Lab:
     """The trees that made the results asked for so far."""
     journal: Journal = field(default_factory=Journal)
     """Learning curves and some answers, for a reader to look into."""
+    trainings: dict[tuple[str, ...], tuple[str, Runs]] = field(default_factory=dict, repr=False)
+    """The models asked for so far that write, with the label of their training, by their names in the store."""
     _used: set[Path] = field(default_factory=set, repr=False)
     """Where the results asked for so far are kept."""
 
@@ -170,7 +172,10 @@ class Lab:
         self.commits.update(model["commit"] for model in made)
         self.seconds += sum(model["seconds"] for model, first in zip(made, fresh, strict=True) if first)
         self.journal.add_training(f"{stage_name}: {described(task)}", trained.losses)
-        return Runs(model, task, key, tuple(seeds), names, trained)
+        runs = Runs(model, task, key, tuple(seeds), names, trained)
+        if not labels:
+            self.trainings.setdefault(names, (stage_name, runs))
+        return runs
 
     def _train(
         self,

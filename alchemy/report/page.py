@@ -28,6 +28,7 @@ DECIMALS, OUTLINE = re.compile(r"(\d\.\d\d)\d+"), re.compile(r' d="[^"]*"')
 SHORTENED = 40
 """Checks of a claim that are shown at once; the others unfold."""
 FLOORS = {"exact full": "exact match", "distance full": "edit distance"}
+FOLLOWING = {"follow": "follow the edit", "ignore": "answer as before", "neither": "neither"}
 METHOD = (
     "A check is one number a seed, and a seed a whole replicate: its own weights, training data, test problems and "
     "sampling keys. A check HOLDS if evidence says that the median seed satisfies its inequality, and FAILS if evidence "
@@ -132,6 +133,7 @@ def _section(exhibit: Exhibit) -> Iterator[str]:
         yield '<h3>Figures</h3><div class="figures">'
         yield from (_image(name, text) for name, text in exhibit.figures.items())
         yield "</div>"
+    yield from _following(record.get("following", ()))
     yield from _floors(record["measured"])
     if exhibit.journal:
         yield from _journal(exhibit)
@@ -183,6 +185,21 @@ def _dots(check: Record) -> str:
         (check["median"], *check["limits"]),
         claims_table.effect(check),
     )
+
+
+def _following(trainings: Sequence[Record]) -> Iterator[str]:
+    """How many answers follow an edited step, by training: the median seed, and the least and the most of all."""
+    rows = [
+        [
+            escape(training["trained"]),
+            *(number(decimal(float(np.median(training[rate])))) for rate in FOLLOWING),
+            number(f"{decimal(min(training['follow']))} to {decimal(max(training['follow']))}"),
+        ]
+        for training in trainings
+    ]
+    if rows:
+        yield "<details><summary>Is the chain used? Answers after one symbol of the first step was replaced</summary>"
+        yield table(["training", *FOLLOWING.values(), "follow, all seeds"], rows) + "</details>"
 
 
 def _floors(measured: Any) -> Iterator[str]:

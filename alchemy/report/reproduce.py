@@ -14,6 +14,7 @@ from typing import Any
 
 from alchemy.discover import experiments
 from alchemy.errors import UserError
+from alchemy.lab.following import following
 from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.progress import Progress
@@ -158,6 +159,7 @@ def run_one(
         "lock": _named(lock) if lock else None,
         "looks": list(looks),
     }
+    record["following"] = measurements(following(lab))  # last, so that its cost is not the claim's
     write_json(home / "journal.json", lab.journal.plain())
     write_json(home / "record.json", record)
     record = numbers(read_json(home / "record.json"))

@@ -43,11 +43,11 @@ class Diverse(Setting):
     edited: int = 500
     """Held-out problems of each test of each seed in whose gold chain a step is edited."""
 
-    def tested(self, lab: Lab, runs: Runs, task: Symbols, name: str) -> Tested:
+    def tested(self, lab: Lab, runs: Runs, task: Symbols, name: str) -> ChainTest:
         """One test of models."""
         answers = lab.answer(runs, task, self.test, label=f"answer {name}")
         following = follow(lab, runs, task, self.edited, name) if task.fewest_steps > 1 else None
-        return Tested(scores(answers, runs.task), following)
+        return ChainTest(scores(answers, runs.task), following)
 
 
 AnyDiverse = TypeVar("AnyDiverse", bound=Diverse)
@@ -87,7 +87,7 @@ def follow(lab: Lab, runs: Runs, task: Symbols, problems: int, name: str) -> Fol
 
 
 @dataclass(frozen=True)
-class Tested:
+class ChainTest:
     """One test: what models write by themselves, and what they do with an edited step."""
 
     scores: Scores
@@ -102,7 +102,7 @@ class Tested:
         return self.following.follow
 
 
-def uses_chain(name: str, test: Tested) -> tuple[Gate, Gate]:
+def uses_chain(name: str, test: ChainTest) -> tuple[Gate, Gate]:
     """A seed counts where its model solves what it was trained on and its answers follow an edited step there."""
     reason = "the answer comes from the chain, but for one in ten"
     return solved(name, test.scores.exact["full"]), Gate(f"{name}: follow", test.follow, 0.9, inf, reason)

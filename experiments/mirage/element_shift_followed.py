@@ -18,7 +18,7 @@ import numpy as np
 from alchemy.lab.lab import Lab
 from alchemy.report.claim import Check, Claim, at_most
 from alchemy.report.figures import Bars, Figure
-from experiments.mirage.diverse import AMONG, TASK, Diverse, Tested, at_full, at_smoke, uses_chain
+from experiments.mirage.diverse import AMONG, TASK, ChainTest, Diverse, at_full, at_smoke, uses_chain
 
 CLAIM = Claim(
     sentence="Models that follow their chain generalise neither to letters in new places nor to letters new to questions.",
@@ -46,10 +46,10 @@ PRESETS = {"smoke": at_smoke(SMALL, places=(1, 4)), "small": SMALL, "full": at_f
 
 @dataclass(frozen=True)
 class Measured:
-    places: dict[int, Tested]
+    places: dict[int, ChainTest]
     """By the number of letters in places where they never stood; 0 is what was trained on."""
-    known_letters: Tested
-    new_letters: Tested
+    known_letters: ChainTest
+    new_letters: ChainTest
 
 
 def run(config: Config, lab: Lab) -> Measured:

@@ -25,7 +25,7 @@ from alchemy.problem.shift import MODES
 from alchemy.problem.task import Batch
 from alchemy.report.claim import Check, Claim, at_least
 from alchemy.report.figures import Curves, Figure
-from experiments.mirage.diverse import AMONG, TASK, Diverse, Tested, at_full, at_smoke, uses_chain
+from experiments.mirage.diverse import AMONG, TASK, ChainTest, Diverse, at_full, at_smoke, uses_chain
 from tasks.symbols import Symbols
 
 CLAIM = Claim(
@@ -63,7 +63,7 @@ class Noisy:
 
 @dataclass(frozen=True)
 class Measured:
-    clean: Tested
+    clean: ChainTest
     noisy: dict[str, dict[float, Noisy]]
     """By mode of noise anywhere in the prompt, and by field under hybrid noise; by its probability."""
 

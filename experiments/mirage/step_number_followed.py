@@ -23,8 +23,8 @@ from experiments.mirage.diverse import (
     PAIRS,
     PRIMITIVES,
     TASK,
+    ChainTest,
     Diverse,
-    Tested,
     at_full,
     at_smoke,
     uses_chain,
@@ -55,7 +55,7 @@ PRESETS = {"smoke": at_smoke(SMALL, targets=(1, 3)), "small": SMALL, "full": at_
 
 @dataclass(frozen=True)
 class Measured:
-    tests: dict[int, Tested]
+    tests: dict[int, ChainTest]
     """By number of steps, the trained one first."""
 
 

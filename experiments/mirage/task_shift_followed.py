@@ -20,7 +20,7 @@ from alchemy.lab.lab import Lab
 from alchemy.report.claim import Check, Claim, at_most
 from alchemy.report.figures import Bars, Figure
 from experiments.mirage.composition_diversity import function
-from experiments.mirage.diverse import AMONG, PAIRS, PRIMITIVES, TASK, Diverse, Tested, at_full, at_smoke, uses_chain
+from experiments.mirage.diverse import AMONG, PAIRS, PRIMITIVES, TASK, ChainTest, Diverse, at_full, at_smoke, uses_chain
 
 CLAIM = Claim(
     sentence="Models that follow their chain do not reach untrained compositions of F1 and F2 either.",
@@ -50,9 +50,9 @@ PRESETS = {"smoke": at_smoke(SMALL, trainings=("F1 and F2 only alone",)), "small
 class Row:
     """Models of one training."""
 
-    trained: Tested
+    trained: ChainTest
     """On the pairs that they were trained on."""
-    held_out: dict[str, Tested]
+    held_out: dict[str, ChainTest]
     """On each composition of F1 and F2."""
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from alchemy.lab.lab import Lab
 from alchemy.report.claim import Check, Claim, at_most
 from alchemy.report.figures import Curves, Figure
-from experiments.mirage.diverse import AMONG, TASK, Diverse, Tested, at_full, at_smoke, uses_chain
+from experiments.mirage.diverse import AMONG, TASK, ChainTest, Diverse, at_full, at_smoke, uses_chain
 from models.transformer import Positions
 
 CLAIM = Claim(
@@ -48,7 +48,7 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Measured:
-    tests: dict[str, dict[int, Tested]]
+    tests: dict[str, dict[int, ChainTest]]
     """By position scheme and length."""
 
 
@@ -56,7 +56,7 @@ def run(config: Config, lab: Lab) -> Measured:
     return Measured({scheme: by_length(config, lab, scheme) for scheme in config.schemes})
 
 
-def by_length(config: Config, lab: Lab, scheme: Positions) -> dict[int, Tested]:
+def by_length(config: Config, lab: Lab, scheme: Positions) -> dict[int, ChainTest]:
     """Models of one position scheme, trained on one length and tested on each."""
     runs = config.fit(lab, TASK, model=replace(config.model, positions=scheme), label=f"train on all pairs, {scheme}")
     tests = {length: replace(TASK, length=(length,)) for length in config.lengths}

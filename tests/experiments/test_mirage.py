@@ -7,9 +7,11 @@ from math import inf
 import numpy as np
 import pytest
 
+from alchemy.lab.lab import Lab
 from alchemy.problem import floors
 from alchemy.problem.floors import format_law, length_law, two_step_law
 from alchemy.problem.shift import MODES
+from alchemy.progress import Progress
 from alchemy.report.claim import judge
 from alchemy.stats.summary import largest_deviation
 from alchemy.stats.verdict import Verdict
@@ -19,21 +21,27 @@ from experiments.mirage import (
     composition_diversity,
     diversity_limits,
     element_shift,
+    element_shift_followed,
     finetuning,
     finetuning_order,
     format_noise,
+    format_noise_followed,
     noise_law,
     padding,
     position_schemes,
     size_recovery,
     step_mixture,
     step_number,
+    step_number_followed,
     task_shift,
+    task_shift_followed,
     temperature_and_size,
     template_replay,
     text_length,
+    text_length_followed,
     unseen_atoms,
 )
+from experiments.mirage.diverse import ChainTest, Following
 from experiments.mirage.setting import PARTS, Scores, joined, scores
 from tasks.symbols import Symbols
 
@@ -185,6 +193,49 @@ def limits(learned=1, **solved):
     return diversity_limits.Measured(arm, {**shifted, "noise .1": scored(0.5)})
 
 
+def chained(exact=0.0, follow=0.0, distance=0.0):
+    """A test of models that write steps, of whose answers a share follows an edited one."""
+    return ChainTest(scored(exact, distance), Following(seeds(follow), seeds(0), seeds(1 - follow), seeds(1)))
+
+
+def compositions_followed(learned=1, follow=1, paired=0, alone=0):
+    exact = dict(zip(task_shift_followed.ONLY_ALONE, (paired, alone), strict=True))
+    rows = {
+        name: task_shift_followed.Row(chained(learned, follow), {"F1 F1": chained(0), "F1 F2": chained(value)})
+        for name, value in exact.items()
+    }
+    return task_shift_followed.Measured(rows)
+
+
+def lengths_followed(learned=1, follow=1, learned_places=0, rotary=0):
+    solved = {"learned": learned_places, "rotary": rotary}
+    tests = {scheme: {3: chained(), 4: chained(learned, follow), 5: chained(exact)} for scheme, exact in solved.items()}
+    return text_length_followed.Measured(tests)
+
+
+def steps_followed(learned=1, follow=1, one=0, three=0):
+    single = ChainTest(scored(one), None)
+    return step_number_followed.Measured({2: chained(learned, follow), 1: single, 3: chained(three)})
+
+
+def elements_followed(learned=1, follow=1, places=0, letters=0):
+    trained = chained(learned, follow)
+    by_places = {0: trained, 1: chained(), 4: chained(places)}
+    return element_shift_followed.Measured(by_places, trained, chained(letters))
+
+
+def noise_followed(learned=1, follow=1, rises=True, delete=0.3, modify=0.3, insert=0.4, fields=(0.3, 0.2, 0.1)):
+    at_worst = {"insert": insert, "delete": delete, "modify": modify, "hybrid": 0.3}
+    at_worst |= dict(zip(format_noise_followed.FIELDS, fields, strict=True))
+
+    def noisy(distance):
+        return format_noise_followed.Noisy(seeds(distance), seeds(1))
+
+    middle = 0.05 if rises else 0.5
+    tests = {kind: {0.1: noisy(middle), 0.3: noisy(worst)} for kind, worst in at_worst.items()}
+    return format_noise_followed.Measured(chained(learned, follow), tests)
+
+
 CASES = {
     task_shift: (
         compositions,
@@ -259,6 +310,29 @@ CASES = {
             ({"three_steps": 0.5}, ["three steps"]),
         ],
     ),
+    task_shift_followed: (
+        compositions_followed,
+        [({"paired": 0.5}, ["F1 and F2 in other pairs"]), ({"alone": 0.5}, ["F1 and F2 only alone"])],
+    ),
+    text_length_followed: (
+        lengths_followed,
+        [({"learned_places": 0.5}, ["learned"]), ({"rotary": 0.5}, ["rotary"])],
+    ),
+    step_number_followed: (steps_followed, [({"one": 0.5}, ["1 step"]), ({"three": 0.5}, ["3 steps"])]),
+    element_shift_followed: (
+        elements_followed,
+        [({"places": 0.5}, ["exact, largest"]), ({"letters": 0.5}, ["letters new to questions"])],
+    ),
+    format_noise_followed: (
+        noise_followed,
+        [
+            ({"rises": False}, ["hybrid"]),
+            ({"delete": 0.45}, ["insert - delete"]),
+            ({"modify": 0.45}, ["insert - modify"]),
+            ({"fields": (0.2, 0.3, 0.1)}, ["element - transformation"]),
+            ({"fields": (0.3, 0.1, 0.2)}, ["transformation - instruction"]),
+        ],
+    ),
 }
 """For each claim: what satisfies it, and changes that violate some of its checks and no other."""
 NAMES = [module.__name__.rpartition(".")[2] for module in CASES]
@@ -300,6 +374,36 @@ def test_seeds_that_did_not_learn_decide_nothing(module):
     make, faults = CASES[module]
     for change in ({}, *(change for change, _ in faults)):
         assert judge(module.CLAIM, module.check(make(learned=0.5, **change))).verdict is Verdict.UNDECIDED
+
+
+FOLLOWED = [module for module in CASES if module.__name__.endswith("_followed")]
+
+
+@pytest.mark.parametrize("module", FOLLOWED)
+def test_models_that_ignore_their_chain_decide_nothing(module):
+    make, faults = CASES[module]
+    for change in ({}, *(change for change, _ in faults)):
+        assert judge(module.CLAIM, module.check(make(follow=0.5, **change))).verdict is Verdict.UNDECIDED
+
+
+def test_no_training_pair_is_the_same_function_as_a_composition_of_f1_and_f2():
+    task = task_shift_followed.TASK
+    held_out = {composition_diversity.function(task, name) for name in task_shift_followed.HELD_OUT}
+    for only_alone in task_shift_followed.ONLY_ALONE.values():
+        pairs = task_shift_followed.trained_pairs(only_alone)
+        assert len(pairs) > 80 and not {composition_diversity.function(task, pair) for pair in pairs} & held_out
+        assert only_alone.isdisjoint(" ".join(pairs).split())
+
+
+def test_noisy_prompts_are_weighted_to_the_noise_they_are_named_for(tmp_path):
+    """Of elements that noise changes few are kept; weighted, as many are clean as the probability says."""
+    lab = Lab(tmp_path, Progress(quiet=True))
+    task = Symbols().shift("noise=hybrid:0.3:element")(Symbols())
+    batch = lab.held_out(task, 20_000, [0])
+    weight = format_noise_followed.weights(lab, task, batch, 1)[0]
+    clean = task.surface(batch) == task.identity(batch.problem)
+    assert np.average(clean, weights=weight) == pytest.approx(0.7**4, abs=0.02)
+    assert clean.mean() > 0.6
 
 
 def test_the_law_of_replayed_templates_leaves_room_for_noise():

@@ -1,0 +1,53 @@
+"""Whether the models of a lab use the chains they write: measured beside every claim on chains, and judged by none.
+
+One symbol of the first step of held-out gold chains is replaced, so that another answer follows from it, and the models go
+on from there (`alchemy/causal/interventions.py`). A claim's accuracies are about chains only where answers follow.
+
+Dimension letter: `s` seeds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from alchemy.errors import UserError
+from alchemy.lab.lab import Lab
+
+PROBLEMS = 100
+"""Held-out problems of each seed; the standard error of a share is .05 at most."""
+
+
+class Following(NamedTuple):
+    """What becomes of the answers of one training once the first step is another: shares that add up to 1, float (s,)."""
+
+    trained: str
+    """The label of the training."""
+    follow: np.ndarray
+    """The answer is what the oracle derives from the step as it now stands."""
+    ignore: np.ndarray
+    """The answer is the one that is given without the edit."""
+    neither: np.ndarray
+
+
+def following(lab: Lab) -> list[Following]:
+    """Of each training asked for so far whose task has chains that the oracle can follow, in the order of asking.
+
+    Trainings of one seed each are one if nothing but the seed's number differs at the end of their labels.
+    """
+    groups: dict[str, dict[int, Following]] = {}
+    for label, runs in lab.trainings.values():
+        try:
+            edits = lab.intervene(runs, runs.task, PROBLEMS, steps=(0,), label=f"edit a step, {label}")
+        except UserError:  # there is no chain, or none that the oracle can follow
+            continue
+        name = label.removesuffix(f", seed {runs.seeds[0]}") if len(runs.seeds) == 1 else label
+        while groups.setdefault(name, {}).keys() & runs.seeds:  # other models that were trained under that label
+            name += " (again)"
+        rates = np.stack(edits.answer.rates, axis=1)
+        groups[name] |= {seed: Following(name, *row) for seed, row in zip(runs.seeds, rates[:, :, None], strict=True)}
+    return [
+        Following(name, *(np.concatenate(rates) for rates in list(zip(*group.values(), strict=True))[1:]))
+        for name, group in groups.items()
+    ]
