@@ -1,4 +1,4 @@
-"""Slopes of accuracy against a budget or a length, a number a seed.
+"""Slopes of a curve against a budget, a length or a dose, a number a seed.
 
 Dimension letters: `s` seeds, `n` problems, `k` chains of each, `m` budgets.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+from scipy.stats import rankdata
 
 
 def pairwise_slope(x: np.ndarray, curves: np.ndarray) -> np.ndarray:
@@ -21,6 +22,16 @@ def slope(x: np.ndarray, curves: np.ndarray) -> np.ndarray:
     """The slope of curves (s, m) against x (m,) by least squares, float (s,)."""
     centred = np.asarray(x, float) - np.mean(x)
     return curves @ centred / (centred**2).sum()
+
+
+def rank_correlation(x: np.ndarray, curves: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation of curves (s, m) with x (m,), equal values at their mean rank: float (s,).
+
+    nan for a curve that does not vary.
+    """
+    centred = [ranks - ranks.mean(axis=-1, keepdims=True) for ranks in (rankdata(x), rankdata(curves, axis=1))]
+    spread = np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum(axis=1))
+    return centred[1] @ centred[0] / np.where(spread > 0, spread, np.nan)
 
 
 def slope_within_problems(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -44,6 +44,9 @@ def record(name="law <b>", holds=False, question=QUESTIONS[1]):
                     **results(judge(claim, checks[:1] if holds else checks)),
                     "figures": ["one.svg"],
                     "measured": {"a test": {"floors": {"copy": {"exact full": [0.0, 0.1, 0.2], "distance full": 0.5}}}},
+                    "following": [
+                        {"trained": "on <pairs>", "follow": [0.9, 1.0], "ignore": [0.1, 0.0], "neither": [0, 0]}
+                    ],
                     "config": {"seeds": 2},
                     "seconds": 60.0,
                     "tokens": 1000,
@@ -114,6 +117,13 @@ def text(journal):
             Exhibit(2, "old", earlier(), {}, None),
         ]
     )
+
+
+def test_the_page_says_how_many_answers_follow_an_edited_step(text):
+    assert text.count("Is the chain used?") == 3
+    [row, *_] = re.findall(r"<tr><td[^>]*>on &lt;pairs&gt;.*?</tr>", text)
+    cells = re.findall(r">([^<>]+)<", row)
+    assert cells == ["on &lt;pairs&gt;", ".95", ".05", "0", ".9 to 1"]
 
 
 def test_the_page_is_whole_and_asks_for_nothing(text):

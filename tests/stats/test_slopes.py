@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import linregress
+from scipy.stats import linregress, spearmanr
 
-from alchemy.stats.slopes import pairwise_slope, slope, slope_within_problems
+from alchemy.stats.slopes import pairwise_slope, rank_correlation, slope, slope_within_problems
 
 
 def test_the_mean_slope_over_pairs_of_budgets():
@@ -39,3 +39,15 @@ def test_length_that_tells_the_kind_is_no_effect():
 
 def test_a_length_that_never_varies_has_no_slope():
     assert np.isnan(slope_within_problems(np.ones((1, 3, 4)), np.random.default_rng(0).random((1, 3, 4)))).all()
+
+
+def test_rank_correlation_as_scipy_has_it():
+    x, curves = (
+        np.array([1, 4, 12, 36, 108]),
+        np.array([[0.1, 0.6, 0.9, 1, 1], [0.6, 0.1, 0.9, 0.9, 0.2], [1, 0.9, 0.8, 0.7, 0]]),
+    )
+    np.testing.assert_allclose(rank_correlation(x, curves), [spearmanr(x, curve).statistic for curve in curves])
+
+
+def test_a_curve_that_does_not_vary_has_no_rank_correlation():
+    assert np.isnan(rank_correlation(np.arange(3), np.ones((1, 3)))).all()
