@@ -14,6 +14,8 @@ import numpy as np
 
 from alchemy.errors import UserError
 from alchemy.lab.lab import Lab
+from alchemy.learning.train import Runs
+from alchemy.problem.task import Field
 
 PROBLEMS = 100
 """Held-out problems of each seed; the standard error of a share is .05 at most."""
@@ -32,16 +34,15 @@ class Following(NamedTuple):
 
 
 def following(lab: Lab) -> list[Following]:
-    """Of each training asked for so far whose task has chains that the oracle can follow, in the order of asking.
+    """Of each training asked for so far whose task has chains, and an oracle that follows them, in the order of asking.
 
     Trainings of one seed each are one if nothing but the seed's number differs at the end of their labels.
     """
     groups: dict[str, dict[int, Following]] = {}
     for label, runs in lab.trainings.values():
-        try:
-            edits = lab.intervene(runs, runs.task, PROBLEMS, steps=(0,), label=f"edit a step, {label}")
-        except UserError:  # there is no chain, or none that the oracle can follow
+        if not _has_chains(lab, runs):
             continue
+        edits = lab.intervene(runs, runs.task, PROBLEMS, steps=(0,), label=f"edit a step, {label}")
         name = label.removesuffix(f", seed {runs.seeds[0]}") if len(runs.seeds) == 1 else label
         while groups.setdefault(name, {}).keys() & runs.seeds:  # other models that were trained under that label
             name += " (again)"
@@ -51,3 +52,14 @@ def following(lab: Lab) -> list[Following]:
         Following(name, *(np.concatenate(rates) for rates in list(zip(*group.values(), strict=True))[1:]))
         for name, group in groups.items()
     ]
+
+
+def _has_chains(lab: Lab, runs: Runs) -> bool:
+    """Whether the problems trained on have steps with a state, and enough of them are held out."""
+    if not runs.task.state_tokens:
+        return False
+    try:
+        batch = lab.held_out(runs.task, PROBLEMS, runs.seeds[:1])
+    except UserError:  # there are fewer
+        return False
+    return bool((batch.field >= Field.STEP).any())

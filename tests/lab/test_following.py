@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from alchemy.progress import Progress
 from tasks.symbols import Symbols
 
 CONFIG = TrainConfig(steps=4, batch=8, chunk=4)
-CHAINED = Symbols(length=(2,), alphabet="ABCDEFGHIJKL")
+CHAINED = Symbols(length=(3,), alphabet="ABCDEFGHIJKL")
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ def test_shares_of_each_training_add_up_to_one(lab, model):
     lab.train(model, CHAINED, CONFIG, seeds=2, label="pairs")
     lab.train(model, CHAINED, CONFIG, seeds=2, label="asked for again")
     lab.train(model, Symbols(compositions=("F1",)), CONFIG, seeds=2, label="one step: nothing to edit")
+    lab.train(model, replace(CHAINED, length=(2,)), CONFIG, seeds=2, label="18 problems are held out, too few")
     [pairs] = following(lab)
     assert pairs.trained == "pairs"
     rates = np.stack([pairs.follow, pairs.ignore, pairs.neither])
@@ -37,4 +40,7 @@ def test_trainings_of_a_seed_each_are_shown_together_and_others_apart(lab, model
     longer = TrainConfig(steps=8, batch=8, chunk=4)
     lab.train(model, CHAINED, longer, seeds=(3,), label="own pairs, seed 3")
     shown = following(lab)
-    assert [(training.trained, len(training.follow)) for training in shown] == [("own pairs", 2), ("own pairs (again)", 1)]
+    assert [(training.trained, len(training.follow)) for training in shown] == [
+        ("own pairs", 2),
+        ("own pairs (again)", 1),
+    ]
