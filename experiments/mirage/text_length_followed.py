@@ -35,12 +35,14 @@ TRAINED = 4
 @dataclass(frozen=True)
 class Config(Diverse):
     schemes: tuple[Positions, ...] = ("learned", "rotary")
+    slow_factors: tuple[int, ...] = (2, 4)
+    """Of each scheme: so many times the steps of one composition, until chains are followed."""
     lengths: tuple[int, ...] = (2, 3, 4, 5, 6)
 
 
 SMALL = Config()
 PRESETS = {
-    "smoke": at_smoke(SMALL, schemes=("rotary",), lengths=(3, 4, 5)),
+    "smoke": at_smoke(SMALL, schemes=("rotary",), slow_factors=(1,), lengths=(3, 4, 5)),
     "small": SMALL,
     "full": at_full(SMALL),
 }
@@ -53,7 +55,8 @@ class Measured:
 
 
 def run(config: Config, lab: Lab) -> Measured:
-    return Measured({scheme: by_length(config, lab, scheme) for scheme in config.schemes})
+    schemes = zip(config.schemes, config.slow_factors, strict=True)
+    return Measured({scheme: by_length(replace(config, slow_factor=factor), lab, scheme) for scheme, factor in schemes})
 
 
 def by_length(config: Config, lab: Lab, scheme: Positions) -> dict[int, ChainTest]:

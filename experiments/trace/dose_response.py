@@ -4,13 +4,13 @@ Source       Ours. That written steps need not be what an answer rests on: Lanha
              arXiv:2305.04388
 Prediction   A model follows its chain where the prompt does not give the answer away anyway. One letter of the first step of
              a gold chain is replaced by another, and the model writes on. A model trained on F1 F2 alone, as those of
-             arXiv:2508.01191, answers as if nothing had been changed, whatever its depth; with the number of trained pairs
-             of twelve primitives the share of answers that follow the changed step rises to all.
+             arXiv:2508.01191, answers as if nothing had been changed; with the number of trained pairs of twelve primitives
+             the share of answers that follow the changed step rises to all.
 Refuted if   After F1 F2 alone over 10 % of answers follow, after 36 pairs under 90 %, or the rank correlation of the share
              with the number of pairs is under .8 in most models.
-Beside it    F2 F1, F2 F2 and F1 F1 alone, three and four steps, and answers without a chain among the training problems.
-             One composition does not always mean that its chain is ignored: F1 F1 gives every letter back, and was followed
-             in every pilot.
+Beside it    F1 F2 alone at other depths and with three or four steps; F2 F1, F2 F2 and F1 F1 alone. One composition does not
+             always mean that its chain is ignored: F1 F1, which gives every letter back, was followed when first
+             measured.
 Run          alchemy reproduce dose_response --preset small      # minutes on 2 CPU cores; not timed yet
 """
 
@@ -59,8 +59,8 @@ class Config:
     """Numbers of pairs, drawn anew for every seed; rising."""
     beside: tuple[str, ...] = ("F2 F1", "F2 F2", "F1 F1", "F1 F2 F1", "F1 F2 F1 F2")
     """Other compositions that are trained on alone, and not judged."""
-    layers: tuple[int, ...] = (1, 2, 4)
-    """Depths of models of F1 F2 alone."""
+    layers: tuple[int, ...] = (1, 4)
+    """Other depths of models of F1 F2 alone, not judged."""
 
 
 SMALL = Config()
@@ -72,7 +72,7 @@ PRESETS = {
         many=composition_diversity.PRESETS["smoke"],
         pairs=(1, ENOUGH),
         beside=("F1 F2 F1",),
-        layers=(1,),
+        layers=(),
     ),
     "small": SMALL,
     "full": Config(test=4000, single=replace(Setting(), **FULL), many=composition_diversity.PRESETS["full"]),
@@ -96,18 +96,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    alone: dict[int, Row]
-    """Models of F1 F2 alone, by their layers."""
+    alone: Row
+    """Models of F1 F2 alone."""
     pairs: dict[int, Row]
     """Models of pairs, by their number."""
+    depths: dict[int, Row]
+    """Models of F1 F2 alone, by their layers."""
     beside: dict[str, Row]
     """Models of another composition alone."""
 
 
 def run(config: Config, lab: Lab) -> Measured:
     return Measured(
-        alone={layers: single(config, lab, ALONE, layers) for layers in config.layers},
+        alone=single(config, lab, ALONE, config.single.model.layers),
         pairs={count: many(config, lab, count) for count in config.pairs},
+        depths={layers: single(config, lab, ALONE, layers) for layers in config.layers},
         beside={name: single(config, lab, name, config.single.model.layers) for name in config.beside},
     )
 
@@ -116,7 +119,7 @@ def single(config: Config, lab: Lab, composition: str, layers: int) -> Row:
     """Models of one composition."""
     task = Symbols(compositions=(composition,))
     model = replace(config.single.model, layers=layers)
-    longer = len(composition.split()) > 2
+    longer = len(composition.split()) > 2 or layers == 1  # both take longer to learn
     runs = config.single.fit(
         lab, task, model=model, slow=longer, seeds=config.seeds, label=f"{composition}, {layers} layers"
     )
@@ -145,15 +148,12 @@ def joined(rows: Sequence[Row]) -> Row:
 def check(measured: Measured) -> list[Check]:
     learned = {count: solved(f"{count} pairs", row.exact) for count, row in measured.pairs.items()}
     return [
-        *(
-            at_most(
-                f"F1 F2 alone, {layers} layer{'s'[: layers != 1]}: follow",
-                row.follow,
-                0.1,
-                "the prompt gives the answer away: no more than stray answers",
-                gates=[solved(f"F1 F2 alone, {layers} layer{'s'[: layers != 1]}", row.exact)],
-            )
-            for layers, row in measured.alone.items()
+        at_most(
+            "F1 F2 alone: follow",
+            measured.alone.follow,
+            0.1,
+            "the prompt gives the answer away: no more than stray answers",
+            gates=[solved("F1 F2 alone", measured.alone.exact)],
         ),
         at_least(
             f"{ENOUGH} pairs: follow",
@@ -175,7 +175,8 @@ def check(measured: Measured) -> list[Check]:
 
 
 def figures(measured: Measured) -> list[Figure]:
-    rows = {f"F1 F2\n{layers} layers": row for layers, row in measured.alone.items()} | measured.beside
+    depths = {f"F1 F2\n{layers} layer{'s'[: layers != 1]}": row for layers, row in measured.depths.items()}
+    rows = {ALONE: measured.alone, **depths, **measured.beside}
     return [
         Curves(
             name="dose_response",
