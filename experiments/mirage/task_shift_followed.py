@@ -89,12 +89,12 @@ def check(measured: Measured) -> list[Check]:
     return [
         at_most(
             f"{training}: exact, largest of the four compositions",
-            np.max([test.scores.exact["full"] for test in row.held_out.values()], axis=0),
+            np.max([test.scores.exact["full"] for test in models.held_out.values()], axis=0),
             0.01,
             "no more than a stray success; the law is 26 of 26^4",
-            gates=uses_chain(f"{training}, trained pairs", row.trained),
+            gates=uses_chain(f"{training}, trained pairs", models.trained),
         )
-        for training, row in measured.rows.items()
+        for training, models in measured.rows.items()
     ]
 
 

@@ -146,7 +146,7 @@ def joined(rows: Sequence[Row]) -> Row:
 
 
 def check(measured: Measured) -> list[Check]:
-    learned = {count: solved(f"{count} pairs", row.exact) for count, row in measured.pairs.items()}
+    learned = {count: solved(f"{count} pairs", models.exact) for count, models in measured.pairs.items()}
     return [
         at_most(
             "F1 F2 alone: follow",
@@ -165,7 +165,7 @@ def check(measured: Measured) -> list[Check]:
         at_least(
             "rank correlation of follow with the number of pairs",
             rank_correlation(
-                np.array([*measured.pairs]), np.stack([row.follow for row in measured.pairs.values()], axis=1)
+                np.array([*measured.pairs]), np.stack([models.follow for models in measured.pairs.values()], axis=1)
             ),
             0.8,
             "of five numbers one exchange of neighbours leaves .9, two leave .8",
