@@ -24,12 +24,12 @@ class Results:
     """What was tried before, in `results.jsonl`.
 
     A fault that was noticed stays noticed until its module or the tests that noticed it change; a survivor is tried again
-    once any file of tests has changed.
+    once any of the files of tests has changed.
     """
 
-    def __init__(self, root: Path, fresh: bool) -> None:
+    def __init__(self, root: Path, tests: Sequence[str], fresh: bool) -> None:
         self._root, self._path = root, root / CACHE / "results.jsonl"
-        self._tests = digest(*(path.read_bytes() for path in sorted((root / "tests").rglob("*.py"))))
+        self._tests = digest(*((root / file).read_bytes() for file in tests))
         self._rows: dict[tuple[str, int], dict[str, Any]] = {}
         if fresh:
             self._path.unlink(missing_ok=True)
@@ -62,20 +62,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 if every fault that changes something was noticed, 1 otherwise."""
     options = _options(argv)
     root: Path = options.root.resolve()
-    files = _files(root, options.module)
+    files = _files(root, options.module or _listed_modules())
+    tests = _files(root, options.tests)
     every = {file: faults((root / file).read_text("utf-8"), file) for file in files}
     entries = [entry for entry in listed.read(options.listed) if entry.file in every]
     chosen = {file: sample(every[file], options.sample, options.seed) for file in files}
     kept = {file: listed.split(chosen[file], entries)[0] for file in files}
-    results = Results(root, options.fresh)
+    results = Results(root, tests, options.fresh)
     waiting = {file: [fault for fault in kept[file] if results.get(fault) is None] for file in files}
     clock = Clock(sum(map(len, waiting.values())))
-    tests = []
+    measured = []
     if clock.total:
         trial.warm()
-        tests = _measured(root, options.jobs)
+        measured = _measured(root, tests, options.jobs)
     for file in files:
-        for fault, by in tried(root, file, waiting[file], tests, options.jobs, options.seconds):
+        for fault, by in tried(root, file, waiting[file], measured, options.jobs, options.seconds):
             results.add(fault, by)
             clock.tick(fault, by)
     _print_table(every, chosen, kept, results)
@@ -100,6 +101,7 @@ class Clock:
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
     parser.add_argument("--module", nargs="*", help="paths or patterns; without any, all that modules.toml lists")
+    parser.add_argument("--tests", nargs="*", default=["tests/**/test_*.py"], help="files of tests that may notice")
     parser.add_argument("--sample", type=int, default=200, help="faults a module, at most")
     parser.add_argument("--seed", type=int, default=0, help="which faults")
     parser.add_argument("--jobs", type=int, default=1, help="faults at once")
@@ -110,23 +112,24 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _files(root: Path, patterns: list[str] | None) -> list[str]:
-    """Modules of the tree with anything to change, by name."""
-    if not patterns:
-        groups = tomllib.loads(Path(__file__).with_name("modules.toml").read_text("utf-8"))
-        patterns = [pattern for group in groups.values() for pattern in group]
-    files: list[str] = []
+def _listed_modules() -> list[str]:
+    groups = tomllib.loads(Path(__file__).with_name("modules.toml").read_text("utf-8"))
+    return [pattern for group in groups.values() for pattern in group]
+
+
+def _files(root: Path, patterns: Sequence[str]) -> list[str]:
+    """Files of the tree, in the order of the patterns, then by name."""
+    files: dict[str, None] = {}
     for pattern in patterns:
         matched = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
         if not matched:
-            raise SystemExit(f"no module matches {pattern!r}")
-        files += [file for file in matched if file not in files]
-    return files
+            raise SystemExit(f"no file matches {pattern!r}")
+        files |= dict.fromkeys(matched)
+    return list(files)
 
 
-def _measured(root: Path, jobs: int) -> list[Test]:
+def _measured(root: Path, files: Sequence[str], jobs: int) -> list[Test]:
     """Every test with what it runs; files that have not changed are not measured again."""
-    files = sorted(path.relative_to(root).as_posix() for path in (root / "tests").rglob("test_*.py"))
     shared = digest((root / "tests/conftest.py").read_bytes()) if (root / "tests/conftest.py").exists() else ""
     keys = {file: digest(shared.encode(), (root / file).read_bytes()) for file in files}
     stores = {file: root / CACHE / "reach" / f"{file.replace('/', '-')}.json" for file in files}
