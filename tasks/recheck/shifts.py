@@ -28,7 +28,7 @@ def parse(spec: Spec, name: str) -> Shift:
 
 
 def _maps(spec: Spec, value: str, name: str) -> Shift:
-    return Shift(name, (Axis.TASK,), 1, {"maps": value})
+    return Shift(name, (Axis.TASK,), int(value != spec.maps), {"maps": value})
 
 
 def _hops(spec: Spec, value: str, name: str) -> Shift:

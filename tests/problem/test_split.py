@@ -1,6 +1,7 @@
 """Parts never meet, whatever the shift, the seed or the noise."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -30,6 +31,30 @@ def test_splitmix_is_the_published_generator():
     """First two outputs of the reference generator started at 0; its state moves by the golden gamma."""
     states = np.array([0, 0x9E3779B97F4A7C15], np.uint64)
     assert [hex(x) for x in splitmix64(states).tolist()] == ["0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4"]
+
+
+def scramble(number):
+    """SplitMix64 in whole numbers, as published."""
+    z = (number + 0x9E3779B97F4A7C15) % 2**64
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return z ^ z >> 31
+
+
+@given(st.lists(st.lists(st.integers(0, 2**31), max_size=5), min_size=1, max_size=4), st.integers(0, 2**64 - 1))
+def test_hashes_and_parts_in_whole_numbers(rows, salt):
+    codes = np.array([row + [-1] * (5 - len(row)) for row in rows], np.int64)
+    expected = []
+    for row in rows:
+        state = 0
+        for code in row:
+            state = scramble(state ^ (code + 1))
+        expected.append(state)
+    hashes = hash_rows(codes, codes >= 0)
+    assert hashes.tolist() == expected
+    for share in (0.125, 0.3):
+        held_out = [scramble(state ^ scramble(salt)) < int(share * 2**64) for state in expected]
+        assert Split(share, salt).part(hashes).tolist() == held_out
 
 
 def test_hash_reads_sequences_not_places():
@@ -134,7 +159,54 @@ def test_seen_is_a_set():
         new = rng.integers(200, size=size).astype(np.uint64)
         hash_set.add(new)
         known |= set(new.tolist())
+        sizes = [run.size for run in hash_set.runs]
+        assert all(large >= 2 * small for large, small in pairwise(sizes)) and all(sizes)
+        assert all((np.diff(run.astype(np.int64)) >= 0).all() for run in hash_set.runs)
     assert len(hash_set.runs) < 8
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """How many problems of `Symbols` were drawn, call by call."""
+    sizes, draw = [], Symbols.draw
+
+    def counted(task, rng, n):
+        sizes.append(n)
+        return draw(task, rng, n)
+
+    monkeypatch.setattr(Symbols, "draw", counted)
+    return sizes
+
+
+def test_a_part_counts_as_empty_after_64_draws_for_each_that_is_expected(drawn):
+    """5 of an eighth: 64 (5 * 8 + 64) = 6,656 draws, 5 * 8 * 1.05 + 64 = 106 at a time."""
+    task = Symbols(length=(1,), alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ", atoms="A")
+    held_out = Split().part(task.identity(task.draw(np.random.default_rng(0), 1)))[0]
+    share = 0.125 if not held_out else 0.875
+    drawn.clear()
+    with pytest.raises(UserError, match="found 0 of 5"):
+        Split().sample(task, np.random.default_rng(0), 5, "train" if held_out else "test")
+    at_once = int(5 / share * 1.05) + 64
+    assert set(drawn) == {at_once} and sum(drawn) - at_once <= 64 * (5 / share + 64) < sum(drawn)
+
+
+def test_no_more_exist_after_16_draws_for_each_that_is_known_without_a_new_one(monkeypatch):
+    task, split, sampled = Symbols(length=(1,), alphabet="ABCDEF", rotate=1), Split(0.5), []
+    pieces = Split.pieces
+
+    def counted(self, *args):
+        for batch in pieces(self, *args):
+            sampled.append(prompt_hash(batch))
+            yield batch
+
+    monkeypatch.setattr(Split, "pieces", counted)
+    there = int((~split.part(task.identity(next(task.exhaustive(1, "F1 F2"))))).sum())
+    with pytest.raises(UserError, match=f"only {there} distinct train prompts exist, 7 were asked for"):
+        split.distinct(task, np.random.default_rng(0), 7, "train")
+    rounds = [np.isin(batch, np.concatenate(sampled[:at] or [batch[:0]])).all() for at, batch in enumerate(sampled)]
+    since_new = sum(len(batch) for batch in sampled[rounds.index(True) :])
+    assert len(np.unique(np.concatenate(sampled))) == there
+    assert since_new - len(sampled[-1]) <= 16 * there < since_new
 
 
 def test_distinct_across_rounds_and_compositions():

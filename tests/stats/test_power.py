@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,49 @@ def test_futures_are_those_of_a_run_of_seeds():
 def test_impossible_counts_are_the_users_error(checks):
     with pytest.raises(UserError):
         forecast(checks, 40)
+
+
+@pytest.mark.parametrize(
+    ("satisfied", "seeds", "most", "share"), [(4, 5, 9, 0.5), (1, 5, 10, 0.5), (6, 6, 14, 0.75), (0, 3, 9, 0.4)]
+)
+def test_one_check_against_every_future(satisfied, seeds, most, share):
+    """Seeds to come satisfy it like Polya's urn draws: with the share so far, one added of either kind."""
+    reached = {"holds": {}, "fails": {}}
+    for future in product((True, False), repeat=most - seeds):
+        chance, k = 1.0, satisfied
+        decided = None
+        for s in range(seeds, most + 1):
+            if s > seeds:
+                satisfies = future[s - seeds - 1]
+                chance *= (1 + (k if satisfies else s - 1 - k)) / (s + 1)
+                k += satisfies
+            if decided is None and e_value(k, s, share) >= 20:
+                decided = "holds", s
+            if decided is None and e_value(s - k, s, 1 - share) >= 20:
+                decided = "fails", s
+        if decided:
+            reached[decided[0]][decided[1]] = reached[decided[0]].get(decided[1], 0) + chance
+    future = forecast([Counts(satisfied, seeds, share)], most, futures=40_000)
+    assert future.holds == pytest.approx(sum(reached["holds"].values()), abs=0.01)
+    assert future.fails == pytest.approx(sum(reached["fails"].values()), abs=0.01)
+    assert future.decided == future.holds + future.fails
+    for number, quantile in ((future.median, 0.5), (future.ninety, 0.9)):
+        total, at = 0.0, np.inf
+        for s in range(seeds, most + 1):
+            total += reached["holds"].get(s, 0) + reached["fails"].get(s, 0)
+            if total >= quantile:
+                at = s
+                break
+        assert number == at
+
+
+def test_no_verdict_comes_before_every_check_has_its_seeds():
+    """The other check, which holds already, is only looked at once the first has eight seeds too."""
+    future = forecast([Counts(8, 8), Counts(6, 6)], 8)
+    assert future.holds > 0.7 and future.median == 8
+
+
+def test_the_largest_useful_number_is_the_median_once_it_is_finite_and_never_beyond_the_limit():
+    assert largest_useful([Counts(4, 4)]) == forecast([Counts(4, 4)], 8, futures=200).median
+    assert largest_useful([Counts(20, 40)], limit=41) == np.inf
+    assert largest_useful([Counts(3, 3)], alpha=0.2) < largest_useful([Counts(3, 3)], alpha=0.01)

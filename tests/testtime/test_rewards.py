@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from alchemy.decoding.sampler import Branches
 from alchemy.errors import UserError
@@ -59,6 +60,60 @@ def test_the_same_text_gets_the_same_noise_and_others_get_their_own():
     noise = scores - OracleReward(TASK, BATCH, "step").score(prefixes)
     assert np.unique(noise[:, :steps]).size == 40 * steps
     assert abs(noise.mean()) < 0.1 and noise.std() == pytest.approx(0.5, rel=0.15)
+
+
+def scramble(number):
+    """SplitMix64 in whole numbers, as published."""
+    z = (number + 0x9E3779B97F4A7C15) % 2**64
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return z ^ z >> 31
+
+
+def chance(problem, text, salt, stream):
+    """The number in (0, 1) that a text of a problem gets, in whole numbers: 53 bits of a hash, and half of the last."""
+    state = 0
+    for token in text:
+        state = scramble(state ^ (token + 1)) if token else state
+    return ((scramble(state ^ scramble(problem) ^ scramble(4 * salt + stream)) >> 11) + 0.5) / 2**53
+
+
+def test_noise_and_errors_are_those_of_the_hash_of_problem_and_text():
+    """Stored searches rely on them: the noise is a quantile of the normal distribution at one number, errors are another."""
+    prefixes, _ = cut_chains()
+    exact, problems = OracleReward(TASK, BATCH, "step").score(prefixes), TASK.identity(BATCH.problem).tolist()
+    for salt in (0, 3):
+        noisy = OracleReward(TASK, BATCH, "step", sigma=0.5, salt=salt).score(prefixes) - exact
+        taken = OracleReward(TASK, BATCH, "step", systematic_error=0.3, salt=salt).score(prefixes)
+        for row in range(5):
+            for branch, text in enumerate(prefixes.tokens[row].tolist()):
+                errs = chance(problems[row], text, salt, 1) < 0.3
+                assert taken[row, branch] == (exact[row, branch] or errs)
+                quantile = norm.ppf(chance(problems[row], text, salt, 2))
+                assert noisy[row, branch] == pytest.approx(0.5 * quantile, abs=1e-9)
+
+
+def test_unfinished_outcomes_get_no_noise_and_a_step_counts_once_it_is_finished():
+    prefixes, steps = cut_chains()
+    outcome = OracleReward(TASK, BATCH, "outcome", sigma=0.5).score(prefixes)
+    assert (outcome[:, : steps - 1] == 0.5).all() and (np.abs(outcome[:, steps - 1] - 1) > 0).all()
+    cut = prefixes.tokens[:, 1].copy()
+    last = np.flatnonzero(cut[0])[-1]
+    cut[:, last - 1] = np.where(cut[:, last - 1] == TASK.letters[0], TASK.letters[1], TASK.letters[0])
+    open_step = np.where(np.arange(cut.shape[1]) < last, cut, PAD)
+    scores = OracleReward(TASK, BATCH, "step").score(branches(np.stack([open_step, cut], axis=1)))
+    assert (scores[:, 0] == 1).all() and (scores[:, 1] == 0).all()
+
+
+def test_names_tell_rewards_apart():
+    dials = [{}, {"kind": "outcome"}, {"sigma": 0.5}, {"systematic_error": 0.1}, {"salt": 1}, {"parameters": 7}]
+    names = {OracleReward(TASK, BATCH, **changes).name for changes in dials}
+    assert len(names) == len(dials)
+    assert OracleReward(TASK, BATCH).name == "exact step, noise 0, loved 0, salt 0"
+    half = OracleReward(TASK, BATCH, sigma=0.5).rows(np.arange(20))
+    prefixes, _ = cut_chains()
+    whole = OracleReward(TASK, BATCH, sigma=0.5).score(prefixes)
+    np.testing.assert_array_equal(half.score(branches(prefixes.tokens[:20])), whole[:20])
 
 
 def test_loved_mistakes_are_taken_for_right_always():
