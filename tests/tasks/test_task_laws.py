@@ -22,6 +22,7 @@ NOWHERE_FAR = {
         *("order=shuffled", "orientation=random", "separator=off"),
     ],
     "recheck": ["maps=cycle", "hops=6"],
+    "modular": ["factors=2", "prompt_noise=0.0"],
 }
 """Shifts of tasks with their defaults to where they are."""
 
