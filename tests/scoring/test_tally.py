@@ -118,7 +118,6 @@ def test_likeness_to_gold_is_that_of_the_published_measures(rows, cut):
         return sentence_bleu([gold.split()], text.split(), smoothing_function=SmoothingFunction().method1)
 
     def distance(text, gold):
-        text, gold = text.strip(), gold.strip()
         return Levenshtein.distance(text, gold) / max(len(text), len(gold), 1)
 
     assert result["exact_match"]["full"] == np.mean([text.strip() == gold.strip() for text, gold in rows])
@@ -127,7 +126,8 @@ def test_likeness_to_gold_is_that_of_the_published_measures(rows, cut):
     assert result["exact_match"]["answer"] == np.mean([text == gold for text, gold in answers])
     expected = BLEU().corpus_score([text for text, _ in rows], [[gold for _, gold in rows]])
     assert result["corpus_bleu"]["full"] == pytest.approx(expected.score / 100, abs=1e-9)
-    assert result["floors"] is None and result["n"] == len(rows)
+    assert result["edit_distance"]["full"] == pytest.approx(np.mean([distance(text, gold) for text, gold in rows]))
+    assert result["floors"] is None and tally.n == len(rows)
 
 
 def test_floors_are_means_over_all_lines():
