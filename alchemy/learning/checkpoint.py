@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import jax
@@ -18,6 +19,8 @@ from alchemy.errors import UserError
 
 SLACK = 1 << 18
 """Bytes a checkpoint may take beyond its arrays."""
+LATE = "Event loop is closed"
+"""What is reported to an event loop that is gone."""
 
 
 def save(directory: Path, step: int, tree: Any) -> None:
@@ -83,14 +86,21 @@ def _check_room(directory: Path, size: int) -> None:
 
 
 def _ignore_late_reports() -> None:
-    """What the storage library still had under way when one part failed reports to an event loop that is gone."""
-    usual = sys.unraisablehook
+    """What the storage library still had under way when one part failed reports to an event loop that is gone.
 
-    def hook(event: Any) -> None:
-        if str(event.exc_value) != "Event loop is closed":
-            usual(event)
+    Its threads print some of that as exceptions nobody caught, and some as exceptions nobody can.
+    """
+    unraisable, uncaught = sys.unraisablehook, sys.excepthook
 
-    sys.unraisablehook = hook
+    def hook_unraisable(event: Any) -> None:
+        if str(event.exc_value) != LATE:
+            unraisable(event)
+
+    def hook_uncaught(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
+        if str(value) != LATE:
+            uncaught(kind, value, trace)
+
+    sys.unraisablehook, sys.excepthook = hook_unraisable, hook_uncaught
 
 
 def _reason(fault: Exception) -> str:
