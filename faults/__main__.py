@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     clock = Clock(sum(map(len, waiting.values())))
     measured = []
     if clock.total:
-        trial.warm()
+        trial.warm(root)
         measured = _measured(root, tests, options.jobs)
     for file in files:
         for fault, by in tried(root, file, waiting[file], measured, options.jobs, options.seconds):

@@ -60,13 +60,16 @@ class Outcome:
     """False if the process died, or was ended because it took too long."""
 
 
-def warm() -> None:
-    """Import what others wrote."""
+def warm(root: Path) -> None:
+    """Import what others wrote and the tree names."""
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    folders = (*PACKAGES, "tests")
+    text = "".join(path.read_text("utf-8") for folder in folders for path in (root / folder).rglob("*.py"))
     for library in HEAVY:
-        with suppress(ImportError):
-            importlib.import_module(library)
+        if f"import {library.partition('.')[0]}" in text or f"from {library.partition('.')[0]}" in text:
+            with suppress(ImportError):
+                importlib.import_module(library)
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)  # to shrink an example takes seconds
     hypothesis.settings.register_profile("faults", database=None, derandomize=True, deadline=None, phases=phases)
     hypothesis.settings.load_profile("faults")

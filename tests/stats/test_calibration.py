@@ -7,6 +7,7 @@ from math import inf
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from alchemy.cli.main import main
 from alchemy.stats import calibration
@@ -79,3 +80,48 @@ def test_the_command_prints_both_tables(monkeypatch, capsys):
     report = json.loads(capsys.readouterr().out)
     assert [row["correlation"] for row in report["errors"]] == [0.0, 0.7] and report["coverage"]["near .6"]["5"] == 1
     assert main(["calibrate", "--runs", "0"]) == 2
+
+
+LAWS = {
+    "near .985": stats.norm(0.985, 0.01),
+    "near .6": stats.norm(0.6, 0.05),
+    "near .6, wide": stats.norm(0.6, 0.2),
+    "heavy tail at 0": stats.beta(0.3, 3),
+}
+SHARES = {
+    "all or nothing, half": {0.99: 0.5, 0.02: 0.5},
+    "all or nothing, .8": {0.99: 0.8, 0.02: 0.2},
+    "one in ten bad": {0.98: 0.9, 0.3: 0.1},
+    "one in five gains": {0.3: 0.2, 0.0: 0.8},
+}
+
+
+def test_kinds_of_seeds_are_what_they_are_called():
+    assert LAWS.keys() | SHARES.keys() == KINDS.keys()
+    for kind, draw in KINDS.items():
+        values = draw(np.random.default_rng(0), (200, 200)).ravel()
+        if kind in LAWS:
+            inside = values[(values > 0) & (values < 1)]
+            law = LAWS[kind]
+            low, high = law.cdf([0, 1])
+            assert (
+                stats.kstest(inside, lambda x, law=law, low=low, high=high: (law.cdf(x) - low) / (high - low)).pvalue
+                > 0.001
+            )
+            assert (values <= 0).mean() == pytest.approx(low, abs=0.01)
+            assert (values >= 1).mean() == pytest.approx(1 - high, abs=0.01)
+        else:
+            assert dict(zip(*np.unique(values, return_counts=True), strict=True)) == pytest.approx(
+                {value: share * values.size for value, share in SHARES[kind].items()}, rel=0.05
+            )
+
+
+def test_crossings_are_lognormal_or_never():
+    values = crossings(np.random.default_rng(0), (40_000,))
+    assert np.isinf(values).mean() == pytest.approx(0.2, abs=0.01)
+    assert stats.kstest(np.log(values[np.isfinite(values)]), stats.norm(1.5, 0.7).cdf).pvalue > 0.001
+
+
+def test_the_tables_are_those_that_the_page_on_verdicts_names():
+    assert calibration.CHECKS == (1, 8, 27, 48) and calibration.CORRELATIONS == (0.0, 0.7) and calibration.LOOKS == 80
+    assert calibration.SEEDS == (5, 10, 20, 40) and calibration.PROBLEMS == (60, 400, 4000)

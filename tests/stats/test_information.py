@@ -44,3 +44,13 @@ def test_no_distribution_makes_fewer_errors_than_the_bound():
         joint = rng.dirichlet(np.full(100, concentration)).reshape(10, 10) + rng.random() * np.eye(10)
         joint /= joint.sum()
         assert 1 - np.trace(joint) >= fano_bound(conditional_entropy(joint), 10) - 1e-6
+
+
+@pytest.mark.parametrize("symbols", [2, 3, 10])
+def test_fanos_bound_from_nothing_lost_to_everything(symbols):
+    assert fano_bound(0.0, symbols) == pytest.approx(0, abs=1e-6)
+    assert fano_bound(np.log(symbols), symbols) == pytest.approx(1 - 1 / symbols)
+    assert fano_bound(99.0, symbols) == pytest.approx(1 - 1 / symbols)
+    for error in (0.1, 0.9 * (1 - 1 / symbols)):
+        lost = entropy([error, 1 - error]) + error * np.log(symbols - 1)
+        assert fano_bound(lost, symbols) == pytest.approx(error, abs=1e-6)

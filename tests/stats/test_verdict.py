@@ -158,3 +158,23 @@ def test_bad_input_is_one_clear_line():
     ):
         with pytest.raises(UserError, match=r"^expected"):
             call()
+
+
+def test_a_tie_satisfies_an_inequality_and_violates_none():
+    for low, high in ((0.5, inf), (-inf, 0.5), (0.5, 0.5), (0.5, 0.7), (0.3, 0.5)):
+        for share in (0.5, 0.4):
+            decision = decide([Sample(np.full(9, 0.5), low, high, share)])
+            [outcome] = decision.outcomes
+            assert (outcome.satisfied, outcome.violated) == (9, 0)
+            assert outcome.e_for == e_value(9, 9, share) and outcome.e_against == e_value(0, 9, 1 - share)
+            assert decision.verdict is Verdict.HOLDS
+        assert decide([Sample(np.full(1, 0.5), low, high, exact=True)]).verdict is Verdict.HOLDS
+
+
+def test_half_of_the_seeds_are_enough_to_pass_a_gate():
+    values, gate = np.ones(20), np.arange(20) < 10
+    decision = decide([Sample(values, 1, inf, gate=gate)])
+    assert decision.verdict is Verdict.HOLDS and not decision.outcomes[0].too_few_passed
+    fewer = decide([Sample(values, 1, inf, gate=np.arange(20) < 9)])
+    assert fewer.verdict is Verdict.UNDECIDED and fewer.outcomes[0].p == 1
+    assert decide([Sample(values, 1, inf, gate=np.arange(20) < 9)], among_passed=True).verdict is Verdict.HOLDS

@@ -71,6 +71,9 @@ def test_an_arm_that_tries_twice_as_often_as_it_pays_for_has_a_k_of_two():
 def test_an_arm_of_another_shape_is_one_clear_line_and_one_that_pays_nothing_has_no_k():
     with pytest.raises(UserError, match="shape"):
         multiplier(uniform(RISING), np.zeros((1, 3)), np.ones((1, 3)))
+    for shapes in (((1, 2), (1, 3)), ((1, 3), (1, 2)), ((2, 2), (1, 2)), ((1, 2), (2, 2))):
+        with pytest.raises(UserError, match="expected an arm of shape"):
+            multiplier(uniform(RISING), *map(np.ones, shapes))
     assert np.isnan(multiplier(uniform(RISING), *arm(0.0, 0))).all()
 
 
