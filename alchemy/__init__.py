@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from alchemy.discover import find as find
     from alchemy.errors import UserError as UserError
     from alchemy.lab.lab import Lab as Lab
+    from alchemy.lab.training_data import training_data as training_data
     from alchemy.learning.config import TrainConfig as TrainConfig
     from alchemy.learning.model import Model as Model
     from alchemy.learning.train import Trained as Trained
@@ -50,6 +51,7 @@ _MODULES = {
     "alchemy.discover": ("find",),
     "alchemy.errors": ("UserError",),
     "alchemy.lab.lab": ("Lab",),
+    "alchemy.lab.training_data": ("training_data",),
     "alchemy.learning.config": ("TrainConfig",),
     "alchemy.learning.model": ("Model",),
     "alchemy.learning.train": ("Trained", "train"),

@@ -95,7 +95,8 @@ def train(
 ) -> Trained:
     """Train a model for each of `seeds`, side by side.
 
-    Row i of the result depends on `seeds[i]` alone. With `init` (leaves (s, ...)) training goes on
+    `data` are examples of those seeds, such as `alchemy.training_data` makes of a task and a split. Row i of the result
+    depends on `seeds[i]` alone. With `init` (leaves (s, ...)) training goes on
     from there. With `directory`, the state is saved there every `save_every` seconds and on interruption, and
     training resumes from what is there; a resumed run ends with the same bits as an undisturbed one.
     """
