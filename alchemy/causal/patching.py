@@ -20,7 +20,8 @@ from alchemy.causal.knock_out import between
 from alchemy.causal.readout import Readout, own_answers, read_out, with_answer
 from alchemy.errors import UserError, nearest
 from alchemy.learning.model import Model, Params
-from alchemy.learning.open_model import OpenModel, Patch, opened
+from alchemy.learning.open_model import Patch, opened
+from alchemy.learning.train import shapes
 
 Kind = Literal["residual", "heads"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -78,11 +79,12 @@ def interchange(
     stand at the same places. `progress` is called with the number of pairs done. Raises `UserError` on an unknown kind, or if
     the model does not open its activations.
     """
-    if kind not in KINDS:
-        raise UserError(f"kind {kind!r} is unknown{nearest(kind, KINDS)}")
     answers = [own_answers(model, params, text, places) for text in (source, target)]
     in_source, in_target = (_with_either(text, places, answers) for text in (source, target))
-    shape, changes = _each_alone(opened(model), params, in_target, kind)
+    shape = map_shape(model, in_target.shape[3], kind)
+    alone = np.eye(int(np.prod(shape)), dtype=bool).reshape(-1, *shape)
+    alone = np.pad(alone, [(0, 0), (0, 0), (0, 1)] + [(0, 0)] * (kind == "heads"))
+    changes = Patch(residual_at=alone) if kind == "residual" else Patch(heads_at=alone)
     patched = read_out(model, params, in_target, places, changes, in_source[:, :, 0], progress)
     as_source, as_target = (read_out(model, params, text, places) for text in (in_source, in_target))
 
@@ -97,8 +99,27 @@ def interchange(
     return Effects(*maps, pairs=pairs.sum(axis=1))
 
 
+def map_shape(model: Model, t: int, kind: Kind) -> tuple[int, ...]:
+    """The shape of a map of texts of `t` tokens, whose last carries nothing to others: (l + 1, t - 1), or (l, t - 1, h).
+
+    Raises `UserError` on an unknown kind, or if the model does not open its activations.
+    """
+    if kind not in KINDS:
+        raise UserError(f"kind {kind!r} is unknown{nearest(kind, KINDS)}")
+    tokens = jax.ShapeDtypeStruct((1, t, 1), np.int32)
+    _, seen = jax.eval_shape(opened(model).open, shapes(model), tokens)
+    layers, _, *heads = getattr(seen, kind).shape[1:-1]
+    return layers, t - 1, *heads
+
+
 def paths(
-    model: Model, params: Params, source: np.ndarray, target: np.ndarray, places: np.ndarray, prompt: int
+    model: Model,
+    params: Params,
+    source: np.ndarray,
+    target: np.ndarray,
+    places: np.ndarray,
+    prompt: int,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Paths:
     """Swap the traces of texts `source` and `target`, int32 (s, n, t, c), whose first `prompt` tokens are the prompt.
 
@@ -113,7 +134,7 @@ def paths(
         for one, other in ((source, target), (target, source))
     ]
     texts = np.concatenate([_with_either(text, places, answers) for text in (source, target, *swapped)], axis=1)
-    read = read_out(model, params, texts, places, Patch(blocked=_cuts(texts.shape[3], prompt, places)))
+    read = read_out(model, params, texts, places, Patch(blocked=_cuts(texts.shape[3], prompt, places)), None, progress)
 
     pairs = (answers[0] != answers[1]).any(axis=2)
     written = np.split(read.written, 4, axis=2)
@@ -135,17 +156,6 @@ def paths(
 def _with_either(text: np.ndarray, places: np.ndarray, answers: Sequence[np.ndarray]) -> np.ndarray:
     """Texts int32 (s, n, t, c) with each of the answers int32 (s, n, r): (s, n, answers, t, c)."""
     return np.stack([with_answer(text, places, answer) for answer in answers], axis=2)
-
-
-def _each_alone(model: OpenModel, params: Params, texts: np.ndarray, kind: Kind) -> tuple[tuple[int, ...], Patch]:
-    """The shape of a map, and changes that replace each of its activations alone; the last token carries nothing to others."""
-    one = jax.tree.map(lambda leaf: leaf[0], params)
-    seen = jax.eval_shape(lambda tokens: model.open(one, tokens)[1], texts[0, 0])
-    layers, t, *heads = getattr(seen, kind).shape[1:-1]
-    shape = (layers, t - 1, *heads)
-    alone = np.eye(int(np.prod(shape)), dtype=bool).reshape(-1, *shape)
-    alone = np.pad(alone, [(0, 0), (0, 0), (0, 1)] + [(0, 0)] * len(heads))
-    return shape, Patch(residual_at=alone) if kind == "residual" else Patch(heads_at=alone)
 
 
 def _cuts(t: int, prompt: int, places: np.ndarray) -> np.ndarray:

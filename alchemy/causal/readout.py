@@ -9,6 +9,7 @@ Dimension letters: `s` seeds, `n` texts, `q` answers tried behind each, `m` chan
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -24,7 +25,7 @@ from alchemy.errors import UserError
 from alchemy.learning import machine, tuning
 from alchemy.learning.model import Model, Params
 from alchemy.learning.open_model import OpenModel, Patch, opened
-from alchemy.problem.task import PAD, Batch, Field
+from alchemy.problem.task import PAD, Batch, Field, Task
 
 
 class Readout(NamedTuple):
@@ -52,6 +53,28 @@ def answer_places(batch: Batch, answer_mark: int = -1) -> np.ndarray:
         )
     answer: np.ndarray = (batch.field[0] == Field.ANSWER) & (batch.text[0] != answer_mark)
     return np.flatnonzero(answer)
+
+
+def position_labels(task: Task, batch: Batch) -> list[str]:
+    """What stands at each position of lines of equal shape: a symbol, or where that varies the part of the line and a number."""
+    counts: Counter[str] = Counter()
+    labels = []
+    for place, code in enumerate(batch.field[0].tolist()):
+        ids = batch.tokens[:, place]
+        if bool((ids == ids[:1]).all()):
+            labels.append(task.show_part(batch.tokens[0, place : place + 1]))
+            continue
+        part = _part(task, code)
+        counts[part] += 1
+        labels.append(f"{part} {counts[part]}" if code < Field.STEP else f"{part}.{counts[part]}")
+    return labels
+
+
+def _part(task: Task, code: int) -> str:
+    """The name of a part of a line by its code in `Batch.field`."""
+    if code >= Field.STEP:
+        return f"step {code - Field.STEP + 1}"
+    return Field(code).name.lower() if code >= Field.ANSWER or code < 0 else task.prompt_fields[code]
 
 
 def own_answers(model: Model, params: Params, tokens: np.ndarray, places: np.ndarray) -> np.ndarray:

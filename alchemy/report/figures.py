@@ -183,7 +183,53 @@ class Map:
         axes.legend(loc="upper right", fontsize=8, framealpha=0.85)
 
 
-Figure = Curves | Bars | Map
+@dataclass(frozen=True)
+class HeatMap:
+    """A number for each row and column, such as each layer and position: the median seed, written into its cell."""
+
+    name: str
+    title: str
+    y_label: str
+    rows: Sequence[str]
+    """From the bottom up."""
+    columns: Sequence[str]
+    measured: np.ndarray
+    """Float (s, rows, columns); nan leaves a gap."""
+    scale: str
+    """What the numbers are."""
+    limits: tuple[float, float] = (0.0, 1.0)
+    """The numbers that have the first and the last colour."""
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
+
+    def draw(self, axes: Axes) -> None:
+        shape = len(self.rows), len(self.columns)
+        values = np.asarray(self.measured, float)
+        if values.shape[1:] != shape:
+            raise UserError(
+                f"figure {self.name}: expected values (s, {shape[0]}, {shape[1]}), got shape {values.shape}"
+            )
+        middle = _summary(_by_seed(self.name, self.scale, values.reshape(len(values), -1), shape[0] * shape[1]))[0]
+        low, high = self.limits
+        image = axes.imshow(middle.reshape(shape), origin="lower", aspect="auto", cmap="viridis", vmin=low, vmax=high)
+        axes.figure.colorbar(image, ax=axes, label=self.scale, pad=0.02)
+        for (row, column), value in np.ndenumerate(middle.reshape(shape)):
+            if np.isfinite(value):
+                dark = value < low + 0.6 * (high - low)
+                axes.text(column, row, _short(value), ha="center", va="center", fontsize=7, color="w" if dark else "k")
+        axes.set_xticks(range(shape[1]), self.columns, rotation=90, fontsize=8)
+        axes.set_yticks(range(shape[0]), self.rows)
+        axes.tick_params(length=0)
+        axes.grid(False)
+
+
+def _short(value: float) -> str:
+    """A number in two digits, as it fits a cell: .25 for 0.25, 0 for what rounds to it."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return text.replace("0.", ".", 1) if text not in ("0", "-0") else "0"
+
+
+Figure = Curves | Bars | Map | HeatMap
 
 
 def _legend(axes: Axes) -> None:

@@ -11,6 +11,7 @@ from alchemy.errors import UserError
 from alchemy.report.figures import (
     Bars,
     Curves,
+    HeatMap,
     Map,
     _legible,
     save,
@@ -33,9 +34,18 @@ MAP = Map(
     scale="accuracy",
     lines={"equal": [[(1, 2), (2, 1)], [(2, 2), (4, 1)]]},
 )
+HEAT = HeatMap(
+    name="three",
+    title="Three",
+    y_label="layer",
+    rows=["0", "1"],
+    columns=["a", "b", "c"],
+    measured=np.array([[[0.25, 1.0, np.nan], [0.0, 0.5, 0.75]]] * 3),
+    scale="share",
+)
 
 
-@pytest.mark.parametrize("figure", [CURVES, BARS, MAP], ids=["curves", "bars", "map"])
+@pytest.mark.parametrize("figure", [CURVES, BARS, MAP, HEAT], ids=["curves", "bars", "map", "heat map"])
 def test_the_same_figure_gives_the_same_bytes(figure, tmp_path):
     """A value that was not measured leaves a gap."""
     for name in ("a.svg", "b.svg"):
@@ -54,6 +64,15 @@ def axes():
     canvas, axes = pyplot.subplots()
     yield axes
     pyplot.close(canvas)
+
+
+def test_a_heat_map_writes_the_median_into_each_cell(axes):
+    HEAT.draw(axes)
+    written = {text.get_position(): text.get_text() for text in axes.texts}
+    assert written == {(0, 0): ".25", (1, 0): "1", (0, 1): "0", (1, 1): ".5", (2, 1): ".75"}
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b", "c"]
+    with pytest.raises(UserError, match=r"figure three: expected values \(s, 2, 2\), got shape \(3, 2, 3\)"):
+        replace(HEAT, columns=["a", "b"]).draw(axes)
 
 
 def test_curves_show_the_median_its_limits_and_every_seed(axes):
