@@ -20,6 +20,12 @@ N = 12
 
 
 @pytest.fixture(scope="module")
+def task() -> Symbols:
+    """More elements than the lab's smallest task has, so that there are enough held out."""
+    return Symbols(length=(2,))
+
+
+@pytest.fixture(scope="module")
 def stored(model, task, tmp_path_factory):
     """A root with two models, trained for moments, and what was found in them."""
     root = tmp_path_factory.mktemp("lab")
@@ -91,11 +97,8 @@ def test_positions_are_named_by_what_stands_there(task):
     assert [position_labels(task, batch)[place] for place in places] == ["answer 1", "answer 2"]
 
 
-def test_problems_of_several_shapes_have_no_map(stored, model):
-    task = Symbols(length=(2, 3), alphabet="ABCDEFGH")
+def test_problems_of_several_shapes_have_no_map(stored, model, task):
     lab = Lab(stored[0], Progress(quiet=True))
-    runs = lab.train(
-        replace(model), Symbols(length=(2,), alphabet="ABCDEFGH"), TrainConfig(steps=16, batch=8, chunk=8), seeds=2
-    )
+    runs = lab.train(model, task, TrainConfig(steps=16, batch=8, chunk=8), seeds=2)
     with pytest.raises(UserError, match="different shapes"):
-        activations.interchange(lab, runs, task, N)
+        activations.interchange(lab, runs, replace(task, length=(2, 3)), N)
