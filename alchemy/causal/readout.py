@@ -62,7 +62,7 @@ def position_labels(task: Task, batch: Batch) -> list[str]:
     for place, code in enumerate(batch.field[0].tolist()):
         ids = batch.tokens[:, place]
         if bool((ids == ids[:1]).all()):
-            labels.append(task.show_part(batch.tokens[0, place : place + 1]))
+            labels.append(task.show_part(batch.tokens[0, place : place + 1]) or _part(task, code))
             continue
         part = _part(task, code)
         counts[part] += 1

@@ -93,6 +93,7 @@ def test_positions_are_named_by_what_stands_there(task):
         "step 1.2",
         "[F2]",
     ]
+    assert position_labels(task, batch)[-1] == "end"
     places = answer_places(batch, task.vocabulary.index["<answer>"])
     assert [position_labels(task, batch)[place] for place in places] == ["answer 1", "answer 2"]
 
