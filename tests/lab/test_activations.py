@@ -19,7 +19,7 @@ from tasks.symbols import Symbols
 N = 12
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def task() -> Symbols:
     """More elements than the lab's smallest task has, so that there are enough held out."""
     return Symbols(length=(2,))
