@@ -76,7 +76,7 @@ def interchange(
     """Put each activation of reading `source` into the reading of `target`, both int32 (s, n, t, c), one at a time.
 
     Answers are what the models (leaves (s, ...)) write greedily at consecutive `places` int (r,) of these texts, whose parts
-    stand at the same places. `progress` is called with the number of pairs done. Raises `UserError` on an unknown kind, or if
+    stand at the same places. Both runs read the same tokens of the answer. `progress` is called with the number of pairs done. Raises `UserError` on an unknown kind, or if
     the model does not open its activations.
     """
     answers = [own_answers(model, params, text, places) for text in (source, target)]
@@ -85,7 +85,7 @@ def interchange(
     alone = np.eye(int(np.prod(shape)), dtype=bool).reshape(-1, *shape)
     alone = np.pad(alone, [(0, 0), (0, 0), (0, 1)] + [(0, 0)] * (kind == "heads"))
     changes = Patch(residual_at=alone) if kind == "residual" else Patch(heads_at=alone)
-    patched = read_out(model, params, in_target, places, changes, in_source[:, :, 0], progress)
+    patched = read_out(model, params, in_target, places, changes, in_source, progress)
     as_source, as_target = (read_out(model, params, text, places) for text in (in_source, in_target))
 
     differ = answers[0] != answers[1]  # (s, n, r)

@@ -103,7 +103,7 @@ def read_out(
     """Try the answers in texts int32 (s, n, q, t, c), at consecutive `places` int (r,), under changes of the forward pass, if any.
 
     `changes` says where, bool with an axis m in front: `residual_at` (m, l + 1, t), `heads_at` (m, l, t, h) and `blocked`
-    (m, t, t). What is put there are the activations of reading `source` int32 (s, n, t, c). `progress` is called with the
+    (m, t, t). What is put there are the activations of reading `source`, shaped as the texts. `progress` is called with the
     number of texts done. Raises `UserError` if the model does not open its activations.
     """
     _, n, q, t, _ = texts.shape
@@ -138,8 +138,7 @@ def _reader(model: OpenModel, places: tuple[int, ...], mesh: Mesh) -> Callable[.
         n, q, t, c = texts.shape
         rows = texts.reshape(n * q, t, c)
         answers = rows[:, at, 0]  # (n q, r)
-        seen = None if source is None else model.open(params, source)[1]
-        values = jax.tree.map(lambda part: jnp.repeat(part, q, axis=0), seen)
+        values = None if source is None else model.open(params, source.reshape(rows.shape))[1]
 
         def one_change(where: Patch) -> tuple[jax.Array, jax.Array]:
             patch = jax.tree.map(lambda mask: mask[None], where)
