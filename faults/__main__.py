@@ -71,14 +71,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = Results(root, tests, options.fresh)
     waiting = {file: [fault for fault in kept[file] if results.get(fault) is None] for file in files}
     clock = Clock(sum(map(len, waiting.values())))
-    measured = []
-    if clock.total:
-        trial.warm(root)
-        measured = _measured(root, tests, options.jobs)
-    for file in files:
-        for fault, by in tried(root, file, waiting[file], measured, options.jobs, options.seconds):
-            results.add(fault, by)
-            clock.tick(fault, by)
+    try:
+        if clock.total:
+            trial.warm(root)
+            measured = _measured(root, tests, options.jobs)
+            for file in files:
+                for fault, by in tried(root, file, waiting[file], measured, options.jobs, options.seconds):
+                    results.add(fault, by)
+                    clock.tick(fault, by)
+    except KeyboardInterrupt:
+        print("\ninterrupted; the next run goes on from here", file=sys.stderr)
     _print_table(every, chosen, kept, results)
     for entry in listed.gone((fault for file in files for fault in every[file]), entries):
         print(f"listed, but no such fault can be planted: {entry.file}  {entry.line!r}  {entry.change}")

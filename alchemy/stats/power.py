@@ -91,8 +91,7 @@ def _needed(most: int, share: float, evidence: float) -> np.ndarray:
     for s in range(most + 1):
         while k <= s and e_value(k, s, share) < evidence * (1 - 1e-12):
             k += 1
-        needed[s] = k
-        k = max(0, k - 1)
+        needed[s] = k  # never fewer than of one seed less, which is where the search goes on
     return needed
 
 
