@@ -224,8 +224,10 @@ def test_empty_parts_are_said_to_be():
     for share in (0, 1, -0.1, float("nan")):
         with pytest.raises(UserError, match="test share"):
             Split(share)
-    with pytest.raises(UserError, match="salt"):
-        Split(salt=-1)
+    assert Split(salt=2**64 - 1).salt == 2**64 - 1
+    for salt in (-1, 2**64):
+        with pytest.raises(UserError, match="salt"):
+            Split(salt=salt)
 
 
 def test_noise_that_erases_every_element_leaves_one_part_empty():
