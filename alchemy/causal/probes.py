@@ -166,22 +166,21 @@ def _accuracies_of_prefixes(tokens: np.ndarray, targets: Sequence[np.ndarray]) -
 def ridge(features: np.ndarray, targets: Sequence[np.ndarray]) -> np.ndarray:
     """Test accuracies of ridge regressions of features (t, n, d) to each of the targets int (t, n): float (targets, t).
 
-    With X = U S V' and one-hot targets Y, both about their means, the weights of all strengths z are V S / (S^2 + z) U' Y. The
-    strength is the largest of the best on the problems to choose by.
+    The strength is the largest of those that are best on the problems to choose by.
     """
     fit, choose, test = _parts(features.shape[1])
     x = features.astype(float)
     mean = x[:, fit].mean(axis=1, keepdims=True)
-    u, s, v = np.linalg.svd(x[:, fit] - mean, full_matrices=False)  # (t, n, r), (t, r), (t, r, d)
-    strengths = STRENGTHS[:, None, None] * (s**2).mean(axis=1, keepdims=True)[None]  # (z, t, 1)
-    shrunk = np.divide(s, s**2 + strengths, out=np.zeros((len(STRENGTHS), *s.shape)), where=s**2 + strengths > 0)
-    coordinates = (x - mean) @ v.swapaxes(1, 2)  # (t, n, r)
+    variances, basis, onto = _decomposed(x[:, fit] - mean)
+    scale = STRENGTHS[:, None, None] * variances.sum(axis=1, keepdims=True) / max(1, variances.shape[1])  # (z, t, 1)
+    shrunk = np.divide(1.0, variances + scale, out=np.zeros_like(variances + scale), where=scale > 0)  # (z, t, r)
+    coordinates = (x - mean) @ basis  # (t, n, r)
     accuracies = []
     for target in targets:
         kinds, which = np.unique(target, return_inverse=True)
         y = np.eye(len(kinds))[which.reshape(target.shape)]  # (t, n, k)
         middle = y[:, fit].mean(axis=1, keepdims=True)
-        weights = shrunk[..., None] * (u.swapaxes(1, 2) @ (y[:, fit] - middle))  # (z, t, r, k)
+        weights = shrunk[..., None] * (onto @ (y[:, fit] - middle))  # (z, t, r, k)
         right = [
             ((coordinates[:, part] @ weights + middle).argmax(axis=-1) == y[:, part].argmax(axis=-1)).mean(axis=-1)
             for part in (choose, test)
@@ -189,3 +188,17 @@ def ridge(features: np.ndarray, targets: Sequence[np.ndarray]) -> np.ndarray:
         best = len(STRENGTHS) - 1 - right[0][::-1].argmax(axis=0)
         accuracies.append(np.take_along_axis(right[1], best[None], axis=0)[0])
     return np.stack(accuracies)
+
+
+def _decomposed(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """E (t, r), B (t, d, r) and A (t, r, n), such that B A / (E + strength) are the weights of ridge regressions on x (t, n, d).
+
+    With X = U S V', E is S^2 and B A is V S U': from the eigenvectors V of X'X, or U of XX', whichever is the smaller.
+    """
+    _, n, d = x.shape
+    transposed = x.swapaxes(1, 2)
+    values, vectors = np.linalg.eigh(transposed @ x if d <= n else x @ transposed)
+    values = np.maximum(values, 0.0)
+    if d <= n:
+        return values, vectors, (x @ vectors).swapaxes(1, 2)
+    return values, transposed @ vectors, vectors.swapaxes(1, 2)

@@ -216,7 +216,7 @@ class HeatMap:
         for (row, column), value in np.ndenumerate(middle.reshape(shape)):
             if np.isfinite(value):
                 dark = value < low + 0.6 * (high - low)
-                axes.text(column, row, _short(value), ha="center", va="center", fontsize=7, color="w" if dark else "k")
+                axes.text(column, row, _short(value), ha="center", va="center", fontsize=8, color="w" if dark else "k")
         axes.set_xticks(range(shape[1]), self.columns, rotation=90, fontsize=8)
         axes.set_yticks(range(shape[0]), self.rows)
         axes.tick_params(length=0)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from alchemy.causal import probes
 from alchemy.causal.probes import Probe, probe, ridge
 from alchemy.errors import UserError
 from alchemy.learning.open_model import NO_PATCH, Activations, Patch
@@ -90,6 +91,27 @@ def test_strength_is_chosen_where_nothing_is_tested():
     signal = np.repeat((2 * labels - 1)[..., None], 40, axis=2) * 0.4
     features = np.concatenate([signal + rng.normal(size=signal.shape), rng.normal(size=(1, 160, 200))], axis=2)
     assert ridge(features, [labels])[0, 0] > 0.8
+
+
+@pytest.mark.parametrize("d", [5, 60], ids=["more problems", "more features"])
+def test_is_the_ridge_regression_that_solving_the_normal_equations_gives(d, monkeypatch):
+    monkeypatch.setattr(probes, "STRENGTHS", np.array([0.3]))
+    features, labels = rng.normal(size=(2, 80, d)), rng.integers(0, 3, (2, 80))
+    features[..., 0] += labels
+    for x, y, accuracy in zip(features, labels, ridge(features, [labels])[0], strict=True):
+        centre, targets = x[:40].mean(axis=0), np.eye(3)[y]
+        gram = (x[:40] - centre).T @ (x[:40] - centre)
+        strength = 0.3 * np.trace(gram) / min(40, d)
+        right = (x[:40] - centre).T @ (targets[:40] - targets[:40].mean(axis=0))
+        weights = np.linalg.solve(gram + strength * np.eye(d), right)
+        said = ((x[60:] - centre) @ weights + targets[:40].mean(axis=0)).argmax(axis=1)
+        assert accuracy == (said == y[60:]).mean()
+
+
+def test_where_all_texts_are_alike_the_commonest_label_is_said():
+    tokens = np.concatenate([np.full_like(TOKENS[:, :, :1], 5), TOKENS], axis=2)
+    found = probe(Planted(), LOUD, tokens, {"state": STATE}, INPUTS, seeds=(0, 1))["state"]
+    np.testing.assert_array_equal(found.tokens[:, 0], found.chance[:, 0])
 
 
 def test_what_cannot_be_probed_is_the_users_error():
