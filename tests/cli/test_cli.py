@@ -157,7 +157,10 @@ def test_generate_verify_score(alchemy, tmp_path):
     code, text, err = alchemy("generate", *args, "--json")
     assert code == 0 and list(json.loads(text)["files"])[2:] == ["test-length=6.jsonl", "test-task=F3-F3.jsonl"]
     assert "train.jsonl: 200 lines" in err
-    assert json.loads(alchemy("verify", out, "--json")[1]) == {"identical": True, "differences": []}
+    verified = json.loads(alchemy("verify", out, "--json")[1])
+    assert verified["identical"] and not verified["differences"]
+    assert verified["overlap"].keys() == {"test.jsonl", "test-length=6.jsonl", "test-task=F3-F3.jsonl"}
+    assert all(shares["identities"] == 0 for shares in verified["overlap"].values())
     for name in ("train.jsonl", "test-length=6.jsonl", "test-task=F3-F3.jsonl"):
         scored = json.loads(alchemy("score", out / name, "--manifest", out, "--json")[1])
         assert scored["answer_accuracy"] == scored["trace_accuracy"] == scored["exact_match"]["full"] == 1
