@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -82,8 +83,12 @@ def test_smoke_preset_ends_in_a_verdict(name, store):
 def _keeps_its_promises(name, committed, record):
     """The committed verdict is of checks with the bounds that the file now has; or else it is shown as exploratory."""
     if not is_earlier(committed) and committed["lock"]["digest"] == lock.read(name, LOCKS).digest:
-        assert _bounds(committed).items() & _bounds(record).items()
-        assert all(_bounds(record).get(check, bound) == bound for check, bound in _bounds(committed).items())
+        promised, now = _bounds(committed), _bounds(record)
+        assert promised.keys() & now.keys()
+        for check in promised.keys() & now.keys():
+            assert now[check].bound == promised[check].bound
+            shared = promised[check].gates.keys() & now[check].gates.keys()
+            assert all(now[check].gates[gate] == promised[check].gates[gate] for gate in shared)
 
 
 def _takes_everything_from_the_store(record, again):
@@ -102,14 +107,24 @@ def test_committed_verdict_is_of_this_claim(name):
             assert record["claim"] == plain(CLAIMS[name].CLAIM)
 
 
+class Bounds(NamedTuple):
+    """What was promised about a check."""
+
+    bound: tuple
+    gates: dict[str, tuple]
+    """By name; a preset that sweeps other values has others."""
+
+
 def _bounds(record):
     """What was promised about each check, by its name; a preset that sweeps other values has other names too."""
-    gates = {
-        check["name"]: tuple((gate["name"], gate["low"], gate["high"]) for gate in check["gates"])
+    fields = ("low", "high", "share", "exact", "reason")
+    return {
+        check["name"]: Bounds(
+            tuple(check[field] for field in fields),
+            {gate["name"]: (gate["low"], gate["high"]) for gate in check["gates"]},
+        )
         for check in record["checks"]
     }
-    fields = ("low", "high", "share", "exact", "reason")
-    return {check["name"]: (*(check[field] for field in fields), gates[check["name"]]) for check in record["checks"]}
 
 
 @each_claim
