@@ -105,7 +105,7 @@ def outcomes(edited: np.ndarray, before: np.ndarray, target: np.ndarray, made: n
     return Outcomes(
         counted,
         follows,
-        counted & (edited == before) & ~follows,
+        counted & (edited == before),  # never one that follows, as the two answers differ where a problem is counted
         coincide,
         _chance(before, target, counted) * leading,
         _chance(before, before, counted),

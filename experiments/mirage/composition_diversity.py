@@ -11,7 +11,7 @@ Prediction   Twelve primitives that mostly neither commute nor undo themselves, 
              are seen. Answers alone lag far behind at the same budget.
 Refuted if   At n = 108 held-out pairs are under 90 %, or at n = 4 over 10 %; 50 % is first reached after n = 36; or answers
              alone come within 30 points at n = 108.
-Run          alchemy reproduce composition_diversity --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce composition_diversity --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Prediction   Exact match is 100 % on elements like the trained ones and 0 % on e
              drawn; here ten letters are kept from each place of the prompt in training, and the test puts such letters
              into n places. Training chains may have them there: F1 and F2 move letters and places.
 Refuted if   Exact match on some number of unseen places is over 1 %.
-Run          alchemy reproduce element_shift --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce element_shift --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Prediction   Two trainings. In one, ten letters are kept from each place of the 
              though training chains write them, and the test has no others (OOD). Exact match is 0 % in both.
 Refuted if   Exact match is over 1 % on some number of new places, or on the letters that never stood in a question.
 Beside it    How often an answer follows an edited step on such elements, where the step is given.
-Run          alchemy reproduce element_shift_followed --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce element_shift_followed --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def check(measured: Measured) -> list[Check]:
 
 
 def figures(measured: Measured) -> list[Figure]:
-    tests = {f"{n} of 4\nunseen places" if n else "trained\nplaces": test for n, test in measured.places.items()}
+    tests = {f"{n} of 4\nnew places" if n else "trained\nplaces": test for n, test in measured.places.items()}
     tests |= {"trained\nletters": measured.known_letters, "letters new\nto questions": measured.new_letters}
     return [
         Bars(

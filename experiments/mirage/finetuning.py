@@ -4,7 +4,7 @@ Source       Zhao et al., arXiv:2508.01191, section 5.1, figure 4: fine-tuning o
 Prediction   Models trained on the three other compositions of F1 and F2 (CMP) recover most of F2 F2 when they are
              fine-tuned on 1.5e-4 of its 26^4 elements (69 problems).
 Refuted if   At 69 problems exact match on held-out elements is under 50 %.
-Run          alchemy reproduce finetuning --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce finetuning --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Weights      A test prompt must not show the element of a training problem, so t
              is kept only if what it shows is held out too. Means here weigh it by the inverse of that chance: they are of
              noise at the rate that its name says.
 Beside it    How often an answer follows an edited step behind a noisy prompt, where the step is given.
-Run          alchemy reproduce format_noise_followed --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce format_noise_followed --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Prediction   After training on l = 4, lines that were concatenated and cut into 
              raise BLEU at l = 3, from .55 to about .70 in the paper's figure. Filling every line up to the context's
              length ("pad") changes nothing.
 Refuted if   Grouping adds less than .05 BLEU at l = 3, or padding moves the edit distance there by more than .02.
-Run          alchemy reproduce padding --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce padding --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

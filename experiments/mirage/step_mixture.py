@@ -5,7 +5,7 @@ Prediction   As the share of one step (F1) or of three (F1 F1 F1) rises in a tra
              they are learned while two steps are lost; at a share of 1 only they work.
 Refuted if   Two steps are still solved by more than 95 % when half of the training set has another number: then nothing
              is traded; the other number is solved by less than 50 % there; or two steps by more than 1 % at a share of 1.
-Run          alchemy reproduce step_mixture --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce step_mixture --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Prediction   After training on two steps (F1 F1), one step (F1) and three (F1 F1
 Refuted if   An untrained number of steps is solved by more than 1 %.
 Control      In the paper's format a prompt of one step ends in `<answer>` and others in `<think>`, so one step is also a
              new format. The uniform dialect keeps the marker: one step has to fail there too.
-Run          alchemy reproduce step_number --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce step_number --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

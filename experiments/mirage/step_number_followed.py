@@ -5,7 +5,7 @@ Prediction   After training on two steps of many pairs of functions, one, three 
              each step is one that was trained, and the marker at the end of the prompt is always the same.
 Refuted if   An untrained number of steps is solved by more than 1 %.
 Beside it    How often an answer follows an edited step of longer chains, where the steps up to it are given.
-Run          alchemy reproduce step_number_followed --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce step_number_followed --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

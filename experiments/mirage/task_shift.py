@@ -6,7 +6,7 @@ Prediction   Trained compositions are solved on held-out elements. Any other com
              (table 3), are measured and not judged.
 Refuted if   An untrained composition is solved by more than 1 %, by models that solve over 99 % of what they were trained
              on.
-Run          alchemy reproduce task_shift --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce task_shift --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

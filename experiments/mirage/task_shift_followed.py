@@ -7,7 +7,7 @@ Prediction   Two trainings on pairs of twelve primitives, each of which is also 
              are solved for no more elements than are right by accident: 26 of 26^4.
 Refuted if   One of the four compositions is solved by more than 1 %, after one of the two trainings.
 Beside it    How often an answer to the four compositions follows an edited step, where the step is given.
-Run          alchemy reproduce task_shift_followed --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce task_shift_followed --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

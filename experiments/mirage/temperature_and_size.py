@@ -6,7 +6,7 @@ Prediction   At T = 1 the edit distances stay at their greedy values, at T = 5 t
              nothing else.
 Refuted if   T = 1 moves a distance by more than .01, T = 5 leaves one under .6, or some size solves over 1 % of an untrained
              composition.
-Run          alchemy reproduce temperature_and_size --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce temperature_and_size --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Source       Zhao et al., arXiv:2508.01191, section 6 and table 4 of v6: l = 2..
 Prediction   Exact match is 100 % at l = 4 and 0 % elsewhere, with the learned places of the paper's models; other position
              schemes have a claim of their own (`position_schemes`).
 Refuted if   Some length but 4 is solved by more than 1 %.
-Run          alchemy reproduce text_length --preset small      # a minute on 2 CPU cores; not timed yet
+Run          alchemy reproduce text_length --preset small      # a minute on 2 CPU cores
 """
 
 from __future__ import annotations

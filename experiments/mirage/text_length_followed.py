@@ -6,7 +6,7 @@ Prediction   Exact match is 0 % at any other length for models that use their ch
              line reached has no meaning, so that rotary positions, which have none to learn, are judged as well.
 Refuted if   Some length but 4 is solved by more than 1 %, with learned or with rotary positions.
 Beside it    How often an answer follows an edited step at those lengths, where the steps before it are given.
-Run          alchemy reproduce text_length_followed --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce text_length_followed --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

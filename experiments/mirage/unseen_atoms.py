@@ -6,7 +6,7 @@ Prediction   Trained on elements of the letters A-M and tested on N-Z, exact mat
              outputs; after F2 alone no training text holds them, and their embeddings stay as they were drawn: there a
              rule for them cannot be learned from the data, only copying by position could help.
 Refuted if   Exact match on N-Z is over 1 %, by models of either kind.
-Run          alchemy reproduce unseen_atoms --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce unseen_atoms --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

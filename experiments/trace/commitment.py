@@ -12,7 +12,7 @@ Prediction   Models that may be asked for the answer anywhere in the chain, as t
              trained on whole chains alone, which need not have learned what the prompt gives away.
 Refuted if   By one of the two measures the difference is below half of the chain in most seeds: an answer that the model must
              compute was decided early, or one that it need not was decided late.
-Run          alchemy reproduce commitment --preset small      # minutes on 2 CPU cores, fewer after wrong_traces; not timed yet
+Run          alchemy reproduce commitment --preset small      # minutes on 2 CPU cores, fewer after wrong_traces
 """
 
 from __future__ import annotations

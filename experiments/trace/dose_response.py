@@ -11,7 +11,7 @@ Refuted if   After F1 F2 alone over 10 % of answers follow, after 36 pairs under
 Beside it    F1 F2 alone at other depths and with three or four steps; F2 F1, F2 F2 and F1 F1 alone. One composition does not
              always mean that its chain is ignored: F1 F1, which gives every letter back, was followed when first
              measured.
-Run          alchemy reproduce dose_response --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce dose_response --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

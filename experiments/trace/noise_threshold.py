@@ -15,7 +15,7 @@ Controls     The chain with nothing replaced has to end in the right answer. A s
              model at e = 0 computes answers from the prompt. Models without a trace cannot be that control: in a trial of
              three they learned the 974 training problems by heart, and none of the held-out ones (.03 to .08, chance .09);
              it is the product in the trace that teaches to compute it.
-Run          alchemy reproduce noise_threshold --preset small      # about eight minutes on one CPU core, not timed yet
+Run          alchemy reproduce noise_threshold --preset small      # about eight minutes on one CPU core
 """
 
 from __future__ import annotations

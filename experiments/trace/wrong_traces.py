@@ -11,7 +11,7 @@ Prediction   A trace of another problem says nothing about this one, so what it 
 Refuted if   "Traces need no meaning" is refuted as a general rule if this holds. "Their content matters" is refuted if swapped
              traces exceed answers alone by .2 with many functions; so is the claim if they cost more than .1 with one
              function, or the interaction is below .3; each in most seeds.
-Run          alchemy reproduce wrong_traces --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce wrong_traces --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations
