@@ -24,13 +24,8 @@ import pytest
 from faults.plant import Fault, name
 
 OPTIONS = (
-    *("-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:faulthandler"),
-    *(
-        "-p",
-        "no:unraisableexception",
-        "-p",
-        "no:threadexception",
-    ),  # at the end of a run each collects garbage five times
+    *("-q", "--assert=plain", "--tb=native", "-p", "no:cacheprovider", "-p", "no:faulthandler"),
+    *("-p", "no:unraisableexception", "-p", "no:threadexception"),  # at the end each collects garbage five times
 )
 PACKAGES = ("alchemy", "tasks", "models")
 

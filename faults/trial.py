@@ -26,6 +26,7 @@ from types import CodeType, ModuleType
 
 import hypothesis
 import pytest
+from _pytest.config import default_plugins
 
 from faults.plant import name
 from faults.reach import OPTIONS, PACKAGES, Test
@@ -61,9 +62,12 @@ class Outcome:
 
 
 def warm(root: Path) -> None:
-    """Import what others wrote and the tree names."""
+    """Import what others wrote and the tree names, and what pytest would import for each trial; keep bytecode apart."""
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(root / ".cache/faults/bytecode")
+    for plugin in default_plugins:
+        importlib.import_module(f"_pytest.{plugin}")
     folders = (*PACKAGES, "tests")
     text = "".join(path.read_text("utf-8") for folder in folders for path in (root / folder).rglob("*.py"))
     for library in HEAVY:
@@ -145,21 +149,20 @@ def _run(root: Path, planted: Planted | None, tests: Sequence[Test], pipe: Conne
     for file in dict.fromkeys(test.file for test in tests):
         watch = _Watch([test for test in tests if test.file == file], pipe)
         signal.setitimer(signal.ITIMER_PROF, 10 * PATIENCE)  # for imports; its signal ends the process
-        status = pytest.main(["-x", *OPTIONS, f"--basetemp={folder}/pytest", file], plugins=[watch])
-        if watch.failed or status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            pipe.send((True, watch.failed or "import"))
+        status = pytest.main([*OPTIONS, f"--basetemp={folder}/pytest", file], plugins=[watch])
+        if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            pipe.send((True, "import"))
             return
     pipe.send((True, ""))
 
 
 class _Watch:
-    """A plugin of pytest: runs the tests given and no others, in their order, and says which it is at."""
+    """A plugin of pytest: runs the tests given and no others, in their order, until one fails, and says which it is at."""
 
     def __init__(self, tests: Sequence[Test], pipe: Connection) -> None:
         self._order = {test.name: at for at, test in enumerate(tests)}
         self._seconds = {test.name: test.seconds for test in tests}
         self._pipe = pipe
-        self.failed = ""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -172,7 +175,8 @@ class _Watch:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self.failed = self.failed or report.nodeid
+            self._pipe.send((True, report.nodeid))
+            os._exit(0)
 
 
 def _modules(root: Path) -> dict[str, Path]:
