@@ -41,15 +41,13 @@ def errors(checks: int, correlation: float, rng: np.random.Generator, runs: int 
 
     `correlation` is that of the checks' values within a seed.
     """
-    table = np.full((LOOKS + 1, LOOKS + 1), 0.0)  # the e-value of k of s, by [s, k]
-    for s in range(1, LOOKS + 1):
-        table[s, : s + 1] = [e_value(k, s) for k in range(s + 1)]
     satisfied, fails, holds = np.zeros((runs, checks), int), np.zeros(runs, bool), np.zeros(runs, bool)
     for s in range(1, LOOKS + 1):
         common, own = rng.normal(size=(runs, 1)), rng.normal(size=(runs, checks))
         satisfied += np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own > 0
-        holds |= (table[s, satisfied] >= 1 / alpha).all(axis=1)
-        fails |= (table[s, s - satisfied] >= checks / alpha).any(axis=1)  # Holm rejects one where Bonferroni does
+        e = np.array([e_value(k, s) for k in range(s + 1)])
+        holds |= (e[satisfied] >= 1 / alpha).all(axis=1)
+        fails |= (e[s - satisfied] >= checks / alpha).any(axis=1)  # Holm rejects one where Bonferroni does
     return Errors(checks, correlation, float(fails.mean()), float(holds.mean()))
 
 
@@ -90,7 +88,7 @@ def coverage(
 
     def numbers(shape: tuple[int, ...]) -> np.ndarray:
         drawn = draw(rng, shape)
-        return drawn if problems is None else rng.binomial(problems, drawn) / problems
+        return drawn if problems is None else rng.binomial(problems, drawn)  # limits of counts are those of shares
 
     reference = numbers((400_000,))
     least, most = np.quantile(reference, [0.5 - SLACK, 0.5 + SLACK], method="inverted_cdf")

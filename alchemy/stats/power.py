@@ -104,7 +104,7 @@ def largest_useful(checks: Sequence[Counts], *, alpha: float = ALPHA, limit: int
     """Seeds in all that would decide a claim in half of the futures, up to `limit`; infinite beyond."""
     most = max(check.seeds for check in checks)
     while most < limit:
-        most = min(limit, max(most + 1, 2 * most))
+        most = min(limit, 2 * most or 1)
         if np.isfinite(median := forecast(checks, most, alpha=alpha, futures=200).median):
             return median
     return np.inf

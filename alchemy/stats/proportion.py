@@ -21,5 +21,4 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
     share, z2 = successes / n, float(ndtri((1 + level) / 2)) ** 2
     centre = (successes + z2 / 2) / (n + z2)
     half = sqrt(z2 * (n * share * (1 - share) + z2 / 4)) / (n + z2)
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    return low, 1.0 if successes == n else min(1.0, centre + half)
+    return 0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half

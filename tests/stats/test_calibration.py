@@ -12,7 +12,7 @@ from scipy import stats
 from alchemy.cli.main import main
 from alchemy.stats import calibration
 from alchemy.stats.calibration import KINDS, coverage, crossings, errors
-from alchemy.stats.verdict import Sample, Verdict, decide
+from alchemy.stats.verdict import Sample, Verdict, decide, e_value
 
 
 @pytest.mark.parametrize(("checks", "correlation"), [(1, 0.0), (8, 0.0), (8, 0.7), (48, 0.7)])
@@ -24,32 +24,39 @@ def test_false_verdicts_are_as_rare_as_promised(checks, correlation):
     assert lax.false_fails > 0.05
 
 
-def test_the_simulated_rule_is_that_of_the_verdicts(monkeypatch):
-    """Against `decide` at every look, on the same draws."""
-    monkeypatch.setattr(calibration, "LOOKS", 16)
-    runs, checks = 40, 3
-    rates = errors(checks, 0.5, np.random.default_rng(3), runs, alpha=0.5)
+def simulated_seeds(runs, checks, correlation, looks):
+    """The values (s, runs, checks) that `errors` draws from generator 3."""
     rng, draws = np.random.default_rng(3), []
-    for _ in range(16):
+    for _ in range(looks):
         common, own = rng.normal(size=(runs, 1)), rng.normal(size=(runs, checks))
-        draws.append(np.sqrt(0.5) * common + np.sqrt(0.5) * own)
-    values = np.array(draws)  # (s, runs, checks)
+        draws.append(np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
+    return np.array(draws)
+
+
+@pytest.mark.parametrize(
+    ("checks", "correlation", "alpha"),
+    [(3, 0.5, 0.5), (1, 0.0, 0.5), (1, 0.0, 1 / e_value(5, 5)), (2, 0.7, 2 / e_value(6, 6))],
+)
+def test_the_simulated_rule_is_that_of_the_verdicts(monkeypatch, checks, correlation, alpha):
+    """Against `decide` at every look, on the same draws; some rates are such that a count of seeds only just decides."""
+    monkeypatch.setattr(calibration, "LOOKS", 12)
+    runs = 60
+    values = simulated_seeds(runs, checks, correlation, 12)
     seen = [
         {
-            decide([Sample(values[:s, run, check], 0.0, inf) for check in range(checks)], 0.5).verdict
-            for s in range(1, 17)
+            decide([Sample(values[:s, run, check], 0.0, inf) for check in range(checks)], alpha).verdict
+            for s in range(1, 13)
         }
         for run in range(runs)
     ]
-    assert rates.false_fails == np.mean([Verdict.FAILS in verdicts for verdicts in seen]) > 0
-    single = errors(1, 0.0, np.random.default_rng(3), runs, alpha=0.5)
-    rng = np.random.default_rng(3)
-    values = np.array([np.array([rng.normal(size=(runs, 1)), rng.normal(size=(runs, 1))])[1] for _ in range(16)])
-    holds = [
-        any(decide([Sample(values[:s, run, 0], 0.0, inf)], 0.5).verdict is Verdict.HOLDS for s in range(1, 17))
-        for run in range(runs)
-    ]
-    assert single.false_holds == np.mean(holds) > 0
+    rates = errors(checks, correlation, np.random.default_rng(3), runs, alpha=alpha)
+    assert rates == (
+        checks,
+        correlation,
+        np.mean([Verdict.FAILS in verdicts for verdicts in seen]),
+        np.mean([Verdict.HOLDS in verdicts for verdicts in seen]),
+    )
+    assert rates.false_fails > 0
 
 
 @pytest.mark.parametrize("seeds", [10, 20])
@@ -72,6 +79,8 @@ def test_the_command_prints_both_tables(monkeypatch, capsys):
     monkeypatch.setattr(calibration, "LOOKS", 10)
     monkeypatch.setattr(calibration, "KINDS", {"near .6": KINDS["near .6"]})
     monkeypatch.setattr(calibration, "CHECKS", (2,))
+    monkeypatch.setattr(calibration, "SEEDS", (5,))
+    monkeypatch.setattr(calibration, "PROBLEMS", (60, 400))
     assert main(["calibrate", "--runs", "20"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("| 2 |") for line in lines) == 2

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
+from math import inf
 
 import numpy as np
 import pytest
 
 from alchemy.errors import UserError
-from alchemy.stats.power import Counts, forecast, largest_useful
+from alchemy.stats import power
+from alchemy.stats.power import Counts, Forecast, forecast, largest_useful
 from alchemy.stats.verdict import e_value
 
 
@@ -43,6 +45,22 @@ def test_thresholds_are_the_fewest_that_give_the_evidence():
     assert e_value(30, 40) >= 20 > e_value(29, 40) and future.holds == 1
     assert forecast([Counts(29, 40)], 40).holds == 0
     assert forecast([Counts(40, 40, 0.9)], 40).holds == 1 > forecast([Counts(39, 40, 0.9)], 40).holds
+
+
+def test_evidence_that_is_just_reached_decides_and_a_little_less_does_not():
+    """Six of six seeds, at the error rate that their evidence is for, and at one a hundred-thousandth lower."""
+    bar = e_value(6, 6)
+    for satisfied, side in ((6, "holds"), (0, "fails")):
+        assert getattr(forecast([Counts(satisfied, 6)], 6, alpha=1 / bar), side) == 1
+        assert getattr(forecast([Counts(satisfied, 6)], 6, alpha=1 / (bar * (1 + 1e-5))), side) == 0
+
+
+def test_the_search_for_the_largest_useful_number_doubles_it_from_the_most_seeds_there_are(monkeypatch):
+    tried = []
+    monkeypatch.setattr(power, "forecast", lambda _, most, **__: tried.append(most) or Forecast(0.0, 0.0, inf, inf))
+    for counts, seeds in (([Counts(0, 0)], [1, 2, 4, 8, 10]), ([Counts(1, 2), Counts(1, 3)], [6, 10])):
+        tried.clear()
+        assert largest_useful(counts, limit=10) == inf and tried == seeds
 
 
 def test_futures_are_those_of_a_run_of_seeds():

@@ -21,7 +21,7 @@ def test_nothing_and_all_end_at_the_bounds():
     assert wilson(0, 50)[0] == 0 and wilson(50, 50)[1] == 1
 
 
-@pytest.mark.parametrize("arguments", [(3, 2), (-1, 2), (0, 0), (1, 2, 95), (1, 2, 0)])
+@pytest.mark.parametrize("arguments", [(3, 2), (-1, 2), (0, 0), (1, 2, 95), (1, 2, 1), (1, 2, 0)])
 def test_bad_input_is_one_clear_line(arguments):
     with pytest.raises(UserError, match=r"^expected"):
         wilson(*arguments)
