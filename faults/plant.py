@@ -144,12 +144,14 @@ def _shown(node: ast.AST) -> ast.AST:
 
 
 def _skipped(tree: ast.Module) -> set[int]:
-    """Ids of nodes that compute nothing: annotations, messages of errors and formatted text."""
+    """Ids of nodes that compute nothing: annotations, messages of errors, formatted text, and how negative a free axis is."""
     roots: list[ast.AST] = []
     for node in ast.walk(tree):
         roots += [part for name in ("annotation", "returns") if (part := getattr(node, name, None))]
         if isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert):
             roots.append(node)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
+            roots += [axis.operand for axis in node.args if isinstance(axis, ast.UnaryOp)]
         if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "__name__ == '__main__'"):
             roots.append(node)
     return {id(node) for root in roots for node in ast.walk(root)}

@@ -32,7 +32,7 @@ def spend(values: np.ndarray, sizes: np.ndarray, mean: float) -> np.ndarray:
     budget: the greedy choice by marginal gains where gains diminish, and the best mixture of sizes where they do not.
     """
     sizes = np.asarray(sizes)
-    if values.shape[-1:] != sizes.shape or not (np.diff(sizes) > 0).all():
+    if values.shape[1:] != sizes.shape or not (np.diff(sizes) > 0).all():
         raise UserError(f"expected values at increasing sizes, got {values.shape} at {sizes.tolist()}")
     if mean < sizes[0]:
         raise UserError(f"a budget of {mean:g} answers a problem is less than the least size, {sizes[0]}")
@@ -105,7 +105,7 @@ Facts = Mapping[str, np.ndarray]
 def guessed(facts: Facts, share: np.ndarray) -> np.ndarray:
     """Shares of right answers expected from facts, float (s, n), each half by a regression on the other half."""
     seeds, n = share.shape
-    predicted = np.zeros(share.shape)
+    predicted = np.empty(share.shape)
     for seed, seed_facts in enumerate(_by_seed(facts, seeds)):
         for half in (folds(n), ~folds(n)):
             others = {name: fact[~half] for name, fact in seed_facts.items()}

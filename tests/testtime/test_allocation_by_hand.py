@@ -46,6 +46,16 @@ def test_a_problem_gets_more_where_the_next_answers_gain_more(seed, mean):
     assert max(following) <= min(last) + 1e-9
 
 
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 10_000), mean=st.integers(0, 9))
+def test_the_unit_of_values_moves_nothing(seed, mean):
+    values, sizes = np.random.default_rng(seed).random((9, 4)), np.array([0, 1, 3, 9])
+    counts = spend(values, sizes, mean)
+    assert counts.sum() <= 9 * mean
+    for scale in (2.0**-8, 2.0**8):
+        assert spend(scale * values, sizes, mean).tolist() == counts.tolist()
+
+
 def by_quantile(estimate, known, curves, bins):
     """Means of curves of the same quantile, and of one more curve that is the mean of all."""
     edges = sorted({float(np.quantile(known, share / bins)) for share in range(1, bins)})
@@ -126,4 +136,6 @@ def test_sizes_increase_and_the_least_of_them_can_be_paid():
     for sizes, mean in (([1, 1], 2), ([1, 2, 3], 2), ([3, 1], 3), ([2, 3], 1.9)):
         with pytest.raises(UserError):
             spend(np.zeros((4, 2)), np.array(sizes), mean)
+    with pytest.raises(UserError, match="increasing sizes"):
+        spend(np.zeros((4, 3)), np.array([1, 3, 2]), 2)
     assert spend(np.zeros((4, 2)), np.array([2, 3]), 2).tolist() == [2] * 4
