@@ -107,7 +107,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=200, help="faults a module, at most")
     parser.add_argument("--seed", type=int, default=0, help="which faults")
     parser.add_argument("--jobs", type=int, default=1, help="faults at once")
-    parser.add_argument("--seconds", type=float, default=30, help="of tests for a fault, as they were measured")
+    parser.add_argument("--seconds", type=float, default=30, help="of the processor, of tests for a fault")
     parser.add_argument("--fresh", action="store_true", help="forget what was tried before")
     parser.add_argument("--root", type=Path, default=Path(), help="the tree")
     parser.add_argument("--listed", type=Path, default=listed.FILE, help="faults that change nothing")

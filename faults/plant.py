@@ -144,12 +144,15 @@ def _shown(node: ast.AST) -> ast.AST:
 
 
 def _skipped(tree: ast.Module) -> set[int]:
-    """Ids of nodes that compute nothing: annotations, messages of errors, formatted text, and how negative a free axis is."""
+    """Ids of nodes that compute nothing: annotations, messages of errors, formatted text, assertions of zip too, and how
+    negative the free axis of a reshape is."""
     roots: list[ast.AST] = []
     for node in ast.walk(tree):
         roots += [part for name in ("annotation", "returns") if (part := getattr(node, name, None))]
         if isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert):
             roots.append(node)
+        if isinstance(node, ast.Call):
+            roots += [keyword for keyword in node.keywords if keyword.arg == "strict"]
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
             roots += [axis.operand for axis in node.args if isinstance(axis, ast.UnaryOp)]
         if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "__name__ == '__main__'"):

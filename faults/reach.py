@@ -32,7 +32,7 @@ PACKAGES = ("alchemy", "tasks", "models")
 
 @dataclass(frozen=True)
 class Test:
-    """One test as it was measured: its name, its seconds, and the (module, function) that it ran."""
+    """One test as it was measured: its name, its processor seconds, and the (module, function) that it ran."""
 
     name: str
     seconds: float
@@ -60,7 +60,7 @@ class Trace:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._codes.clear()
         self._passed = True
-        started = time.perf_counter()
+        started = time.process_time()
         threading.settrace(self._called)
         sys.settrace(self._called)
         try:
@@ -68,7 +68,7 @@ class Trace:
         finally:
             sys.settrace(None)
             threading.settrace(None)
-            seconds = time.perf_counter() - started
+            seconds = time.process_time() - started
             if self._passed:
                 self.tests.append(Test(item.nodeid, seconds, frozenset(self._functions())))
 

@@ -42,7 +42,7 @@ class Hand(NamedTuple):
         return np.take_along_axis(values, self.place, axis=2)
 
     def score(self, name: str) -> np.ndarray:
-        """A verifier's score of each answer, float (s, n, m), with the least finite score in place of -inf.
+        """A verifier's score of each answer, float (s, n, m), with the least of 0 and the finite scores in place of -inf.
 
         Raises `UserError` if the bank has no score of that name.
         """
@@ -57,9 +57,9 @@ def deal(bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> Ha
     """A random `n` of each problem's answers, the same number for all or int (n,) or (s, n); without `rng` the first."""
     seeds, problems, k = bank.shape
     count = np.broadcast_to(np.asarray(n), (seeds, problems))
-    if count.min(initial=0) < 0 or count.max(initial=0) > k:
+    if (count < 0).any() or (count > k).any():
         raise UserError(f"cannot draw {count.min()} to {count.max()} answers from a bank of {k}; expected 0 to {k}")
-    most = max(1, int(count.max(initial=1)))
+    most = int(count.max(initial=1))
     order = np.broadcast_to(np.arange(k), bank.shape)
     place = (order if rng is None else rng.permuted(order, axis=2))[..., :most]
     return Hand(bank, place, np.arange(most) < count[..., None])
@@ -115,7 +115,7 @@ def leading_votes(answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     code, rows = _Runs.of(answer).codes(), np.arange(answer.shape[0] * answer.shape[1])
     votes, width = (answer >= 0).reshape(code.shape), code.shape[1]
     count = np.zeros(code.shape, np.int32)
-    first, second, leader = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.int32), np.full(len(rows), -1)
+    first, second, leader = np.zeros((3, len(rows)), np.int32)  # whoever gets the first vote leads
     firsts, seconds = np.empty(code.shape, np.int32), np.empty(code.shape, np.int32)
     for j in range(width):
         drawn, voting = code[:, j], votes[:, j]

@@ -70,6 +70,7 @@ def changes(source: str) -> list[str]:
         ("a and b", ["a and b -> a or b"]),
         ("a += b", ["a += b -> a -= b"]),
         ("f(7)", ["7 -> 8"]),
+        ("zip(a, b, strict=True)", []),
         ("a.reshape(2, -1)", ["2 -> 3", "-1 -> 1"]),
         ("f(0.5)", ["0.5 -> 1.0"]),
         ("f(True)", ["True -> False"]),

@@ -404,6 +404,8 @@ def test_a_completion_that_no_verifier_could_read_is_the_worst():
     bank = random_bank()
     score = np.where(bank.answer == 1, -np.inf, bank.scores["noisy"]).astype(np.float32)
     bank = scored(bank, holes=score, floor=np.where(np.isneginf(score), score[np.isfinite(score)].min(), score))
+    unread = deal(scored(bank, holes=np.where(bank.answer == 1, -np.inf, 2 + bank.right)), K, None).score("holes")
+    np.testing.assert_array_equal(unread, np.where(bank.answer == 1, 0, 2 + bank.right))
     for kind in (BestOfN, SoftBestOfN, Rejection):
         np.testing.assert_allclose(
             kind("holes").replay(bank, K, None)[0], kind("floor").replay(bank, K, None)[0], atol=1e-6
