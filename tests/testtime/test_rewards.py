@@ -93,6 +93,20 @@ def test_noise_and_errors_are_those_of_the_hash_of_problem_and_text():
                 assert noisy[row, branch] == pytest.approx(0.5 * quantile, abs=1e-9)
 
 
+def test_a_text_errs_if_its_number_is_below_the_share_of_errors_and_not_at_it():
+    """To the last bit: a number is the middle of the 2**53 parts of the unit interval that its hash names."""
+    prefixes, _ = cut_chains()
+    problems = TASK.identity(BATCH.problem).tolist()
+    wrong = prefixes._replace(tokens=prefixes.tokens[:, -1:], ended=prefixes.ended[:, -1:])
+    numbers = [chance(problem, text[0], 0, 1) for problem, text in zip(problems, wrong.tokens.tolist(), strict=True)]
+    small = [(row, number) for row, number in enumerate(numbers) if number < 0.25]
+    assert len(small) > 3
+    for row, number in small:
+        for share, taken in ((number, 0), (np.nextafter(number, 1), 1)):
+            reward = OracleReward(TASK, BATCH, "step", systematic_error=float(share))
+            assert reward.score(wrong)[row, 0] == taken
+
+
 def test_unfinished_outcomes_get_no_noise_and_a_step_counts_once_it_is_finished():
     prefixes, steps = cut_chains()
     outcome = OracleReward(TASK, BATCH, "outcome", sigma=0.5).score(prefixes)
