@@ -37,6 +37,8 @@ class Interventions:
     """The same of what is written right behind the edited step: the next step, or the answer behind the last."""
     right: np.ndarray
     """bool (s, n, k): the answer without the edit is right."""
+    texts: tuple[np.ndarray, ...]
+    """For each step the whole completions int32 (s, n, m): the edited chains, and what the models wrote behind."""
 
     @property
     def right_by_step(self) -> np.ndarray:
@@ -51,7 +53,7 @@ class Interventions:
     def of(self, problems: slice | np.ndarray) -> Interventions:
         """Some of each seed's problems."""
         parts = self.answer.of(problems), self.next_step.of(problems), self.right[:, problems]
-        return Interventions(self.kind, self.steps, *parts)
+        return Interventions(self.kind, self.steps, *parts, tuple(text[:, problems] for text in self.texts))
 
 
 class Numbers(NamedTuple):
@@ -105,6 +107,7 @@ def intervene(
         answer=outcomes(*answers, made=made, leading=kind in LEADING),
         next_step=outcomes(*next_steps, made=made, leading=kind in LEADING),
         right=answers.before == gold,
+        texts=tuple(text.reshape(seeds, n, -1) for text in after),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from alchemy.causal.interventions import Interventions
 from alchemy.problem import floors
 from alchemy.problem.steps import OUTCOMES
 from alchemy.problem.task import Batch, Task
@@ -16,12 +17,16 @@ from alchemy.testtime.answers import Samples
 
 POINTS = 60
 """Of a learning curve."""
+AFTER_EDITS = ("answer follows the edit", "answer as before the edit", "another answer")
+"""What becomes of answers once a step of the chain is another one."""
 EXAMINED = 200
 """Answers of each seed to a test that are examined."""
 EXAMPLES = 3
 """Answers of each outcome that are recorded."""
 TESTS = 8
 """Tests that are recorded at most."""
+EDITED = 4
+"""Trainings whose edited chains are recorded at most."""
 
 
 @dataclass
@@ -30,6 +35,7 @@ class Journal:
 
     curves: list[dict[str, Any]] = field(default_factory=list)
     tests: list[dict[str, Any]] = field(default_factory=list)
+    edits: list[dict[str, Any]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     """Labels and digests of what is recorded."""
 
@@ -68,8 +74,31 @@ class Journal:
         nonempty = {name: examples[:EXAMPLES] for name, examples in outcomes.items() if examples}
         self.tests.append({"label": label, "outcomes": nonempty})
 
+    def add_edits(self, label: str, task: Task, batch: Batch, edits: Interventions) -> None:
+        """Record some chains whose first edited step is another one, by what became of the answer; batch (s n)."""
+        if len(self.edits) >= EDITED:
+            return
+        answer, text = edits.answer, edits.texts[0]
+        neither = answer.counted & ~answer.follows & ~answer.ignores
+        kinds = dict(zip(AFTER_EDITS, (answer.follows, answer.ignores, neither), strict=True))
+        outcomes: dict[str, list[dict[str, Any]]] = {}
+        for name, chosen in kinds.items():
+            for seed, problem in _first(chosen[:, :, 0], EXAMPLES):
+                row = seed * text.shape[1] + problem
+                shown = example(task, batch.rows(slice(row, row + 1)), text[seed, problem : problem + 1])
+                outcomes.setdefault(name, []).append({"seed": seed, **shown})
+        if outcomes:
+            self.edits.append({"label": f"{label} > step {edits.steps[0] + 1} edited", "outcomes": outcomes})
+
     def plain(self) -> dict[str, Any]:
-        return {"curves": self.curves, "tests": self.tests}
+        return {"curves": self.curves, "tests": [*self.tests, *self.edits]}
+
+
+def _first(chosen: np.ndarray, count: int) -> list[tuple[int, int]]:
+    """Up to `count` of the places where bool (s, n) is true, of as many seeds as there are: (seed, problem)."""
+    share = -(-count // len(chosen))
+    places = [(seed, int(problem)) for seed, row in enumerate(chosen) for problem in np.flatnonzero(row)[:share]]
+    return places[:count]
 
 
 def example(task: Task, problem: Batch, completion: np.ndarray) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from alchemy.causal.interventions import intervene
 from alchemy.lab.following import following
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
@@ -44,3 +45,30 @@ def test_trainings_of_a_seed_each_are_shown_together_and_others_apart(lab, model
         ("own pairs", 2),
         ("own pairs (again)", 1),
     ]
+
+
+def test_edited_chains_are_shown_by_what_became_of_the_answer(lab):
+    n, seeds = 30, 2
+    batch = CHAINED.sample(np.random.default_rng(0), n * seeds)
+    chains = batch.completions()
+    rngs = [np.random.default_rng(seed) for seed in range(seeds)]
+
+    def write(kind, texts):
+        """The first seed's model derives its answer from the edited step, the second's takes it from the prompt."""
+        prompt = int(batch.prompt_len[0])
+        given = np.where(np.arange(chains.shape[1]) < texts[0].shape[2] - prompt, 1, 0)
+        edited = np.pad(texts[0][..., prompt:, 0].reshape(n * seeds, -1), ((0, 0), (0, int((given == 0).sum()))))
+        derived = CHAINED.follow(batch, np.where(given, edited, chains), 0)
+        whole = np.where(np.arange(n * seeds)[:, None] < n, derived, chains)
+        return [whole[:, given == 0].reshape(seeds, n, -1)]
+
+    edits = intervene(CHAINED, batch, chains.reshape(seeds, n, -1), "state", rngs, write, (0,))
+    lab.journal.add_edits("scripted", CHAINED, batch, edits)
+    [test] = lab.journal.plain()["tests"]
+    assert test["label"] == "scripted > step 1 edited"
+    seen = {name: {row["seed"] for row in rows} for name, rows in test["outcomes"].items()}
+    assert seen == {"answer follows the edit": {0}, "answer as before the edit": {1}}
+    for name, mark in {"answer follows the edit": "follows", "answer as before the edit": "wrong after"}.items():
+        for row in test["outcomes"][name]:
+            assert row["steps"][0][1] == "wrong" and row["steps"][0][0] != row["gold"][0]
+            assert row["steps"][-1][1] == mark
