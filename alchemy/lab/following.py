@@ -43,10 +43,11 @@ def following(lab: Lab) -> list[Following]:
         if not _has_chains(lab, runs):
             continue
         edits = lab.intervene(runs, runs.task, PROBLEMS, steps=(0,), label=f"edit a step, {label}")
-        lab.journal.add_edits(label, runs.task, lab.held_out(runs.task, PROBLEMS, runs.seeds), edits)
         name = label.removesuffix(f", seed {runs.seeds[0]}") if len(runs.seeds) == 1 else label
         while groups.setdefault(name, {}).keys() & runs.seeds:  # other models that were trained under that label
             name += " (again)"
+        if not groups[name]:
+            lab.journal.add_edits(name, runs, lab.held_out(runs.task, PROBLEMS, runs.seeds), edits)
         rates = np.stack(edits.answer.rates, axis=1)
         groups[name] |= {seed: Following(name, *row) for seed, row in zip(runs.seeds, rates[:, :, None], strict=True)}
     return [

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from alchemy.causal.interventions import Interventions
+from alchemy.learning.train import Runs
 from alchemy.problem import floors
 from alchemy.problem.steps import OUTCOMES
 from alchemy.problem.task import Batch, Task
@@ -25,7 +26,7 @@ EXAMPLES = 3
 """Answers of each outcome that are recorded."""
 TESTS = 8
 """Tests that are recorded at most."""
-EDITED = 4
+EDITED = 6
 """Trainings whose edited chains are recorded at most."""
 
 
@@ -74,7 +75,7 @@ class Journal:
         nonempty = {name: examples[:EXAMPLES] for name, examples in outcomes.items() if examples}
         self.tests.append({"label": label, "outcomes": nonempty})
 
-    def add_edits(self, label: str, task: Task, batch: Batch, edits: Interventions) -> None:
+    def add_edits(self, label: str, runs: Runs, batch: Batch, edits: Interventions) -> None:
         """Record some chains whose first edited step is another one, by what became of the answer; batch (s n)."""
         if len(self.edits) >= EDITED:
             return
@@ -85,8 +86,8 @@ class Journal:
         for name, chosen in kinds.items():
             for seed, problem in _first(chosen[:, :, 0], EXAMPLES):
                 row = seed * text.shape[1] + problem
-                shown = example(task, batch.rows(slice(row, row + 1)), text[seed, problem : problem + 1])
-                outcomes.setdefault(name, []).append({"seed": seed, **shown})
+                shown = example(runs.task, batch.rows(slice(row, row + 1)), text[seed, problem : problem + 1])
+                outcomes.setdefault(name, []).append({"seed": runs.seeds[seed], **shown})
         if outcomes:
             self.edits.append({"label": f"{label} > step {edits.steps[0] + 1} edited", "outcomes": outcomes})
 

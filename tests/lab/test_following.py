@@ -11,6 +11,7 @@ from alchemy.causal.interventions import intervene
 from alchemy.lab.following import following
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
+from alchemy.learning.train import Runs
 from alchemy.progress import Progress
 from tasks.symbols import Symbols
 
@@ -63,11 +64,12 @@ def test_edited_chains_are_shown_by_what_became_of_the_answer(lab):
         return [whole[:, given == 0].reshape(seeds, n, -1)]
 
     edits = intervene(CHAINED, batch, chains.reshape(seeds, n, -1), "state", rngs, write, (0,))
-    lab.journal.add_edits("scripted", CHAINED, batch, edits)
+    runs = Runs(None, CHAINED, {}, (5, 7), ("", ""), None)
+    lab.journal.add_edits("scripted", runs, batch, edits)
     [test] = lab.journal.plain()["tests"]
     assert test["label"] == "scripted > step 1 edited"
     seen = {name: {row["seed"] for row in rows} for name, rows in test["outcomes"].items()}
-    assert seen == {"answer follows the edit": {0}, "answer as before the edit": {1}}
+    assert seen == {"answer follows the edit": {5}, "answer as before the edit": {7}}
     for name, mark in {"answer follows the edit": "follows", "answer as before the edit": "wrong after"}.items():
         for row in test["outcomes"][name]:
             assert row["steps"][0][1] == "wrong" and row["steps"][0][0] != row["gold"][0]
