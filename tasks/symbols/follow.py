@@ -17,19 +17,22 @@ from tasks.symbols.spec import Spec
 
 
 def follow(spec: Spec, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
-    """Completions int32 (n, m) up to and with a step, then what follows from it; those without that step are the gold ones."""
+    """Completions int32 (n, m) up to and with a step, then what follows from it; those without that step are the gold ones.
+
+    What is no letter where a letter should be counts as the first of the alphabet.
+    """
     written, first = batch.completions(), int(spec.letters[0])
     completion = np.pad(completion, ((0, 0), (0, max(0, written.shape[1] - completion.shape[1]))))
     for rows, length, steps in groups(batch.problem):
         field = _fields(spec, length, steps)
-        end = int(np.flatnonzero((field >= Field.STEP) & (field <= Field.STEP + step)).max(initial=-1)) + 1
-        if not (field == Field.STEP + step).any():
+        inside = np.flatnonzero(field == Field.STEP + step)
+        if not inside.size:
             continue
+        end = inside[-1] + 1
         text, ops = written[rows], batch.problem["ops"][rows, :steps]
         text[:, :end] = completion[rows, :end]
         states = [_state(spec, field, index, length) for index in range(steps)]
-        element = text[:, states[step]] - first
-        element = np.where((element >= 0) & (element < len(spec.alphabet)), element, 0).astype(np.uint8)
+        element = np.maximum(text[:, states[step]] - first, 0).astype(np.uint8)
         for index in range(step + 1, steps):
             element = spec.machine.apply(ops[:, index], element)
             text[:, states[index]] = element.astype(np.int32) + first

@@ -28,7 +28,7 @@ PATTERN = re.compile(r"F1|F2|F3|reverse|mix|(?P<kind>rot|shift|table)(?P<n>\d+)|
 
 
 class Compiled(NamedTuple):
-    """out_i = table[x[source_i]] + x[second_i] mod v, with x[l] = 0 for positions that add nothing."""
+    """out_i = table[x[source_i]] + x[second_i] mod v, with x[-1] = 0 for positions that add nothing."""
 
     table: np.ndarray  # uint8 (v,)
     source: np.ndarray  # intp (l,)
@@ -46,7 +46,7 @@ class Primitives:
 
     def apply(self, ops: np.ndarray, element: np.ndarray) -> np.ndarray:
         """One step: each row's element under that row's op; ops int (n,), element uint8 (n, l)."""
-        present = np.flatnonzero(np.bincount(ops, minlength=1))
+        present = np.flatnonzero(np.bincount(ops))
         if present.size == 1:
             return self._apply_one(int(present[0]), element)
         out = np.empty_like(element)
@@ -78,7 +78,7 @@ def compiled(name: str, letters: int, length: int, rotate: int, shift_by: int) -
     match = check_name(name)
     place, unchanged = np.arange(length), np.arange(letters, dtype=np.uint8)
     if name == "mix":
-        return Compiled(unchanged, place, np.where(place > 0, place - 1, length))
+        return Compiled(unchanged, place, place - 1)
     if name in ("F3", "reverse"):
         return Compiled(unchanged, place[::-1].copy(), None)
     if match["i"]:

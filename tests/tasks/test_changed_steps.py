@@ -80,7 +80,37 @@ def test_where_there_is_no_other_format_it_is_said():
         with pytest.raises(UserError, match="no other format"):
             task.paraphrase(batch, batch.completions(), 0)
     assert Connectivity(trace="none").state_tokens == ()
-    symbols = Symbols(compositions=("F1 F2 F3",), length=(2,))
-    batch = symbols.render(symbols.parse("A B [F1] [F2] [F3] <think>"), np.random.default_rng(0))
-    reworded = symbols.paraphrase(batch, batch.completions(), 0)
-    assert symbols.vocabulary.decode(reworded[0]) == "[F2] [F3] N O <think> O N [F3] <answer> N O"
+
+
+def test_letters_behind_the_transformations_that_remain():
+    symbols = Symbols(compositions=("F1 F2 F3",), length=(3,))
+    batch = symbols.render(symbols.parse("A B C [F1] [F2] [F3] <think>"), np.random.default_rng(0))
+    gold, decode = batch.completions(), symbols.vocabulary.decode
+    first, second = (decode(symbols.paraphrase(batch, gold, step)[0]) for step in (0, 1))
+    assert first == "[F2] [F3] N O P <think> O P N [F3] <answer> N P O"
+    assert second == "N O P [F2] [F3] <think> [F3] O P N <answer> N P O"
+    assert decode(symbols.paraphrase(batch, gold[:, :5], 0)[0]) == "[F2] [F3] N O P"
+    np.testing.assert_array_equal(symbols.paraphrase(batch, gold[:, :4], 0), gold[:, :4])  # it is not all there
+    np.testing.assert_array_equal(symbols.paraphrase(batch, gold, 2), gold)  # there is no third step
+
+
+def test_transformations_that_remain_are_applied_to_whatever_letters_a_step_has():
+    """Of chains that are longer or shorter than the gold one too; what is no letter counts as an A."""
+    symbols = Symbols(compositions=("F1 F2 F3",), length=(3,))
+    problems = [symbols.parse(f"{letters} [F1] [F2] [F3] <think>") for letters in ("A B C", "D E F")]
+    batch = symbols.write({name: np.concatenate([problem[name] for problem in problems]) for name in problems[0]})
+
+    def followed(step, *texts):
+        width = max(len(text.split()) for text in texts)
+        ids = [symbols.vocabulary.encode(text) for text in texts]
+        chains = np.array([row + [0] * (width - len(row)) for row in ids], np.int32)
+        return [symbols.vocabulary.decode(row) for row in symbols.follow(batch, chains, step)]
+
+    right = ["X Y Z [F2] [F3] <think> Y Z X [F3] <answer> X Z Y", "Z Z Y [F2] [F3] <think> Z Y Z [F3] <answer> Z Y Z"]
+    for behind in ("", " A", " Y Z X [F3] <answer> X Z Y </s> A A A A"):
+        assert followed(0, f"X Y Z [F2] [F3] <think>{behind}", f"Z Z Y [F2] [F3] <think>{behind}") == right
+    assert followed(1, "N O P [F2] [F3] <think> X Y B [F3]", "A <think> A A A A Q R S [F1]") == [
+        "N O P [F2] [F3] <think> X Y B [F3] <answer> B Y X",
+        "A <think> A A A A Q R S [F1] <answer> S R Q",
+    ]
+    assert followed(0, "A A", "[F1] Y Z")[1] == "[F1] Y Z Y Z A [F3] <answer> A Z Y"

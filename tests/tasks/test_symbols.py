@@ -61,6 +61,10 @@ def line(letters, names, rotate=13, shift_by=1, cot=True, uniform=False):
     return " ".join(prompt), " <think> ".join(steps) + " <answer> " + " ".join(states[-1])
 
 
+def name_tokens(composition):
+    return " ".join(f"[{name}]" for name in composition.split())
+
+
 @pytest.mark.parametrize(
     ("prompt", "completion", "changes"),
     [
@@ -106,6 +110,23 @@ def test_agrees_with_plain_python(rotate, shift_by, cot, uniform):
             assert task.show(row) == f"{prompt} {completion}"
 
 
+def test_compositions_side_by_side_agree_with_plain_python():
+    """Rows of every composition and length in one batch: each is written as it would be alone."""
+    task = Symbols(compositions=("F1 F2 F3", "F3 F1", "F2"), length=(2, 3, 5), rotate=4, shift_by=2)
+    batch = task.sample(np.random.default_rng(0), 60)
+    names, steps = [task.compositions[index].split() for index in batch.problem["composition"]], []
+    for row, record, composition in zip(batch.tokens, task.record(batch), names, strict=True):
+        assert task.show(row) == " ".join(line(record["element"].split(), composition, 4, 2))
+        steps.append(len(composition))
+    assert len({*map(len, names)}) == 3
+    assert task.shortest_prompt == batch.prompt_len.min() == 4 and batch.prompt_len.max() == task.longest_prompt == 9
+    features = task.features(batch.problem)
+    assert features["steps"].tolist() == steps and [*features] == ["steps", "letters", "F1", "F2", "F3"]
+    assert features["letters"].tolist() == [len(record["element"].split()) for record in task.record(batch)]
+    for name in task.primitives:
+        assert features[name].tolist() == [composition.count(name) for composition in names]
+
+
 def test_jsonl_is_what_json_would_write():
     batch = VARIED.sample(np.random.default_rng(3), 5000)
     lines = VARIED.jsonl(batch).decode().splitlines()
@@ -130,6 +151,10 @@ def test_mix_swap_and_table():
     assert first != second
     key = [splitmix(splitmix(1) + letter) for letter in range(26)]
     assert first == sorted(range(26), key=key.__getitem__)
+    assert compiled(f"table{2**64 + 1}", 26, 4, 13, 1).table.tolist() == first, "numbers are of 64 bits"
+    assert compiled("table200", 26, 4, 13, 1).table.tolist() != compiled("table72", 26, 4, 13, 1).table.tolist()
+    far = Symbols(compositions=("rot300",), primitives=("rot300",))
+    assert far.show(far.solve(far.parse("A B C Z [rot300] <answer>"))[0]) == "O P Q N"  # 300 = 11 * 26 + 14
 
 
 def test_functions_of_two_steps():
@@ -140,12 +165,42 @@ def test_functions_of_two_steps():
     answers = {name: task.resolve(problem, name)[:, -5:].tobytes() for name in compositions}
     assert answers["F1 F1"] == answers["F3 F3"] and answers["F1 F2"] == answers["F2 F1"]
     assert answers["F2 F3"] != answers["F3 F2"] and len(set(answers.values())) == 6
+    alone = Symbols()
+    assert alone.replayable and not task.replayable
+    np.testing.assert_array_equal(alone.resolve(problem), alone.solve(problem))
+    with pytest.raises(UserError, match="name the composition"):
+        task.resolve(problem)
+    assert alone.parse("A B [F3] [F3] <think>")["composition"] == -1, "it does not list that one"
 
 
 def test_exhaustive_is_lexicographic_and_complete():
     task = Symbols(atoms="ABC")
     element = np.concatenate([problem["element"] for problem in task.exhaustive(3, "F2 F1", chunk=7)])
     assert element.tolist() == [list(letters) for letters in product(range(3), repeat=3)]
+    with pytest.raises(UserError, match="less than 1"):
+        next(task.exhaustive(0, "F2 F1"))
+
+
+def test_every_problem_there_is():
+    task = Symbols(atoms="ABA", length=(1, 3), compositions=("F1", "F2 F1", "F3"))
+    every = [[*map(int, row)] for problem in task.every_problem() for row in problem["element"]]
+    elements = [list(letters) for length in (1, 3) for letters in product(range(2), repeat=length)]
+    assert every == 3 * elements and task.problems == 30
+    assert Symbols(alphabet="ABC", length=(2,)).problems == 9
+    for changes in ({"noise": Noise("insert", 0.1)}, {"banned": 1}):
+        with pytest.raises(UserError, match="leave out noise and banned"):
+            next(Symbols(**changes).every_problem())
+
+
+def test_structures_are_patterns_of_equal_letters():
+    task = Symbols(alphabet="ABCD", length=(1, 2, 3, 4))
+    elements = [row for length in (1, 2, 3, 4) for row in product(range(4), repeat=length)]
+    padded = np.array([[*row, *[-1] * (4 - len(row))] for row in elements], np.int16)
+    patterns = [tuple(map(row.index, row)) for row in elements]
+    structure = task.structure({"element": padded}).tolist()
+    assert (
+        len(set(patterns)) == len(set(structure)) == len(set(zip(patterns, structure, strict=True))) == 1 + 2 + 5 + 15
+    )
 
 
 def test_same_seed_same_batch_within_vocabulary_and_length():
@@ -206,6 +261,47 @@ def test_verify_edges():
     batch = task.render(task.parse("A P P L [F1] [F2] <answer>"), RNG)
     assert judge("C C Y N </s>") == (True, True, 2, True)
     assert judge("C C Y Y </s>") == (False, True, 1, True)
+    task = Symbols(compositions=("F1 F1",), primitives=("F1",), alphabet="AB")
+    batch = task.render(task.parse("A B [F1] [F1] <think>"), RNG)
+    assert judge("B A [F1] <answer> A B </s>") == (True, True, 2, True)
+    assert judge("A B <think> <answer> A B </s>")[3] is False, "a mark is no primitive, even where there is but one"
+    task = Symbols(compositions=("F1 F1",), alphabet="A", length=(1,))
+    batch = task.render(task.parse("A [F1] [F1] <think>"), RNG)
+    assert judge("A [F1] <answer> A </s>") == (True, True, 2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        ("N O P [F1] [F3] <think> A B C [F3] <answer> C B A", "ok ok ok"),
+        ("N O Q [F1] [F3] <think> A B D [F3] <answer> D B A", "wrong follows follows"),
+        ("N O Q [F1] [F3] <think> A B C [F3] <answer> C B A", "wrong wrong-after follows"),
+        ("N O Q [F1] [F3] <think> A B D [F1] <answer> D B A", "wrong wrong-after wrong-after"),
+        ("N O Q [F1] [F3] <think> A B D [F1] [F3] <answer> N O Q", "wrong wrong-after wrong-after"),
+        ("N O P [F3] <think> P O N <answer> P O N", "wrong follows wrong-after"),
+        ("N O P [F3] <think> P O N [F3] <answer> N O P", "wrong wrong-after follows"),
+        ("N O [F1] [F3] <think> A B [F3] <answer> B A", "wrong follows follows"),
+        ("N O Q [F1] [F3] <think> A B [F3] <answer> B A", "wrong wrong-after follows"),
+        ("<think> A B C [F3] <answer> C B A", "wrong wrong-after follows"),
+        ("N O [F1] [F3] P <think> A B C [F3] <answer> A B C", "wrong wrong-after wrong-after"),
+        ("[F1] [F3] N O P <think> A B C [F3] <answer> C B A", "wrong wrong-after follows"),
+        ("N O Q [F1] [F3] <think> A B D word [F3] <answer> D B A", "wrong wrong-after wrong-after"),
+        ("N O Q [F1] [F3] <think> A B D [F3] word <answer> D B A", "wrong wrong-after wrong-after"),
+        ("N O Q [F1] [F3] <think> [F3] <answer> D B A", "wrong wrong-after wrong-after"),
+        ("N O P [F1] [F3]", "ok wrong"),
+        ("N O Q [F1] [F3]", "wrong wrong-after"),
+        ("N O P [F1] [F3] <think> A B C [F3] <answer> C B A <think> A", "ok ok wrong"),
+    ],
+)
+def test_marks_of_steps(text, marks):
+    """Behind the first wrong step, one follows if it is the first remaining transformation of the step before it."""
+    task = Symbols(compositions=("F1 F1 F3",))
+    steps = task.text_steps(task.parse("A B C [F1] [F1] [F3] <think>"), text)
+    assert [step.mark.replace(" ", "-") for step in steps] == marks.split()
+    assert [step.text for step in steps][-1] == (
+        "(ends here)" if "<answer>" not in text else text[text.index("<answer>") :]
+    )
+    assert steps[0].text == (text.partition(" <think>")[0] if text[0] != "<" else "(nothing)")
 
 
 def test_verdicts_do_not_trust_the_completion_in_the_batch():
@@ -235,7 +331,7 @@ def test_banned_and_unseen_positions():
         element = task.draw(np.random.default_rng(0), 3000)["element"]
         inside = element >= 0
         banned = (element - place * 5) % 26 < 5
-        assert ((banned & inside).sum(axis=1) == expected).all()
+        assert ((banned & inside).sum(axis=1) == expected).all() and (element[~inside] == -1).all()
         assert len(np.unique(element[inside])) == 26
     batches = [task.sample(np.random.default_rng(0), 5000) for task in (train, test)]
     novelty = train.novelty(*batches)
@@ -259,6 +355,11 @@ def test_novelty_compares_compositions_by_what_they_do():
     assert train.novelty(batch, pood)["unseen_primitives"] == 1
     longer = train.shift("steps=3")(train).sample(RNG, 100)
     assert train.novelty(batch, longer)["task_complexity"] == 1
+    second = Symbols(compositions=("F2 F3",)).sample(RNG, 2000)
+    mixed = Symbols(compositions=("F1 F1", "F2 F3"))
+    for name, primitives, compositions in (("F1 F2 F1", 2, 1), ("F2 F3", 0, 0), ("F3 F2", 0, 1), ("F1 F1 F1 F3", 3, 1)):
+        novelty = train.novelty(second, mixed.render(mixed.parse(f"A B C D {name_tokens(name)} <think>"), RNG))
+        assert novelty["unseen_primitives"] == primitives and novelty["unseen_compositions"] == compositions
 
 
 @pytest.mark.parametrize(
