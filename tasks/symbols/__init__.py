@@ -104,7 +104,8 @@ class Symbols(Spec, TaskDefaults):
         steps_asked = (batch.problem["ops"] >= 0).sum(axis=1)
         right = gold.Gold(lines.tokens, lines.field, steps_asked, lines.direct)
         kinds = np.arange(len(self.vocabulary))
-        kinds[3 : self.think_id], kinds[self.letters] = 3, self.letters[0]
+        primitives = slice(3, self.think_id)
+        kinds[primitives], kinds[self.letters] = 3, self.letters[0]
         return gold.judge(right, completion, kinds, self.answer_mark_id)
 
     def answer_ids(self, completion: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import jax
 import numpy as np
@@ -16,10 +17,14 @@ from models.transformer import Transformer
 
 V = 12
 MODEL = Transformer(vocabulary=V, width=16, layers=2, heads=2, context=48, scale=0.5)
-PARAMS = jax.jit(MODEL.init)(jax.random.key(0))
 rng = np.random.default_rng(0)
 PROMPTS = rng.integers(3, V, size=(5, 7, 1)).astype(np.int32)
 PROMPTS[2, 4:] = PAD
+
+
+@cache
+def params():
+    return jax.jit(MODEL.init)(jax.random.key(0))
 
 
 logs_of = jax.jit(
@@ -34,14 +39,14 @@ def small_caches(monkeypatch):
 
 
 def sampler(temperature=1.0, seed=0):
-    return ModelSampler(MODEL, PARAMS, temperature, jax.random.key(seed))
+    return ModelSampler(MODEL, params(), temperature, jax.random.key(seed))
 
 
 def alone(prompt, text):
     """Log-probability of a text behind a prompt by one full forward pass."""
     whole = np.concatenate([prompt[prompt != PAD], text[text != PAD]])
     padded = np.pad(whole, (0, MODEL.context - len(whole)))  # every length the same program
-    logs = np.asarray(logs_of(PARAMS, padded[None, :, None]))[0]
+    logs = np.asarray(logs_of(params(), padded[None, :, None]))[0]
     first = len(whole) - (text != PAD).sum()
     return sum(logs[place - 1, whole[place] - 1] for place in range(first, len(whole)))
 
@@ -131,7 +136,7 @@ def test_there_is_an_end_to_the_room_and_to_the_context():
     full = writer.write(writer.write(state, (), 3), (), 3)
     assert full.length.max() <= 4
     with pytest.raises(UserError, match="context of 8"):
-        grown(ModelSampler(replace(MODEL, context=8), PARAMS))
+        grown(ModelSampler(replace(MODEL, context=8), params()))
 
 
 def test_texts_are_appended_without_gaps():
