@@ -17,4 +17,4 @@ class Direct:
 
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, np.minimum(n, 1), rng)
-        return (hand.of(bank.right) & hand.dealt).any(axis=2).astype(float), bill(hand, hand.dealt)
+        return (hand.of(bank.right) & hand.dealt)[..., 0].astype(float), bill(hand, hand.dealt)

@@ -221,3 +221,30 @@ def test_particles_of_a_problem_do_not_depend_on_the_others():
     assert len(seen[0]) == len(seen[1]) == 3
     for whole, part in zip(*seen, strict=True):
         np.testing.assert_array_equal(whole[[1, 3]], part)
+
+
+@pytest.mark.parametrize(
+    ("search", "kept"),
+    [
+        (Beam(6, 2), [[4, 0, 1], [0, 3, 5]]),
+        (Beam(6, 3), [[4, 0], [0, 3]]),
+        (Beam(6, 2, apart=True), [[0, 2, 4], [0, 3, 5]]),
+        (Dvts(6, 3), [[0, 4], [0, 3]]),
+    ],
+)
+def test_which_chains_go_on(search, kept):
+    """The best of all, or of each subtree; of equal scores the first. Each goes on in as many ways as the width says."""
+    scores = np.array([[0.7, 0.6, 0.5, 0.5, 0.9, 0.6], [1.0, 0.1, 0.2, 1.0, 0.3, 1.0]])
+    sampler, reward, picked = Scripted(p=1.0), Perfect(), []
+    sampler.pick = lambda branches, index: picked.append(index) or Scripted.pick(sampler, branches, index)
+    reward.score = lambda branches: scores
+    search.answer(sampler, reward, question(2))
+    assert len(picked) == 4, "once from the prompt, then behind each step but the last"
+    assert (picked[0] == 0).all()
+    for index in picked[1:]:
+        np.testing.assert_array_equal(index, np.repeat(kept, search.width, axis=1))
+
+
+def test_rows_that_a_problem_takes():
+    assert [search.rows for search in (Beam(8, 2), Dvts(12, 4), ParticleFilter(5))] == [8, 12, 5]
+    assert [Mcts(n).rows for n in (1, 64, 65, 129)] == [1, 1, 2, 3]
