@@ -149,7 +149,8 @@ def grow_chains(
         scores = np.where(new, bill.score(branches, new), scores)
         if branches.ended.all():
             return Answered(best_branch(branches, scores), bill.ledger())
-        index = choose(scores)
+        done = branches.ended.all(axis=1) | ~new.any(axis=1)  # nothing becomes of these while other problems go on
+        index = np.where(done[:, None], np.arange(n), choose(scores))
         branches, scores = sampler.pick(branches, index), np.take_along_axis(scores, index, axis=1)
 
 

@@ -33,9 +33,12 @@ def simulated_seeds(runs, checks, correlation, looks):
     return np.array(draws)
 
 
+BAR = next(e for s in range(5, 12) if 1 / (1 / (e := e_value(s, s))) == e)
+"""The evidence of some unanimous seeds that an error rate asks for to the last bit."""
+
+
 @pytest.mark.parametrize(
-    ("checks", "correlation", "alpha"),
-    [(3, 0.5, 0.5), (1, 0.0, 0.5), (1, 0.0, 1 / e_value(5, 5)), (2, 0.7, 2 / e_value(6, 6))],
+    ("checks", "correlation", "alpha"), [(3, 0.5, 0.5), (1, 0.0, 0.5), (1, 0.0, 1 / BAR), (2, 0.7, 2 / BAR)]
 )
 def test_the_simulated_rule_is_that_of_the_verdicts(monkeypatch, checks, correlation, alpha):
     """Against `decide` at every look, on the same draws; some rates are such that a count of seeds only just decides."""
@@ -73,6 +76,14 @@ def test_limits_that_are_too_narrow_would_be_seen(monkeypatch):
     """The ninth and the twelfth of twenty contain the median with a chance of .497."""
     monkeypatch.setattr(calibration, "median_limits", lambda values, level: tuple(np.sort(values)[[8, 11]]))
     assert coverage(KINDS["near .6"], 4000, 20, np.random.default_rng(0), runs=600) == pytest.approx(0.497, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("limits", "covered"), [((0.498, 0.498), 1), ((0.502, 0.502), 1), ((0, 0.49), 0), ((0.51, 1), 0)]
+)
+def test_limits_cover_what_lies_within_three_thousandths_of_the_middle(monkeypatch, limits, covered):
+    monkeypatch.setattr(calibration, "median_limits", lambda values, level: limits)
+    assert coverage(lambda rng, shape: rng.random(shape), None, 5, np.random.default_rng(0), runs=3) == covered
 
 
 def test_the_command_prints_both_tables(monkeypatch, capsys):
