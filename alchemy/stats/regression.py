@@ -26,7 +26,7 @@ class _Column(NamedTuple):
 
     @classmethod
     def of(cls, fact: np.ndarray) -> _Column:
-        levels = np.unique(fact, axis=0) if fact.ndim == 1 else np.zeros(0)
+        levels = np.unique(fact, axis=0) if fact.ndim == 1 else np.empty(0)
         if not np.issubdtype(fact.dtype, np.number) and fact.dtype != bool:
             return cls(None, None, levels)
         spread = fact.astype(float).std(axis=0)

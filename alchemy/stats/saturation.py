@@ -48,4 +48,4 @@ def saturation(budget: np.ndarray, curves: np.ndarray) -> Saturation:
     drop, plateau = np.where(rising, 0.0, drop), np.where(rising, mean, np.minimum(plateau, 1.0))
     missed = curves - (plateau[..., None] - drop[..., None] * z[:, None])  # (rates, r, m)
     best, row = (missed**2).sum(axis=2).argmin(axis=0), np.arange(len(curves))
-    return Saturation(plateau[best, row].clip(0, 1), drop[best, row], RATES[best])
+    return Saturation(plateau[best, row], drop[best, row], RATES[best])

@@ -120,7 +120,8 @@ def _hypergeometric(
     """Probability that `drawn` of `size` are marked, drawn without replacement from `pool`; 0 where impossible."""
     marked, pool, size, drawn = np.broadcast_arrays(marked, pool, size, drawn)
     possible = (drawn >= 0) & (drawn <= marked) & (size - drawn >= 0) & (size - drawn <= pool - marked)
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, int(pool.max(initial=0)) + 1)))])  # of factorials
+    most = int(pool.max(initial=0))
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(most) + 1))])  # of factorials
 
     def choose(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         a, b = np.where(possible, a, 0), np.where(possible, b, 0)

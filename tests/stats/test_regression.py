@@ -70,6 +70,28 @@ def test_names_have_indicators_and_vectors_their_numbers_alone():
     np.testing.assert_allclose(Regression.fit(facts, share).guess(facts), expected, atol=1e-4)
 
 
+def test_a_fact_that_never_varies_stops_no_search():
+    rng = np.random.default_rng(2)
+    facts = {"same": np.full(80, 3.5), "a": rng.normal(0, 2, 80)}
+    share = rng.binomial(6, expit(2 * facts["a"])) / 6
+    a = scaled(facts["a"], facts["a"])
+    x = np.stack([np.ones(80), a, a * a], axis=1)
+    np.testing.assert_allclose(Regression.fit(facts, share).guess(facts), expit(x @ best(x, share, 1.0)), atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", [58, 106])
+def test_steps_that_would_overshoot_are_cut_short(seed):
+    """A fact with a heavy tail, on which neither whole Newton steps nor steps cut at twice the length end."""
+    rng = np.random.default_rng(seed)
+    a, uniform = rng.standard_t(1.2, 50), rng.random(50)
+    z = (a - a.mean()) / a.std()
+    shift, steep = rng.normal(size=2)
+    share = (uniform < expit(3 * shift + 5 * steep * z)).astype(float)
+    x = np.stack([np.ones(50), z, z * z], axis=1)
+    expected = expit(x @ best(x, share, 0.03))
+    np.testing.assert_allclose(Regression.fit({"a": a}, share, 0.03).guess({"a": a}), expected, atol=1e-3)
+
+
 def test_extreme_shares_and_facts_that_never_vary_are_fitted():
     same = {"n": np.full(40, 7.0)}
     for share in (0.0, 1.0):

@@ -31,6 +31,11 @@ def test_every_number_gets_a_leading_axis_of_seeds():
     assert by_seed.rows["a"].curve.tolist() == [[1, 10], [2, 20], [3, 30]]
 
 
+def test_one_seed_and_plain_tuples():
+    assert stacked([Measured({"a": Row(1.0, np.zeros(2))}, 0.5)]).rows["a"].curve.shape == (1, 2)
+    assert stacked([(1, 2), (3, 4)]).tolist() == [[1, 2], [3, 4]], "a tuple without names is an array"
+
+
 def test_no_seed_is_one_clear_line():
     with pytest.raises(UserError, match="one or more seeds"):
         stacked([])

@@ -27,9 +27,11 @@ def test_a_curve_without_noise_gives_its_law(plateau, drop, rate):
     np.testing.assert_allclose(fit.at(SIZES)[0], law(SIZES, plateau, drop, rate), atol=1e-6)
 
 
-def test_it_misses_no_more_than_an_optimiser_does():
+@pytest.mark.parametrize("true", [(0.8, 0.4, 0.6), (1.2, 0.9, 0.3), (1.02, 0.5, 0.8)], ids=str)
+def test_it_misses_no_more_than_an_optimiser_does(true):
+    """Within the bounds, also where the law without them has a plateau above 1."""
     rng = np.random.default_rng(0)
-    curves = law(SIZES, 0.8, 0.4, 0.6) + rng.normal(scale=0.01, size=(20, len(SIZES)))
+    curves = law(SIZES, *true) + rng.normal(scale=0.01, size=(8, len(SIZES)))
     fit = saturation(SIZES, curves)
     for row, curve in enumerate(curves):
         bounds = ([0, 0, RATES[0]], [1, 5, RATES[-1]])
@@ -46,7 +48,14 @@ def test_what_does_not_bend_excludes_no_plateau_and_what_is_flat_is_its_own():
 
 @pytest.mark.parametrize(
     ("budget", "curves", "message"),
-    [([1, 2], [[0, 1]], "three or more"), ([1, 3, 2], [[0, 1, 1]], "increasing"), ([1, 2, 4], [[0, 1]], "3 budgets")],
+    [
+        ([1, 2], [[0, 1]], "three or more"),
+        ([1, 3, 2], [[0, 1, 1]], "increasing"),
+        ([1, 1, 2], [[0, 1, 1]], "increasing"),
+        ([0, 1, 2], [[0, 1, 1]], "positive"),
+        ([-1, 1, 2], [[0, 1, 1]], "positive"),
+        ([1, 2, 4], [[0, 1]], "3 budgets"),
+    ],
 )
 def test_what_cannot_be_fitted_is_the_users_error(budget, curves, message):
     with pytest.raises(UserError, match=message):

@@ -40,6 +40,7 @@ def test_infinite_options_stay_infinite():
 def test_halves_of_an_odd_number_of_problems():
     first, second = halves(np.array([[1.0, 2.0, 6.0]]))
     assert first.tolist() == [1.0] and second.tolist() == [4.0]
+    assert halves(np.array([1.0, 2.0])) == (1, 2) and halves(np.array([1.0, 2.0, 3.0, 6.0])) == (1.5, 4.5)
 
 
 def test_bad_input_is_one_clear_line():

@@ -49,5 +49,9 @@ def test_rank_correlation_as_scipy_has_it():
     np.testing.assert_allclose(rank_correlation(x, curves), [spearmanr(x, curve).statistic for curve in curves])
 
 
+def test_two_budgets_have_a_rank_correlation():
+    assert rank_correlation(np.array([1, 2]), np.array([[0.1, 0.2], [0.2, 0.1]])) == pytest.approx([1, -1])
+
+
 def test_a_curve_that_does_not_vary_has_no_rank_correlation():
     assert np.isnan(rank_correlation(np.arange(3), np.ones((1, 3)))).all()

@@ -23,6 +23,7 @@ def chains(chance, n=1200, k=16):
 def test_the_chance_to_fail_is_that_of_the_chains_still_right():
     alive, failed = np.array([[4, 4], [3, 1], [0, 0]]), np.array([[1, 3], [2, 1], [0, 0]])
     np.testing.assert_allclose(hazard(alive, failed), [4 / 8, 3 / 4, np.nan])
+    assert hazard(np.array([[1], [1]]), np.array([[0], [1]])).tolist() == [0, 1]
 
 
 def test_the_likelihood_is_that_of_binomials():

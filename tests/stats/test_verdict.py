@@ -136,6 +136,32 @@ def test_p_values_are_adjusted_together():
     assert [outcome.p for outcome in sampled] == p_values and np.isnan(last.p)
 
 
+def test_weak_evidence_has_its_p_value_and_too_few_seeds_have_none():
+    assert decide([Sample(np.zeros(1), 0.5, inf)]).outcomes[0].p == pytest.approx(1 / e_value(1, 1))
+    assert decide([Sample(np.ones(1), 0.5, inf)]).outcomes[0].p == 1
+    gated = Sample(np.zeros(40), 0.5, inf, gate=np.arange(40) < 19)
+    [outcome] = decide([gated]).outcomes
+    assert (outcome.p, outcome.verdict, outcome.e_against) == (1, Verdict.UNDECIDED, e_value(19, 19))
+    assert decide([gated], among_passed=True).outcomes[0].p == 1 / e_value(19, 19)
+
+
+def test_evidence_that_is_just_enough_decides():
+    bar = next(e for s in range(5, 12) if 1 / (1 / (e := e_value(s, s))) == e)
+    seeds = next(s for s in range(5, 12) if e_value(s, s) == bar)
+    assert decide([Sample(np.ones(seeds), 0.5, inf)], 1 / bar).verdict is Verdict.HOLDS
+    assert decide([Sample(np.zeros(seeds), 0.5, inf)], 1 / bar).verdict is Verdict.FAILS
+    for value in (0, 1):
+        below = decide([Sample(np.full(seeds, float(value)), 0.5, inf)], np.nextafter(1 / bar, 0))
+        assert below.verdict is Verdict.UNDECIDED
+
+
+def test_limits_that_the_evidence_just_allows():
+    """Two of two seeds at the level of 10 %, and six of six at the level that their evidence is for."""
+    assert median_limits(np.array([2.0, 1.0]), 0.1) == (1, 2)
+    values, level = np.arange(6.0), 1 - 2 / e_value(6, 6)
+    assert median_limits(values, level) == (0, 5) and median_limits(values, level + 1e-6) == (-inf, inf)
+
+
 def test_another_error_rate():
     sample = [Sample(np.ones(5), 0.5, inf)]
     assert decide(sample).verdict is Verdict.HOLDS and decide(sample, 0.01).verdict is Verdict.UNDECIDED

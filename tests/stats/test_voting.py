@@ -105,6 +105,7 @@ def test_reach():
         lambda: majority_at(np.full((2, 3), 2, np.int8), 1),
         lambda: any_at(np.array([-1]), 3, 1),
         lambda: any_at(np.array([4]), 3, 1),
+        lambda: any_at(np.array([1, 4]), 3, 1),
         lambda: reach(np.arange(3), np.zeros(4)),
     ],
 )
