@@ -122,22 +122,16 @@ def arm(config: Config, lab: Lab, count: int, cot: bool) -> Arm:
 
 def fit(config: Config, lab: Lab, count: int, cot: bool, seed: int) -> Model:
     """One seed's model, trained on `count` pairs of its own and on every primitive alone."""
-    task, known, unseen = tasks(config, count, cot, seed)
-    label = f"train on {count} pairs{'' if cot else ', answer only'}, seed {seed}"
-    runs = lab.train(config.model, task, config.train, seeds=(seed,), loss=config.loss, label=label)
-    return Model(runs, known, unseen)
-
-
-def tasks(config: Config, count: int, cot: bool, seed: int) -> tuple[Symbols, Symbols, Symbols]:
-    """What one seed's model is trained on, its `count` pairs without the primitives alone, and pairs of unseen function."""
     single = Symbols(
         compositions=PRIMITIVES, primitives=PRIMITIVES, alphabet=config.alphabet, dialect="uniform", cot=cot
     )
     held_out, others = split_by_function(single, config.held_out, seed)
     pairs = others[:count]
     weights = (config.alone / len(PRIMITIVES),) * len(PRIMITIVES) + ((1 - config.alone) / count,) * count
-    trained = replace(single, compositions=PRIMITIVES + pairs, weights=weights)
-    return trained, replace(single, compositions=pairs), replace(single, compositions=held_out)
+    task = replace(single, compositions=PRIMITIVES + pairs, weights=weights)
+    label = f"train on {count} pairs{'' if cot else ', answer only'}, seed {seed}"
+    runs = lab.train(config.model, task, config.train, seeds=(seed,), loss=config.loss, label=label)
+    return Model(runs, replace(single, compositions=pairs), replace(single, compositions=held_out))
 
 
 def split_by_function(single: Symbols, held_out: int, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

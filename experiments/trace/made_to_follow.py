@@ -17,7 +17,7 @@ Run          alchemy reproduce made_to_follow --preset small      # minutes on 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal, NamedTuple, get_args
 
@@ -31,7 +31,7 @@ from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Figure
 from alchemy.stats.replicates import gate_split, stacked
 from experiments.mirage import composition_diversity
-from experiments.mirage.composition_diversity import tasks
+from experiments.mirage.composition_diversity import PRIMITIVES, split_by_function
 from experiments.mirage.setting import full, smoke
 from tasks.symbols import Symbols
 
@@ -107,7 +107,7 @@ def run(config: Config, lab: Lab) -> Measured:
 
 def one_seed(config: Config, lab: Lab, count: int, steps: Steps, seed: int) -> Arm:
     """One model, trained on as many lines as it takes; both kinds of first steps have the same lines but for these."""
-    task, known, unseen = tasks(config, count, True, seed)
+    task, known, unseen = tasks(config, count, seed)
     lines = lab.split.sample(task, stream("training lines", seed), config.train.steps * config.train.batch, "train")
     if steps == "random":
         lines = randomised(task, lines, config.random, stream("random first steps", seed))
@@ -130,6 +130,19 @@ def one_seed(config: Config, lab: Lab, count: int, steps: Steps, seed: int) -> A
         ignore=edits[known].ignore[0],
         unseen_follow=edits[unseen].follow[0],
     )
+
+
+def tasks(config: Config, count: int, seed: int) -> tuple[Symbols, Symbols, Symbols]:
+    """What one seed's model is trained on, its `count` pairs without the primitives alone, and pairs of unseen function.
+
+    They are those of `composition_diversity.fit`, whose code is locked and cannot be taken apart.
+    """
+    single = Symbols(compositions=PRIMITIVES, primitives=PRIMITIVES, alphabet=config.alphabet, dialect="uniform")
+    held_out, others = split_by_function(single, config.held_out, seed)
+    pairs = others[:count]
+    weights = (config.alone / len(PRIMITIVES),) * len(PRIMITIVES) + ((1 - config.alone) / count,) * count
+    trained = replace(single, compositions=PRIMITIVES + pairs, weights=weights)
+    return trained, replace(single, compositions=pairs), replace(single, compositions=held_out)
 
 
 def randomised(task: Symbols, lines: Batch, share: float, rng: np.random.Generator) -> Batch:
