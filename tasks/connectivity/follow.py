@@ -49,8 +49,8 @@ def redirected(problem: Problem, work: np.ndarray, step: int, names: int) -> tup
     """Problems whose trace is the list int (n, k) up to a step and then leads on from there, and whose right candidate is
     the one it leads to; and where there is one, bool (n,). Traces of problems are kept as far as the list agrees with them.
     """
-    n, row = len(work), np.arange(len(work))
-    listed = np.pad(work, ((0, 0), (0, max(0, step + 1 - work.shape[1]))), constant_values=-1)[:, : step + 1]
+    n, row, most = len(work), np.arange(len(work)), step + 1
+    listed = np.pad(work, ((0, 0), (0, most)), constant_values=-1)[:, :most]
     node = listed[:, step].astype(np.intp)
     label = components(problem, names)
     candidates = problem["targets"].astype(np.intp)
@@ -65,9 +65,9 @@ def redirected(problem: Problem, work: np.ndarray, step: int, names: int) -> tup
             onward[some] = traces(style("shortest"), near, node[some], goal, names, np.random.default_rng(0))
     width = max(step + names, problem["trace"].shape[1])
     trace = np.full((n, width), -1, np.int16)
-    trace[:, : step + 1], trace[:, step + 1 : step + names] = listed, onward[:, 1:]
+    trace[:, :most], trace[:, most : step + names] = listed, onward[:, 1:]
     own = np.pad(problem["trace"], ((0, 0), (0, width - problem["trace"].shape[1])), constant_values=-1)
-    kept = (own[:, : step + 1] == listed).all(axis=1)
+    kept = (own[:, :most] == listed).all(axis=1)
     right = np.where(kept, problem["right"], towards).astype(np.int8)
     trace = np.where(kept[:, None], own, trace)
     trace = trace[:, : max(problem["trace"].shape[1], int((trace >= 0).sum(axis=1).max(initial=0)))]

@@ -87,7 +87,7 @@ def _question(batch: Batch, words: _Words) -> np.ndarray:
     where = batch.field == TASK
     ids = _ids(batch, where)[:, ::2]
     place = np.cumsum(ids != 0, axis=1)
-    whole = (ids != 0) & (place[:, -1:] == 3)
+    whole = place[:, -1:] == 3
     to, or_ = (int(words.ids(text, 1)[0, 0]) for text in (" to", " or"))
     between = np.select([whole & (place == 1), whole & (place == 2)], [to, or_], 0)
     return np.stack([ids, between], axis=2).reshape(len(ids), -1)

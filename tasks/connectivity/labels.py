@@ -21,8 +21,8 @@ def shuffled(values: np.ndarray, rng: np.random.Generator, behind: np.ndarray | 
     """
     keys = rng.integers(1 << 64, size=values.shape, dtype=np.uint64)
     if behind is not None:
-        keys[behind] = ~np.uint64(0)
-    stride = 8 // values.itemsize
+        keys[behind] = np.iinfo(np.uint64).max
+    stride = keys.itemsize // values.itemsize
     keys.view(values.dtype)[:, ::stride] = values  # on little-endian machines the low bits
     keys.sort(axis=1)
     return keys.view(values.dtype)[:, ::stride].copy()
@@ -49,7 +49,7 @@ def written(
     edges int (g, m, 2) of node numbers with g = n or 1, padded with -1; name uint16 (n, nodes).
     `in_order` sorts them by the lower of their names, then the higher; `low_first` writes the lower name first.
     """
-    absent = None if len(edges) == 1 else edges[..., 0] < 0
+    absent = None if len(edges) == 1 else edges.max(axis=2) < 0
     if absent is None:
         tail, head = (name.take(edges[0, :, side], axis=1) for side in range(2))  # unlike name[:, ...] in C order
     else:

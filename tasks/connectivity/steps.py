@@ -31,8 +31,8 @@ def steps(problem: Problem, listed: Listed, text: str, chain: bool = True) -> li
     if decision >= 0:
         led_there = not work or work[-1] == decision
         if chain and not work:
-            judged.append(("(no nodes)", False, False))
+            judged.append(("(no nodes)", False, True))
         judged.append((f"decision {decision}", decision == target and led_there, led_there))
     elif work:
         judged.append(("(no decision)", False, False))
-    return mark_steps(judged or [(text or "(nothing)", False, False)])
+    return mark_steps(judged) or [Step(text or "(nothing)", "wrong")]

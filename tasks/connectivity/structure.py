@@ -75,7 +75,7 @@ def _refined(edges: np.ndarray, colour: np.ndarray) -> np.ndarray:
         finer = _round(near[left], colour) * there[left]
         kinds = _kinds(finer)
         done = kinds == number  # by the graph itself, whatever its neighbours in the block do
-        result[left[done]] = splitmix64(splitmix64(finer[done]).sum(axis=1, dtype=np.uint64))
+        result[left[done]] = splitmix64((splitmix64(finer[done]) * there[left[done]]).sum(axis=1, dtype=np.uint64))
         left, colour, number = left[~done], finer[~done], kinds[~done]
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 import pytest
 from changed_steps import check_step
@@ -46,6 +47,13 @@ def test_a_search_that_is_misled_ends_at_the_other_candidate():
     edited = task.other_state(batch, batch.completions(), 1, np.random.default_rng(0))
     wrong = batch.problem["targets"][np.arange(40), 1 - batch.problem["right"]]
     np.testing.assert_array_equal(task.answer_ids(task.follow(batch, edited, 1)), wrong)
+    again = task.parse(task.show(batch.tokens[0, : batch.prompt_len[0]]))
+    graph = nx.Graph(again["edges"][0].tolist())
+    for step in (0, 1):
+        chain = task.other_state(batch, batch.completions(), step, np.random.default_rng(0))
+        rest = task.follow(batch, chain, step)[0] - task.step_delimiters[0]
+        rest = rest[rest >= 0][step:-1].tolist()
+        assert rest[-1] == wrong[0] and rest == nx.shortest_path(graph, rest[0], wrong[0])
     field = batch.completion_fields()
     components = [task.step_ids(batch, edited, field == Field.STEP + step) for step in (0, 1, 2)]
     np.testing.assert_array_equal(components[0], components[2])

@@ -131,6 +131,73 @@ def test_what_is_drawn_is_fair():
     assert abs(where.mean() - (44 - 2) / 3) < 0.5  # the first of two edges among 44 in random order
 
 
+@each_task
+def test_the_answers_opening_stands_before_the_node_decided_for(task):
+    batch = sample(task, 20)
+    for row, gold in zip(batch.rows(np.arange(20)).completion_fields(), batch.completions(), strict=True):
+        node = np.flatnonzero((row == Field.ANSWER) & (gold >= task.vocabulary.index["0"]))[-1]
+        assert tuple(gold[node - len(task.answer_opening) : node].tolist()) == task.answer_opening
+        assert task.vocabulary.decode(np.array(task.answer_opening)) in ("decision", "] decision : [")
+
+
+CHAIN_MARKS = [
+    ("work : [ 0 1 2 3 ] decision : [ 3 ]", "0 1 2 3 decision-3", "ok ok ok ok ok"),
+    ("work : [ 0 1 4 2 3 ] decision : [ 3 ]", "0 1 4 2 3 decision-3", "ok ok ok ok ok ok"),
+    ("work : [ 0 2 1 3 ] decision : [ 3 ]", "0 2 1 3 decision-3", "ok wrong follows follows follows"),
+    ("work : [ 0 5 6 ] decision : [ 6 ]", "0 5 6 decision-6", "ok wrong follows follows"),
+    ("work : [ 1 2 0 6 ] decision : [ 6 ]", "1 2 0 6 decision-6", "wrong follows follows wrong-after follows"),
+    ("work : [ 0 1 ] decision : [ 3 ]", "0 1 decision-3", "ok ok wrong"),
+    ("work : [ 0 1 2 3 ] decision : [ 6 ]", "0 1 2 3 decision-6", "ok ok ok ok wrong"),
+    ("work : [ 0 5 ] decision : [ 3 ]", "0 5 decision-3", "ok wrong wrong-after"),
+    ("work : [ 0 99999 1 ] decision : [ 3 ]", "0 (no-node) 1 decision-3", "ok wrong follows wrong-after"),
+    ("work : [ ] decision : [ 3 ]", "(no-nodes) decision-3", "wrong follows"),
+    ("work : [ 0 1 ]", "0 1 (no-decision)", "ok ok wrong"),
+    ("work : [ 0 5 ] decision : [ 3 6 ]", "0 5 (no-decision)", "ok wrong wrong-after"),
+    ("who knows", "who-knows", "wrong"),
+    ("", "(nothing)", "wrong"),
+]
+
+
+@pytest.mark.parametrize(("text", "steps", "marks"), CHAIN_MARKS)
+def test_marks_of_a_search(text, steps, marks):
+    """0-1-2-3 with a dead end 1-4, and apart from it 5-6: a node may come behind any neighbour."""
+    task = Connectivity()
+    problem = task.parse("graph : [ 0 1 2 1 2 3 4 1 5 6 ] task : 0 to 3 or 6 /")
+    marked = task.text_steps(problem, text)
+    assert [step.text.replace(" ", "-") for step in marked] == steps.split()
+    assert [step.mark.replace(" ", "-") for step in marked] == marks.split()
+
+
+def test_without_a_chain_a_decision_needs_no_search():
+    task = TASKS["no trace"]
+    batch = sample(task, 5)
+    for row in range(5):
+        example, gold = batch.rows([row]), batch.completions()[[row]]
+        assert [step.mark for step in task.steps(example, gold)] == ["ok"]
+        assert [step.mark for step in task.text_steps(example.problem, task.gold_text(example.problem))] == ["ok"]
+        assert [step.mark for step in replace(task, trace="dfs").steps(example, gold)] == ["wrong", "follows"]
+
+
+def splitmix(number):
+    """SplitMix64 in whole numbers, as published."""
+    z = (number + 0x9E3779B97F4A7C15) % 2**64
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return z ^ z >> 31
+
+
+@each_task
+def test_the_identity_in_whole_numbers(task):
+    """Sums of hashes of the edges and of the candidates, by the ids of the nodes' tokens."""
+    problem, first = task.draw(np.random.default_rng(0), 5), task.vocabulary.index["0"]
+    for row, identity in enumerate(task.identity(problem).tolist()):
+        pairs = [sorted(edge) for edge in problem["edges"][row].tolist() if edge[0] >= 0]
+        edges = sum(splitmix((low + first) * 2**16 + high + first) for low, high in pairs) % 2**64
+        state = splitmix(edges ^ splitmix(int(problem["start"][row]) + first + 2**32))
+        candidates = sum(splitmix(target + first + 2 * 2**32) for target in problem["targets"][row].tolist())
+        assert identity == splitmix(state ^ candidates % 2**64)
+
+
 def test_a_budget_conditions():
     task = Connectivity(depth=2, trace="dfs")
     free, bound = (
@@ -375,6 +442,26 @@ def test_novelty():
     assert abs(novel("names=4")["unseen_names"] - 4 / 22) < 1e-9
     # A petal has degrees 1, 2, 3 in shares 1, 9, 1 of 11, a cycle has 2 only.
     assert abs(novel("family=cycle")["degree_distance"] - 2 / 11) < 1e-9
+
+
+def test_novelty_by_hand():
+    """A path of three nodes was trained; a star with one node more, whose names 7 and 0 are new, and the path are tested."""
+
+    def batch(*rows):
+        edges, traces = ([row[part] for row in rows] for part in (0, 1))
+        problem = {"edges": np.array(edges, np.int16), "trace": np.array(traces, np.int16)}
+        return Connectivity().sample(np.random.default_rng(0), 1)._replace(problem=problem)
+
+    path, star = [[3, 4], [4, 5], [-1, -1]], [[5, 7], [5, 0], [5, 4]]
+    train = batch((path, [3, 4, 5, -1]), (path, [4, 5, -1, -1]))
+    novelty = Connectivity().novelty(train, batch((star, [7, 5, 0, 5]), (path, [0, 4, 5, -1])))
+    assert novelty == {
+        "more_nodes": 1 / 2,
+        "more_edges": 1 / 2,
+        "longer_traces": 1 / 2,
+        "unseen_names": 2 / 7,
+        "degree_distance": pytest.approx((5 / 7 - 2 / 3 + 1 / 3 - 1 / 7 + 1 / 7) / 2),
+    }
 
 
 def test_floors_and_solutions_are_the_lines_own():

@@ -203,8 +203,8 @@ def test_slips_favour_the_searches_that_are_short():
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
-def test_majority_of_independent_votes(n):
-    right, wrong = 0.3, 0.2
+@pytest.mark.parametrize(("right", "wrong"), [(0.3, 0.2), (0.0, 0.4), (0.4, 0.0), (0.25, 0.75), (0.0, 0.0)])
+def test_majority_of_independent_votes(n, right, wrong):
     grid = np.stack(np.meshgrid(*[[1, -1, 0]] * n, indexing="ij"), -1).reshape(-1, n)
     weight = np.where(grid == 1, right, np.where(grid == -1, wrong, 1 - right - wrong)).prod(axis=1)
     won = np.where((grid == 0).all(axis=1), 0, (1 + np.sign(grid.sum(axis=1))) / 2)

@@ -56,6 +56,17 @@ def test_small_graphs_with_a_start_have_one_key_exactly_where_they_are_isomorphi
     assert len(graphs) == 142 and len(pairs) == len(classes) == len(found) == 480
 
 
+def test_the_key_of_a_graph_does_not_depend_on_the_graphs_beside_it():
+    """Of other sizes, other names and other numbers of edges, and without any."""
+    graphs = [np.array(graph.edges(), int).reshape(-1, 2) for graph in nx.graph_atlas_g()[:120]]
+    named = [edges + 2 * (at % 4) for at, edges in enumerate(graphs)]
+    padded = np.full((len(named), max(map(len, named)), 2), -1)
+    for row, edges in zip(padded, named, strict=True):
+        row[: len(edges)] = edges
+    alone = [int(graph_keys(edges[None])[0]) for edges in graphs]
+    assert graph_keys(padded).tolist() == alone
+
+
 def test_trees_have_one_key_exactly_where_they_are_isomorphic():
     trees = [np.array(list(tree.edges())) for tree in nx.nonisomorphic_trees(9)]
     assert len(set(graph_keys(np.stack(trees)).tolist())) == len(trees) == 47
