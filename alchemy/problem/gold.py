@@ -25,7 +25,7 @@ class Gold(NamedTuple):
 def of(lines: Batch, answer_mark: int) -> Gold:
     """The gold completions of written problems, read by their fields; `answer_mark` is an id or `NO_MARK`."""
     tokens, field = lines.completions(), lines.completion_fields()
-    last = np.where(field >= Field.STEP, field.astype(int) - Field.STEP, -1).max(axis=1, initial=-1)
+    last = (field.astype(int) - Field.STEP).max(axis=1, initial=-1)  # what is in no step has a lower code
     first = np.pad(tokens, ((0, 0), (0, 1)), constant_values=PAD)[:, 0]
     direct = (np.pad(field, ((0, 0), (0, 1)))[:, 0] == Field.ANSWER) & (first != answer_mark)
     return Gold(tokens, field, last + 2, direct)

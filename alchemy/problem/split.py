@@ -149,7 +149,7 @@ class HashSet:
         inside = np.zeros(len(hashes), bool)
         for run in self.runs:
             place = np.searchsorted(run, hashes)
-            inside |= (place < run.size) & (run[np.minimum(place, run.size - 1)] == hashes)
+            inside |= run[np.minimum(place, run.size - 1)] == hashes  # beyond the last is none that equals it
         return inside
 
 

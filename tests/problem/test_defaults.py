@@ -88,6 +88,22 @@ def test_what_a_text_says():
         task.shift("length=4")
 
 
+def test_a_step_is_known_by_its_tokens_where_all_of_them_are_there():
+    task = Parity()
+    batch = task.render(task.parse("1 0 1 ?"), np.random.default_rng(0))
+    texts = ["1 , 1 , 0", "1 , 0 , 0", "0 , 1 , 0", "1 , </s> , 0", "1 , <pad> , 0"]
+    chains = np.array([task.vocabulary.encode(text) for text in texts], np.int32)
+
+    def known(*places):
+        return task.step_ids(batch, chains, np.tile(np.isin(np.arange(5), places), (5, 1))).tolist()
+
+    assert known() == [-1] * 5
+    first, second = known(0), known(2)
+    assert min(first) >= 0 and first[0] == first[1] == first[3] == first[4] != first[2]
+    assert second[0] == second[2] != second[1] and second[0] >= 0 and second[3:] == [-1, -1]
+    assert known(0, 1)[3] >= 0 and known(1, 2, 3)[3] == -1
+
+
 def test_a_family_with_noise_says_itself_what_a_noisy_prompt_reads_as():
     noisy = Parity(Noise("insert", 0.5))
     batch = noisy.sample(np.random.default_rng(0), 5)

@@ -55,6 +55,15 @@ def test_gold_is_kept_and_the_rest_of_the_prompt_too(mode, p, field, seed):
 def test_no_noise_at_zero(mode):
     clean, noisy = noised(mode, 0.0)
     assert prompts_of(clean) == prompts_of(noisy)
+    nobody = perturb(clean.rows(slice(0)), Noise(mode, 0.5), TASK.prompt_fields, np.random.default_rng(0))
+    assert nobody.tokens.shape == (0, *clean.tokens.shape[1:])
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
+def test_a_probability_is_from_0_to_1(p):
+    assert Noise("insert", 1).p == 1 and Noise("insert", 0).p == 0
+    with pytest.raises(UserError, match=r"outside \[0, 1\]"):
+        Noise("insert", p)
 
 
 def test_everything_at_one():

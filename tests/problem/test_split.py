@@ -165,6 +165,15 @@ def test_seen_is_a_set():
     assert len(hash_set.runs) < 8
 
 
+def test_runs_are_merged_only_where_one_is_not_twice_as_long_as_the_next():
+    hash_set, numbers = HashSet(), iter(np.arange(1000, dtype=np.uint64))
+    lengths = []
+    for size in (100, 40, 3, 2, 30):
+        hash_set.add(np.array([next(numbers) for _ in range(size)]))
+        lengths.append([run.size for run in hash_set.runs])
+    assert lengths == [[100], [100, 40], [100, 40, 3], [100, 40, 5], [175]]
+
+
 @pytest.fixture
 def drawn(monkeypatch):
     """How many problems of `Symbols` were drawn, call by call."""
@@ -188,6 +197,26 @@ def test_a_part_counts_as_empty_after_64_draws_for_each_that_is_expected(drawn):
         Split().sample(task, np.random.default_rng(0), 5, "train" if held_out else "test")
     at_once = int(5 / share * 1.05) + 64
     assert set(drawn) == {at_once} and sum(drawn) - at_once <= 64 * (5 / share + 64) < sum(drawn)
+
+
+def test_patience_ends_behind_the_last_draw_that_it_allows(drawn):
+    """1 of a half: 64 (1 * 2 + 64) = 4,224 draws are 64 times 66, and after as many one more is made."""
+    task = Symbols(length=(1,), atoms="A")
+    part = "train" if Split(0.5).part(task.identity(task.draw(np.random.default_rng(0), 1)))[0] else "test"
+    drawn.clear()
+    with pytest.raises(UserError, match="found 0 of 1"):
+        Split(0.5).sample(task, np.random.default_rng(0), 1, part)
+    assert drawn == [66] * 65
+
+
+def test_sixteen_draws_without_a_new_prompt_are_not_yet_too_many(monkeypatch):
+    """One prompt is all there is: once, 16 times more, which is allowed, and once more, which is not."""
+    task, sizes = Symbols(), iter([1, 16, 1, 1000])
+    only = task.render(task.parse("A B C D [F1] [F2] <think>"), np.random.default_rng(0))
+    monkeypatch.setattr(Split, "pieces", lambda *args: iter([only.rows(np.zeros(next(sizes), int))]))
+    with pytest.raises(UserError, match="only 1 distinct train prompts exist, 2 were asked for"):
+        Split().distinct(task, np.random.default_rng(0), 2, "train")
+    assert next(sizes) == 1000
 
 
 def test_no_more_exist_after_16_draws_for_each_that_is_known_without_a_new_one(monkeypatch):
