@@ -49,7 +49,7 @@ def edit_distance(predicted: Sequence[str], gold: Sequence[str], workers: int = 
     """Levenshtein distance in characters over the longer length: float (n,) in [0, 1], 0 where both are empty."""
     _same_length(predicted, gold)
     if not len(gold):
-        return np.zeros(0)
+        return np.empty(0)
     return cpdist(predicted, gold, scorer=Levenshtein.normalized_distance, dtype=np.float64, workers=workers)
 
 
@@ -171,9 +171,9 @@ class _Ragged(NamedTuple):
 
     def padded(self, rows: np.ndarray, pad: int) -> np.ndarray:
         """The rows at `rows`, position first: int (longest, len(rows)), filled up with `pad`."""
-        position = np.arange(self.lengths[rows].max(initial=0))[:, None]
+        position = np.arange(self.lengths[rows].max())[:, None]
         if not position.size:
-            return np.zeros((0, len(rows)), self.ids.dtype)
+            return np.empty((0, len(rows)), self.ids.dtype)
         tokens = self.ids.take(position + self.starts[rows], mode="clip")
         return np.where(position < self.lengths[rows], tokens, self.ids.dtype.type(pad))
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -101,6 +102,21 @@ def test_rows_longer_than_a_byte_counts_and_a_large_vocabulary_are_counted_exact
     predicted, gold = unzip([*rows, ["a " * 700, "a " * 300], ["A B C D", "A B C D"]])
     expected = [nltk_bleu(a, b) for a, b in zip(predicted, gold, strict=True)]
     np.testing.assert_allclose(sentence_bleu(predicted, gold), expected, rtol=1e-12)
+
+
+def clipped(text, gold, order):
+    """How many n-grams of one text the other pays for."""
+    sides = [Counter(tuple(words[at : at + order]) for at in range(len(words) - order + 1)) for words in (text, gold)]
+    return sum((sides[0] & sides[1]).values())
+
+
+@pytest.mark.parametrize("size", [253, 254, 255, 256, 257])
+def test_ids_and_counts_at_the_end_of_a_byte(size):
+    """A vocabulary and a text of so many words, beside a short pair of the last of them and one it does not have."""
+    words = [f"w{number}" for number in range(size)]
+    pairs = [(words, words[:30]), (words[-2:], ["w0"]), (["w1"], words[-3:]), (["a"] * size, ["a"] * size)]
+    matches = bleu_counts(*([" ".join(pair[side]) for pair in pairs] for side in (0, 1)), tokens="whitespace").matches
+    assert matches.tolist() == [[clipped(*pair, order) for order in (1, 2, 3, 4)] for pair in pairs]
 
 
 def test_scores_do_not_depend_on_the_other_rows():
