@@ -136,6 +136,66 @@ def test_many_long_texts_are_not_held_at_once(monkeypatch):
     rows = [("a" * 100, "b" * 300)] * 10
     assert [len(block) for block in predictions.blocks(rows, 50)] == [3, 3, 3, 1]
     assert [len(block) for block in predictions.blocks([("a", "b")] * 10, 4)] == [4, 4, 2]
+    assert [len(block) for block in predictions.blocks([("a" * 250, "b" * 250)] * 4, 50)] == [3, 1], "one line more"
+
+
+def test_limits_are_those_of_the_page_on_scoring():
+    sizes = (predictions.LONGEST_LINE, predictions.LONGEST_TEXT, predictions.LARGEST_LOG, predictions.BLOCK_CHARS)
+    assert sizes == (4 * 2**20, 65_536, 256 * 2**20, 16 * 2**20)
+
+
+def test_what_is_as_long_as_it_may_be_is_read(monkeypatch):
+    monkeypatch.setattr("alchemy.scoring.predictions.LONGEST_LINE", 10)
+    fits, too_long = b"123456789\n", b"1234567890\n"
+    assert list(predictions.lines(io.BytesIO(2 * fits))) == [fits, fits]
+    for text, number in ((too_long, 1), (fits + too_long, 2)):
+        with pytest.raises(UserError, match=f"line {number} has more than 10 bytes"):
+            list(predictions.lines(io.BytesIO(text)))
+    assert predictions.parse_line(1, b'{"a": 12}\n') == {"a": 12}
+    with pytest.raises(UserError, match="line 7 has more than 10 bytes"):
+        predictions.parse_line(7, b'{"a": 123}\n')
+    monkeypatch.setattr("alchemy.scoring.predictions.LONGEST_TEXT", 5)
+    predictions.check_comparable([("a" * 5, "b" * 5)], 0)
+    for pair in (("a" * 6, ""), ("", "b" * 6)):
+        with pytest.raises(UserError, match="line 9 has a text of 6 characters, expected at most 5"):
+            predictions.check_comparable([("", ""), pair], 7)
+
+
+def test_a_log_as_large_as_it_may_be_is_read(monkeypatch):
+    document = log(inspect())
+    monkeypatch.setattr("alchemy.scoring.predictions.LARGEST_LOG", len(document))
+    assert len(list(predictions.lines(io.BytesIO(document)))) == 1
+    monkeypatch.setattr("alchemy.scoring.predictions.LARGEST_LOG", len(document) - 1)
+    with pytest.raises(UserError, match=f"the log has more than {len(document) - 1} bytes"):
+        list(predictions.lines(io.BytesIO(document)))
+
+
+@pytest.mark.parametrize(
+    ("keys", "needs_prompt", "name"),
+    [
+        ("predict label input output", False, "{predict, label}"),
+        ("predict label input output", True, "{input, output}"),
+        ("input output prompt completion", False, "{input, output}"),
+        ("prompt completion doc", False, "{prompt, completion}"),
+        ("predict label filtered_resps", False, "{predict, label}"),
+        ("predict label target", False, "{predict, label}"),
+    ],
+)
+def test_the_first_line_says_how_all_are_read(keys, needs_prompt, name):
+    first = {key: {} if key == "doc" else f"text of {key}" for key in keys.split()}
+    schema = predictions.schema_of(first, needs_prompt)
+    assert (schema.name, schema.has_gold) == (name, name == "{predict, label}")
+    pair = name.strip("{}").split(", ")
+    assert schema.texts(1, first) == tuple(first[key] for key in pair)
+
+
+def test_long_names_are_cut_at_sixty_characters():
+    for length, shown in ((60, "k" * 60), (61, "k" * 57 + "...")):
+        with pytest.raises(UserError, match=f"line 1 has the keys {shown}, expected .* or .* or") as error:
+            predictions.schema_of({"k" * length: ""}, False)
+        assert "a label cannot say" not in str(error.value)
+    with pytest.raises(UserError, match="a label cannot say which traces are valid"):
+        predictions.schema_of({"predict": "", "label": ""}, True)
 
 
 def test_a_task_with_an_oracle_judges_samples_itself():

@@ -10,7 +10,8 @@ import pytest
 from alchemy.cli.main import main
 from alchemy.problem.steps import OUTCOMES
 from alchemy.report.score_page import lines
-from alchemy.scoring.sample import FIRST_STEPS, LONGEST_TEXT, Reservoir, visible
+from alchemy.scoring.grade import Grade
+from alchemy.scoring.sample import FIRST_STEPS, LONGEST_TEXT, MOST_EXAMPLES, GoldTexts, GradedLines, Reservoir, visible
 from alchemy.scoring.score import score
 from tasks.connectivity import Connectivity
 from tasks.recheck import Recheck
@@ -194,3 +195,50 @@ def test_the_page_in_a_browser(files, tmp_path, browse, capsys):
     )
     shown = "\n".join(observed["seen"])
     assert HOSTILE[0] in shown and "\\x1b[31m \\u202e \\x00 \\ud800" in shown and "more characters" in shown
+
+
+@pytest.mark.parametrize(("steps", "wrong"), [(200, 100), (200, 62), (200, 0), (71, None), (64, None), (90, 89)])
+def test_of_a_long_chain_its_ends_and_its_first_error_are_shown(steps, wrong):
+    """Sixty steps at the beginning, five on either side of the first error, five at the end."""
+    words = [f"A{number}" for number in range(steps)]
+    gold = " <think> ".join(words) + " <answer> A"
+    words = [f"{word}!" if wrong is not None and number >= wrong else word for number, word in enumerate(words)]
+    text = " <think> ".join(words) + " <answer> A"
+    reservoir = Reservoir(SYMBOLS, 5)
+    grade = Grade(True, wrong is None, "none")
+    reservoir.watch(GradedLines(1, range(1), None, [text], GoldTexts([gold], {}), [grade]))
+    [[example]] = reservoir.examples("a")["outcomes"].values()
+    compared = SYMBOLS.text_format.compare(text, gold)
+    error = next((place for place, step in enumerate(compared) if step.mark == "wrong"), 0)
+    near = range(error - 5, error + 5)
+    shown = [place for place in range(len(compared)) if place < 60 or place in near or place >= len(compared) - 5]
+    expected = []
+    for before, place in zip([-1, *shown], shown, strict=False):
+        if place - before > 1:
+            expected.append([f"… {place - before - 1} more steps", ""])
+        expected.append([visible(compared[place].text), compared[place].mark])
+    assert example["steps"] == expected
+    assert (example["line"], example["prompt"], example["floors"]) == (1, "", {})
+
+
+def test_limits_of_what_is_shown():
+    assert visible("Z" * 1000) == "Z" * 1000 and visible("Z" * 2001).endswith("Z … 1,001 more characters")
+    assert (MOST_EXAMPLES, LONGEST_TEXT, FIRST_STEPS) == (600, 1000, 60)
+
+
+def test_a_reservoir_is_that_of_algorithm_r():
+    """Of the lines of one outcome the first are kept, then each takes the place that a number below its count names."""
+    rng, kept = np.random.default_rng(0), []
+    for line in range(1, 31):
+        if line <= 4:
+            kept.append(line)
+        elif (place := int(rng.integers(line))) < 4:
+            kept[place] = line
+    reservoir = Reservoir(SYMBOLS, 4)
+    for start in (1, 11, 21):
+        texts = ["A"] * 10
+        grades = [Grade(False, False, "0")] * 10
+        reservoir.watch(GradedLines(start, range(10), None, texts, GoldTexts(texts, {"copy": texts}), grades))
+    [(name, rows)] = reservoir.examples("a")["outcomes"].items()
+    assert name == f"{OUTCOMES[2]}: 30" and [row["line"] for row in rows] == sorted(kept)
+    assert all(row["floors"] == {"copy": "A"} for row in rows)
