@@ -93,19 +93,60 @@ def test_strength_is_chosen_where_nothing_is_tested():
     assert ridge(features, [labels])[0, 0] > 0.8
 
 
+def normal_equations(x, y, strength):
+    """What a ridge regression fitted on the first half says, by solving them."""
+    fit = slice(0, len(y) // 2)
+    centre, targets = x[fit].mean(axis=0), np.eye(y.max() + 1)[y]
+    gram = (x[fit] - centre).T @ (x[fit] - centre)
+    scaled = strength * np.trace(gram) / min(len(y) // 2, x.shape[1])
+    right = (x[fit] - centre).T @ (targets[fit] - targets[fit].mean(axis=0))
+    weights = np.linalg.solve(gram + scaled * np.eye(x.shape[1]), right)
+    return ((x - centre) @ weights + targets[fit].mean(axis=0)).argmax(axis=1)
+
+
 @pytest.mark.parametrize("d", [5, 60], ids=["more problems", "more features"])
-def test_is_the_ridge_regression_that_solving_the_normal_equations_gives(d, monkeypatch):
-    monkeypatch.setattr(probes, "STRENGTHS", np.array([0.3]))
-    features, labels = rng.normal(size=(2, 80, d)), rng.integers(0, 3, (2, 80))
+@pytest.mark.parametrize("strengths", [[0.3], [1e-4, 0.03, 1.0, 3.0, 100.0]], ids=["one", "several"])
+def test_is_the_ridge_regression_that_solving_the_normal_equations_gives(d, strengths, monkeypatch):
+    """Of several strengths the largest of those that are best on the third quarter, tested on the last."""
+    monkeypatch.setattr(probes, "STRENGTHS", np.array(strengths))
+    own = np.random.default_rng(d)
+    features, labels = own.normal(size=(9, 82, d)), own.integers(0, 3, (9, 82))
     features[..., 0] += labels
-    for x, y, accuracy in zip(features, labels, ridge(features, [labels])[0], strict=True):
-        centre, targets = x[:40].mean(axis=0), np.eye(3)[y]
-        gram = (x[:40] - centre).T @ (x[:40] - centre)
-        strength = 0.3 * np.trace(gram) / min(40, d)
-        right = (x[:40] - centre).T @ (targets[:40] - targets[:40].mean(axis=0))
-        weights = np.linalg.solve(gram + strength * np.eye(d), right)
-        said = ((x[60:] - centre) @ weights + targets[:40].mean(axis=0)).argmax(axis=1)
-        assert accuracy == (said == y[60:]).mean()
+    features[..., 1] += 5
+    by_position = np.concatenate([labels[1:], labels[:1]])
+    for at, target in enumerate(accuracies := ridge(features, [labels, by_position])):
+        for x, y, accuracy in zip(features, (labels, by_position)[at], target, strict=True):
+            said = [normal_equations(x, y, strength) for strength in strengths]
+            chosen = [(answers[41:61] == y[41:61]).mean() for answers in said]
+            best = max(range(len(strengths)), key=lambda place: (chosen[place], place))
+            assert accuracy == (said[best][61:] == y[61:]).mean()
+    assert accuracies.shape == (2, 9)
+
+
+def test_strengths_are_powers_of_ten():
+    np.testing.assert_allclose(probes.STRENGTHS, [float(f"1e{power}") for power in range(-6, 3)])
+
+
+def test_a_probe_stands_beside_the_best_of_the_others():
+    accuracy = np.array([[[0.5, 0.6, 0.9], [0.4, 0.75, 0.8]]])
+    others = np.array([[[0.45, 0.3, 0.3], [0.2, 0.5, 0.3]]]), np.array([[[0.3, 0.55, 0.2], [0.2, 0.2, 0.2]]])
+    found = Probe(accuracy, *others, tokens=np.array([[0.1, 0.1, 0.85]]), chance=np.array([[0.2, 0.2, 0.2]]))
+    np.testing.assert_allclose(found.selectivity, [[[0.05, 0.3, 0.6], [0.2, 0.25, 0.5]]])
+    np.testing.assert_allclose(found.excess, [[[0.05, 0.05, 0.05], [0.2, 0.25, -0.05]]])
+    assert [int(found.first_decodable(margin)[0]) for margin in (0.1, 0.2 + 1e-9, 0.3)] == [0, 1, 3]
+    assert found.first_decodable(0.1, known=np.array([[0.45, 0.7, 0.2]])).tolist() == [3]
+    assert found.first_decodable(0.1, known=np.array([[0.45, 0.6, 0.2]])).tolist() == [1]
+    assert found._replace(chance=np.array([[0.5, 0.2, 0.2]])).excess[0, 0, 0] == 0
+    assert found._replace(chance=np.array([[0.47, 0.72, 0.86]])).first_decodable().tolist() == [3]
+    assert found._replace(chance=np.array([[0.47, 0.67, 0.86]])).first_decodable().tolist() == [1]
+
+
+def test_chance_is_the_commonest_label_of_the_first_half_on_the_last_quarter():
+    labels = np.random.default_rng(0).choice(3, (2, 400, 4), p=[0.2, 0.41, 0.39])
+    found = probe(Planted(), LOUD, TOKENS, {"x": labels}, INPUTS, seeds=(0, 1))["x"]
+    for seed, place in np.ndindex(2, 4):
+        known, asked = labels[seed, :200, place], labels[seed, 300:, place]
+        assert found.chance[seed, place] == (asked == np.bincount(known).argmax()).mean()
 
 
 def test_where_all_texts_are_alike_the_commonest_label_is_said():
