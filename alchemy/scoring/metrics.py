@@ -199,7 +199,7 @@ def _encode(texts: Iterable[str]) -> tuple[_Ragged, list[str]]:
     """Texts as ids of their words, and the words in the order of their ids."""
     ids: defaultdict[str, int] = defaultdict()
     ids.default_factory = lambda: len(ids) + 2
-    texts, flat, lengths = iter(texts), [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+    texts, flat, lengths = iter(texts), [np.empty(0, np.int32)], [np.empty(0, np.int64)]
     while rows := list(map(str.split, islice(texts, _CHUNK_TEXTS))):
         lengths.append(np.fromiter(map(len, rows), np.int64, len(rows)))
         flat.append(np.fromiter(map(ids.__getitem__, chain.from_iterable(rows)), np.int32, lengths[-1].sum()))

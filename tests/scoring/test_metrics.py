@@ -114,7 +114,13 @@ def clipped(text, gold, order):
 def test_ids_and_counts_at_the_end_of_a_byte(size):
     """A vocabulary and a text of so many words, beside a short pair of the last of them and one it does not have."""
     words = [f"w{number}" for number in range(size)]
-    pairs = [(words, words[:30]), (words[-2:], ["w0"]), (["w1"], words[-3:]), (["a"] * size, ["a"] * size)]
+    pairs = [
+        (words, words[:30]),
+        (words[-2:], ["w0"]),
+        (["w1"], words[-3:]),
+        (["a"] * size, ["a"] * size),
+        (["a"] * 9, ["a"] * size),
+    ]
     matches = bleu_counts(*([" ".join(pair[side]) for pair in pairs] for side in (0, 1)), tokens="whitespace").matches
     assert matches.tolist() == [[clipped(*pair, order) for order in (1, 2, 3, 4)] for pair in pairs]
 
