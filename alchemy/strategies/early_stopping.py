@@ -37,7 +37,6 @@ class EarlyStopping:
         whole = m // self.window * self.window
         windows = answer[..., :whole].reshape(seeds, problems, -1, self.window)
         ends = np.zeros(answer.shape, bool)
-        ends[..., self.window - 1 : whole : self.window] = (windows == windows[..., :1]).all(axis=3) & (
-            windows[..., 0] >= 0
-        )
+        alike = (windows == windows[..., :1]).all(axis=3)
+        ends[..., self.window - 1 : whole : self.window] = alike & (windows >= 0).all(axis=3)
         return ends
