@@ -42,6 +42,10 @@ class Stage:
         """Show the share of right answers when the stage ends."""
         self._accuracy = f", {share:.1%} right"
 
+    def say(self, text: str) -> None:
+        """A line about this stage that stays."""
+        self._progress.say(f"{self.name}: {text}")
+
     def skip(self) -> None:
         """The result was taken from the store."""
         self._stored = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -54,18 +55,26 @@ def digest(*arrays: np.ndarray) -> str:
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place; on any failure nothing is left.
 
-    Raises `UserError` naming the path where it cannot be written.
+    A link stays, and what it leads to is replaced; a device or pipe is written to as it is. Raises `UserError` naming the
+    path where it cannot be written.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(scratch)
-        os.replace(scratch, path)
-    except OSError as fault:
-        raise UserError(f"cannot write {path}: {fault.strerror or fault}") from fault
-    finally:
-        with suppress(OSError):
-            scratch.unlink(missing_ok=True)
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            write(path)
+            return
+        place = path.resolve()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        scratch = place.with_name(f".{place.name[:100]}.{os.getpid()}.{secrets.token_hex(4)}")  # containers share ids
+        try:
+            write(scratch)
+            os.replace(scratch, place)
+        finally:
+            with suppress(OSError):
+                scratch.unlink(missing_ok=True)
+    except BrokenPipeError:
+        raise
+    except (OSError, RuntimeError) as fault:  # a circle of links is a RuntimeError
+        raise UserError(f"cannot write {path}: {getattr(fault, 'strerror', None) or fault}") from fault
 
 
 def write_json(path: Path, value: Any) -> None:

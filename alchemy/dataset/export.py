@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
@@ -19,8 +16,9 @@ import numpy as np
 from alchemy.dataset import parquet
 from alchemy.dataset.card import CARD, card
 from alchemy.dataset.manifest import MANIFEST, dumps, read_manifest
-from alchemy.dataset.recipe import Head, Recipe, Suffix, lines
+from alchemy.dataset.recipe import MANIFEST_VERSION, Head, Recipe, Suffix, lines
 from alchemy.errors import UserError
+from alchemy.output import new_files, temporary, unchanged
 from alchemy.problem.split import Split
 from alchemy.problem.task import Batch, Problem, Task
 
@@ -55,7 +53,8 @@ def write_splits(
     """Write the splits of a task, and return their manifest; raises `UserError` and leaves nothing if that fails.
 
     Problems are made, written and forgotten some at a time: what grows with a file is a hash of each prompt. A
-    directory that is not empty is replaced with `force` only, and only if all of it was written by `generate`.
+    directory that is not empty is replaced with `force` only, and only if all of it was written by `generate` and is
+    unchanged.
     """
     recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
     with _new_directory(recipe, Path(directory).resolve(), force) as place:
@@ -81,19 +80,17 @@ def _write_files(recipe: Recipe, place: Path, progress: OnLines) -> dict[str, An
     return entries
 
 
-def write_exhaustive(
-    task: Task, file: Path, *, force: bool = False, progress: OnLines = lambda name, done, total: None
-) -> int:
+def write_exhaustive(task: Task, file: Path, *, progress: OnLines = lambda name, done, total: None) -> int:
     """Write every problem of an `Enumerable` task, in its order.
 
     Returns the number of lines. Raises `UserError`, and leaves nothing, if the task cannot list its problems, the file
-    exists (without `force`) or cannot be written.
+    exists or cannot be written.
     """
     if not isinstance(task, Enumerable):
         raise UserError(f"task {type(task).__name__} cannot list all of its problems")
     rng = np.random.default_rng(0)  # drives noise only, and there is none
     blocks = (task.jsonl(task.render(problem, rng)) for problem in task.every_problem())
-    with _new_file(Path(file), force) as out:
+    with _new_file(Path(file)) as out:
         _write_while_next_is_made(out.write, with_progress(blocks, Path(file).name, task.problems, progress))
     return task.problems
 
@@ -132,72 +129,51 @@ def _write_while_next_is_made(write: Callable[[bytes], Any], blocks: Iterable[by
 
 
 @contextmanager
-def _new_file(path: Path, force: bool) -> Iterator[BinaryIO]:
+def _new_file(path: Path) -> Iterator[BinaryIO]:
     """A file that appears at `path` once it is whole; a pipe or device is written to as it is."""
     with _file_errors(path):
         if path.is_dir():
             raise UserError(f"{path} is a directory, expected the name of a file")
-        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        if path.exists() and not path.is_file():
             with open(path, "wb") as out:
                 yield out
             return
-        if path.exists() and not force:
-            raise UserError(f"{path} exists; --force replaces it")
-        with _temporary(path.resolve()) as temporary:
-            with open(temporary, "xb") as out:
+        if path.exists() and path.stat().st_size:
+            raise UserError(f"{path} exists, and nothing in it proves that generate wrote it; remove it yourself")
+        with temporary(path.resolve()) as scratch:
+            with open(scratch, "xb") as out:
                 yield out
-            temporary.replace(path.resolve())
+            scratch.replace(path.resolve())
 
 
 @contextmanager
 def _new_directory(recipe: Recipe, path: Path, force: bool) -> Iterator[Path]:
-    """A directory that appears at `path` once it is whole."""
+    """A directory whose files appear at `path` once all are written."""
     with _file_errors(path):
         recipe.files  # noqa: B018  an impossible shift is refused before anything is touched
-        occupied = _occupied(path, force)
-        with _temporary(path) as temporary:
-            temporary.mkdir()
-            yield temporary
-            if not occupied:
-                temporary.rename(path)
-                return
-            with _temporary(path) as replaced:
-                path.rename(replaced)
-                try:
-                    temporary.rename(path)
-                except BaseException:
-                    replaced.rename(path)
-                    raise
+        with new_files(path, _replaceable(path, force)) as place:
+            yield place
 
 
-@contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """A free name next to `path`; the file or directory that has it in the end is removed."""
-    with suppress(FileExistsError):  # creating the file or directory itself then says it better
-        path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
-    try:
-        yield temporary
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
-
-
-def _occupied(path: Path, force: bool) -> bool:
-    """Whether there are splits to replace at `path`; raises `UserError` if it may not be replaced."""
+def _replaceable(path: Path, force: bool) -> list[str]:
+    """The files of the splits at `path`; raises `UserError` if something there may not be replaced."""
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} exists and is not a directory")
     present = sorted(os.listdir(path)) if path.exists() else []
     if not present:
-        return False
+        return []
     if not force:
         raise UserError(f"{path} is not empty; --force replaces splits that generate wrote")
-    foreign = [name for name in present if name not in (MANIFEST, CARD, *read_manifest(path)["files"])]
+    manifest = read_manifest(path)
+    checksums = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    foreign = [name for name in present if name not in (MANIFEST, CARD, *checksums)]
     if foreign:
         raise UserError(f"{path} holds {foreign[0]!r}, which generate did not write; not replaced")
-    return True
+    unchanged(path, checksums, "alchemy generate")
+    is_current = manifest.get("manifest_version") == MANIFEST_VERSION  # of others the card is not known
+    if is_current and CARD in present and (path / CARD).read_bytes() != card(manifest).encode():
+        raise UserError(f"{path / CARD} changed since `alchemy generate` wrote it; not replaced")
+    return present
 
 
 @contextmanager

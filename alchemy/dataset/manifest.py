@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from alchemy.dataset.recipe import FORMAT, Recipe, Suffix
 from alchemy.discover import find
 from alchemy.errors import UserError
+from alchemy.output import inside
 from alchemy.problem.split import Split
 from alchemy.problem.task import Task
 
@@ -34,7 +35,18 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         raise UserError(f"{path} is corrupt: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise UserError(f"{path} is corrupt or foreign: expected an object with format {FORMAT!r}")
+    _check_files(manifest.get("files"), path)
     return manifest
+
+
+def _check_files(files: Any, path: Path) -> None:
+    """Raises `UserError`, naming `path`, unless a manifest lists its files with their checksums."""
+    if not isinstance(files, dict):
+        raise UserError(f"{path} is corrupt: expected a list of files with their checksums, by name")
+    for name, entry in files.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+            raise UserError(f"{path} is corrupt: file {name!r} has no checksum")
+        inside(path.parent, name)
 
 
 def recipe_of(manifest: Mapping[str, Any], path: Path) -> Recipe:

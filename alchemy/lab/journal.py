@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alchemy.causal.interventions import Interventions
-from alchemy.learning.train import Runs
 from alchemy.problem import floors
 from alchemy.problem.steps import OUTCOMES
 from alchemy.problem.task import Batch, Task
 from alchemy.record import digest
 from alchemy.testtime.answers import Samples
+
+if TYPE_CHECKING:
+    from alchemy.learning.train import Runs
 
 POINTS = 60
 """Of a learning curve."""

@@ -7,6 +7,7 @@ prompt, `c` ids a position carries.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -24,7 +25,7 @@ from alchemy.decoding.generate import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.lab.journal import EXAMINED, Journal, described
 from alchemy.lab.seed_rows import Make, fetch, padded, rows_of
-from alchemy.lab.store import Pieces
+from alchemy.lab.store import Pieces, alone
 from alchemy.lab.stored_models import KEY, is_finished, load_models, read_key
 from alchemy.lab.training_data import training_data
 from alchemy.learning import checkpoint
@@ -143,31 +144,36 @@ class Lab:
         fresh = [self._first_use(home) for home in homes]
         self._count(model, config.steps * config.batch * width * sum(fresh), backward=True)
         stage_name = label or f"train {type(model).__name__.lower()}"
-        missing = [i for i, home in enumerate(homes) if not is_finished(home)]
-        with self.progress.stage(stage_name, config.steps, seeds=len(missing) or len(seeds)) as stage:
-            if missing:
-                chosen = [seeds[i] + stretch * STRETCH_SEEDS for i in missing]
-                picked_sets, picked_labels = ([group[i] for i in missing] if group else () for group in (sets, labels))
-                data = training_data(
-                    task,
-                    self.split,
-                    chosen,
-                    loss,
-                    padding,
-                    context,
-                    limit=limit,
-                    sets=picked_sets,
-                    labels=picked_labels,
-                )
-                init = _initial(model, chosen, start, missing) if start else None
-                trained, seconds = self._train(model, data, config, chosen, init, [names[i] for i in missing], stage)
-                for row, i in enumerate(missing):
-                    provenance = {"seconds": seconds / len(missing), "commit": commit()}
-                    write_json(homes[i] / KEY, {**key, **own[i], **provenance})
-                    checkpoint.save(homes[i] / "final", config.steps, rows_of(trained, [row]))
-            else:
-                stage.skip()
-            trained = load_models(homes, model, config.steps)
+        with self._alone(homes, stage_name):
+            missing = [i for i, home in enumerate(homes) if not is_finished(home)]
+            with self.progress.stage(stage_name, config.steps, seeds=len(missing) or len(seeds)) as stage:
+                if missing:
+                    chosen = [seeds[i] + stretch * STRETCH_SEEDS for i in missing]
+                    picked_sets, picked_labels = (
+                        [group[i] for i in missing] if group else () for group in (sets, labels)
+                    )
+                    data = training_data(
+                        task,
+                        self.split,
+                        chosen,
+                        loss,
+                        padding,
+                        context,
+                        limit=limit,
+                        sets=picked_sets,
+                        labels=picked_labels,
+                    )
+                    init = _initial(model, chosen, start, missing) if start else None
+                    trained, seconds = self._train(
+                        model, data, config, chosen, init, [names[i] for i in missing], stage
+                    )
+                    for row, i in enumerate(missing):
+                        provenance = {"seconds": seconds / len(missing), "commit": commit()}
+                        write_json(homes[i] / KEY, {**key, **own[i], **provenance})
+                        checkpoint.save(homes[i] / "final", config.steps, rows_of(trained, [row]))
+                else:
+                    stage.skip()
+                trained = load_models(homes, model, config.steps)
         made = [read_key(home / KEY) for home in homes]
         self.commits.update(model["commit"] for model in made)
         self.seconds += sum(model["seconds"] for model, first in zip(made, fresh, strict=True) if first)
@@ -176,6 +182,12 @@ class Lab:
         if not labels:
             self.trainings.setdefault(names, (stage_name, runs))
         return runs
+
+    def _alone(self, homes: Sequence[Path], stage: str) -> AbstractContextManager[None]:
+        """Hold the lock of one training's models, unless all of them are there."""
+        if all(map(is_finished, homes)):
+            return nullcontext()
+        return alone(homes[0].parent, lambda text: self.progress.say(f"{stage}: {text}"))
 
     def _train(
         self,

@@ -29,18 +29,26 @@ def fetch(
 
     All paths lie in one folder. What an interrupted run left of the missing ones lies there too, and is gone on with.
     """
-    results = [store.load(path, shapes) for path in paths]
-    missing = [i for i, result in enumerate(results) if result is None]
+    missing = _missing(paths, shapes)
     if not missing:
         stage.skip()
-        return results
-    unfinished = paths[0].parent / f"{fingerprint({'unfinished': [paths[i].stem for i in missing]})}.parts"
-    with _pieces(unfinished) as pieces:
-        made = make(missing, pieces, stage.update)
-        seconds = pieces.spent / len(missing)
-        for row, i in enumerate(missing):
-            store.save(paths[i], {name: array[row : row + 1] for name, array in made.items()}, seconds)
+    while missing:
+        unfinished = paths[0].parent / f"{fingerprint({'unfinished': [paths[i].stem for i in missing]})}.parts"
+        with store.alone(unfinished, stage.say):
+            if (still := _missing(paths, shapes)) == missing:
+                with _pieces(unfinished) as pieces:
+                    made = make(missing, pieces, stage.update)
+                    seconds = pieces.spent / len(missing)
+                    for row, i in enumerate(missing):
+                        store.save(paths[i], {name: array[row : row + 1] for name, array in made.items()}, seconds)
+                still = []
+        missing = still
     return [store.load(path, shapes) for path in paths]
+
+
+def _missing(paths: Sequence[Path], shapes: Mapping[str, tuple[int | None, ...]]) -> list[int]:
+    """Which of the results are not there."""
+    return [i for i, path in enumerate(paths) if store.load(path, shapes) is None]
 
 
 def rows_of(tree: Any, rows: Sequence[int]) -> Any:

@@ -6,13 +6,17 @@ makes only those that are missing.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
@@ -20,6 +24,8 @@ from alchemy.errors import UserError
 from alchemy.record import commit, write_whole
 
 SECONDS = "seconds "
+DAMAGED = (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error, SyntaxError)
+"""What reading an archive of arrays raises if it is damaged, or of a version that nobody has written yet."""
 
 
 class Stored(NamedTuple):
@@ -55,6 +61,42 @@ def load(path: Path, shapes: Mapping[str, tuple[int | None, ...]]) -> Stored | N
     if not {"seconds", "commit"} <= arrays.keys():
         raise UserError(f"{path} does not say what made it; remove that file")
     return Stored({name: arrays[name] for name in shapes}, float(arrays["seconds"]), str(arrays["commit"]))
+
+
+@contextmanager
+def alone(home: Path, say: Callable[[str], object]) -> Iterator[None]:
+    """One process at a time makes what belongs at `home`; another waits, says so, and then looks what is there.
+
+    The lock is the operating system's, and goes with the process that holds it, however that ends.
+    """
+    path = home.with_name(f"{home.name}.lock")
+    while True:
+        with _opened(path) as file:
+            _wait_for(file.fileno(), say)
+            if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                continue  # whoever held it has removed it
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w")
+    except OSError as fault:
+        raise UserError(f"cannot write {path}: {fault.strerror}") from fault
+
+
+def _wait_for(file: int, say: Callable[[str], object]) -> None:
+    with suppress(OSError):  # a file system without locks
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another process is at it; waiting for what it makes")
+            fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @dataclass
@@ -114,7 +156,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as raw, np.load(raw) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
+    except DAMAGED as fault:
         raise UserError(f"{path} is damaged ({type(fault).__name__}); remove that file") from fault
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,11 +59,12 @@ class Exhibit(NamedTuple):
 
     @property
     def link(self) -> str:
-        return f'<a href="#{self.anchor}">{escape(self.name)}</a>'
+        return f'<a href="#{escape(self.anchor)}">{escape(self.name)}</a>'
 
 
-def page(exhibits: Sequence[Exhibit]) -> str:
-    """The whole page."""
+def page(exhibits: Sequence[Exhibit], unfinished: Sequence[str] = ()) -> str:
+    """The whole page; `unfinished` names the runs that were begun and not ended."""
+    differences = _differences(exhibits)
     verdicts = [exhibit.record["verdict"] for exhibit in exhibits]
     counts = ", ".join(f"{verdicts.count(name)} {name}" for name in ("HOLDS", "FAILS", "UNDECIDED"))
     return document(
@@ -71,12 +73,36 @@ def page(exhibits: Sequence[Exhibit]) -> str:
             "<h1>What chain of thought buys</h1>",
             f'<p class="soft">{counted(len(exhibits), "claim")}: {counts}.</p>',
             *_answers(exhibits),
+            *(f"<p>Begun and not ended, or under way: {escape(name)}.</p>" for name in unfinished),
             "<h2>All claims</h2>",
             f'<p class="soft">{METHOD}</p>',
             _overview(exhibits),
-            *(part for exhibit in exhibits for part in _section(exhibit)),
+            *(part for exhibit in exhibits for part in _section(exhibit, differences.get(exhibit.number, ""))),
         ],
     )
+
+
+def _differences(exhibits: Sequence[Exhibit]) -> dict[int, str]:
+    """Of runs of one claim under one preset, what differs between their configs: the fields as each run has them."""
+    groups: dict[tuple[str, str], list[Exhibit]] = {}
+    for exhibit in exhibits:
+        groups.setdefault((exhibit.name, exhibit.record["preset"]), []).append(exhibit)
+    texts = {}
+    for group in groups.values():
+        configs = [dict(_fields(exhibit.record["config"])) for exhibit in group]
+        names = [name for name in dict.fromkeys(chain(*configs)) if len({config.get(name) for config in configs}) > 1]
+        for exhibit, config in zip(group, configs, strict=True):
+            texts[exhibit.number] = ", ".join(f"{name} {config.get(name, 'none')}" for name in names)
+    return texts
+
+
+def _fields(config: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """The fields of a config as text, those of a config within it behind its name and a dot."""
+    if isinstance(config, dict):
+        for inner, value in config.items():
+            yield from _fields(value, f"{name}.{inner}" if name else inner)
+    else:
+        yield name, json.dumps(config)
 
 
 def _answers(exhibits: Sequence[Exhibit]) -> Iterator[str]:
@@ -112,7 +138,8 @@ def _overview(exhibits: Sequence[Exhibit]) -> str:
         [
             f"{exhibit.link}<br>{escape(exhibit.record['claim']['sentence'])}",
             escape(exhibit.record["claim"]["source"]),
-            _verdict(exhibit.record) + ("" if exhibit.record["preset"] == "small" else f" {exhibit.record['preset']}"),
+            _verdict(exhibit.record)
+            + ("" if exhibit.record["preset"] == "small" else f" {escape(exhibit.record['preset'])}"),
             escape(claims_table.deciding(exhibit.record)),
         ]
         for exhibit in exhibits
@@ -120,9 +147,11 @@ def _overview(exhibits: Sequence[Exhibit]) -> str:
     return table(["claim", "source", "verdict", "the number that decides"], rows, "stack")
 
 
-def _section(exhibit: Exhibit) -> Iterator[str]:
+def _section(exhibit: Exhibit, difference: str) -> Iterator[str]:
     record, claim = exhibit.record, exhibit.record["claim"]
-    yield f'<section id="{exhibit.anchor}"><h2>{escape(exhibit.name)} {_verdict(record)}</h2>'
+    yield f'<section id="{escape(exhibit.anchor)}"><h2>{escape(exhibit.name)} {_verdict(record)}</h2>'
+    if difference:
+        yield f'<p class="soft">This run: {escape(difference)}.</p>'
     yield f"<p>{escape(claim['sentence'])}</p>"
     terms = {"source": claim["source"], "prediction": claim["prediction"], "refuted if": claim["refuted_if"]}
     terms |= {"among": claim["among"]} if claim.get("among") else {}

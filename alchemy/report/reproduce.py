@@ -18,10 +18,10 @@ from alchemy.lab.following import following
 from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.progress import Progress
-from alchemy.record import commit, json_text, numbers, plain, read_json, write_json, write_whole
+from alchemy.record import commit, fingerprint, json_text, numbers, plain, read_json, write_json, write_whole
 from alchemy.report import costs, figures, table
 from alchemy.report.claim import judge
-from alchemy.report.history import Record, append, newest
+from alchemy.report.history import STARTED, Record, append, newest
 from alchemy.report.lock import Lock, locked, must_be_publishable, read_all
 from alchemy.report.results import measurements, results
 from alchemy.stats.power import Counts, forecast, largest_useful
@@ -48,7 +48,7 @@ def reproduce(
 ) -> int:
     """Judge each selected claim under its config; returns the exit code, 0 whatever the verdicts are.
 
-    Records go to `out/claims/NAME/PRESET`, trained models and answers to `out/models` and `out/answers`, from where
+    Records go to `out/claims/NAME/PRESET` (see `home_of`), trained models and answers to `out/models` and `out/answers`, from where
     a later run takes them. With `publish`, verdicts and figures go to `experiments/verdicts` too, and the table into
     the README; only what was promised before the run can be published (`alchemy.report.lock`). With `until_decided`
     more seeds are trained, up to `max_seeds`, until a claim HOLDS or FAILS or has little chance to.
@@ -70,11 +70,13 @@ def reproduce(
     records = []
     for number, (name, module) in enumerate(selected.items(), 1):
         progress.prefix = f"[{number}/{len(selected)}] {name}: "
+        home = home_of(out, name, preset, module, configs[name])
         run = partial(run_one, name, module, preset=preset, out=out, progress=progress, tree=tree, lock=locks[name])
+        run = partial(run, home=home)
         record = _until_decided(run, configs[name], max_seeds, progress) if until_decided else run(configs[name])
         records.append((name, record))
         if publish:
-            _publish(name, preset, records[-1][1], out)
+            _publish(name, preset, record, home)
     progress.prefix = ""
     if as_json:
         print(json_text(dict(records)))
@@ -128,12 +130,15 @@ def run_one(
     tree: str,
     lock: Lock | None = None,
     looks: Sequence[Mapping[str, Any]] = (),
+    home: Path | None = None,
 ) -> dict[str, Any]:
     """One claim: run, check, draw, record. The record is the JSON that was written; `tree` is the commit it names.
 
-    Seeds and test problems are those of the lock; `looks` are the earlier ones at fewer seeds.
+    Seeds and test problems are those of the lock; `looks` are the earlier ones at fewer seeds, whose `home` the record
+    shares.
     """
-    home, began = out / "claims" / name / preset, monotonic()
+    home, began = home or home_of(out, name, preset, module, config), monotonic()
+    write_json(home / STARTED, {"name": name, "preset": preset, "config": plain(config), "commit": tree})
     lab = Lab(out, progress, first_seed=lock.first_seed, tests=lock.tests) if lock else Lab(out, progress)
     measured = module.run(config, lab)
     checks = module.check(measured)
@@ -162,10 +167,17 @@ def run_one(
     record["following"] = measurements(following(lab))  # last, so that its cost is not the claim's
     write_json(home / "journal.json", lab.journal.plain())
     write_json(home / "record.json", record)
+    (home / STARTED).unlink()
     record = numbers(read_json(home / "record.json"))
     machine.release()
     progress.say(f"{record['verdict']} after {record['seconds_now']} s; {table.deciding(record)}")
     return record
+
+
+def home_of(out: Path, name: str, preset: str, module: ModuleType, config: Any) -> Path:
+    """Where a record goes: a folder by the preset's name, or for another config by a hash of its fields, too."""
+    own = "" if config == module.PRESETS[preset] else f"-{fingerprint({'config': config})[:8]}"
+    return out / "claims" / name / f"{preset}{own}"
 
 
 def _named(lock: Lock) -> dict[str, Any]:
@@ -183,9 +195,9 @@ def _expected(selected: Mapping[str, ModuleType], preset: str) -> str:
     )
 
 
-def _publish(name: str, preset: str, record: Record, out: Path) -> None:
-    """Add a record to those committed beside the experiment, replace its figures, and the table in the README."""
-    home, shown = out / "claims" / name / preset, VERDICTS / "figures"
+def _publish(name: str, preset: str, record: Record, home: Path) -> None:
+    """Add a record, kept at `home`, to those committed beside the experiment, replace its figures, and the table in the README."""
+    shown = VERDICTS / "figures"
     for figure in newest(VERDICTS).get(name, {}).get(preset, {}).get("figures", ()):
         (shown / f"{preset}-{figure}").unlink(missing_ok=True)
     append(VERDICTS / f"{name}.json", preset, {key: value for key, value in record.items() if key != "seconds_now"})

@@ -33,7 +33,7 @@ def data(tmp_path_factory):
 def test_prompts_have_instructions_examples_and_the_question(data, tmp_path, capsys):
     out = tmp_path / "prompts"
     assert main(["prompts", str(data), "--out", str(out), "--shots", "3"]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["test-depth=2.jsonl", "test.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == ["prompts.json", "test-depth=2.jsonl", "test.jsonl"]
     problems = records(data / "test.jsonl")
     examples = records(data / "train.jsonl")[:3]
     for record, problem in zip(records(out / "test.jsonl"), problems, strict=True):

@@ -102,7 +102,7 @@ def test_prompts_of_parquet_are_those_of_lines(pair, tmp_path):
     for suffix in ("jsonl", "parquet"):
         assert main(["prompts", str(pair / suffix), "--out", str(tmp_path / suffix)]) == 0
     names = sorted(os.listdir(tmp_path / "jsonl"))
-    assert names == sorted(os.listdir(tmp_path / "parquet")) and len(names) == 2
+    assert names == sorted(os.listdir(tmp_path / "parquet")) and len(names) == 3
     for name in names:
         assert (tmp_path / "jsonl" / name).read_bytes() == (tmp_path / "parquet" / name).read_bytes()
 

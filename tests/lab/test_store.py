@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from threading import Event, Thread
+from time import sleep
+
 import numpy as np
 import pytest
 
@@ -66,3 +70,48 @@ def test_a_piece_waits_for_others(tmp_path):
     assert not pieces.home.exists()
     pieces.save()
     assert len(list(pieces.home.iterdir())) == 1
+
+
+def test_two_processes_wait_for_each_other(tmp_path):
+    """Locks are of open files, so that two of one process exclude each other, too."""
+    home, events = tmp_path / "store" / "model", []
+
+    def make(name, started, may_end):
+        with store.alone(home, lambda text: events.append(f"{name} waits")):
+            events.append(f"{name} begins")
+            started.set()
+            may_end.wait(5)
+            events.append(f"{name} ends")
+
+    begun, waiting, done = Event(), Event(), Event()
+    done.set()
+    first = Thread(target=make, args=("first", begun, waiting))
+    first.start()
+    begun.wait(5)
+    second = Thread(target=make, args=("second", Event(), done))
+    second.start()
+    while "second waits" not in events:
+        sleep(0.001)
+    waiting.set()
+    first.join()
+    second.join()
+    assert events == ["first begins", "second waits", "first ends", "second begins", "second ends"]
+    assert list(home.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:40],
+        lambda data: re.sub(rb"(PK\x01\x02-\x03)-", rb"\1\xff", data),
+        lambda data: data[:90] + bytes(20) + data[110:],
+    ],
+    ids=["empty", "cut", "version", "content"],
+)
+def test_damaged_archives_are_named(tmp_path, damage):
+    path = tmp_path / "result.npz"
+    store.save(path, {"a": np.arange(1000)}, 1.0)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match=r"result\.npz is damaged"):
+        store.load(path, {"a": (1000,)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf, nan
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -57,7 +58,7 @@ def figures(measured):
     return [Bars("law", "t", "y", ["g"], {"a": measured.arms["deep"].accuracy[:, None]}, {})]
 
 
-EXPERIMENT = SimpleNamespace(CLAIM=CLAIM, run=run, check=check, figures=figures)
+EXPERIMENT = SimpleNamespace(PRESETS={"small": Config()}, CLAIM=CLAIM, run=run, check=check, figures=figures)
 
 
 @pytest.fixture
@@ -65,6 +66,26 @@ def record(tmp_path):
     return reproduce.run_one(
         "law", EXPERIMENT, Config(), preset="small", out=tmp_path, progress=Progress(quiet=True), tree="abc"
     )
+
+
+def test_a_record_is_named_by_its_config_and_a_run_that_did_not_end_by_its_start(tmp_path, record, capsys):
+    home = tmp_path / "claims" / "law" / "small"
+    assert (home / "record.json").exists() and not (home / history.STARTED).exists()
+    before = (home / "record.json").read_bytes()
+    run_law = partial(reproduce.run_one, "law", preset="small", out=tmp_path, progress=Progress(quiet=True), tree="abc")
+    other = run_law(EXPERIMENT, replace(Config(), seeds=9))
+    assert other["config"]["seeds"] == 9 and (home / "record.json").read_bytes() == before
+    assert len(list(home.parent.glob("small-*/record.json"))) == 1
+
+    def interrupt(config, lab):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_law(SimpleNamespace(**{**vars(EXPERIMENT), "run": interrupt}), replace(Config(), seeds=10))
+    assert main(["report", str(tmp_path), "--out", str(tmp_path / "report.html")]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("Begun and not ended, or under way: law at small-") == 1
+    assert "This run: seeds 9" in page and f"This run: seeds {Config().seeds}." in page
 
 
 def test_numbers_that_are_not_finite_are_told_apart(tmp_path):
@@ -120,6 +141,7 @@ def test_a_file_is_only_added_to(tmp_path, record):
 
 
 def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeypatch):
+    home = tmp_path / "claims" / "law" / "small"
     monkeypatch.setattr(reproduce, "VERDICTS", tmp_path / "verdicts")
     monkeypatch.setattr(reproduce, "ROOT", tmp_path)
     locks = {name: Lock(name, "d1", 1, {"claim": plain(CLAIM)}, {}) for name in ("law", "other")}
@@ -133,11 +155,11 @@ def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeyp
         reproduce, "experiments", lambda: {"law": SimpleNamespace(PRESETS={"small": Config()}, __doc__="")}
     )
     monkeypatch.setattr(table, "entries", lambda kind: {name: SimpleNamespace(file=f"{name}.py") for name in locks})
-    reproduce._publish("law", "small", record, tmp_path)
+    reproduce._publish("law", "small", record, home)
     figure = tmp_path / "verdicts" / "figures" / "small-law.svg"
     assert figure.exists()
-    (tmp_path / "claims" / "law" / "small" / "other.svg").write_text("<svg/>")
-    reproduce._publish("law", "small", {**record, "figures": ["other.svg"]}, tmp_path)
+    (home / "other.svg").write_text("<svg/>")
+    reproduce._publish("law", "small", {**record, "figures": ["other.svg"]}, home)
     assert not figure.exists() and figure.with_name("small-other.svg").exists()
     assert len(history.history(tmp_path / "verdicts" / "law.json")["small"]) == 2
     readme = (tmp_path / "README.md").read_text()
@@ -145,7 +167,7 @@ def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeyp
     assert "[`other`](other.py) A sentence. | source | not judged yet |  |" in readme
     assert "| `law` |" in page.read_text() and "old" not in page.read_text()
     locks["law"] = replace(locks["law"], digest="d2")
-    reproduce._publish("law", "small", record, tmp_path)
+    reproduce._publish("law", "small", record, home)
     assert "**UNDECIDED** (exploratory) | crossing" in (tmp_path / "README.md").read_text()
     assert readme.startswith("before ") and readme.endswith(" after")
 

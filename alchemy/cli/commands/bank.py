@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
 from alchemy.errors import UserError
+from alchemy.output import check_replaceable, write_sealed
 from alchemy.terminal import counted
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def run(options: BankOptions) -> int:
     for name in ("problems", "samples"):
         if getattr(options, name) < 1:
             raise UserError(f"{name} must be at least 1, not {getattr(options, name)}")
+    if options.save:
+        check_replaceable(options.save, "bank")
     runs = load(choose(options.out, options.model, options.task))
     task = runs.task.shift(options.shift)(runs.task) if options.shift else runs.task
     lab = Lab(options.out, Progress(options.quiet))
@@ -74,14 +77,12 @@ def run(options: BankOptions) -> int:
 def _save(path: Path, bank: Bank) -> None:
     import numpy as np
 
-    from alchemy.record import write_whole
-
     def write(scratch: Path) -> None:
         with scratch.open("wb") as file:
             arrays = {f"fact {name}": values for name, values in bank.facts.items()}
             np.savez_compressed(file, **{**bank._asdict(), "scores": [], "facts": []}, **arrays)
 
-    write_whole(path, write)
+    write_sealed(path, "bank", write)
 
 
 def _summary(bank: Bank) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rich.table import Table
 from tyro.conf import arg
 
 from alchemy.cli.flags import Switch
+from alchemy.output import check_replaceable, write_sealed
 from alchemy.progress import Progress
 from alchemy.record import commit, write_json
 
@@ -50,6 +51,9 @@ def run(options: Bench) -> int:
     from alchemy.learning import machine
     from alchemy.report.figures import save
 
+    picture = options.out.with_suffix(".svg") if options.out and options.growth else None
+    for path in filter(None, (options.out, picture)):
+        check_replaceable(path, "bench")
     machine.prepare()
     progress = Progress(options.quiet or options.json)
 
@@ -62,9 +66,10 @@ def run(options: Bench) -> int:
         rows = list(measure(Load(**QUICK) if options.quick else Load(), say))
     record = {"device": machine.describe(), "versions": machine.versions(), **_record(rows, options.quick)}
     if options.out:
-        write_json(options.out, record)
-        if options.growth:
-            save(growth.figure(options.out.stem, rows), options.out.with_suffix(".svg"))
+        write_sealed(options.out, "bench", lambda scratch: write_json(scratch, record))
+    if picture:
+        figure = growth.figure(picture.stem, rows)
+        write_sealed(picture, "bench", lambda scratch: save(figure, scratch))
     if options.json:
         print(json.dumps(record, indent=1))
         return 0

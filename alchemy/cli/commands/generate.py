@@ -51,7 +51,7 @@ class Generate:
     exhaustive: Switch = False
     """Write every element in lexicographic order, for each composition and length in turn, to one file."""
     force: Switch = False
-    """Replace what an earlier run has written."""
+    """Replace splits that an earlier run has written, if nobody has changed them since."""
     quiet: Switch = False
     """No progress on standard error."""
     json: Switch = False
@@ -89,7 +89,7 @@ def _write_exhaustive(options: Generate, task: Any, progress: OnLines) -> int:
         raise UserError("an exhaustive file is JSON lines")
     if options.shifts != STANDARD:
         raise UserError("an exhaustive file has no shifts: give it their compositions and lengths instead")
-    count = write_exhaustive(task, options.out, force=options.force, progress=progress)
+    count = write_exhaustive(task, options.out, progress=progress)
     summary = (
         json.dumps({"file": str(options.out), "count": count})
         if options.json

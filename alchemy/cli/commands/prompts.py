@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,11 @@ from alchemy.dataset.prompts import worded
 from alchemy.dataset.recipe import File, Recipe, stem
 from alchemy.errors import UserError
 from alchemy.interop import lm_eval
-from alchemy.record import write_whole
+from alchemy.output import listed, listing, new_files
 from alchemy.terminal import counted
+
+LISTING = "prompts.json"
+"""The list of the files that a call has written."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +49,34 @@ class Prompts:
 
 
 def run(options: Prompts) -> int:
-    """One file after the other, each whole or not at all."""
+    """Write all files, and the list of them by which a later call knows what it may replace."""
     if options.shots < 0:
         raise UserError(f"shots {options.shots} is negative")
     if options.out.resolve() == options.directory.resolve():
         raise UserError(f"{options.out} holds the splits themselves; name another directory")
     recipe = read_recipe(options.directory)
     files = {f"{stem(name)}.jsonl": file for name, file in recipe.files.items() if options.train or file.part == "test"}
-    for name, file in files.items():
-        _write_prompts(options, recipe, file, options.out / name)
-    for name, text in _files_beside(options, recipe, files).items():
-        write_whole(options.out / name, lambda scratch, text=text: scratch.write_text(text, "utf-8"))
+    beside = _files_beside(options, recipe, files)
+    old = listed(options.out / LISTING, "prompts")
+    for name in (*files, *beside):
+        if name not in old and os.path.lexists(options.out / name):
+            raise UserError(f"{options.out / name} was not written by `alchemy prompts`; not replaced")
+    with new_files(options.out, old) as place:
+        for name, file in files.items():
+            _write_prompts(options, recipe, file, place / name)
+        for name, text in beside.items():
+            (place / name).write_text(text, "utf-8")
+        (place / LISTING).write_text(listing(place, "prompts"), "utf-8")
     print(
-        f"{options.out}: {len(files)} files of messages and text, {counted(options.shots, 'solved problem')} before each question"
+        f"{options.out}: {counted(len(files), 'file')} of messages and text, {counted(options.shots, 'solved problem')} before each question"
     )
     return 0
 
 
 def _write_prompts(options: Prompts, recipe: Recipe, file: File, path: Path) -> None:
-    def write(scratch: Path) -> None:
-        with scratch.open("w", encoding="utf-8") as out:
-            for record in worded(recipe, options.directory, file, options.shots):
-                out.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-    write_whole(path, write)
+    with path.open("x", encoding="utf-8") as out:
+        for record in worded(recipe, options.directory, file, options.shots):
+            out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def _files_beside(options: Prompts, recipe: Recipe, files: Mapping[str, File]) -> dict[str, str]:

@@ -11,8 +11,9 @@ from tyro.conf import Positional, arg
 
 from alchemy.discover import entries, verdict_file
 from alchemy.errors import UserError
-from alchemy.record import numbers, read_json, write_whole
-from alchemy.report.history import newest_of
+from alchemy.output import check_replaceable, inside, write_sealed
+from alchemy.record import numbers, read_json
+from alchemy.report.history import STARTED, newest_of
 from alchemy.terminal import counted
 
 NEEDED = {
@@ -51,11 +52,13 @@ def run(options: Report) -> int:
     """Collect the claims and write the page."""
     from alchemy.report.page import Exhibit, page
 
+    check_replaceable(options.out, "report")
     judged = [claim for run in options.runs for claim in _of_run(run)] if options.runs else list(_committed())
     if not judged:
         raise UserError("there is no verdict to report; run `alchemy reproduce` first")
-    text = page([Exhibit(number, *claim) for number, claim in enumerate(judged)])
-    write_whole(options.out, lambda scratch: scratch.write_text(text, "utf-8"))
+    unfinished = [started for run in options.runs for started in _unfinished(run)]
+    text = page([Exhibit(number, *claim) for number, claim in enumerate(judged)], unfinished)
+    write_sealed(options.out, "report", lambda scratch: scratch.write_text(text, "utf-8"))
     print(f"{options.out}: {counted(len(judged), 'claim')}, {len(text.encode()) / 1e6:.1f} MB")
     return 0
 
@@ -71,8 +74,14 @@ def _of_run(run: Path) -> Iterator[JudgedClaim]:
         raise UserError(f"{run} holds no claims; expected a directory that `alchemy reproduce --out` wrote")
     for path in paths:
         record = _record(path, numbers(read_json(path)))
-        figures = {name: _text(path.parent / name) for name in record["figures"]}
+        figures = {name: _text(inside(path.parent, name)) for name in record["figures"]}
         yield record["name"], record, figures, _journal(path.parent / "journal.json")
+
+
+def _unfinished(run: Path) -> Iterator[str]:
+    """The runs that were begun and not ended, or are under way, by claim and preset."""
+    for path in sorted(run.glob(f"claims/*/*/{STARTED}")):
+        yield f"{path.parent.parent.name} at {path.parent.name}"
 
 
 def _committed() -> Iterator[JudgedClaim]:

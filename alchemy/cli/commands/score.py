@@ -16,8 +16,8 @@ from alchemy.cli.flags import Switch
 from alchemy.dataset.manifest import MANIFEST, read_manifest, recipe_of
 from alchemy.discover import find
 from alchemy.errors import UserError
+from alchemy.output import check_replaceable, write_sealed
 from alchemy.progress import Progress
-from alchemy.record import write_whole
 from alchemy.scoring import predictions
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ def run(options: Score, configs: dict[str, Any]) -> int:
 
     [(name, task)] = configs.items()
     files = _files(options.files)
+    inputs = [Path(file) for file in files.values()]
+    if options.page:
+        check_replaceable(options.page, "score", inputs)
     size = max(1, MOST_EXAMPLES // (len(OUTCOMES) * len(files)))
     progress, results, examples = Progress(options.quiet), {}, []
     for label, file in files.items():
@@ -77,7 +80,7 @@ def run(options: Score, configs: dict[str, Any]) -> int:
     only = next(iter(results.values())) if len(files) == 1 else None
     if options.page:
         text = score_page.page(task, name, {visible(label): result for label, result in results.items()}, examples)
-        write_whole(options.page, lambda scratch: scratch.write_text(text, "utf-8"))
+        write_sealed(options.page, "score", lambda scratch: scratch.write_text(text, "utf-8"), inputs)
     if options.json:
         print(json.dumps({"task": name, **only} if only else {"task": name, "files": results}, indent=2))
     elif only:

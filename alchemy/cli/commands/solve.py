@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
 from alchemy.errors import UserError
+from alchemy.output import check_replaceable, write_sealed
 
 if TYPE_CHECKING:
     from alchemy.lab.compare import Row
@@ -67,6 +68,8 @@ def run(options: Solve) -> int:
         raise UserError(f"budget {min(options.budget, default=0)} is too small for one chain; expected at least 1")
     if options.problems < 1:
         raise UserError(f"problems must be at least 1, not {options.problems}")
+    if options.figure:
+        check_replaceable(options.figure, "solve")
     samples = answers(options.strategy, options.budget)
     runs = load(choose(options.out, options.model, options.task))
     task = runs.task.shift(options.shift)(runs.task) if options.shift else runs.task
@@ -130,4 +133,4 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
         ticks=[str(budget) for budget in budgets],
         note=f"what each spends is in the table; {BUDGET}",
     )
-    save(figure, path)
+    write_sealed(path, "solve", lambda scratch: save(figure, scratch))
