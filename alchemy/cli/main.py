@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 from alchemy.cli import flags
 from alchemy.cli.commands import (
+    ask,
     bank,
     bench,
     calibrate,
+    compare,
     generate,
     intervene,
     judge,
@@ -22,9 +24,11 @@ from alchemy.cli.commands import (
     prompts,
     report,
     reproduce,
+    runs,
     score,
     show,
     solve,
+    train,
     verify,
 )
 from alchemy.cli.commands import list as list_command
@@ -54,6 +58,10 @@ COMMANDS = {
     "judge": Command(judge.Judge, judge.run),
     "calibrate": Command(calibrate.Calibrate, calibrate.run),
     "lock": Command(lock.Lock, lock.run),
+    "train": Command(train.Train, train.run, train.configs),
+    "ask": Command(ask.Ask, ask.run),
+    "runs": Command(runs.Runs, runs.run),
+    "compare": Command(compare.Compare, compare.run),
     "bank": Command(bank.BankOptions, bank.run),
     "solve": Command(solve.Solve, solve.run),
     "intervene": Command(intervene.Intervene, intervene.run),

@@ -48,16 +48,21 @@ class Stored:
     def steps(self) -> int:
         return self.keys[0]["train"]["steps"]
 
+    @property
+    def own_sets(self) -> bool:
+        """Whether they were trained on lines of their own."""
+        return self.keys[0]["own sets"]
+
     def __str__(self) -> str:
         model = self.keys[0]["model"]
         size = f"{model['layers']} x {model['width']}" if {"layers", "width"} <= model.keys() else model["class"]
         return f"{self.name}  {self.task}, {size}, {counted(len(self.seeds), 'seed')}, {counted(self.steps, 'step')}"
 
 
-def stored(root: Path, task: str = "") -> list[Stored]:
+def stored(root: Path, task: str = "", own_sets: bool = False) -> list[Stored]:
     """The trained models under `root`, of one task if it is named, the last trained last.
 
-    Verifiers, and models trained on sets of their own, are left out.
+    Verifiers are left out, and so are models trained on lines of their own unless `own_sets`.
     """
     names = {entry.symbol: entry.name for entry in entries("task").values()}
     groups: list[tuple[float, Stored]] = []
@@ -65,7 +70,9 @@ def stored(root: Path, task: str = "") -> list[Stored]:
         paths = list(home.glob(f"*/{KEY}"))
         keys = sorted(map(read_key, paths), key=lambda key: key["seed"])
         name = (
-            names.get(keys[0]["task"]["class"], "") if keys and not (keys[0]["verifier"] or keys[0]["own sets"]) else ""
+            names.get(keys[0]["task"]["class"], "")
+            if keys and not keys[0]["verifier"] and (own_sets or not keys[0]["own sets"])
+            else ""
         )
         if name and task in ("", name):
             groups.append((max(path.stat().st_mtime for path in paths), Stored(home, tuple(keys), name)))
@@ -73,11 +80,14 @@ def stored(root: Path, task: str = "") -> list[Stored]:
 
 
 def choose(root: Path, name: str = "", task: str = "") -> Stored:
-    """The models whose name begins so, by default the last trained; raises `UserError` if there are none, or several."""
-    known = stored(root, task)
+    """The models whose name begins so, by default the last trained; raises `UserError` if there are none, or several.
+
+    Models trained on lines of their own are found by their name alone.
+    """
+    known = stored(root, task, own_sets=bool(name))
     if not known:
         what = f"no trained model of task {task!r}" if task else "no trained model"
-        raise UserError(f"{root} holds {what}; `alchemy reproduce` trains some")
+        raise UserError(f"{root} holds {what}; `alchemy train` makes some")
     fits = [models for models in known if models.name.startswith(name)]
     if not fits:
         raise UserError(f"model {name!r} is not in {root}{nearest(name, [models.name for models in known])}")
@@ -90,11 +100,16 @@ def load(models: Stored) -> Runs:
     """The models; raises `UserError` if task or model have other fields now than when they were trained."""
     key = models.keys[0]
     model: Model = _rebuilt("model", key["model"])
-    task: Task = _rebuilt("task", key["task"])
+    task = load_task(models)
     names = tuple(_name(models.home, own["seed"]) for own in models.keys)
     trained = load_models([models.home / name for name in names], model, models.steps)
     shared = {name: value for name, value in key.items() if name not in OWN}
     return Runs(model, task, shared, models.seeds, names, trained)
+
+
+def load_task(models: Stored) -> Task:
+    """What they were trained on; raises `UserError` if the task has other fields now."""
+    return _rebuilt("task", models.keys[0]["task"])
 
 
 def load_models(homes: Sequence[Path], model: Model, steps: int) -> Trained:

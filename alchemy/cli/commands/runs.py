@@ -1,0 +1,87 @@
+"""What there is under a directory of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from alchemy.cli.flags import Switch
+from alchemy.terminal import counted, cut, width
+
+if TYPE_CHECKING:
+    from alchemy.lab.stored_models import Stored
+
+
+@dataclass(frozen=True)
+class Runs:
+    """List trained models, interrupted trainings and judged claims under a directory, the newest last.
+
+    Example: alchemy runs --task symbols
+    """
+
+    directory: Positional[Annotated[Path, arg(metavar="[DIRECTORY]")]] = Path("runs")
+    """Where they are: what other commands call --out."""
+    task: str = ""
+    """Only models trained on this task."""
+    json: Switch = False
+    """Print one JSON object."""
+
+
+def run(options: Runs) -> int:
+    """Print models with what they were trained on, then what was interrupted, then claims."""
+    from alchemy.lab.stored_models import stored
+
+    models = stored(options.directory, options.task, own_sets=True)
+    unfinished = sorted(path.name for path in options.directory.glob("models/*.unfinished"))
+    claims = list(_claims(options.directory))
+    if options.json:
+        rows = [_row(model) for model in models]
+        print(json.dumps({"models": rows, "interrupted": len(unfinished), "claims": claims}, indent=2))
+        return 0
+    for title, lines in {"models": list(_models(models)), "claims": list(_judged(claims))}.items():
+        print(title)
+        print("\n".join(f"  {line}" for line in lines or ["(none)"]))
+    if unfinished:
+        print(f"{counted(len(unfinished), 'training')} interrupted; the command that started it goes on where it was")
+    return 0
+
+
+def _row(model: Stored) -> dict[str, Any]:
+    from alchemy.lab.journal import described
+    from alchemy.lab.stored_models import load_task
+
+    return {
+        "name": model.name,
+        "task": model.task,
+        "trained on": described(load_task(model)),
+        "seeds": model.seeds,
+        "steps": model.steps,
+        "own lines": model.own_sets,
+    }
+
+
+def _models(models: Sequence[Stored]) -> Iterator[str]:
+    for model in models:
+        own = ", on lines of its own" if model.own_sets else ""
+        start = f"{model.name[:8]}  {str(model).partition('  ')[2]}{own}: "
+        yield start + cut(_row(model)["trained on"], width() - len(start) - 2)
+
+
+def _claims(directory: Path) -> Iterator[dict[str, Any]]:
+    """Name, preset, verdict and number of seeds of each record."""
+    from alchemy.record import read_json
+
+    for path in sorted(directory.glob("claims/*/*/record.json")):
+        record = read_json(path)
+        yield {name: record.get(name) for name in ("name", "preset", "verdict", "seeds")}
+
+
+def _judged(claims: Sequence[dict[str, Any]]) -> Iterator[str]:
+    wide = max((len(claim["name"]) for claim in claims), default=0)
+    for claim in claims:
+        yield f"{claim['name']:<{wide}}  {claim['preset']}  {claim['verdict']}, {counted(claim['seeds'], 'seed')}"

@@ -1,0 +1,211 @@
+"""Models of one's own, trained on any task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from alchemy.cli.flags import Switch
+from alchemy.discover import entries, find
+from alchemy.errors import UserError
+from alchemy.terminal import wrapped
+
+if TYPE_CHECKING:
+    from alchemy.lab.lab import Lab
+    from alchemy.learning.train import Runs
+    from alchemy.problem.task import Batch, Task
+    from alchemy.testtime.answers import Answers
+
+STANDARD = ("standard",)
+STEPS, BATCH, RATE = 500, 64, 6e-3
+"""How long to train by default: a minute or two on two CPU cores."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train models on a task from scratch, and test them on held-out problems, under shifts of the task too.
+
+    Example: alchemy train symbols --task.compositions "F1 F2" "F2 F1" --seeds 3 --shifts length=5 "task=F2 F2"
+
+    Example: alchemy train symbols --data mine.jsonl --train.steps 1000 --model.layers 4
+
+    Fields of the task, the model and the training are flags behind `--task.`, `--model.` and `--train.`. The models are kept
+    under --out; the same command goes on where it was interrupted, and another one that needs the same models finds them.
+    """
+
+    task: Positional[Annotated[str, arg(metavar="TASK")]] = ""
+    """A task that `alchemy list` names."""
+    architecture: str = "transformer"
+    """A model that `alchemy list` names."""
+    shift: str = ""
+    """Train under this shift of the task."""
+    data: Path | None = None
+    """Train on these lines instead of fresh problems: JSON lines {input, output} of the task's symbols, as `alchemy generate` writes."""
+    limit: int = 0
+    """Only so many training problems, drawn once for each seed; 0 for fresh ones at every step."""
+    loss: Literal["completion", "sequence"] = "completion"
+    """On what follows the prompt, or on the whole line."""
+    seeds: int = 1
+    """Models, which differ by weights, training problems and test problems."""
+    test: int = 1000
+    """Held-out problems in each test of each seed."""
+    shifts: tuple[str, ...] = ()
+    """Test under these shifts of the trained task, too; `standard` are those that `alchemy show` lists."""
+    out: Path = Path("runs")
+    """Where models and answers go."""
+    json: Switch = False
+    """Print one JSON object."""
+    quiet: Switch = False
+    """No progress on standard error."""
+
+
+def configs(options: Train | None, positional: Sequence[str]) -> dict[str, Any]:
+    """The named task with a model and a way to train it, as one dataclass; without a name those of the first task."""
+    from alchemy.learning.config import TrainConfig
+
+    options = options or Train()
+    name = options.task or next(iter([*positional, *entries("task")]))
+    task, model = find("task", name)(), find("model", options.architecture)()
+    training = TrainConfig(steps=STEPS, batch=BATCH, learning_rate=RATE)
+    parts = {"task": task, "model": model, "train": training}
+    fields = [(part, type(value), field(default_factory=lambda value=value: value)) for part, value in parts.items()]
+    return {name: make_dataclass("Training", fields, frozen=True)()}
+
+
+def run(options: Train, configs: dict[str, Any]) -> int:
+    """Train, answer held-out problems, print a row for each test."""
+    from alchemy.lab.lab import Lab
+    from alchemy.progress import Progress
+
+    if not options.task:
+        raise UserError(f"name a task, one of {', '.join(entries('task'))}")
+    for name, least in {"seeds": 1, "test": 1, "limit": 0}.items():
+        if getattr(options, name) < least:
+            raise UserError(f"{name} must be at least {least}, not {getattr(options, name)}")
+    if options.data and (options.limit or options.shift):
+        raise UserError(f"--data {options.data} has the training problems: --limit and --shift choose others")
+    [config] = configs.values()
+    task = config.task.shift(options.shift)(config.task) if options.shift else config.task
+    shifts = task.shifts if options.shifts == STANDARD else options.shifts
+    tests = {"held out": task, **{name: task.shift(name)(task) for name in shifts}}
+    lab = Lab(options.out, Progress(options.quiet))
+    own = _lines(task, options.data) if options.data else None
+    runs = _train(options, config, task, tests, lab, own)
+    answers = {name: lab.answer(runs, test, options.test, label=f"answer {name}") for name, test in tests.items()}
+    results = {name: _scores(rows, runs.task, own) for name, rows in answers.items()}
+    if options.json:
+        print(json.dumps({"model": _name(runs), "seeds": runs.seeds, "tests": results}, indent=2))
+    else:
+        print("\n".join(_rows(runs, tests, results)))
+    return 0
+
+
+def _train(options: Train, config: Any, task: Task, tests: Mapping[str, Task], lab: Lab, own: Batch | None) -> Runs:
+    """The models, whose context has room for the longest text of any test, and for some more than that."""
+    from alchemy.lab.lab import SPARE
+
+    longest = max(test.max_len for test in tests.values()) + SPARE
+    model = replace(config.model, context=max(config.model.context, longest))
+    seeds = lab.seeds(options.seeds)
+    sets = [own] * len(seeds) if own else ()
+    return lab.train(model, task, config.train, seeds=seeds, loss=options.loss, limit=options.limit, sets=sets)
+
+
+def _lines(task: Task, path: Path) -> Batch:
+    """Lines {input, output} of a file as a batch to train on; raises `UserError` that names the line that is none."""
+    import numpy as np
+
+    from alchemy.problem.task import EOS, PAD, Batch
+
+    rows, prompt_len = [], []
+    try:
+        for prompt, completion in _texts(task, path):
+            rows.append([*prompt, *completion, EOS])
+            prompt_len.append(len(prompt))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    if not rows:
+        raise UserError(f"{path} has no line to train on")
+    tokens = np.full((len(rows), max(map(len, rows)), 1), PAD, np.int32)
+    for row, ids in zip(tokens, rows, strict=True):
+        row[: len(ids), 0] = ids
+    return Batch(tokens, np.array(prompt_len, np.int32), np.zeros(tokens.shape[:2], np.int8), {})
+
+
+def _texts(task: Task, path: Path) -> Iterator[tuple[list[int], list[int]]]:
+    """Prompt and completion of each line, as ids."""
+    from alchemy.scoring.predictions import lines, parse_line
+
+    with path.open("rb") as stream:
+        for number, line in enumerate(lines(stream), 1):
+            record = parse_line(number, line)
+            texts = [record.get(key) for key in ("input", "output")]
+            if not all(isinstance(text, str) and text.split() for text in texts):
+                raise UserError(f"line {number} has the keys {list(record)}, expected texts as input and output")
+            try:
+                prompt, completion = map(task.vocabulary.encode, texts)
+            except UserError as error:
+                raise UserError(f"line {number}: {error}") from None
+            yield prompt, completion
+
+
+def _scores(answers: Answers, trained: Task, own: Batch | None) -> dict[str, Any]:
+    """Shares of right answers and of valid chains, a number a seed, and exact matches of each floor.
+
+    With lines of its own, the share of the problems whose prompt is among these, too.
+    """
+    import numpy as np
+
+    known = set(_prompts(own)) if own else set()
+    floors = {name: float(np.median(scores["exact full"])) for name, scores in answers.floors(trained).items()}
+    return {
+        "right answer": answers.mean("answer").tolist(),
+        "valid chain": answers.mean("trace").tolist(),
+        "exact match": answers.mean("exact_match").tolist(),
+        "floors": floors,
+        "trained on": float(np.mean([prompt in known for prompt in _prompts(answers.batch)])),
+    }
+
+
+def _prompts(batch: Batch) -> list[bytes]:
+    """The prompt of each line, without padding."""
+    return [row[:length].tobytes() for row, length in zip(batch.text, batch.prompt_len, strict=True)]
+
+
+def _rows(runs: Runs, tests: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    import numpy as np
+
+    width = max(map(len, ["test", *tests]))
+    shown = ("right answer", "valid chain", "exact match")
+    yield f"{'test':<{width}}  " + "  ".join(f"{name:>12}" for name in (*shown, "floor"))
+    for name, result in results.items():
+        floor = max(result["floors"].values(), default=float("nan"))
+        values = [*(float(np.median(result[metric])) for metric in shown), floor]
+        yield f"{name:<{width}}  " + "  ".join(f"{value:>12.3f}" for value in values)
+    for name, result in results.items():
+        if result["trained on"]:
+            yield f"{result['trained on']:.1%} of the problems of {name!r} are among the lines trained on"
+    many = f"the median of {len(runs.seeds)} seeds; " if len(runs.seeds) > 1 else ""
+    yield wrapped(
+        f"{many}floor: exact matches of the best predictor without understanding. Ask model {_name(runs)[:8]}: "
+        f'alchemy ask "{_example(runs.task)}" --model {_name(runs)[:8]}'
+    )
+
+
+def _name(runs: Runs) -> str:
+    """The name by which other commands find the models."""
+    from alchemy.record import fingerprint
+
+    return fingerprint(dict(runs.key))
+
+
+def _example(task: Task) -> str:
+    """A prompt of the task."""
+    import numpy as np
+
+    return task.show_part(task.sample(np.random.default_rng(0), 1).prompts()[0])

@@ -1,0 +1,135 @@
+"""Models of one's own: trained, found again, asked, compared, through the front door."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from alchemy.cli.main import main
+from tasks.symbols import Symbols
+
+SMALL = ["--model.width", "16", "--model.layers", "1", "--model.heads", "2", "--train.steps", "4", "--train.batch", "8"]
+TASK = ["--task.compositions", "F1 F2", "--task.alphabet", "ABCDEFGH"]
+
+
+def call(capsys, *args):
+    """Exit code, and what a command printed on standard output and error."""
+    code = main([*map(str, args)])
+    return code, *capsys.readouterr()
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    """A file of the lines of two training problems and of one held-out one."""
+    directory = tmp_path_factory.mktemp("data") / "lines"
+    command = ["generate", "symbols", "--out", str(directory), "--train", "2", "--test", "1", "--shifts", "none"]
+    assert main([*command, *(flag.replace("task.", "") for flag in TASK)]) == 0
+    path = directory.parent / "own.jsonl"
+    path.write_bytes((directory / "train.jsonl").read_bytes() + (directory / "test.jsonl").read_bytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(out):
+    """The names of models that differ by their number of steps."""
+    from alchemy.lab.stored_models import stored
+
+    for steps in ("4", "8"):
+        command = ["train", "symbols", *TASK, *SMALL, "--train.steps", steps, "--seeds", "2", "--test", "20"]
+        assert main([*command, "--out", str(out), "--quiet"]) == 0
+    return [models.name for models in stored(out)]
+
+
+def test_a_row_for_each_test_and_a_prompt_to_ask(capsys, out, trained):
+    command = ["train", "symbols", *TASK, *SMALL, "--seeds", 2, "--test", 20, "--shifts", "length=3", "--out", out]
+    code, text, _ = call(capsys, *command, "--quiet")
+    rows = text.splitlines()
+    assert code == 0 and [row.split("  ")[0] for row in rows[:3]] == ["test", "held out", "length=3"]
+    prompt = text.partition('alchemy ask "')[2].partition('"')[0]
+    code, text, _ = call(capsys, "ask", prompt, "--model", trained[0], "--out", out)
+    task = Symbols(compositions=("F1 F2",), alphabet="ABCDEFGH")
+    assert code == 0 and text.splitlines()[0] == f"gold     {task.gold_text(task.parse(prompt))}"
+    assert [line[:6] for line in text.splitlines() if line.startswith("seed")] == ["seed 0", "seed 1"]
+
+
+def test_what_there_is(capsys, out, trained):
+    code, text, _ = call(capsys, "runs", out, "--json")
+    models = json.loads(text)["models"]
+    assert code == 0 and [model["name"] for model in models][:2] == trained
+    assert models[0]["steps"] == 4 and models[1]["steps"] == 8 and models[0]["seeds"] == [0, 1]
+    assert models[0]["trained on"] == "alphabet ABCDEFGH"
+    assert "symbols, 1 x 16, 2 seeds, 4 steps" in call(capsys, "runs", out)[1]
+
+
+def test_two_trainings_are_compared_on_the_same_problems(capsys, out, trained):
+    command = ["compare", *trained, "--problems", 20, "--out", out, "--quiet"]
+    code, text, _ = call(capsys, *command, "--json")
+    scores = json.loads(text)["scores"]["right answer"]
+    assert code == 0 and len(scores["first"]) == 2
+    same = json.loads(call(capsys, "compare", trained[0], trained[0], *command[3:], "--json")[1])["scores"]
+    assert all(row["median difference"] == 0 and row["p"] == 1 for row in same.values())
+    assert "sign test over seeds" in call(capsys, *command)[1]
+
+
+def test_lines_of_ones_own(capsys, out, lines):
+    """Test problems among them are counted, and the models are found by their name alone."""
+    command = ["train", "symbols", *TASK, *SMALL, "--data", lines, "--test", 20, "--out", out, "--quiet"]
+    code, text, error = call(capsys, *command, "--json")
+    assert code == 0, error
+    result = json.loads(text)
+    assert result["tests"]["held out"]["trained on"] in (0, 0.05)
+    assert call(capsys, "ask", "A B C D [F1] [F2] <think>", "--model", result["model"], "--out", out)[0] == 0
+    assert result["model"] in call(capsys, "runs", out, "--json")[1]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "has no line to train on"),
+        ("{}\n", "line 1 has the keys []"),
+        ('{"input": "A", "output": 3}\n', "line 1 has the keys ['input', 'output'], expected texts"),
+        ('{"input": "A B", "output": "Ä"}\n', "line 1: unknown symbol 'Ä'"),
+        ("nothing\n", "line 1 is not JSON"),
+    ],
+)
+def test_bad_lines_are_named(capsys, tmp_path, text, message):
+    path = tmp_path / "own.jsonl"
+    path.write_text(text, "utf-8")
+    code, _, error = call(capsys, "train", "symbols", "--data", path, "--out", tmp_path / "runs")
+    assert code == 2 and error.startswith(f"alchemy: error: {path}") and message in error
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "args, message",
+    [
+        (["train"], "name a task, one of"),
+        (["train", "symbol"], "did you mean 'symbols'?"),
+        (["train", "symbols", "--architecture", "transformr"], "did you mean 'transformer'?"),
+        (["train", "symbols", "--seeds", 0], "seeds must be at least 1, not 0"),
+        (["train", "symbols", "--data", "x", "--limit", 3], "--limit and --shift choose others"),
+        (["train", "symbols", "--train.step", 3], "did you mean '--train.steps'?"),
+        (["ask", "A"], "holds no trained model; `alchemy train` makes some"),
+        (["ask", "A", "--temperature", -1], "temperature must be at least 0"),
+        (["compare", "a", "b"], "holds no trained model"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, tmp_path, monkeypatch, args, message):
+    monkeypatch.chdir(tmp_path)
+    code, text, error = call(capsys, *args)
+    assert (code, text) == (2, "") and message in error and error.count("\n") == 1
+
+
+def test_a_prompt_that_is_none(capsys, out, trained):
+    assert "give a prompt, such as" in call(capsys, "ask", "--model", trained[0], "--out", out)[2]
+    assert (
+        "unknown symbol '[F8]'" in call(capsys, "ask", "A B C D [F8] <think>", "--model", trained[0], "--out", out)[2]
+    )
+    error = call(capsys, "ask", "A B C D [F1] [F2] <think>", "--model", trained[0], "--seed", 7, "--out", out)[2]
+    assert "no model of seed 7 is stored" in error
