@@ -243,6 +243,9 @@ def test_texts_are_put_on_a_pile_and_recalled():
     state[0, 2], length[0, 2], said[0, 2] = text.memory[2][0], 8, logits[0] + 7
     slots[0][:, :, 3:5], slots[1][:, 3:5] = text.memory[0][:, :, 1:3], text.memory[1][:, 1:3]
     same(texts, caches.Pile(prompts, tuple(slots), (None, None, state), length, said))
+    again = put(MODEL, texts, text, logits + 9, np.array([-1, 0]), 0, 1, 5)  # no number is special but -1
+    assert np.asarray(again.length).tolist() == [[5, 0, 8], [9, 0, 0]]
+    np.testing.assert_array_equal(again.logits[:, 0], [logits[0], logits[1] + 9])
     path = np.array([[4, 3, -1, -1], [0, 3, 4, -1]])
     again, recalled = recall(MODEL, texts, np.array([2, 0]), path, jnp.int32(3))
     first, second = np.zeros((G, 2, 4)), np.zeros((G, 4, 1, 3))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
+from alchemy.problem.shift import MODES
 from alchemy.problem.task import EOS, PAD
 from alchemy.scoring.score import TextOracle
 from tasks.recheck import Recheck, laws
@@ -237,3 +238,79 @@ def test_the_fit_finds_the_curve_it_is_given():
 
 def test_classes_have_their_marks():
     assert set(CLASSES) == {name.split(",")[0] for name in KINDS}
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "changes"),
+    [
+        ("maps=function", 1, {"maps": "function"}),
+        ("maps=cycle", 0, {"maps": "cycle"}),
+        ("hops=3", 1, {"hops": (3,)}),
+        ("hops=5", 1, {"hops": (5,)}),
+        ("hops=9", 3, {"hops": (9,)}),
+        ("rechecks=0", 0, {"asked": 0}),
+        ("rechecks=5", 0, {"asked": 5}),
+        ("rechecks=9", 4, {"asked": 9}),
+    ],
+)
+def test_sizes_of_shifts(name, size, changes):
+    shift = replace(TASK, hops=(2, 6), most=5).shift(name)
+    assert (shift.size, dict(shift.changes)) == (size, changes)
+
+
+def test_standard_shifts_go_beyond_what_was_trained():
+    kinds_of_map, noise = ["maps=permutation", "maps=function"], [f"noise={mode}:0.1" for mode in MODES]
+    hops = ["hops=1", "hops=7", "hops=8"]
+    assert list(replace(TASK, hops=(2, 6), most=5).shifts) == [*kinds_of_map, *hops, "rechecks=6", *noise]
+    assert replace(TASK, classes=("flat",), maps="function").shifts[0] == "maps=permutation"
+    assert not [name for name in replace(TASK, classes=("flat",)).shifts if name.startswith("hops")]
+    with pytest.raises(UserError, match="asked 0: without waits"):
+        Recheck(waits=False, asked=0)
+
+
+def test_what_problems_say_of_themselves():
+    problem = TASK.draw(np.random.default_rng(4), 200)
+    written = problem["hops"] + problem["rechecks"]
+    assert ((problem["drafts"] >= 0).sum(axis=1) == written).all()
+    assert (problem["drafts"][np.arange(problem["drafts"].shape[1]) >= written[:, None]] == -1).all()
+    features = TASK.features(problem)
+    assert features["half"].tolist() == [int(TASK.alphabet[start] > "E") for start in problem["start"]]
+    assert features["hops"].tolist() == problem["hops"].tolist()
+    odd = Recheck(alphabet="ABC", hops=(2,))
+    assert odd.features({**problem, "start": np.array([0, 1, 2])})["half"].tolist() == [0, 1, 1]
+
+
+def test_first_hops_are_pairs_of_a_letter_and_its_image():
+    train, test = sample(TASK, 30, seed=5), sample(TASK, 300, seed=6)
+
+    def pairs(batch):
+        return [(start, row[start]) for start, row in zip(batch.problem["start"], batch.problem["map"], strict=True)]
+
+    known = set(pairs(train))
+    assert TASK.overlap(train, test)["first_hops"] == pytest.approx(np.mean([pair in known for pair in pairs(test)]))
+
+
+CHAIN = [
+    ("C B A <wait> A <answer> A", "ok ok ok ok ok"),
+    ("B A C <wait> C <answer> C", "wrong follows follows follows follows"),
+    ("B B A <wait> A <answer> A", "wrong wrong-after follows follows follows"),
+    ("C B C <wait> A <answer> C", "ok ok wrong follows wrong-after"),
+    ("C B A <wait> B <answer> A", "ok ok ok wrong wrong-after"),
+    ("C B A <wait> B <wait> B <answer> B", "ok ok ok wrong follows follows"),
+    ("C B A <wait> B <wait> A <answer> A", "ok ok ok wrong follows follows"),
+    ("C B A <answer> B", "ok ok ok wrong"),
+    ("C B A <answer>", "ok ok ok wrong"),
+    ("C B <answer> A", "ok ok wrong wrong-after"),
+    ("C B A", "ok ok ok wrong"),
+    ("C A", "ok wrong wrong-after wrong-after"),
+    ("C B A A <answer> A", "ok ok ok wrong follows"),
+    ("C B A <answer> B <answer> A", "ok ok ok wrong wrong-after"),
+]
+
+
+@pytest.mark.parametrize(("text", "marks"), CHAIN)
+def test_marks_of_hops_and_rechecks(text, marks):
+    """A -> C -> B -> A: three hops from A lead back to it."""
+    task = Recheck(alphabet="ABC", classes=("help",), hops=(3,), most=2)
+    steps = task.text_steps(task.parse("[help] 3 * C A B A <think>"), text)
+    assert [step.mark.replace(" ", "-") for step in steps] == marks.split()
