@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from alchemy.problem.split import splitmix64
-from alchemy.problem.task import NOISE, Batch, Vocabulary
+from alchemy.problem.task import NOISE, PAD, Batch, Vocabulary
 from tasks.connectivity.networks import BLOCK
 
 START, CANDIDATE = np.uint64(1 << 32), np.uint64(2 << 32)
@@ -44,8 +44,8 @@ def read(batch: Batch, vocabulary: Vocabulary, ids: int) -> tuple[np.ndarray, np
     if tokens.shape[2] == 2:
         return tokens, names & (field == 0), question
     nodes = _packed(tokens[..., 0], names & (field == 0), 2)
-    edges = nodes[:, : nodes.shape[1] // 2 * 2].reshape(len(nodes), -1, 2)
-    return edges, edges[..., 0] > 0, question
+    edges = nodes.reshape(len(nodes), -1, 2)
+    return edges, edges[..., 0] != PAD, question
 
 
 def _packed(values: np.ndarray, chosen: np.ndarray, least: int) -> np.ndarray:

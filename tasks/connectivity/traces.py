@@ -92,7 +92,7 @@ def traces(
 def _shortest(near: np.ndarray, start: np.ndarray, target: np.ndarray, width: int) -> np.ndarray:
     """At each step the first neighbour that is nearer to the target."""
     away = np.pad(distances(near, target), ((0, 0), (0, 1)), constant_values=-1)  # padding is nowhere
-    listed = np.full((len(start), width), -1, np.int16)
+    listed = np.empty((len(start), width), np.int16)
     listed[:, 0] = here = start
     rows = np.arange(len(start))
     for place in range(1, width):

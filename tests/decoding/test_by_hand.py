@@ -15,8 +15,8 @@ from cells import Bigram
 
 from alchemy.decoding import cache as caches
 from alchemy.decoding.engine import Engine
-from alchemy.decoding.forcing import UNLIMITED, Forcing, Marks
-from alchemy.decoding.generate import lengths
+from alchemy.decoding.forcing import UNLIMITED, Forcing, Marks, bill
+from alchemy.decoding.generate import draw, lengths
 from alchemy.errors import UserError
 from alchemy.learning.model import Cache
 from alchemy.problem.task import EOS, PAD
@@ -163,6 +163,23 @@ def test_forcing_is_what_its_rules_say(exact):
     for bad in ({"least": -1}, {"budget": -1}):
         with pytest.raises(UserError, match="expected at least 0"):
             Forcing(marks, **bad)
+
+
+def test_a_bill_by_hand():
+    """Two samples of three and one token behind a prompt of four: one is read, four are written, three in a row."""
+    completions = np.array([[[[A, A, EOS, PAD], [EOS, PAD, PAD, PAD]]]])
+    ledger = bill(completions, np.array([[4]]), parameters=10)
+    assert (ledger.prompt.tolist(), ledger.written.tolist(), ledger.depth.tolist()) == ([[4]], [[4]], [[3]])
+
+
+def test_the_few_that_go_on_are_finished():
+    """Of 128 texts all but four end at once, and those are put together."""
+    successors = (2, 2, 3, 4, 5, 6, 7, EOS)
+    table = {"table": 10 * np.eye(8, dtype=np.float32)[list(successors)][None]}
+    first = np.where(np.arange(128) % 40 == 3, 2, 7)
+    written = draw(Bigram(), table, first[:, None, None].astype(np.int32), samples=1, max_new=8, temperature=0.0)
+    expected = {7: [EOS, 0, 0, 0, 0, 0, 0, 0], 2: [3, 4, 5, 6, 7, EOS, 0, 0]}
+    assert written.completions[0, :, 0].tolist() == [expected[token] for token in first.tolist()]
 
 
 def test_lengths_are_of_the_tokens():

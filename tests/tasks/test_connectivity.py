@@ -250,6 +250,23 @@ def test_prompts_read_as_what_they_are(task):
     assert hit.mean() > 0.9
     edges_changed = ((batch.text == NOISE) & (batch.field == 0)).sum(axis=1) > 12  # some of them nodes, not words
     assert not (noisy.surface(batch) == noisy.identity(batch.problem))[edges_changed].any()
+    erased = replace(task, noise=Noise("delete", 1.0, "graph"))
+    assert len(set(erased.surface(sample(erased, 5)).tolist())) == 5  # the question is left
+
+
+def test_a_node_that_is_left_alone_is_read_as_well():
+    """Of an edge whose other end was deleted, behind the others."""
+    task = TASKS["flat"]
+    batch = sample(task, 1)
+    node = np.flatnonzero((batch.field[0] == 0) & (batch.text[0] >= task.vocabulary.index["0"]))[-2:]
+    tokens, surfaces = batch.tokens.copy(), set()
+    for first, second in (
+        (task.vocabulary.index["or"],) * 2,
+        *((name, task.vocabulary.index["or"]) for name in (20, 21)),
+    ):
+        tokens[0, node, 0] = first, second
+        surfaces.add(int(task.surface(batch._replace(tokens=tokens))[0]))
+    assert len(surfaces) == 3
 
 
 def inside(part, words):

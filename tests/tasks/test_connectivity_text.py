@@ -160,6 +160,8 @@ READ = [
     ("work : [ 0 1 to 2 ] decision : [ 3 ]", [], [3], False),
     ("work : [ 0 , 1 ] decision : [ 3 ]", [], [3], False),
     ("so work : [ 0 1 ] decision : [ 3 ]", [0, 1], [3], False),
+    ("work : [ 0 1 ] or decision : [ 3 ]", [0, 1], [3], False),
+    ("work : [ 0 1 ] decision : [ 3 ] or", [0, 1], [3], False),
     ("work : [ 0 1 ] decision : [ 3 ] </s> decision : [ 6 ]", [0, 1], [3], True),
     ("work : [ 0 1 </s> ] decision : [ 3 ]", [], [], False),
     ("work [ 0 1 ] decision : 3", [], [], False),
@@ -206,6 +208,29 @@ def test_lists_of_the_edges_encoding(text, work, decided, well_formed):
         assert listed.work[0].tolist() == work and listed.decided[0] == len(decided)
         assert listed.decision[0] == (decided[0] if len(decided) == 1 else -1)
     assert readers[0].well_formed[0] == well_formed
+
+
+def test_a_text_without_an_end_is_not_well_formed():
+    tokens = np.array([FLAT.vocabulary.encode("work : [ 0 1 ] decision : [ 3 ]")], np.int32)
+    assert not read_flat(tokens, FLAT.vocabulary).well_formed[0]
+    assert read_flat(np.pad(tokens, ((0, 0), (0, 1)), constant_values=1), FLAT.vocabulary).well_formed[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("0 1 2 decision 2 </s>", "work : [ 0 1 2 ] decision : [ 2 ]"),
+        ("0 1 </s>", "work : [ 0 1 ]"),
+        ("0 1", "work : [ 0 1"),
+        ("0 1 decision", "work : [ 0 1 ] decision : ["),
+        ("decision 2 </s> 4", "work : [ ] decision : [ 2 ]"),
+        ("</s>", "work : [ ]"),
+        ("<pad> <pad>", ""),
+    ],
+)
+def test_what_is_cut_off_stays_unclosed(text, shown):
+    ids = np.array(EDGES.vocabulary.encode(text), np.int32)
+    assert paper_text(np.stack([ids, np.zeros_like(ids)], axis=1), EDGES.vocabulary) == shown
 
 
 def test_numbers_that_name_no_node():

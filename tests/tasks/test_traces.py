@@ -261,6 +261,9 @@ def test_the_longest_searches_of_other_families(family):
 def test_how_far_apart_start_and_target_can_be():
     assert reach(bridge(2, 3, 5, 3), far=True) == (6, 6)
     assert reach(cycle(9), far=False) == (1, 4) and reach(tree(9), far=True) == (1, 8)
+    assert longest(style("shortest"), bridge(2, 3, 5, 3), far=True) == 7
+    assert longest(style("shortest"), cycle(9), far=False) == 5 and longest(style("none"), cycle(9), far=False) == 0
+    assert longest(style("dfs-bt"), tree(9), far=True) == 16 and longest(style("bfs"), tree(9), far=True) == 9
     assert longest(style("walk-3"), two_path(9), far=True) == 9 and longest(style("walk-30"), two_path(9), True) == 31
 
 
