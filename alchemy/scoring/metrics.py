@@ -75,7 +75,7 @@ def bleu_counts(predicted: Sequence[str], gold: Sequence[str], tokens: str = "13
     lengths = texts.lengths.reshape(2, n).T
     totals = np.maximum(lengths[:, :1] - np.arange(ORDERS), 0)
     matches = np.zeros((n, ORDERS), np.int64)
-    for rows in _chunks(lengths.max(axis=1, initial=0)):
+    for rows in _chunks(lengths.max(axis=1)):
         hypothesis, reference = texts.padded(rows, _HYPOTHESIS_PAD), texts.padded(n + rows, _REFERENCE_PAD)
         matches[rows] = _clipped_matches(hypothesis, reference)
     return BleuCounts(matches, totals, lengths)

@@ -61,7 +61,7 @@ class Mcts:
             trees.offer(whole, value)
         last = sampler.pick(pile, trees.most_visited()[:, None])
         whole = bill.write(last, (), question.room)
-        trees.offer(whole, np.where(whole.ended, bill.score(whole), -np.inf)[:, 0])
+        trees.offer(whole, bill.score(whole)[:, 0])
         return Answered(trees.answers(), bill.ledger())
 
 

@@ -125,6 +125,12 @@ def test_ids_and_counts_at_the_end_of_a_byte(size):
     assert matches.tolist() == [[clipped(*pair, order) for order in (1, 2, 3, 4)] for pair in pairs]
 
 
+def test_nothing_matches_where_no_gold_text_says_anything():
+    assert not bleu_counts(["a b", "c"], ["", ""]).matches.any()
+    assert bleu_counts(["", ""], ["a b", "c"]).totals.tolist() == [[0] * 4] * 2
+    assert edit_distance([], []).shape == (0,) and edit_distance(["", "a"], ["", ""]).tolist() == [0, 1]
+
+
 def test_scores_do_not_depend_on_the_other_rows():
     rng = np.random.default_rng(0)
     predicted, gold = ([" ".join(rng.choice(SYMBOLS, size=rng.integers(30))) for _ in range(3000)] for _ in range(2))
@@ -147,6 +153,8 @@ def test_empty_corpora_and_bad_input():
     for wrong in (
         lambda: sentence_bleu(["a"], []),
         lambda: exact_match("ab", "ab"),
+        lambda: exact_match("ab", ["a", "b"]),
+        lambda: exact_match(["a", "b"], "ab"),
         lambda: score_text(["a"], [], FORMAT),
     ):
         with pytest.raises(UserError, match="expected"):
