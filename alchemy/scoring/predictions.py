@@ -37,9 +37,8 @@ def lines(stream: BinaryIO) -> Iterator[bytes]:
     if head.strip() == b"{":
         yield from _samples(head + stream.read(LARGEST_LOG))
         return
-    for number, line in enumerate(
-        chain([head] if head else [], iter(lambda: stream.readline(LONGEST_LINE + 1), b"")), 1
-    ):
+    rest = iter(lambda: stream.readline(LONGEST_LINE + 1), b"")
+    for number, line in enumerate(chain([head] if head else [], rest), 1):
         _check_length(number, line)
         yield line
 

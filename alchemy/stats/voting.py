@@ -117,9 +117,9 @@ def _majority_of_voters(right: np.ndarray, wrong: np.ndarray, size: int) -> np.n
 def _hypergeometric(
     marked: np.ndarray, pool: int | np.ndarray, size: int | np.ndarray, drawn: int | np.ndarray
 ) -> np.ndarray:
-    """Probability that `drawn` of `size` are marked, drawn without replacement from `pool`; 0 where impossible."""
+    """Probability that `drawn` of `size`, at most all, are marked, drawn without replacement from `pool`; 0 where impossible."""
     marked, pool, size, drawn = np.broadcast_arrays(marked, pool, size, drawn)
-    possible = (drawn >= 0) & (drawn <= marked) & (size - drawn >= 0) & (size - drawn <= pool - marked)
+    possible = (drawn >= 0) & (drawn <= marked) & (size - drawn <= pool - marked)
     most = int(pool.max(initial=0))
     logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(most) + 1))])  # of factorials
 

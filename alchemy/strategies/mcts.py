@@ -124,7 +124,8 @@ class _Trees:
             down = children.any(axis=1)
             if not down.any():
                 return node
-            node = np.where(down, np.where(children, self.visits, -1).argmax(axis=1), node)
+            visits = np.where(children, self.visits, -1)
+            node = np.where(down, visits.argmax(axis=1), node)
 
     def answers(self) -> np.ndarray:
         return self.best_text

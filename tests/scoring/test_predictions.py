@@ -175,6 +175,7 @@ def test_a_log_as_large_as_it_may_be_is_read(monkeypatch):
     [
         ("predict label input output", False, "{predict, label}"),
         ("predict label input output", True, "{input, output}"),
+        ("label input output", False, "{input, output}"),
         ("input output prompt completion", False, "{input, output}"),
         ("prompt completion doc", False, "{prompt, completion}"),
         ("predict label filtered_resps", False, "{predict, label}"),

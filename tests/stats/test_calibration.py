@@ -33,8 +33,8 @@ def simulated_seeds(runs, checks, correlation, looks):
     return np.array(draws)
 
 
-BAR = next(e for s in range(5, 12) if 1 / (1 / (e := e_value(s, s))) == e)
-"""The evidence of some unanimous seeds that an error rate asks for to the last bit."""
+BAR = next(e for s in range(2, 12) if 1 / (1 / (e := e_value(s, s))) == e)
+"""The evidence of a few unanimous seeds that an error rate asks for to the last bit."""
 
 
 @pytest.mark.parametrize(
@@ -42,24 +42,28 @@ BAR = next(e for s in range(5, 12) if 1 / (1 / (e := e_value(s, s))) == e)
 )
 def test_the_simulated_rule_is_that_of_the_verdicts(monkeypatch, checks, correlation, alpha):
     """Against `decide` at every look, on the same draws; some rates are such that a count of seeds only just decides."""
-    monkeypatch.setattr(calibration, "LOOKS", 12)
-    runs = 60
-    values = simulated_seeds(runs, checks, correlation, 12)
-    seen = [
-        {
-            decide([Sample(values[:s, run, check], 0.0, inf) for check in range(checks)], alpha).verdict
-            for s in range(1, 13)
-        }
-        for run in range(runs)
-    ]
-    rates = errors(checks, correlation, np.random.default_rng(3), runs, alpha=alpha)
-    assert rates == (
-        checks,
-        correlation,
-        np.mean([Verdict.FAILS in verdicts for verdicts in seen]),
-        np.mean([Verdict.HOLDS in verdicts for verdicts in seen]),
-    )
+    runs, alpha = 30, min(alpha, 0.9)
+    values = simulated_seeds(runs, checks, correlation, 9)
+    seen = [set() for _ in range(runs)]
+    for looks in range(1, 10):
+        for run, verdicts in enumerate(seen):
+            verdicts.add(
+                decide([Sample(values[:looks, run, check], 0.0, inf) for check in range(checks)], alpha).verdict
+            )
+        monkeypatch.setattr(calibration, "LOOKS", looks)
+        rates = errors(checks, correlation, np.random.default_rng(3), runs, alpha=alpha)
+        shares = [np.mean([verdict in verdicts for verdicts in seen]) for verdict in (Verdict.FAILS, Verdict.HOLDS)]
+        assert rates == (checks, correlation, *shares)
     assert rates.false_fails > 0
+
+
+def test_the_table_has_the_least_coverage_over_the_numbers_of_problems(monkeypatch):
+    by_problems = {60: 0.97, 400: 0.95, 4000: 0.96, None: 0.99}
+    monkeypatch.setattr(calibration, "coverage", lambda draw, problems, *_: by_problems[problems])
+    table = calibration.coverage_table(np.random.default_rng(0))
+    assert table == {kind: dict.fromkeys(calibration.SEEDS, 0.95) for kind in KINDS} | {
+        "crossings": dict.fromkeys(calibration.SEEDS, 0.99)
+    }
 
 
 @pytest.mark.parametrize("seeds", [10, 20])
