@@ -45,7 +45,6 @@ def resample(offset: np.ndarray, logits: np.ndarray) -> np.ndarray:
     says, rounded either way."""
     weight = np.exp(logits - logits.max(axis=1, keepdims=True))
     ends = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)
-    ends[:, -1] = 1.0
     w = logits.shape[1]
     points = (offset[:, None] + np.arange(w)) / w
     return (points[:, :, None] >= ends[:, None, :]).sum(axis=2).clip(max=w - 1)

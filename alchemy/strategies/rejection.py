@@ -35,7 +35,7 @@ class Rejection:
         score = hand.score(self.score)
         passed = score >= self.threshold
         used = hand.dealt & drawn_until(passed)
-        answers = used & (passed | (self.guess & ~(used & passed).any(axis=2, keepdims=True)))
+        answers = used if self.guess else used & passed  # one that passes has the highest score of those used
         right = best_scored(score, hand.of(bank.right), answers)
         rounds = range(used.shape[2])
         return right, bill(hand, used, rounds, scored=True, checker=self.checker)

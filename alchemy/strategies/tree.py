@@ -67,7 +67,7 @@ def question_of(task: Task, batch: Batch) -> Question:
 
 def pack(answered: Answered, room: int) -> np.ndarray:
     """Answers as one array, float64 (n, room + fields of the ledger)."""
-    text = np.pad(answered.completions, ((0, 0), (0, max(0, room - answered.completions.shape[1]))))[:, :room]
+    text = np.pad(answered.completions, ((0, 0), (0, room)))[:, :room]
     return np.concatenate([text, np.stack(answered.ledger, axis=1)], axis=1)
 
 

@@ -88,8 +88,8 @@ def test_some_problems(problems):
 
 
 def test_texts_that_leave_room_go_on_together_and_each_other_alone():
-    """Lengths 3, 8, 5, 9 of a context of 12: six more fit behind the first alone, four behind three, three behind all."""
-    lengths, calls = (3, 8, 5, 9), []
+    """Lengths 2, 8, 5, 9 of a context of 12: ten more fit behind the first alone, four behind three, three behind all."""
+    lengths, calls = (2, 8, 5, 9), []
     texts = [np.full((2, 3, length, 1), number + 1) for number, length in enumerate(lengths)]
 
     def write(numbers, prompts):

@@ -245,6 +245,14 @@ def test_which_chains_go_on(search, kept):
         np.testing.assert_array_equal(index, np.repeat(kept, search.width, axis=1))
 
 
+def test_weights_of_any_size_and_points_on_the_edge():
+    for logits in ([1e4, 1e4 - 50], [-1e4, -1e4 - 50]):
+        assert resample(np.array([0.5]), np.array([logits])).tolist() == [[0, 0]]
+    assert resample(np.array([0.0]), np.zeros((1, 4))).tolist() == [[0, 1, 2, 3]], "each once where all weigh the same"
+    for w in range(1, 8):
+        assert resample(np.array([np.nextafter(1, 0)]), np.zeros((1, w))).max() == w - 1
+
+
 def test_rows_that_a_problem_takes():
     assert [search.rows for search in (Beam(8, 2), Dvts(12, 4), ParticleFilter(5))] == [8, 12, 5]
     assert [Mcts(n).rows for n in (1, 64, 65, 129)] == [1, 1, 2, 3]

@@ -237,6 +237,16 @@ def test_soft_best_of_n_lies_between_any_chain_and_the_best():
         assert averaged(SoftBestOfN("noisy", temperature), bank, 8, 0)[0].mean() <= mean + 0.01
 
 
+def test_the_temperature_is_tuned_in_units_of_the_scores():
+    """A verifier that is always wrong is best not listened to, one that is right is followed, whatever the unit."""
+    bank = random_bank(n=100)
+    for unit in (1.0, 1e4):
+        rated = scored(bank, wrong=-unit * bank.right, right=unit * bank.right)
+        deviation = float(rated.scores["right"][..., :8].std())
+        assert tuned(rated, 8, "wrong", 0).temperature > 80 * deviation
+        assert tuned(rated, 8, "right", 0).temperature < deviation
+
+
 def test_the_beta_rule_wants_four_of_one_mind():
     assert leader_confidence(np.array([3, 4]), np.array([0, 0])) == pytest.approx([1 - 0.5**4, 1 - 0.5**5])
     assert leader_confidence(np.array([9]), np.array([4])) == pytest.approx(stats.beta(10, 5).sf(0.5))
