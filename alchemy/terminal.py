@@ -28,3 +28,10 @@ def counted(number: int, noun: str) -> str:
 def cut(text: str, room: int) -> str:
     """As many words of a line as fit into `room` columns, and an ellipsis if some are left out."""
     return textwrap.shorten(text, max(room, 12), placeholder=" …") if len(text) > room else text
+
+
+def printable(text: str) -> str:
+    """Text from elsewhere as a terminal may show it: what it would obey, or could not show, as escapes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
+    )

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from alchemy.cli import flags
@@ -33,7 +34,7 @@ from alchemy.cli.commands import (
 )
 from alchemy.cli.commands import list as list_command
 from alchemy.errors import UserError, nearest
-from alchemy.terminal import wrapped
+from alchemy.terminal import printable, wrapped
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 
@@ -117,6 +118,9 @@ def _main(args: list[str]) -> int:
         print(_overview())
         return 0 if args else 2
     name, rest = args[0], args[1:]
+    if name == "--version":
+        print(f"alchemy {version('alchemy-lab')}")
+        return 0
     if name not in COMMANDS:
         raise UserError(f"command {name!r} is unknown{nearest(name, COMMANDS)}")
     command, prog = COMMANDS[name], f"alchemy {name}"
@@ -162,6 +166,7 @@ def _overview() -> str:
     return "\n".join(
         [
             "usage: alchemy COMMAND [--help]",
+            "       alchemy --version",
             "",
             *lines,
             "",
@@ -173,7 +178,7 @@ def _overview() -> str:
 
 def _fail(error: object) -> int:
     """One line on standard error; exit code 2."""
-    print(f"alchemy: error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"alchemy: error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
     return 2
 
 

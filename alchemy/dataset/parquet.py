@@ -43,7 +43,7 @@ def open_lines(path: Path) -> BinaryIO:
     """A file of splits, JSON lines or Parquet, as JSON lines; raises `Damaged` on a .parquet file that is none."""
     if path.suffix != ".parquet":
         return open(path, "rb")
-    return io.BufferedReader(_Lines(path))
+    return io.BufferedReader(Lines(open(path, "rb"), f"{path}: "))
 
 
 class Damaged(UserError):
@@ -64,11 +64,12 @@ class _DigestingFile(io.RawIOBase):
         return self.out.write(data)
 
 
-class _Lines(io.RawIOBase):
-    """The rows of a Parquet file as JSON lines, read as they are needed."""
+class Lines(io.RawIOBase):
+    """The rows of a Parquet file as JSON lines, read as they are needed; `name` begins what is said of a damaged one."""
 
-    def __init__(self, path: Path) -> None:
-        self.lines = _records(path)
+    def __init__(self, file: BinaryIO, name: str = "") -> None:
+        self.file = file
+        self.lines = _records(file, name)
         self.rest = b""
 
     def readable(self) -> bool:
@@ -83,18 +84,18 @@ class _Lines(io.RawIOBase):
 
     def close(self) -> None:
         self.lines.close()
+        self.file.close()
         super().close()
 
 
-def _records(path: Path) -> Generator[bytes, None, None]:
-    """Some lines at a time; raises `Damaged`, naming the path, if it is no Parquet."""
+def _records(file: BinaryIO, name: str) -> Generator[bytes, None, None]:
+    """Some lines at a time; raises `Damaged` if it is no Parquet, or has values that JSON has not."""
     arrow = _arrow()
-    with open(path, "rb") as file:  # pyarrow's own errors of the file system say less
-        try:
-            for rows in arrow.parquet.ParquetFile(file).iter_batches(ROWS_AT_ONCE):
-                yield b"".join(json.dumps(row).encode() + b"\n" for row in rows.to_pylist())
-        except (arrow.ArrowException, OSError) as fault:
-            raise Damaged(f"{path}: {str(fault).partition(chr(10))[0][:100]}") from None
+    try:
+        for rows in arrow.parquet.ParquetFile(file).iter_batches(ROWS_AT_ONCE):
+            yield b"".join(json.dumps(row).encode() + b"\n" for row in rows.to_pylist())
+    except (arrow.ArrowException, OSError, TypeError, ValueError) as fault:
+        raise Damaged(f"{name}{str(fault).partition(chr(10))[0][:100]}") from None
 
 
 def _arrow() -> ModuleType:

@@ -46,9 +46,33 @@ def lines(result: Result) -> Iterator[str]:
             yield _row(
                 f"floor: {name}", [floor[metric] for metric in ("answer_accuracy", "exact_match", "edit_distance")]
             )
+    yield from _told(result)
     steps = ", ".join(f"{step}:\xa0{n}" for step, n in result["first_wrong_step"].items())
     for place, part in enumerate(wrap(steps, WIDTH - 27)):
         yield f"{'' if place else 'first wrong step':<26} " + part.replace("\xa0", " ")
+
+
+def _told(result: Result) -> Iterator[str]:
+    """What a reader must know of the lines themselves, where there is anything to know."""
+    if result.get("failed"):
+        yield f"{'failed, counted as wrong':<26} {result['failed']:,}"
+    if result.get("without an answer"):
+        yield f"{'without an answer, wrong':<26} {result['without an answer']:,}"
+    if taken_off := result.get("taken off"):
+        yield f"{'taken off':<26} " + ", ".join(f"{name}: {count:,}" for name, count in taken_off.items())
+    yield from told(result.get("coverage", {}))
+
+
+def told(numbers: Result) -> Iterator[str]:
+    """Counts, shares and lists of them, a line each."""
+    for name, value in numbers.items():
+        if isinstance(value, dict):
+            shown = ", ".join(f"{key}: {share:.4f}" for key, share in value.items())
+        elif isinstance(value, list):
+            shown = "[{:.4f}, {:.4f}]".format(*value)
+        else:
+            shown = f"{value:.4f}" if isinstance(value, float) else f"{value}"
+        yield f"{_words(name).replace(' interval', ', 95 %'):<26} {shown}"
 
 
 def summary(results: Mapping[str, Result]) -> Table:

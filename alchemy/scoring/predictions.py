@@ -8,12 +8,14 @@ did, of the tasks that `alchemy prompts` writes. Of a log that is one JSON docum
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
 from alchemy.errors import UserError
+from alchemy.scoring.file_formats import json_lines
 
 LONGEST_LINE = 1 << 22  # bytes of a line
 LONGEST_TEXT = 1 << 16  # characters of a text that is compared with a gold one: counting n-grams costs their square
@@ -22,15 +24,25 @@ BLOCK_CHARS = 1 << 24  # characters held at once, or one line more
 
 
 class Schema(NamedTuple):
-    """A kind of line: its name, and how to read it: (prompt, completion), or (prediction, gold text) if it has gold."""
+    """A kind of line: its name, and how to read it: (prompt, completion), or (prediction, gold text) if it has gold.
+
+    The model's text is None where it failed to write one.
+    """
 
     name: str
-    texts: Callable[[int, dict[str, Any]], tuple[str, str]]
+    texts: Callable[[int, dict[str, Any]], tuple[str | None, str | None]]
     has_gold: bool = False
 
 
 def lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file, or the samples of a log; raises `UserError` on what is too long to be either."""
+    """The lines of a file, or the samples of a log; raises `UserError` on what is too long to be either, or damaged."""
+    try:
+        yield from _lines(json_lines(stream))
+    except (EOFError, zlib.error) as fault:
+        raise UserError(f"the packed file is cut off or damaged: {fault}") from None
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
     head = stream.readline(LONGEST_LINE + 1)
     if head.startswith(b"PK\x03\x04"):
         raise UserError("this is an archive, expected JSON; of an .eval log: inspect log convert --to json")
@@ -104,29 +116,32 @@ def _keys(keys: tuple[str, str]) -> str:
     return "{" + ", ".join(keys) + "}"
 
 
-def _pair_texts(keys: tuple[str, str], number: int, record: dict[str, Any]) -> tuple[str, str]:
+def _pair_texts(keys: tuple[str, str], number: int, record: dict[str, Any]) -> tuple[str | None, str | None]:
     for key in keys:
         if key not in record:
             raise UserError(f"line {number} has no {key!r}, which line 1 has")
-    left, right = (_text(number, key, record[key]) for key in keys)
+    written = keys[0] if keys == PAIRS[0] else keys[1]
+    left, right = (None if key == written and record[key] is None else _text(number, key, record[key]) for key in keys)
     return left, right
 
 
-def _harness_texts(number: int, record: dict[str, Any]) -> tuple[str, str]:
+def _harness_texts(number: int, record: dict[str, Any]) -> tuple[str, str | None]:
     """The clean prompt, and the one completion that the harness graded."""
     doc, texts = record.get("doc"), record.get("filtered_resps")
     if not isinstance(texts, list) or len(texts) != 1:
         raise UserError(f"line {number}: filtered_resps is {_cut(json.dumps(texts))}, expected a list of one text")
-    return _problem(number, "doc", doc), _text(number, "filtered_resps", texts[0])
+    text = None if texts[0] is None else _text(number, "filtered_resps", texts[0])
+    return _problem(number, "doc", doc), text
 
 
-def _inspect_texts(number: int, record: dict[str, Any]) -> tuple[str, str]:
-    """The clean prompt, and the completion."""
+def _inspect_texts(number: int, record: dict[str, Any]) -> tuple[str, str | None]:
+    """The clean prompt, and the completion; none where the sample ended in an error."""
+    problem = _problem(number, "metadata", record.get("metadata"))
     if record.get("error"):
-        raise UserError(f"line {number}: the sample ended in an error: {_cut(json.dumps(record['error']))}")
+        return problem, None
     output = record.get("output")
     completion = output.get("completion") if isinstance(output, dict) else None
-    return _problem(number, "metadata", record.get("metadata")), _text(number, "output completion", completion)
+    return problem, _text(number, "output completion", completion)
 
 
 HARNESS = Schema("lm-evaluation-harness samples", _harness_texts)

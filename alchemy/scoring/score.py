@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 from alchemy.errors import UserError
 from alchemy.problem import floors
 from alchemy.problem.task import Problem, Task
+from alchemy.problem.text_format import TextFormat
 from alchemy.scoring import predictions
+from alchemy.scoring.cleaning import Cleaner
 from alchemy.scoring.grade import TextOracle
 from alchemy.scoring.sample import GoldTexts, GradedLines
 from alchemy.scoring.tally import GoldTally, OracleTally, Tally
@@ -28,19 +31,25 @@ def score(
     task: Task,
     progress: Callable[[int], None] = lambda n: None,
     watch: Watch | None = None,
+    *,
+    clean: bool = True,
+    noiseless: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Every metric over all lines; raises `UserError` that names the first bad line by its number.
 
     Lines that have a prompt are scored next to the floors of the task: random letters, and the question repeated.
     A `TextOracle` needs prompts, and gives its own numbers in place of floors and of likeness to a gold text. `watch`
-    is called with the graded lines of each block.
+    is called with the graded lines of each block. With `clean`, what models add to a text is taken off
+    (`alchemy.scoring.cleaning`); `noiseless` has the prompt that a task can read for those that noise has changed.
+    Texts that a model failed to write are wrong.
     """
     numbered = enumerate(lines, 1)
     first = next(numbered, None)
     if first is None:
         raise UserError("there are no lines to score")
     schema = predictions.schema_of(predictions.parse_line(*first), isinstance(task, TextOracle))
-    rows = (schema.texts(number, predictions.parse_line(number, line)) for number, line in chain([first], numbered))
+    reader = _Reader(schema, task.text_format, clean, noiseless)
+    rows = (reader.texts(number, predictions.parse_line(number, line)) for number, line in chain([first], numbered))
     blocks = predictions.blocks(rows, ROWS)
     tally: Tally
     if isinstance(task, TextOracle):
@@ -53,7 +62,39 @@ def score(
         if watch:
             watch(graded_lines)
         progress(tally.n)
-    return {"n": tally.n, "lines": schema.name, **tally.result()}
+    return {"n": tally.n, "lines": schema.name, **tally.result(), **reader.result()}
+
+
+class _Reader:
+    """Reads the texts of lines as they are scored, and counts what was taken off, and what was not there."""
+
+    def __init__(
+        self, schema: predictions.Schema, text_format: TextFormat, clean: bool, noiseless: Mapping[str, str]
+    ) -> None:
+        self.schema, self.text_format, self.noiseless = schema, text_format, noiseless
+        self.cleaner = Cleaner(text_format) if clean else None
+        self.failed = self.unanswered = 0
+
+    def texts(self, number: int, record: dict[str, Any]) -> tuple[str, str]:
+        left, right = self.schema.texts(number, record)
+        if self.schema.has_gold:
+            return self._written(left), right or ""
+        return self.noiseless.get(left or "", left or ""), self._written(right)
+
+    def _written(self, text: str | None) -> str:
+        if text is None:
+            self.failed += 1
+            return ""
+        cleaned = self.cleaner.clean(text) if self.cleaner else text
+        self.unanswered += not self.text_format.has_answer(cleaned)
+        return cleaned
+
+    def result(self) -> dict[str, Any]:
+        return {
+            "failed": self.failed,
+            "without an answer": self.unanswered,
+            "taken off": dict(self.cleaner.counts) if self.cleaner else {},
+        }
 
 
 def _grade_by_oracle(blocks: Iterable[Block], task: TextOracle, tally: OracleTally) -> Iterator[GradedLines]:

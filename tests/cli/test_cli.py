@@ -162,7 +162,7 @@ def test_generate_verify_score(alchemy, tmp_path):
     assert verified["overlap"].keys() == {"test.jsonl", "test-length=6.jsonl", "test-task=F3-F3.jsonl"}
     assert all(shares["identities"] == 0 for shares in verified["overlap"].values())
     for name in ("train.jsonl", "test-length=6.jsonl", "test-task=F3-F3.jsonl"):
-        scored = json.loads(alchemy("score", out / name, "--manifest", out, "--json")[1])
+        scored = json.loads(alchemy("score", out / name, "--manifest", out, "--training", "--json")[1])
         assert scored["answer_accuracy"] == scored["trace_accuracy"] == scored["exact_match"]["full"] == 1
     assert json.loads(alchemy("score", out / "test.jsonl", "--json")[1])["answer_accuracy"] < 0.1
     assert json.loads(alchemy("score", out / "test.jsonl", "--json", "--rotate", 7)[1])["answer_accuracy"] == 1

@@ -104,7 +104,7 @@ def test_two_processes_wait_for_each_other(tmp_path):
     [
         lambda data: b"",
         lambda data: data[:40],
-        lambda data: re.sub(rb"(PK\x01\x02-\x03)-", rb"\1\xff", data),
+        lambda data: re.sub(b"(PK\x01\x02-\x03)-", lambda start: start[1] + b"\xff", data),
         lambda data: data[:90] + bytes(20) + data[110:],
     ],
     ids=["empty", "cut", "version", "content"],

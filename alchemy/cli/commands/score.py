@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
-from alchemy.dataset.manifest import MANIFEST, read_manifest, recipe_of
+from alchemy.dataset.manifest import MANIFEST, read_manifest, read_recipe, recipe_of
 from alchemy.discover import find
 from alchemy.errors import UserError
 from alchemy.output import check_replaceable, write_sealed
 from alchemy.progress import Progress
 from alchemy.scoring import predictions
+from alchemy.scoring.coverage import Coverage, Tests, paired
 
 if TYPE_CHECKING:
-    from alchemy.scoring.sample import GradedLines
+    from alchemy.scoring.sample import GradedLines, Reservoir
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ class Score:
     """The task that the prompts are of."""
     manifest: Path | None = None
     """Take the task and its fields from this directory, written by `alchemy generate`."""
+    paired: Switch = False
+    """Compare two files by the problems that both answer: the difference with its interval, and McNemar's test."""
+    training: Switch = False
+    """Also score answers to problems of the manifest's training part, which are refused otherwise."""
+    verbatim: Switch = False
+    """Judge texts as they are: without it end marks, code fences, think blocks and the like are taken off, and counted."""
     page: Annotated[Path | None, arg(metavar="HTML")] = None
     """Write a page with the numbers and some hundred predictions, step by step beside the gold ones."""
     quiet: Switch = False
@@ -67,28 +74,35 @@ def run(options: Score, configs: dict[str, Any]) -> int:
 
     [(name, task)] = configs.items()
     files = _files(options.files)
+    if options.paired and len(files) != 2:
+        raise UserError(f"--paired compares two files, not {len(files)}")
     inputs = [Path(file) for file in files.values()]
     if options.page:
         check_replaceable(options.page, "score", inputs)
     size = max(1, MOST_EXAMPLES // (len(OUTCOMES) * len(files)))
     progress, results, examples = Progress(options.quiet), {}, []
+    tests = Tests(read_recipe(options.manifest)) if options.manifest else None
+    coverages = {label: Coverage() for label in files}
     for label, file in files.items():
         reservoir = Reservoir(task, size) if options.page else None
-        with progress.stage(f"score {visible(label)}", unit="lines") as stage:
-            results[label] = _score(file, task, stage.update, reservoir.watch if reservoir else None, len(files) > 1)
+        with progress.stage(f"score {visible(label)}", unit="lines") as stage, _named(file, len(files) > 1):
+            results[label] = _score(file, task, stage.update, reservoir, coverages[label], tests, options)
         examples += [reservoir.examples(label)] if reservoir else []
     only = next(iter(results.values())) if len(files) == 1 else None
     if options.page:
         text = score_page.page(task, name, {visible(label): result for label, result in results.items()}, examples)
         write_sealed(options.page, "score", lambda scratch: scratch.write_text(text, "utf-8"), inputs)
+    comparison = {"paired": paired(*coverages.values())} if options.paired else {}
     if options.json:
-        print(json.dumps({"task": name, **only} if only else {"task": name, "files": results}, indent=2))
+        print(json.dumps({"task": name, **(only or {"files": results}), **comparison}, indent=2))
     elif only:
         print("\n".join(score_page.lines(only)))
     else:
         Console(highlight=False).print(
             score_page.summary({visible(label): result for label, result in results.items()})
         )
+    if comparison and not options.json:
+        print("\n".join(score_page.told(comparison["paired"])))
     if options.page and not options.json:
         print(f"{options.page}: {len(text.encode()) / 1e6:.2f} MB")
     return 0
@@ -114,12 +128,37 @@ def _files_of(argument: str) -> list[str]:
 
 
 def _score(
-    file: str, task: Any, progress: Callable[[int], None], watch: Callable[[GradedLines], None] | None, several: bool
+    file: str,
+    task: Any,
+    progress: Callable[[int], None],
+    reservoir: Reservoir | None,
+    coverage: Coverage,
+    tests: Tests | None,
+    options: Score,
 ) -> dict[str, Any]:
     from alchemy.scoring.score import score
 
+    def watch(graded: GradedLines) -> None:
+        for watcher in (coverage, reservoir) if reservoir else (coverage,):
+            watcher.watch(graded)
+
+    with nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as stream:
+        result = score(
+            predictions.lines(stream),
+            task,
+            progress,
+            watch,
+            clean=not options.verbatim,
+            noiseless=tests.noiseless if tests else {},
+        )
+    answered = coverage.result(tests, options.training) if tests else {}
+    return {**result, "coverage": answered} if answered else result
+
+
+@contextmanager
+def _named(file: str, several: bool) -> Iterator[None]:
+    """Errors with the name of the file, where there are several."""
     try:
-        with nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as stream:
-            return score(predictions.lines(stream), task, progress, watch)
+        yield
     except UserError as error:
         raise UserError(f"{file}: {error}" if several else str(error)) from None

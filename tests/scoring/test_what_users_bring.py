@@ -1,0 +1,175 @@
+"""Predictions as users bring them: packed, incomplete, doubled, of training problems, with what models add."""
+
+import gzip
+import io
+import json
+
+import numpy as np
+import pytest
+
+from alchemy.cli.main import main
+from alchemy.dataset.export import write_splits
+from alchemy.errors import UserError
+from alchemy.scoring import predictions
+from alchemy.scoring.cleaning import Cleaner
+from alchemy.scoring.coverage import Coverage, paired
+from alchemy.scoring.score import score
+from tasks.symbols import Symbols
+
+RECORDS = [{"prompt": "A B C D [F1] [F2] <think>", "completion": text} for text in ("B, C", "ü \n x")]
+LINES = b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in RECORDS)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    home = tmp_path_factory.mktemp("splits") / "data"
+    write_splits(Symbols(), home, train=30, test=12, shifts=["noise=insert:0.3", "length=6"])
+    return home
+
+
+def right(data, name="test.jsonl"):
+    return [json.loads(line) for line in (data / name).read_text().splitlines()]
+
+
+def scored(tmp_path, capsys, records, *more):
+    path = tmp_path / "p.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    code = main(["score", str(path), "--json", "--quiet", *map(str, more)])
+    out, err = capsys.readouterr()
+    return json.loads(out) if code == 0 else err
+
+
+def parquet_of(records):
+    arrow, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    out = io.BytesIO()
+    pq.write_table(arrow.Table.from_pylist(records), out)
+    return out.getvalue()
+
+
+FILES = {
+    "lines": lambda: LINES,
+    "BOM": lambda: b"\xef\xbb\xbf" + LINES,
+    "CRLF": lambda: LINES.replace(b"\n", b"\r\n"),
+    "gzip": lambda: gzip.compress(b"\xef\xbb\xbf" + LINES),
+    "array": lambda: json.dumps(RECORDS, indent=1).encode(),
+    "CSV": lambda: (
+        'id,prompt,completion\n1,A B C D [F1] [F2] <think>,"B, C"\n2,A B C D [F1] [F2] <think>,"ü \n x"\n'.encode()
+    ),
+    "Parquet": lambda: parquet_of(RECORDS),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_are_read_by_what_they_begin_with(name):
+    read = [json.loads(line) for line in predictions.lines(io.BytesIO(FILES[name]()))]
+    assert [{key: record[key] for key in ("prompt", "completion")} for record in read] == RECORDS
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\x28\xb5\x2f\xfd1", "packed by zstd; unpack it"),
+        ("{}".encode("utf-16"), "UTF-16; write it as UTF-8"),
+        (b"PK\x03\x04", "this is an archive"),
+        (b"[1, 2", "begins as a JSON array and is none"),
+        (b"PAR1 and no more", "Parquet"),
+        (gzip.compress(LINES)[:-12], "packed file is cut off or damaged"),
+        (b"prompt,completion\n\xff,a\n", "CSV and not UTF-8"),
+    ],
+)
+def test_others_are_named_for_what_they_are(content, says):
+    with pytest.raises(UserError, match=says):
+        list(predictions.lines(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned", "rule"),
+    [
+        ("A [F2] <answer> B</s>", "A [F2] <answer> B", "end mark"),
+        ("A [F2] <answer> B<|im_end|>\nuser: more", "A [F2] <answer> B", "end mark"),
+        ("```text\nA [F2] <answer> B\n```", "A [F2] <answer> B", "code fence"),
+        ("I think. </think>\nA [F2] <answer> B", "A [F2] <answer> B", "think block"),
+        ("A [F2] </think> <answer> B", "<answer> B", "think block"),
+        ("A [F2] <answer> B </answer> Done.", "A [F2] <answer> B", "closing tag"),
+        ("A [F2] <answer> B\n\nE F [F1] <think>\nG <answer> H", "A [F2] <answer> B", "text behind the answer"),
+        ("A  [F2]\n<answer> B", "A [F2] <answer> B", "blanks"),
+    ],
+)
+def test_what_models_add_is_taken_off_by_rule_and_counted(text, cleaned, rule):
+    cleaner = Cleaner(Symbols().text_format)
+    assert cleaner.clean(text) == cleaned and cleaner.counts == {rule: 1}
+
+
+def test_a_text_without_additions_stays_as_it_is():
+    cleaner = Cleaner(Symbols().text_format)
+    for text in (" A [F2] <answer> B ", "<answer>", "", "no answer"):
+        assert cleaner.clean(text) == text and not cleaner.counts
+
+
+def test_additions_are_judged_where_a_switch_says_so(data, tmp_path, capsys):
+    marked = [{**record, "output": record["output"] + "</s>"} for record in right(data)]
+    result = scored(tmp_path, capsys, marked, "--manifest", data)
+    assert result["answer_accuracy"] == 1 and result["taken off"] == {"end mark": 12}
+    assert scored(tmp_path, capsys, marked, "--manifest", data, "--verbatim")["answer_accuracy"] == 0
+
+
+def test_what_a_manifest_knows_of_the_answers(data, tmp_path, capsys):
+    tests = right(data)
+    counted = scored(tmp_path, capsys, tests[:3] * 2, "--manifest", data)["coverage"]
+    assert {
+        "test": "test.jsonl",
+        "problems": 12,
+        "answered": 3,
+        "missing": 9,
+        "answered more than once": 3,
+    }.items() <= (counted.items())
+    assert counted["pass@k"] == {"1": 1.0, "2": 1.0} and counted["accuracy over problems_interval"][0] < 0.5
+    training = [*right(data, "train.jsonl")[:5], *tests]
+    assert "5 of 17 problems are of the training part" in scored(tmp_path, capsys, training, "--manifest", data)
+    allowed = scored(tmp_path, capsys, training, "--manifest", data, "--training")["coverage"]
+    assert (allowed["training problems"], allowed["answered"], allowed["missing"]) == (5, 12, 0)
+    assert scored(tmp_path, capsys, right(data, "test-length=6.jsonl"), "--manifest", data)["coverage"]["test"] == (
+        "test-length=6.jsonl"
+    )
+
+
+def test_noisy_prompts_are_those_of_their_problems(data, tmp_path, capsys):
+    noisy = right(data, "test-noise=insert-0.3.jsonl")
+    result = scored(tmp_path, capsys, noisy, "--manifest", data)
+    assert result["answer_accuracy"] == 1 and result["coverage"]["answered"] == 12
+
+
+def test_failed_samples_are_wrong_and_reported():
+    lines = [{"prompt": "A B C D [F1] [F2] <think>", "completion": text} for text in (None, "no idea", "<answer> B C")]
+    result = score([json.dumps(line).encode() + b"\n" for line in lines], Symbols())
+    assert (result["n"], result["failed"], result["without an answer"], result["answer_accuracy"]) == (3, 1, 1, 0)
+
+
+def test_two_files_are_compared_problem_by_problem():
+    a, b = Coverage(), Coverage()
+    a.right = {str(i): [i < 8] for i in range(10)} | {"mine": [True]}
+    b.right = {str(i): [i < 3] for i in range(10)}
+    result = paired(a, b)
+    difference = np.array([0, 0, 0, 1, 1, 1, 1, 1, 0, 0])
+    assert (result["problems"], result["only in one of them"], result["difference"]) == (10, 1, 0.5)
+    assert result["McNemar p"] == pytest.approx(2 / 2**5) and result["first is better"] == 5
+    spread = 2.262157 * difference.std(ddof=1) / 10**0.5  # t of 9 degrees of freedom
+    assert result["difference_interval"] == pytest.approx([0.5 - spread, 0.5 + spread], rel=1e-5)
+    with pytest.raises(UserError, match="no problem in common"):
+        paired(a, Coverage())
+
+
+def test_the_front_door_compares_two_files(data, tmp_path, capsys):
+    (tmp_path / "wrong.jsonl").write_text((data / "test.jsonl").read_text().replace("<answer> ", "<answer> A "))
+    files = [str(data / "test.jsonl"), str(tmp_path / "wrong.jsonl")]
+    assert main(["score", *files, "--paired", "--quiet", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["paired"]["first is better"] == 12
+    assert main(["score", *files, "--paired", "--quiet"]) == 0 and "McNemar p" in capsys.readouterr().out
+    assert main(["score", files[0], "--paired"]) == 2 and "two files, not 1" in capsys.readouterr().err
+
+
+def test_escape_sequences_of_an_input_do_not_reach_the_terminal(tmp_path, capsys):
+    (tmp_path / "p.jsonl").write_text(json.dumps({"\x1b]0;OWNED\x07\x1b[2J": 1}) + "\n")
+    assert main(["score", str(tmp_path / "p.jsonl")]) == 2
+    err = capsys.readouterr().err
+    assert "\x1b" not in err and "\\x1b]0;OWNED" in err
