@@ -247,6 +247,14 @@ def test_the_temperature_is_tuned_in_units_of_the_scores():
         assert tuned(rated, 8, "right", 0).temperature < deviation
 
 
+@pytest.mark.parametrize("shift", [-1e4, 1e4])
+def test_weights_of_a_softmax_do_not_depend_on_where_scores_begin(shift):
+    bank = random_bank()
+    bank = scored(bank, moved=bank.scores["exact"] + shift)
+    expected, _ = WeightedVote("exact", temperature=0.5).replay(bank, 8, None)
+    np.testing.assert_allclose(WeightedVote("moved", temperature=0.5).replay(bank, 8, None)[0], expected)
+
+
 def test_the_beta_rule_wants_four_of_one_mind():
     assert leader_confidence(np.array([3, 4]), np.array([0, 0])) == pytest.approx([1 - 0.5**4, 1 - 0.5**5])
     assert leader_confidence(np.array([9]), np.array([4])) == pytest.approx(stats.beta(10, 5).sf(0.5))
