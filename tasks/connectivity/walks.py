@@ -29,7 +29,8 @@ def walk(
     With `mix` the steps allowed are drawn uniformly from the distance to `steps`. near int (g, u, k) neighbour lists
     with g = n or 1, start and target int (n,) in one component.
     """
-    most, size = width - 1, near.shape[1]
+    most = width - 1
+    size = near.shape[1]
     listed = np.full((len(start), width), -1, np.int16)
     if len(near) == 1:  # all rows with one target share one table
         targets, case = np.unique(target, return_inverse=True)

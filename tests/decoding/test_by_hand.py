@@ -17,6 +17,7 @@ from alchemy.decoding import cache as caches
 from alchemy.decoding.engine import Engine
 from alchemy.decoding.forcing import UNLIMITED, Forcing, Marks, bill
 from alchemy.decoding.generate import draw, lengths
+from alchemy.decoding.programs import writer
 from alchemy.errors import UserError
 from alchemy.learning.model import Cache
 from alchemy.problem.task import EOS, PAD
@@ -180,6 +181,37 @@ def test_the_few_that_go_on_are_finished():
     written = draw(Bigram(), table, first[:, None, None].astype(np.int32), samples=1, max_new=8, temperature=0.0)
     expected = {7: [EOS, 0, 0, 0, 0, 0, 0, 0], 2: [3, 4, 5, 6, 7, EOS, 0, 0]}
     assert written.completions[0, :, 0].tolist() == [expected[token] for token in first.tolist()]
+
+
+class Kept(dict):
+    """Pieces that are kept in memory."""
+
+    load, keep = dict.get, dict.__setitem__
+
+
+def test_what_is_in_the_pieces_is_not_drawn_again():
+    table = {"table": 10 * np.eye(8, dtype=np.float32)[[2, 2, 3, 4, 5, 6, 7, EOS]][None]}
+    how = dict(samples=1, max_new=8, temperature=0.0)
+    prompts, kept = np.full((3, 1, 1), 6, np.int32), Kept()
+    first = draw(Bigram(), table, prompts, **how, pieces=kept)
+    assert first.completions[0, :, 0, :2].tolist() == [[7, EOS]] * 3 and len(kept) == 1
+    [(name, (completions, logprob))] = kept.items()
+    kept[name] = (completions + 1, logprob)
+    again = draw(Bigram(), table, prompts, **how, pieces=kept)
+    assert again.completions[0, :, 0, :3].tolist() == [[8, EOS + 1, 1]] * 3
+
+
+def test_rows_are_written_to_their_limits():
+    """Each for at most so many tokens, or to a stop; behind are the logits of what comes next."""
+    table = 10 * np.eye(8, dtype=np.float32)[[2, 2, 3, 4, 5, 6, 7, EOS]]
+    limits = np.array([0, 1, 2, 3, 3], np.int32)
+    first = table[[2, 2, 2, 2, 6]]  # behind 2 comes 3, and behind 6 comes 7
+    run = writer(Engine(Bigram(), sampled=False, stops=(EOS,)), 3)
+    cache = Cache((), np.int32(0), np.zeros(5, np.int32))
+    rows = np.arange(5, dtype=np.int32)
+    texts, behind = run({"table": table}, cache, first, limits, 1.0, jax.random.key(0), rows, rows)
+    assert texts.tokens.T.tolist() == [[0, 0, 0], [3, 0, 0], [3, 4, 0], [3, 4, 5], [7, EOS, 0]]
+    np.testing.assert_array_equal(behind[:4], table[[2, 3, 4, 5]])
 
 
 def test_lengths_are_of_the_tokens():

@@ -314,3 +314,31 @@ def test_marks_of_hops_and_rechecks(text, marks):
     task = Recheck(alphabet="ABC", classes=("help",), hops=(3,), most=2)
     steps = task.text_steps(task.parse("[help] 3 * C A B A <think>"), text)
     assert [step.mark.replace(" ", "-") for step in steps] == marks.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("C B A <answer> A </s>", (True, True, 4, True)),
+        ("C B A <wait> A <answer> A </s>", (True, True, 5, True)),
+        ("C B A <answer> B </s>", (False, True, 3, True)),
+        ("B B A <answer> A </s>", (True, False, 0, True)),
+        ("C B A <wait> B <answer> A </s>", (True, False, 3, True)),
+        ("C B A <wait> A <wait> B <answer> B </s>", (False, False, 4, True)),
+        ("C B A <answer> A", (True, True, 4, False)),
+        ("C B <answer> A </s>", (True, False, 2, False)),
+        ("C B A <wait> <answer> A </s>", (True, False, 3, False)),
+        ("C B A A <answer> A </s>", (True, False, 3, False)),
+        ("C B A <answer> A A </s>", (False, True, 3, False)),
+        ("C B A <answer> <wait> </s>", (False, True, 3, False)),
+        ("<wait> B A <answer> A </s>", (True, False, 0, False)),
+        ("C B A </s>", (False, True, 3, False)),
+        ("</s>", (False, False, 0, False)),
+    ],
+)
+def test_verdicts_by_hand(text, verdict):
+    """A -> C -> B -> A: three hops, re-checks that repeat the last, and one letter behind the mark."""
+    task = Recheck(alphabet="ABC", classes=("help",), hops=(3,), most=2)
+    problem = task.parse("[help] 3 * C A B A <think>")
+    judged = task.judge(problem, np.array([task.vocabulary.encode(text)], np.int32))
+    assert tuple(values[0].item() for values in judged) == verdict
