@@ -78,6 +78,8 @@ def test_a_hop_is_followed_by_the_rest_of_the_walk():
     assert vocabulary.decode(batch.completions()[0]) == "C B A <wait> A <answer> A"
     chain = np.array([[*vocabulary.encode("B B A <wait> A <answer> A </s>")]], np.int32)
     assert vocabulary.decode(task.follow(batch, chain, 0)[0]) == "B A C <wait> C <answer> C"
+    first = np.array([[*vocabulary.encode("A B A <wait> A <answer> A </s>")]], np.int32)
+    assert vocabulary.decode(task.follow(batch, first, 0)[0]) == "A C B <wait> B <answer> B"
     late = np.array([[*vocabulary.encode("C B A <wait> B <answer> A </s>")]], np.int32)
     assert vocabulary.decode(task.follow(batch, late, 3)[0]) == "C B A <wait> B <answer> B"
 
