@@ -144,6 +144,7 @@ def seed_dots(
 
 def explorer(anchor: str, name: str, tests: Sequence[Any]) -> str:
     """A box to look through answers, test by test and outcome by outcome; `tests` as a `Journal` has them."""
+    anchor = escape(anchor, quote=True)
     text = json.dumps({"tests": tests}, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return (
         '<p class="soft nav">✓ right &nbsp; ✗ the first error &nbsp; ↳ follows from what was written, behind an error '

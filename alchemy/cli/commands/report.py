@@ -14,25 +14,8 @@ from alchemy.errors import UserError
 from alchemy.output import check_replaceable, inside, write_sealed
 from alchemy.record import numbers, read_json
 from alchemy.report.history import STARTED, newest_of
+from alchemy.report.schema import check_journal, check_record
 from alchemy.terminal import counted
-
-NEEDED = {
-    "name",
-    "preset",
-    "claim",
-    "method",
-    "verdict",
-    "checks",
-    "measured",
-    "figures",
-    "config",
-    "seconds",
-    "tokens",
-    "flops",
-    "device",
-    "versions",
-    "commit",
-}
 
 
 @dataclass(frozen=True)
@@ -94,8 +77,7 @@ def _committed() -> Iterator[JudgedClaim]:
 
 
 def _record(path: Path, record: Any) -> dict[str, Any]:
-    if not isinstance(record, dict) or not record.keys() >= NEEDED:
-        raise UserError(f"{path} is no record of a claim; remove it and run again")
+    check_record(record, str(path))
     return record
 
 
@@ -111,4 +93,7 @@ def _journal(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     journal = read_json(path)
-    return journal | {"curves": numbers(journal.get("curves", []))}
+    if isinstance(journal, dict):
+        journal["curves"] = numbers(journal.get("curves", []))
+    check_journal(journal, str(path))
+    return journal

@@ -1,0 +1,96 @@
+"""Every field of a record with hostile text or another type: the page is inert, or the field is named in one line."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from alchemy.cli.main import main
+from alchemy.errors import UserError
+from alchemy.record import numbers, plain
+from alchemy.report.claim import QUESTIONS, Claim, Gate, at_least, judge
+from alchemy.report.page import Exhibit, page
+from alchemy.report.results import results
+from alchemy.report.schema import check_journal, check_record
+
+HOSTILE = '"><script>alert(1)</script>\x1b[2J'
+CLAIM = Claim("A sentence.", "source", "prediction", "refuted if", QUESTIONS[0])
+GATE = Gate("learned", np.full(9, 0.9), 0.5, 1.0, "reason")
+RATES = {name: [0.1, 0.2] for name in ("follow", "ignore", "neither")}
+RECORD = json.loads(
+    json.dumps(
+        plain(
+            {
+                "name": "law",
+                "preset": "small",
+                "claim": plain(CLAIM),
+                **results(judge(CLAIM, [at_least("right", np.full(9, 0.9), 0.5, "reason", gates=[GATE])])),
+                "measured": {"arm": {"exact": [0.5]}},
+                "figures": ["one.svg"],
+                "config": {"seeds": 9},
+                "seconds": 1.5,
+                "tokens": 10,
+                "flops": 10,
+                "device": "cpu",
+                "versions": {"jax": "1"},
+                "commit": "abc",
+                "following": [{"trained": "F1", **RATES}],
+            }
+        )
+    )
+)
+EXAMPLE = {"seed": 0, "problem": 0, "prompt": "A", "gold": ["B"], "steps": [["B", "right"]], "guesses": {}}
+JOURNAL = {
+    "curves": [{"label": "train", "steps": [1, 2], "losses": [[2.0, 1.0]]}],
+    "tests": [{"label": "test", "outcomes": {"right": [EXAMPLE]}}],
+}
+
+
+def places(value, path=()):
+    """The place of every value within a value."""
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    for name, member in inner:
+        yield from places(member, (*path, name))
+
+
+def shown(record, journal):
+    """The page of a record; nothing where it is refused."""
+    try:
+        check_record(record := numbers(record), "record.json")
+        check_journal(journal, "journal.json")
+    except UserError:
+        return ""
+    return page([Exhibit(0, record["name"], record, {}, journal)])
+
+
+def changed(value, path, other):
+    value = copy.deepcopy(value)
+    holder = value
+    for name in path[:-1]:
+        holder = holder[name]
+    holder[path[-1]] = other
+    return value
+
+
+def test_the_record_is_shown_as_it_is():
+    assert "A sentence." in shown(RECORD, JOURNAL) and "train" in shown(RECORD, JOURNAL)
+
+
+@pytest.mark.parametrize("other", [HOSTILE, 3, []], ids=repr)
+def test_hostile_fields_are_inert_or_named(other):
+    for path in places(RECORD):
+        assert "<script>alert(1)" not in shown(changed(RECORD, path, other), JOURNAL), path
+    for path in places(JOURNAL):
+        assert "<script>alert(1)" not in shown(RECORD, changed(JOURNAL, path, other)), path
+
+
+@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd"])
+def test_figures_of_a_record_stay_beside_it(tmp_path, capsys, name):
+    home = tmp_path / "claims" / "law" / "small"
+    home.mkdir(parents=True)
+    (home / "record.json").write_text(json.dumps({**RECORD, "figures": [name]}))
+    assert main(["report", str(tmp_path), "--out", str(tmp_path / "r.html")]) == 2
+    assert "leads out of this directory" in capsys.readouterr().err and not (tmp_path / "r.html").exists()
