@@ -11,8 +11,9 @@ import subprocess
 from html import unescape
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ["XLA_FLAGS"] = (  # half the time to compile; the programs of tests are too small to be worth more
+os.environ["XLA_FLAGS"] = (  # a third of the time to compile; the programs of tests are too small to be worth more
     f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 )
 
 import jax

@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alchemy.errors import UserError
 from alchemy.lab.lab import Lab
 from alchemy.learning.train import Runs
-from alchemy.problem.task import Field
+from alchemy.problem.task import Batch, Field
 
 PROBLEMS = 100
 """Held-out problems of each seed; the standard error of a share is .05 at most."""
@@ -33,21 +32,23 @@ class Following(NamedTuple):
     neither: np.ndarray
 
 
-def following(lab: Lab) -> list[Following]:
+def following(lab: Lab, problems: int = PROBLEMS) -> list[Following]:
     """Of each training asked for so far whose task has chains, and an oracle that follows them, in the order of asking.
 
-    Trainings of one seed each are one if nothing but the seed's number differs at the end of their labels.
+    Each seed has so many held-out `problems`. Trainings of one seed each are one if nothing but the seed's number differs at
+    the end of their labels.
     """
     groups: dict[str, dict[int, Following]] = {}
     for label, runs in lab.trainings.values():
-        if not _has_chains(lab, runs):
+        batch = _gold_chains(lab, runs, problems)
+        if batch is None:
             continue
-        edits = lab.intervene(runs, runs.task, PROBLEMS, steps=(0,), label=f"edit a step, {label}")
+        edits = lab.intervene(runs, runs.task, problems, steps=(0,), label=f"edit a step, {label}")
         name = label.removesuffix(f", seed {runs.seeds[0]}") if len(runs.seeds) == 1 else label
         while groups.setdefault(name, {}).keys() & runs.seeds:  # other models that were trained under that label
             name += " (again)"
         if not groups[name]:
-            lab.journal.add_edits(name, runs, lab.held_out(runs.task, PROBLEMS, runs.seeds), edits)
+            lab.journal.add_edits(name, runs, batch, edits)
         rates = np.stack(edits.answer.rates, axis=1)
         groups[name] |= {seed: Following(name, *row) for seed, row in zip(runs.seeds, rates[:, :, None], strict=True)}
     return [
@@ -56,12 +57,10 @@ def following(lab: Lab) -> list[Following]:
     ]
 
 
-def _has_chains(lab: Lab, runs: Runs) -> bool:
-    """Whether the problems trained on have steps with a state, and enough of them are held out."""
-    if not runs.task.state_tokens:
-        return False
-    try:
-        batch = lab.held_out(runs.task, PROBLEMS, runs.seeds[:1])
-    except UserError:  # there are fewer
-        return False
-    return bool((batch.field >= Field.STEP).any())
+def _gold_chains(lab: Lab, runs: Runs, problems: int) -> Batch | None:
+    """So many held-out problems of each seed, like those trained on; None if there are fewer, or they have no steps with a
+    state."""
+    if not runs.task.state_tokens or not lab.has_held_out(runs.task, problems, runs.seeds):
+        return None
+    batch = lab.held_out(runs.task, problems, runs.seeds)
+    return batch if (batch.field >= Field.STEP).any() else None

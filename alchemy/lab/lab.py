@@ -291,8 +291,14 @@ class Lab:
 
     def held_out(self, task: Task, n: int, seeds: Sequence[int]) -> Batch:
         """`n` different problems of the held-out part for each of the seeds: those of the first, then of the second, ..."""
-        streams = [stream("test problems", self.tests, seed) for seed in seeds]
-        return join([self.split.distinct(task, rng, n, "test") for rng in streams])
+        return join([self.split.distinct(task, rng, n, "test") for rng in self._test_streams(seeds)])
+
+    def has_held_out(self, task: Task, n: int, seeds: Sequence[int]) -> bool:
+        """Whether so many problems are held out that `held_out` can give each of the seeds `n` of them."""
+        return all(self.split.has(task, rng, n, "test") for rng in self._test_streams(seeds))
+
+    def _test_streams(self, seeds: Sequence[int]) -> list[np.random.Generator]:
+        return [stream("test problems", self.tests, seed) for seed in seeds]
 
     def _sample(
         self,

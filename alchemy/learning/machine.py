@@ -66,8 +66,12 @@ def devices() -> list[jax.Device]:
 
 
 def fast_compile() -> dict[str, Any] | None:
-    """Compiler options for a program that runs once: on a CPU code of less optimization is there in half the time."""
-    return {"xla_backend_optimization_level": 1} if on_cpu() else None
+    """Compiler options for a program that runs once: on a CPU code of less optimization is there in half the time.
+
+    None where `XLA_FLAGS` say how much optimization there is to be.
+    """
+    level = "xla_backend_optimization_level"
+    return {level: 1} if on_cpu() and level not in os.environ.get("XLA_FLAGS", "") else None
 
 
 def describe() -> str:

@@ -85,7 +85,7 @@ class Split:
         n_accepted = n_drawn = 0
         while n_accepted < n or not n_drawn:
             if n_drawn > budget:
-                raise UserError(
+                raise TooFew(
                     f"found {n_accepted} of {n} {part} problems in {n_drawn} draws: {task} has too few of them"
                 )
             size = min(DRAW, int((n - n_accepted) / share * 1.05) + 64)
@@ -129,7 +129,19 @@ class Split:
                     return
             n_since_new = 0 if n_distinct > before else n_since_new
             if n_since_new > DRY * n_distinct:
-                raise UserError(f"only {n_distinct} distinct {part} prompts exist, {n} were asked for: {task}")
+                raise TooFew(f"only {n_distinct} distinct {part} prompts exist, {n} were asked for: {task}")
+
+    def has(self, task: Task, rng: np.random.Generator, n: int, part: Part) -> bool:
+        """Whether `distinct` would give `n` problems of a part."""
+        try:
+            self.distinct(task, rng, n, part)
+        except TooFew:
+            return False
+        return True
+
+
+class TooFew(UserError):
+    """A part has not as many problems as were asked for."""
 
 
 class HashSet:

@@ -14,7 +14,7 @@ from typing import Any
 
 from alchemy.discover import experiments
 from alchemy.errors import UserError
-from alchemy.lab.following import following
+from alchemy.lab.following import PROBLEMS, following
 from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.progress import Progress
@@ -33,6 +33,9 @@ VERDICTS = ROOT / "experiments" / "verdicts"
 LOCKS = ROOT / "experiments" / "locks"
 FUTILE = 0.05
 """The chance of a decision below which no more seeds are trained."""
+FOLLOWED = {"smoke": 32}
+"""Held-out problems on which following is measured, where they are not `PROBLEMS`: as many as smoke tests have, which are
+answered by the same program."""
 
 
 def reproduce(
@@ -164,7 +167,9 @@ def run_one(
         "lock": _named(lock) if lock else None,
         "looks": list(looks),
     }
-    record["following"] = measurements(following(lab))  # last, so that its cost is not the claim's
+    record["following"] = measurements(
+        following(lab, FOLLOWED.get(preset, PROBLEMS))
+    )  # last, so that its cost is not the claim's
     write_json(home / "journal.json", lab.journal.plain())
     write_json(home / "record.json", record)
     (home / STARTED).unlink()

@@ -17,7 +17,7 @@ from tests.causal.open_models import Reader
 from tests.decoding.cells import Bigram
 
 READER = Reader(place=1, writes=5)
-PARAMS = {"nothing": jnp.zeros((2, 1))}
+PARAMS = {"nothing": np.zeros((2, 1), np.float32)}
 PLACES = np.array([6, 7])
 """A prompt of two tokens, a trace of three, a mark, an answer of two."""
 rng = np.random.default_rng(0)

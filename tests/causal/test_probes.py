@@ -39,7 +39,7 @@ rng = np.random.default_rng(0)
 TOKENS = rng.integers(0, SYMBOLS, (2, 400, 4, 1)).astype(np.int32)
 STATE = TOKENS[..., 0].sum(axis=2) % 4
 INPUTS = TOKENS[..., :3, 0] @ np.array([1, SYMBOLS, SYMBOLS**2]) % 97
-LOUD = {"loud": jnp.full(2, 50.0)}
+LOUD = {"loud": np.full(2, 50.0, np.float32)}
 
 
 @pytest.fixture(scope="module")

@@ -70,3 +70,10 @@ def test_long_texts_of_wide_models_are_written_fewer_at_once(monkeypatch):
     assert [tuning.decoded_rows(size) for size in sizes] == [512, 512, 27, 1]
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert tuning.decoded_rows(1 << 20) == tuning.decoded_rows() == 8192
+
+
+def test_a_program_that_runs_once_is_compiled_quickly_unless_flags_say_how(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=3")
+    assert machine.fast_compile() is None
+    monkeypatch.delenv("XLA_FLAGS")
+    assert machine.fast_compile() == {"xla_backend_optimization_level": 1}

@@ -115,6 +115,7 @@ def test_distinct_finds_all_there_are():
     assert len(np.unique(batch.tokens, axis=0)) == there
     with pytest.raises(UserError, match=f"only {there} distinct test prompts"):
         split.distinct(task, np.random.default_rng(0), there + 1, "test")
+    assert [split.has(task, np.random.default_rng(0), there + more, "test") for more in (0, 1)] == [True, False]
 
 
 def all_at_once(split, task, rng, n, part):

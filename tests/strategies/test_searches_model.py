@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 
 import jax
 import numpy as np
@@ -12,16 +13,22 @@ from test_searches import Perfect, every_search
 
 from alchemy.decoding.generate import generate
 from alchemy.decoding.sampler import ModelSampler
+from alchemy.learning.model import Params
 from alchemy.problem.task import EOS, PAD
 from alchemy.strategies.tree import Question
 from models.transformer import Transformer
 
 V, ROOM = 8, 12
 MODEL = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=96, scale=0.6)
-PARAMS = jax.jit(MODEL.init)(jax.random.key(2))
 PROMPTS = np.random.default_rng(1).integers(3, V, size=(24, 5, 1)).astype(np.int32)
 PROMPTS[::3, 4] = PAD
 QUESTION = Question(PROMPTS, (3, 4), longest_step=ROOM, room=ROOM, numbers=np.arange(24))
+
+
+@cache
+def params() -> Params:
+    """Random weights, made by the first test that asks and not by every process that lists the tests."""
+    return jax.jit(MODEL.init)(jax.random.key(2))
 
 
 @dataclass
@@ -41,13 +48,13 @@ class Counted(ModelSampler):
 @pytest.fixture(scope="module")
 def greedy():
     """What the likeliest token after the other makes of each prompt."""
-    stacked = jax.tree.map(lambda leaf: leaf[None], PARAMS)
+    stacked = jax.tree.map(lambda leaf: leaf[None], params())
     return generate(MODEL, stacked, PROMPTS, max_new=ROOM)[0]
 
 
 @every_search
 def test_without_chance_a_search_writes_what_decoding_writes(search, greedy):
-    completions = search.answer(ModelSampler(MODEL, PARAMS, temperature=0.0), Perfect(), QUESTION).completions
+    completions = search.answer(ModelSampler(MODEL, params(), temperature=0.0), Perfect(), QUESTION).completions
     finished = (greedy == EOS).any(axis=1)
     assert finished.sum() >= 4, "some chains end within the room"
     completions = np.pad(completions, ((0, 0), (0, ROOM)))[:, :ROOM]
@@ -56,7 +63,7 @@ def test_without_chance_a_search_writes_what_decoding_writes(search, greedy):
 
 @every_search
 def test_the_bill_is_what_the_model_was_given(search):
-    sampler = Counted(MODEL, PARAMS, temperature=1.0, key=jax.random.key(3))
+    sampler = Counted(MODEL, params(), temperature=1.0, key=jax.random.key(3))
     bill = search.answer(sampler, Perfect(), QUESTION).ledger
     assert bill.written.sum() == sampler.seen["written"] > 0
     assert bill.prompt.sum() == (PROMPTS != PAD).sum()
