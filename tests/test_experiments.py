@@ -21,7 +21,9 @@ from alchemy.stats.verdict import Verdict
 
 CLAIMS = discover.experiments()
 SECTIONS = ("Source ", "Prediction ", "Refuted if ", "Run ")
-each_claim = pytest.mark.parametrize("name", CLAIMS)
+BY_SUBJECT = sorted(CLAIMS, key=lambda name: str(CLAIMS[name].__package__))
+"""Claims of one subject share models and programs: side by side, most of them are run by one process."""
+each_claim = pytest.mark.parametrize("name", BY_SUBJECT)
 ONE_OF_EACH_SUBJECT = list({module.__package__: name for name, module in reversed(CLAIMS.items())}.values())
 """The first claim of each folder."""
 

@@ -57,7 +57,7 @@ class Config(Setting):
 
 
 SMALL = Config()
-PRESETS = {"smoke": smoke(SMALL, samples=16), "small": SMALL, "full": full(SMALL, budget=64)}
+PRESETS = {"smoke": smoke(SMALL), "small": SMALL, "full": full(SMALL, budget=64)}
 
 
 class Multipliers(NamedTuple):

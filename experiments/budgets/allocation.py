@@ -59,7 +59,7 @@ class Config(Setting):
 
 
 SMALL = Config()
-PRESETS = {"smoke": smoke(SMALL, samples=16), "small": SMALL, "full": full(SMALL, budget=8)}
+PRESETS = {"smoke": smoke(SMALL), "small": SMALL, "full": full(SMALL, budget=8)}
 
 
 class Gains(NamedTuple):

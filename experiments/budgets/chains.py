@@ -17,7 +17,7 @@ Dimension letters: `s` seeds, `n` problems of each, `k` answers.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from alchemy.report.claim import Gate
 from alchemy.testtime import learned_verifier as verifier
 from alchemy.testtime.answers import Samples
 from alchemy.testtime.bank import Bank
+from experiments.scales import Scale
 from models.transformer import Transformer
 from tasks.symbols import Symbols
 
@@ -119,12 +120,10 @@ class Checked(Setting):
         return verifiers.fit(lab, self.fit(lab), self.checker, kind=kind, problems=self.practice)
 
 
-AnySetting = TypeVar("AnySetting", bound=Setting)
-
 SMOKE: dict[str, Any] = {
     "seeds": 2,
     "test": 48,
-    "samples": 8,
+    "samples": 16,
     "steps": (1, 2, 3),
     "sequences": 10,
     "model": Transformer(**LLAMA, width=16, layers=1, heads=2, context=224),
@@ -145,14 +144,8 @@ FULL_CHECKER: dict[str, Any] = {
 }
 
 
-def smoke(small: AnySetting, **changes: Any) -> AnySetting:
-    """A claim at the scale of seconds."""
-    return replace(small, **{**SMOKE, **(SMOKE_CHECKER if isinstance(small, Checked) else {}), **changes})
-
-
-def full(small: AnySetting, **changes: Any) -> AnySetting:
-    """A claim at the scale of one GPU."""
-    return replace(small, **{**FULL, **(FULL_CHECKER if isinstance(small, Checked) else {}), **changes})
+smoke, full = Scale(SMOKE), Scale(FULL)
+smoke_checked, full_checked = Scale({**SMOKE, **SMOKE_CHECKER}), Scale({**FULL, **FULL_CHECKER})
 
 
 def between_extremes(one_answer: np.ndarray) -> Gate:

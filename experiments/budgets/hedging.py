@@ -40,7 +40,7 @@ from alchemy.testtime.allocation import folds
 from alchemy.testtime.bank import Bank
 from alchemy.testtime.replay import averaged, by_seed, curve, of_problems
 from alchemy.testtime.simulated_verifiers import auc, noisy, scored
-from experiments.budgets.chains import Checked, between_extremes, full, smoke
+from experiments.budgets.chains import Checked, between_extremes, full_checked, smoke_checked
 
 CLAIM = Claim(
     sentence="Which selector wins flips with the verifier's errors, and systematic ones give best-of-n an optimum in n.",
@@ -71,7 +71,7 @@ class Config(Checked):
 
 
 SMALL = Config()
-PRESETS = {"smoke": smoke(SMALL), "small": SMALL, "full": full(SMALL)}
+PRESETS = {"smoke": smoke_checked(SMALL), "small": SMALL, "full": full_checked(SMALL)}
 
 
 class Judged(NamedTuple):

@@ -40,7 +40,7 @@ from alchemy.testtime.answers import Answers, Samples
 from alchemy.testtime.bank import Bank
 from alchemy.testtime.learned_verifier import Verifier
 from alchemy.testtime.rewards import Kind, LearnedReward, OracleReward, Reward
-from experiments.budgets.chains import Checked, full, smoke
+from experiments.budgets.chains import Checked, full_checked, smoke_checked
 
 CLAIM = Claim(
     sentence="Best-of-n and tree search converge once compute and the quality of the reward are equal.",
@@ -77,9 +77,9 @@ class Config(Checked):
 
 SMALL = Config()
 PRESETS = {
-    "smoke": smoke(SMALL, seeds=1, test=16, lengths=(2,), noise=(0.6,), chains=4, width=2, tries=4),
+    "smoke": smoke_checked(SMALL, lengths=(2,), noise=(0.6,), chains=4, width=2, tries=4),
     "small": SMALL,
-    "full": full(SMALL, samples=512, lengths=(2, 4, 8, 12), noise=(0.0, 0.3, 0.6, 1.0), chains=64, tries=1024),
+    "full": full_checked(SMALL, samples=512, lengths=(2, 4, 8, 12), noise=(0.0, 0.3, 0.6, 1.0), chains=64, tries=1024),
 }
 
 

@@ -67,7 +67,7 @@ class Config(Setting):
 
 SMALL = Config()
 PRESETS = {
-    "smoke": smoke(SMALL, samples=32, large=replace(SMOKE["model"], width=32), several=2, draws=4),
+    "smoke": smoke(SMALL, large=replace(SMOKE["model"], width=32), draws=4),
     "small": SMALL,
     "full": full(SMALL, samples=1024, large=replace(FULL["model"], width=768, heads=12, hidden=2048, layers=6)),
 }

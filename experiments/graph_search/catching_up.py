@@ -40,6 +40,7 @@ from alchemy.report.figures import Curves, Figure
 from alchemy.stats.saturation import saturation
 from experiments.graph_search.bridges import FULL, RECIPE, SMOKE, by_seed
 from experiments.graph_search.pools import (
+    SMOKE_CHECKED,
     TOKENS,
     Checked,
     Pool,
@@ -72,9 +73,8 @@ class Config(Checked):
 
 
 SMALL = Config()
-TINY = TrainConfig(steps=4, batch=16, chunk=4)
 PRESETS = {
-    "smoke": replace(SMALL, **SMOKE, practice_graphs=200, verifier_train=TINY, no_chain=SMOKE["train"]),
+    "smoke": replace(SMALL, **SMOKE_CHECKED, no_chain=SMOKE["train"]),
     "small": SMALL,
     "full": replace(
         SMALL,

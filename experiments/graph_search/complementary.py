@@ -29,12 +29,11 @@ from math import inf
 import numpy as np
 
 from alchemy.lab.lab import Lab
-from alchemy.learning.config import TrainConfig
 from alchemy.report.claim import Check, Claim, Gate, at_least
 from alchemy.report.figures import Curves, Figure
 from alchemy.stats.selection import halves, largest
-from experiments.graph_search.bridges import FULL, SMOKE, by_seed, length_law
-from experiments.graph_search.pools import Checked, Pool, best_scored, better_than_chance
+from experiments.graph_search.bridges import FULL, by_seed, length_law
+from experiments.graph_search.pools import SMOKE_CHECKED, Checked, Pool, best_scored, better_than_chance
 
 CLAIM = Claim(
     sentence="Training and search are complementary: at equal tokens the two together beat either alone.",
@@ -54,7 +53,7 @@ ALLOTTED = "tokens: what a problem's chains may write in all; each gets an equal
 """The one sentence that says what an axis called tokens means here."""
 Config = Checked
 PRESETS = {
-    "smoke": replace(Config(), **SMOKE, practice_graphs=200, verifier_train=TrainConfig(steps=4, batch=16, chunk=4)),
+    "smoke": replace(Config(), **SMOKE_CHECKED),
     "small": Config(),
     "full": replace(Config(), **FULL, practice_graphs=250_000),
 }

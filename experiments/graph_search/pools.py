@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from alchemy.stats.voting import Vote, best_scored_at
 from alchemy.testtime import learned_verifier
 from alchemy.testtime.answers import Samples
 from alchemy.testtime.learned_verifier import Kind
-from experiments.graph_search.bridges import RECIPE, Chains, Setting, by_seed, judge
+from experiments.graph_search.bridges import RECIPE, SMOKE, Chains, Setting, by_seed, judge
 
 TOKENS = (
     "tokens: all that is written for a problem, ends and dropped chains included; prompts and verifiers are not counted"
@@ -86,6 +86,13 @@ class Checked(Setting):
         )
         scores = verifiers.score_samples(lab, verifier, samples)
         return scores if kind == "outcome" else learned_verifier.aggregated(scores, "min")
+
+
+SMOKE_CHECKED: dict[str, Any] = {
+    **SMOKE,
+    "practice_graphs": SMOKE["pool_graphs"] + SMOKE["gate_graphs"],  # which are answered by the program of the pool
+    "verifier_train": TrainConfig(steps=4, batch=16, chunk=4),
+}
 
 
 def worth(votes: np.ndarray) -> np.ndarray:

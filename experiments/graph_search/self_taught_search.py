@@ -64,7 +64,7 @@ PRESETS = {
         depth=1,
         rounds=2,
         practice_graphs=200,
-        few_chains=2,
+        few_chains=SMOKE["pool_size"],
         round_train=TrainConfig(steps=4, batch=16, chunk=4),
     ),
     "small": SMALL,

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from math import inf
-from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +19,8 @@ from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.report.claim import Gate
-from experiments.mirage.setting import Scores, Setting, full, scores, smoke, solved
+from experiments.mirage.setting import FULL, SMOKE, Scores, Setting, scores, solved
+from experiments.scales import Scale
 from tasks.symbols import Symbols
 
 PRIMITIVES = (
@@ -50,18 +50,11 @@ class Diverse(Setting):
         return ChainTest(scores(answers, runs.task), following)
 
 
-AnyDiverse = TypeVar("AnyDiverse", bound=Diverse)
-
-
-def at_smoke(small: AnyDiverse, **changes: Any) -> AnyDiverse:
-    """An experiment at the scale of seconds."""
-    return smoke(small, edited=16, **changes)
-
-
-def at_full(small: AnyDiverse, **changes: Any) -> AnyDiverse:
-    """An experiment on a GPU; the loss stays on completions, as a prompt of many functions cannot be foretold."""
-    training = TrainConfig(steps=2000, batch=1024, chunk=500)
-    return full(small, loss="completion", train=training, slow_factor=2, **changes)
+at_smoke = Scale({**SMOKE, "edited": 16})
+at_full = Scale(
+    {**FULL, "loss": "completion", "train": TrainConfig(steps=2000, batch=1024, chunk=500), "slow_factor": 2}
+)
+"""The loss stays on completions, as a prompt of many functions cannot be foretold."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from alchemy.learning.train import Runs
 from alchemy.report.claim import Gate
 from alchemy.scoring.metrics import PARTS
 from alchemy.testtime.answers import Answers
+from experiments.scales import Scale
 from models.transformer import Transformer
 from tasks.symbols import Symbols
 
@@ -59,8 +60,6 @@ class Setting:
         return replace(self.train, steps=self.train.steps * self.slow_factor) if longer else self.train
 
 
-AnySetting = TypeVar("AnySetting", bound=Setting)
-
 SMOKE: dict[str, Any] = {
     "seeds": 2,
     "test": 32,
@@ -78,14 +77,7 @@ FULL: dict[str, Any] = {
 }
 
 
-def smoke(small: AnySetting, **changes: Any) -> AnySetting:
-    """An experiment at the scale of seconds."""
-    return replace(small, **{**SMOKE, **changes})
-
-
-def full(small: AnySetting, **changes: Any) -> AnySetting:
-    """An experiment at the paper's scale."""
-    return replace(small, **{**FULL, **changes})
+smoke, full = Scale(SMOKE), Scale(FULL)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.testtime.answers import Samples
 from alchemy.testtime.revision import drafts
+from experiments.scales import Scale
 from models.transformer import Transformer
 from tasks.recheck import Recheck
 from tasks.recheck.draw import kinds
@@ -133,8 +134,6 @@ class Setting:
         return Chains(answer_ids == target[..., None], answer_ids, drafted, thought, target, kind, samples)
 
 
-AnySetting = TypeVar("AnySetting", bound=Setting)
-
 SMOKE: dict[str, Any] = {
     "seeds": 2,
     "test": 32,
@@ -150,14 +149,7 @@ FULL: dict[str, Any] = {
 }
 
 
-def smoke(small: AnySetting, **changes: Any) -> AnySetting:
-    """A claim at the scale of seconds."""
-    return replace(small, **{**SMOKE, **changes})
-
-
-def full(small: AnySetting, **changes: Any) -> AnySetting:
-    """A claim at the scale of one GPU."""
-    return replace(small, **{**FULL, **changes})
+smoke, full = Scale(SMOKE), Scale(FULL)
 
 
 def rates(chains: Chains, by_kind: bool = True) -> Rates:

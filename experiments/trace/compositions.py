@@ -14,7 +14,7 @@ Dimension letters: `s` seeds, `n` problems, `t` tokens, `k` steps of a chain, `l
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.problem.streams import stream
 from alchemy.problem.task import Batch
+from experiments.scales import Scale
 from models.transformer import Transformer
 from tasks.symbols import Symbols
 
@@ -65,8 +66,6 @@ class Setting:
         return lab.train(self.model, task, self.train, seeds=(seed,), sets=[lines], label=f"train {label}, seed {seed}")
 
 
-AnySetting = TypeVar("AnySetting", bound=Setting)
-
 SMOKE: dict[str, Any] = {
     "seeds": 2,
     "test": 32,
@@ -81,11 +80,4 @@ FULL: dict[str, Any] = {
 }
 
 
-def smoke(small: AnySetting, **changes: Any) -> AnySetting:
-    """An experiment at the scale of seconds."""
-    return replace(small, **{**SMOKE, **changes})
-
-
-def full(small: AnySetting, **changes: Any) -> AnySetting:
-    """An experiment at the scale of one GPU."""
-    return replace(small, **{**FULL, **changes})
+smoke, full = Scale(SMOKE), Scale(FULL)
