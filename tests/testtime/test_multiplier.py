@@ -27,7 +27,15 @@ def arm(accuracy, flops):
 
 @pytest.mark.parametrize(
     ("accuracy", "flops", "k"),
-    [(0.4, 40, 1.0), (0.4, 20, 2.0), (0.6, 160, 0.5), (0.5, 20, 10 * np.sqrt(32) / 20), (0.7, 40, 4.0), (0.1, 10, 1.0)],
+    [
+        (0.4, 40, 1.0),
+        (0.4, 20, 2.0),
+        (0.6, 160, 0.5),
+        (0.5, 20, 10 * np.sqrt(32) / 20),
+        (0.7, 40, 4.0),
+        (0.1, 10, 1.0),
+        (0.4, 0.5, 80.0),
+    ],
 )
 def test_k_is_read_off_the_uniform_curve_in_log_budget(accuracy, flops, k):
     np.testing.assert_allclose(multiplier(uniform(RISING), *arm(accuracy, flops)), [k])

@@ -412,6 +412,8 @@ def test_bad_input_is_one_clear_line():
     bank = random_bank()
     for call, message in [
         (lambda: SelfConsistency().replay(bank, K + 1, None), "bank of 12"),
+        (lambda: deal(bank, np.where(np.arange(bank.shape[1]) == 3, K + 1, 2), None), "bank of 12"),
+        (lambda: deal(bank, np.where(np.arange(bank.shape[1]) == 3, -1, 2), None), "cannot draw -1 to 2"),
         (lambda: BestOfN("nosy").replay(bank, 2, None), "did you mean 'noisy'"),
         (lambda: ShortMAtN(0).replay(bank, 2, None), "at least 1"),
         (lambda: Bandit(round_size=0).replay(bank, 2, None), "at least 1"),
