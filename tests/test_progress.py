@@ -69,7 +69,7 @@ def test_quiet_says_nothing(clock, capsys):
         "generate symbols --train 9 --test 9 --shifts length=6 --out d",
         "verify d",
         "score d/test.jsonl --manifest d",
-        "score d --manifest d",
+        "score d --manifest d --training",
     ],
 )
 def test_lines_fit_eighty_columns(command, tmp_path, monkeypatch, capsys):

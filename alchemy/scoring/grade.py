@@ -28,6 +28,10 @@ class Grade(NamedTuple):
 class TextOracle(Protocol):
     """A task that accepts more than one text for a prompt, so that only its own rules can grade a completion."""
 
+    @property
+    def text_format(self) -> TextFormat:
+        """How a completion divides into steps and an answer."""
+
     def parse(self, text: str) -> Problem:
         """The problem (n = 1) of a prompt; raises `UserError`."""
 

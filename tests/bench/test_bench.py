@@ -86,6 +86,7 @@ def test_the_command_prints_and_writes(monkeypatch, capsys, tmp_path):
     assert main(["bench", "--out", str(tmp_path / "bench.json"), "--json"]) == 0
     out, err = capsys.readouterr()
     written = json.loads((tmp_path / "bench.json").read_text())
+    assert written.pop("seal").startswith("written by alchemy bench")
     assert json.loads(out) == written and written["rows"] == [rows[0]._asdict()] and err == ""
     assert written["device"] and written["versions"]["jax"] == jax.__version__
     assert main(["bench"]) == 0

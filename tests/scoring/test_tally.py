@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ class Scripted:
 
     judgement: Judgement
     measured: dict[str, np.ndarray]
+    text_format: ClassVar[TextFormat] = TextFormat()
 
     def parse(self, text):
         return {"row": np.array([int(text)])}

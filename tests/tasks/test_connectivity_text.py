@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from alchemy.cli.main import main
 from alchemy.errors import UserError
+from alchemy.problem.text_format import TextFormat
 from alchemy.scoring.score import score
 from tasks.connectivity import Connectivity
 from tasks.connectivity.rules import (
@@ -358,6 +359,8 @@ def test_a_bad_prompt_is_named_and_never_guessed(prompt, says):
 
 class Peer:
     """A task that reads and judges the peer's text."""
+
+    text_format = TextFormat()
 
     parse = staticmethod(parse)
 
