@@ -86,7 +86,8 @@ def _keeps_its_promises(name, committed, record):
     """The committed verdict is of checks with the bounds that the file now has; or else it is shown as exploratory."""
     if not is_earlier(committed) and committed["lock"]["digest"] == lock.read(name, LOCKS).digest:
         promised, now = _bounds(committed), _bounds(record)
-        assert promised.keys() & now.keys()
+        if not promised.keys() & now.keys():  # their names have the sizes of a preset
+            assert [check.bound for check in promised.values()] == [check.bound for check in now.values()]
         for check in promised.keys() & now.keys():
             assert now[check].bound == promised[check].bound
             shared = promised[check].gates.keys() & now[check].gates.keys()
