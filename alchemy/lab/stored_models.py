@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,8 +143,3 @@ def _rebuilt(kind: Kind, values: dict[str, Any]) -> Any:
     """A dataclass of a folder from its stored fields."""
     name = next(entry.name for entry in entries(kind).values() if entry.symbol == values["class"])
     return from_json(find(kind, name), {field: value for field, value in values.items() if field != "class"})
-
-
-def listed(root: Path) -> Iterator[str]:
-    """A line for each group of trained models."""
-    return map(str, stored(root))

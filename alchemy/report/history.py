@@ -17,8 +17,6 @@ from alchemy.record import numbers, read_json, write_json
 
 ORDER = ("smoke", "small", "full")
 """In which presets are shown."""
-STARTED = "started.json"
-"""What says, beside a record or in its place, that a run has begun and not ended."""
 Record = Mapping[str, Any]
 History = dict[str, list[Record]]
 

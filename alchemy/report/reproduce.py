@@ -21,9 +21,10 @@ from alchemy.progress import Progress
 from alchemy.record import commit, fingerprint, json_text, numbers, plain, read_json, write_json, write_whole
 from alchemy.report import costs, figures, table
 from alchemy.report.claim import judge
-from alchemy.report.history import STARTED, Record, append, newest
+from alchemy.report.history import Record, append, newest
 from alchemy.report.lock import Lock, locked, must_be_publishable, read_all
 from alchemy.report.results import measurements, results
+from alchemy.report.run_directory import STARTED
 from alchemy.stats.power import Counts, forecast, largest_useful
 from alchemy.stats.verdict import Verdict
 from alchemy.terminal import counted

@@ -10,8 +10,8 @@ Prediction   Models trained on 4 of 144 pairs of primitives solve almost no pair
              often, within .1; models trained on 36 pairs, with right steps alone, do by .5 more than those.
 Refuted if   Made to follow, under .95 of the answers follow, or not .1 more than after right steps alone; or they solve .1 more
              of the unseen pairs than after right steps alone; or 36 pairs do not add .5; each in most seeds.
-Beside it    What becomes of an edited step on unseen pairs, where a prompt names two primitives whose order is new; and 12 pairs,
-             where following and composing are both in between.
+             The same is checked after 12 pairs, where some unseen pairs are solved: after 4 "no better" could be a floor.
+Beside it    What becomes of an edited step on unseen pairs, where a prompt names two primitives whose order is new.
 Run          alchemy reproduce made_to_follow --preset small      # minutes on 2 CPU cores
 """
 

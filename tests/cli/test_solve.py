@@ -65,7 +65,7 @@ def test_a_bank_is_described_and_saved(runs, capsys, tmp_path):
     with np.load(path) as saved:
         assert saved["right"].shape == (2, 30, 4) and saved["fact steps"].shape == (2, 30)
         assert saved["right"].mean(axis=(1, 2)).tolist() == pytest.approx(description["right_by_seed"])
-    assert main(["bank", "--list", "--out", str(runs)]) == 0
+    assert main(["runs", str(runs)]) == 0
     assert "symbols" in capsys.readouterr().out
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from alchemy.cli.main import main
+from alchemy.lab.lab import Lab
+from alchemy.lab.stored_models import stored
+from alchemy.problem.split import Split
+from alchemy.progress import Progress
 from tasks.symbols import Symbols
 
 SMALL = ["--model.width", "16", "--model.layers", "1", "--model.heads", "2", "--train.steps", "4", "--train.batch", "8"]
@@ -26,20 +31,18 @@ def out(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory):
-    """A file of the lines of two training problems and of one held-out one."""
-    directory = tmp_path_factory.mktemp("data") / "lines"
-    command = ["generate", "symbols", "--out", str(directory), "--train", "2", "--test", "1", "--shifts", "none"]
-    assert main([*command, *(flag.replace("task.", "") for flag in TASK)]) == 0
-    path = directory.parent / "own.jsonl"
-    path.write_bytes((directory / "train.jsonl").read_bytes() + (directory / "test.jsonl").read_bytes())
+    """A file of the first of the twenty problems that a model of seed 0 is tested on, and of two training problems."""
+    task = Symbols(compositions=("F1 F2",), alphabet="ABCDEFGH")
+    root = tmp_path_factory.mktemp("data")
+    tested = Lab(root, Progress(quiet=True)).held_out(task, 20, [0]).rows(slice(0, 1))
+    path = root / "own.jsonl"
+    path.write_bytes(task.jsonl(tested) + task.jsonl(Split().sample(task, np.random.default_rng(0), 2, "train")))
     return path
 
 
 @pytest.fixture(scope="module")
 def trained(out):
     """The names of models that differ by their number of steps."""
-    from alchemy.lab.stored_models import stored
-
     for steps in ("4", "8"):
         command = ["train", "symbols", *TASK, *SMALL, "--train.steps", steps, "--seeds", "2", "--test", "20"]
         assert main([*command, "--out", str(out), "--quiet"]) == 0
@@ -74,6 +77,7 @@ def test_two_trainings_are_compared_on_the_same_problems(capsys, out, trained):
     assert code == 0 and len(scores["first"]) == 2
     same = json.loads(call(capsys, "compare", trained[0], trained[0], *command[3:], "--json")[1])["scores"]
     assert all(row["median difference"] == 0 and row["p"] == 1 for row in same.values())
+    assert scores["limits"] == ["-inf", "inf"], "two seeds limit nothing"
     assert "sign test over seeds" in call(capsys, *command)[1]
 
 
@@ -83,7 +87,7 @@ def test_lines_of_ones_own(capsys, out, lines):
     code, text, error = call(capsys, *command, "--json")
     assert code == 0, error
     result = json.loads(text)
-    assert result["tests"]["held out"]["trained on"] in (0, 0.05)
+    assert result["tests"]["held out"]["trained on"] == 1 / 20
     assert call(capsys, "ask", "A B C D [F1] [F2] <think>", "--model", result["model"], "--out", out)[0] == 0
     assert result["model"] in call(capsys, "runs", out, "--json")[1]
 
@@ -118,6 +122,7 @@ def test_bad_lines_are_named(capsys, tmp_path, text, message):
         (["ask", "A"], "holds no trained model; `alchemy train` makes some"),
         (["ask", "A", "--temperature", -1], "temperature must be at least 0"),
         (["compare", "a", "b"], "holds no trained model"),
+        (["runs", "nowhere"], "nowhere is no directory of runs"),
     ],
 )
 def test_bad_input_is_one_line(capsys, tmp_path, monkeypatch, args, message):

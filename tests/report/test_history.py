@@ -16,7 +16,7 @@ from alchemy.cli.main import main
 from alchemy.errors import UserError
 from alchemy.progress import Progress
 from alchemy.record import json_text, numbers, plain, read_json, write_json
-from alchemy.report import costs, history, reproduce, table
+from alchemy.report import costs, history, reproduce, run_directory, table
 from alchemy.report.claim import QUESTIONS, Claim, Gate, at_least, at_most, exactly, judge, near
 from alchemy.report.figures import Bars
 from alchemy.report.lock import Lock
@@ -70,7 +70,7 @@ def record(tmp_path):
 
 def test_a_record_is_named_by_its_config_and_a_run_that_did_not_end_by_its_start(tmp_path, record, capsys):
     home = tmp_path / "claims" / "law" / "small"
-    assert (home / "record.json").exists() and not (home / history.STARTED).exists()
+    assert (home / "record.json").exists() and not (home / run_directory.STARTED).exists()
     before = (home / "record.json").read_bytes()
     run_law = partial(reproduce.run_one, "law", preset="small", out=tmp_path, progress=Progress(quiet=True), tree="abc")
     other = run_law(EXPERIMENT, replace(Config(), seeds=9))

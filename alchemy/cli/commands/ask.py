@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from alchemy.cli.commands.train import example
 from alchemy.cli.flags import Switch
 from alchemy.errors import UserError, nearest
 
@@ -52,7 +53,7 @@ def run(options: Ask) -> int:
         raise UserError(f"temperature must be at least 0, not {options.temperature}")
     runs = load(choose(options.out, options.model, options.task))
     if not options.prompt.strip():
-        raise UserError(f"give a prompt, such as {_example(runs)!r}")
+        raise UserError(f"give a prompt, such as {example(runs.task)!r}")
     if options.seed >= 0 and options.seed not in runs.seeds:
         raise UserError(f"no model of seed {options.seed} is stored{nearest(options.seed, runs.seeds)}")
     gold, written = _answers(options, runs)
@@ -91,10 +92,3 @@ def _lines(gold: str, written: dict[int, list[dict[str, str]]]) -> Iterator[str]
     for seed, steps in written.items():
         for number, step in enumerate(steps):
             yield f"{f'seed {seed}' if number == 0 else '':<8} {GLYPHS[step['mark']]} {step['text']}"
-
-
-def _example(runs: Any) -> str:
-    """A prompt of the task that a model was trained on."""
-    import numpy as np
-
-    return runs.task.show_part(runs.task.sample(np.random.default_rng(0), 1).prompts()[0])

@@ -29,7 +29,7 @@ class BankOptions:
     """
 
     model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = ""
-    """The first letters of a trained model's name, as --list shows it; by default the last one trained."""
+    """The first letters of a trained model's name, as `alchemy runs` shows it; by default the last one trained."""
     task: str = ""
     """Only models trained on this task."""
     shift: str = ""
@@ -41,8 +41,6 @@ class BankOptions:
     """Where trained models are, and answers go."""
     save: Path | None = None
     """Write the bank's arrays here, for numpy."""
-    list: Switch = False
-    """Only list the trained models."""
     json: Switch = False
     """Print one JSON object."""
     quiet: Switch = False
@@ -52,12 +50,9 @@ class BankOptions:
 def run(options: BankOptions) -> int:
     """Print a summary of the answers."""
     from alchemy.lab.lab import Lab
-    from alchemy.lab.stored_models import choose, listed, load
+    from alchemy.lab.stored_models import choose, load
     from alchemy.progress import Progress
 
-    if options.list:
-        print("\n".join(listed(options.out)))
-        return 0
     for name in ("problems", "samples"):
         if getattr(options, name) < 1:
             raise UserError(f"{name} must be at least 1, not {getattr(options, name)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
 from alchemy.errors import UserError
+from alchemy.record import json_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +72,7 @@ def run(options: Compare) -> int:
         )
         rows[label] = _compared(first, second)
     if options.json:
-        print(json.dumps({"models": names, "seeds": shared, "scores": rows}, indent=2))
+        print(json_text({"models": names, "seeds": shared, "scores": rows}))
     else:
         print("\n".join(_lines(names, shared, rows)))
     return 0
@@ -118,12 +118,13 @@ def _lines(names: list[str], seeds: list[int], rows: Mapping[str, Mapping[str, A
     import numpy as np
 
     unit = "seeds" if len(seeds) > 1 else "problems"
-    yield f"{'':<14}{names[0]:>10}{names[1]:>10}{'difference':>12}{f'more / less {unit}':>23}{'p':>8}"
+    yield f"{'':<14}{names[0]:>10}{names[1]:>10}{'difference':>12}{'95 % limits':>18}{f'more / less {unit}':>23}{'p':>8}"
     for label, row in rows.items():
         means = [float(np.median(row[name])) for name in ("first", "second")]
         counts = f"{row['first better']} / {row['second better']}"
+        limits = "[{:+.3f}, {:+.3f}]".format(*row["limits"])
         yield (
-            f"{label:<14}{means[0]:>10.3f}{means[1]:>10.3f}{row['median difference']:>+12.3f}{counts:>23}{row['p']:>8.2g}"
+            f"{label:<14}{means[0]:>10.3f}{means[1]:>10.3f}{row['median difference']:>+12.3f}{limits:>18}{counts:>23}{row['p']:>8.2g}"
         )
     test = "a sign test over seeds" if len(seeds) > 1 else "McNemar's exact test over problems"
-    yield f"scores are those of the median seed of {len(seeds)}; p: {test}"
+    yield f"scores are those of the median seed of {len(seeds)}; limits of the median, which take seven seeds; p: {test}"

@@ -13,7 +13,8 @@ from alchemy.discover import entries, verdict_file
 from alchemy.errors import UserError
 from alchemy.output import check_replaceable, inside, write_sealed
 from alchemy.record import numbers, read_json
-from alchemy.report.history import STARTED, newest_of
+from alchemy.report.history import newest_of
+from alchemy.report.run_directory import records_of, unfinished
 from alchemy.report.schema import check_journal, check_record
 from alchemy.terminal import counted
 
@@ -39,8 +40,8 @@ def run(options: Report) -> int:
     judged = [claim for run in options.runs for claim in _of_run(run)] if options.runs else list(_committed())
     if not judged:
         raise UserError("there is no verdict to report; run `alchemy reproduce` first")
-    unfinished = [started for run in options.runs for started in _unfinished(run)]
-    text = page([Exhibit(number, *claim) for number, claim in enumerate(judged)], unfinished)
+    started = [name for run in options.runs for name in unfinished(run)]
+    text = page([Exhibit(number, *claim) for number, claim in enumerate(judged)], started)
     write_sealed(options.out, "report", lambda scratch: scratch.write_text(text, "utf-8"))
     print(f"{options.out}: {counted(len(judged), 'claim')}, {len(text.encode()) / 1e6:.1f} MB")
     return 0
@@ -52,19 +53,12 @@ JudgedClaim = tuple[str, dict[str, Any], dict[str, str], dict[str, Any] | None]
 
 def _of_run(run: Path) -> Iterator[JudgedClaim]:
     """Claims that a run judged; raises `UserError` if it judged none."""
-    paths = sorted(run.glob("claims/*/*/record.json"))
-    if not paths:
+    records = records_of(run)
+    if not records:
         raise UserError(f"{run} holds no claims; expected a directory that `alchemy reproduce --out` wrote")
-    for path in paths:
-        record = _record(path, numbers(read_json(path)))
+    for path, record in records:
         figures = {name: _text(inside(path.parent, name)) for name in record["figures"]}
         yield record["name"], record, figures, _journal(path.parent / "journal.json")
-
-
-def _unfinished(run: Path) -> Iterator[str]:
-    """The runs that were begun and not ended, or are under way, by claim and preset."""
-    for path in sorted(run.glob(f"claims/*/*/{STARTED}")):
-        yield f"{path.parent.parent.name} at {path.parent.name}"
 
 
 def _committed() -> Iterator[JudgedClaim]:

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
+from alchemy.errors import UserError
 from alchemy.terminal import counted, cut, width
 
 if TYPE_CHECKING:
     from alchemy.lab.stored_models import Stored
+
+SHOWN = ("name", "preset", "verdict", "seeds")
+"""Of a claim's record."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,26 @@ class Runs:
 def run(options: Runs) -> int:
     """Print models with what they were trained on, then what was interrupted, then claims."""
     from alchemy.lab.stored_models import stored
+    from alchemy.report.run_directory import records_of, unfinished
 
+    if not options.directory.is_dir():
+        raise UserError(f"{options.directory} is no directory of runs; `alchemy train` makes one")
     models = stored(options.directory, options.task, own_sets=True)
-    unfinished = sorted(path.name for path in options.directory.glob("models/*.unfinished"))
-    claims = list(_claims(options.directory))
+    interrupted = len(list(options.directory.glob("models/*.unfinished")))
+    claims = [{name: record[name] for name in SHOWN} for _, record in records_of(options.directory)]
+    started = unfinished(options.directory)
     if options.json:
         rows = [_row(model) for model in models]
-        print(json.dumps({"models": rows, "interrupted": len(unfinished), "claims": claims}, indent=2))
+        print(
+            json.dumps({"models": rows, "interrupted": interrupted, "claims": claims, "unfinished": started}, indent=2)
+        )
         return 0
-    for title, lines in {"models": list(_models(models)), "claims": list(_judged(claims))}.items():
+    judged = [*_judged(claims), *(f"{name}  begun, and not ended or under way" for name in started)]
+    for title, lines in {"models": list(_models(models)), "claims": judged}.items():
         print(title)
         print("\n".join(f"  {line}" for line in lines or ["(none)"]))
-    if unfinished:
-        print(f"{counted(len(unfinished), 'training')} interrupted; the command that started it goes on where it was")
+    if interrupted:
+        print(f"{counted(interrupted, 'training')} interrupted; the command that started it goes on where it was")
     return 0
 
 
@@ -70,15 +81,6 @@ def _models(models: Sequence[Stored]) -> Iterator[str]:
         own = ", on lines of its own" if model.own_sets else ""
         start = f"{model.name[:8]}  {str(model).partition('  ')[2]}{own}: "
         yield start + cut(_row(model)["trained on"], width() - len(start) - 2)
-
-
-def _claims(directory: Path) -> Iterator[dict[str, Any]]:
-    """Name, preset, verdict and number of seeds of each record."""
-    from alchemy.record import read_json
-
-    for path in sorted(directory.glob("claims/*/*/record.json")):
-        record = read_json(path)
-        yield {name: record.get(name) for name in ("name", "preset", "verdict", "seeds")}
 
 
 def _judged(claims: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -30,7 +30,7 @@ class Solve:
     """
 
     model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = ""
-    """The first letters of a trained model's name, as `alchemy bank --list` shows it; by default the last one trained."""
+    """The first letters of a trained model's name, as `alchemy runs` shows it; by default the last one trained."""
     task: str = ""
     """Only models trained on this task."""
     shift: str = ""

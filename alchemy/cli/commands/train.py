@@ -193,7 +193,7 @@ def _rows(runs: Runs, tests: Mapping[str, Any], results: Mapping[str, Mapping[st
     many = f"the median of {len(runs.seeds)} seeds; " if len(runs.seeds) > 1 else ""
     yield wrapped(
         f"{many}floor: exact matches of the best predictor without understanding. Ask model {_name(runs)[:8]}: "
-        f'alchemy ask "{_example(runs.task)}" --model {_name(runs)[:8]}'
+        f'alchemy ask "{example(runs.task)}" --model {_name(runs)[:8]}'
     )
 
 
@@ -204,7 +204,7 @@ def _name(runs: Runs) -> str:
     return fingerprint(dict(runs.key))
 
 
-def _example(task: Task) -> str:
+def example(task: Task) -> str:
     """A prompt of the task."""
     import numpy as np
 
