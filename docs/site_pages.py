@@ -36,7 +36,8 @@ EARLIER = (
     "This verdict was published by the earlier method, 95 % intervals over seeds and problems, and has not been judged "
     "again by [the present one](../verdicts.md)."
 )
-SECTIONS = re.compile(r"^(Source|Prediction|Refuted if|Control|Run) +", re.MULTILINE)
+SECTIONS = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)*) {2,}", re.MULTILINE)
+"""The sections of a claim's docstring: a title at the margin, two spaces or more, the text."""
 LINK = re.compile(r"(?<=\]\()[^)\s]+(?=\))")
 FETCHES = re.compile(r"""<(?:script|img|iframe|link rel="(?:stylesheet|preconnect)")[^>]*(?:src|href)="https?:[^"]*""")
 
