@@ -7,7 +7,7 @@ import json
 import sys
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 from faults import listed, reach, trial
 from faults.plant import Fault, faults, sample
 from faults.reach import Test, digest
-from faults.stage import tried
+from faults.stage import imported
+from faults.swap import swapped
 
 CACHE = Path(".cache/faults")
 
@@ -75,16 +76,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         if clock.total:
             trial.warm(root)
             measured = _measured(root, tests, options.jobs)
-            for file in files:
-                for fault, by in tried(root, file, waiting[file], measured, options.jobs, options.seconds):
-                    results.add(fault, by)
-                    clock.tick(fault, by)
+            for fault, by in _tried(root, waiting, measured, options):
+                results.add(fault, by)
+                clock.tick(fault, by)
     except KeyboardInterrupt:
         print("\ninterrupted; the next run goes on from here", file=sys.stderr)
     _print_table(every, chosen, kept, results)
     for entry in listed.gone((fault for file in files for fault in every[file]), entries):
         print(f"listed, but no such fault can be planted: {entry.file}  {entry.line!r}  {entry.change}")
     return int(any(results.get(fault) == "" for file in files for fault in kept[file]))
+
+
+def _tried(
+    root: Path, waiting: Mapping[str, Sequence[Fault]], tests: Sequence[Test], options: argparse.Namespace
+) -> Iterator[tuple[Fault, str]]:
+    """Faults with what noticed each: first those in functions whose code can be exchanged, then the others by module."""
+    done: set[Fault] = set()
+    every = [fault for file in waiting for fault in waiting[file]]
+    for fault, by in swapped(root, [] if options.anew else every, tests, options.jobs, options.seconds):
+        done.add(fault)
+        yield fault, by
+    if len(done) < len(every):
+        print(f"\nmodules are imported anew for {len(every) - len(done)} of {len(every)} faults", file=sys.stderr)
+    for file in waiting:
+        left = [fault for fault in waiting[file] if fault not in done]
+        yield from imported(root, file, left, tests, options.jobs, options.seconds)
 
 
 class Clock:
@@ -108,6 +124,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="which faults")
     parser.add_argument("--jobs", type=int, default=1, help="faults at once")
     parser.add_argument("--seconds", type=float, default=30, help="of the processor, of tests for a fault")
+    parser.add_argument(
+        "--anew", action="store_true", help="import and collect for each fault, even where it is not needed"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget what was tried before")
     parser.add_argument("--root", type=Path, default=Path(), help="the tree")
     parser.add_argument("--listed", type=Path, default=listed.FILE, help="faults that change nothing")

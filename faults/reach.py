@@ -43,42 +43,58 @@ class Test:
         return self.name.partition("::")[0]
 
 
-class Trace:
-    """A plugin of pytest that writes down what each test runs; `tests` has those that passed."""
+class Calls:
+    """Writes down which functions of the tree Python calls, between `start` and `stop`."""
 
     def __init__(self) -> None:
-        self.tests: list[Test] = []
         self._codes: dict[int, tuple[str, CodeType]] = {}
-        self._passed = True
+
+    def start(self) -> None:
+        self._codes.clear()
+        threading.settrace(self._called)
+        sys.settrace(self._called)
+
+    def stop(self) -> None:
+        sys.settrace(None)
+        threading.settrace(None)
+
+    def functions(self) -> frozenset[tuple[str, str]]:
+        """The outermost functions that were called, each as (module, qualified name)."""
+        return frozenset(
+            (module, code.co_qualname.partition(".<locals>")[0])
+            for module, code in self._codes.values()
+            if module.partition(".")[0] in PACKAGES
+        )
 
     def _called(self, frame: FrameType, event: str, argument: Any) -> None:
         code = frame.f_code
         if id(code) not in self._codes:
             self._codes[id(code)] = (frame.f_globals.get("__name__", ""), code)
 
+
+class Trace:
+    """A plugin of pytest that writes down what each test runs; `tests` has those that passed."""
+
+    def __init__(self) -> None:
+        self.tests: list[Test] = []
+        self._calls = Calls()
+        self._passed = True
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self._codes.clear()
         self._passed = True
         started = time.process_time()
-        threading.settrace(self._called)
-        sys.settrace(self._called)
+        self._calls.start()
         try:
             return (yield)
         finally:
-            sys.settrace(None)
-            threading.settrace(None)
+            self._calls.stop()
             seconds = time.process_time() - started
             if self._passed:
-                self.tests.append(Test(item.nodeid, seconds, frozenset(self._functions())))
+                self.tests.append(Test(item.nodeid, seconds, self._calls.functions()))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._passed &= report.passed
-
-    def _functions(self) -> Iterator[tuple[str, str]]:
-        for module, code in self._codes.values():
-            if module.partition(".")[0] in PACKAGES:
-                yield module, code.co_qualname.partition(".<locals>")[0]
 
 
 def digest(*texts: bytes) -> str:

@@ -1,7 +1,7 @@
-"""One fault, one fork: the tests that reach a fault run in a copy of a process that has everything but its module.
+"""One fault, one fork: the tests that reach a fault run in a copy of a process that has imported all it can.
 
-The process imports what others wrote, then the modules of the tree that do not import the module at hand. It starts no
-XLA: a fork cannot have one that runs. A trial imports the rest, with the fault, and runs pytest in itself.
+Here the process imports what others wrote, then the modules of the tree that do not import the module at hand. A trial
+imports the rest, with the fault, and runs pytest in itself. The process starts no XLA: a fork cannot have one that runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
@@ -79,16 +79,22 @@ def warm(root: Path) -> None:
     hypothesis.settings.load_profile("faults")
 
 
-def import_all_but(root: Path, module: str) -> None:
-    """Import the modules of the tree that do not import a module, directly or by way of others."""
+def import_tree(root: Path, but: str = "") -> None:
+    """Import the modules of the tree; if one is named, only those that do not import it, directly or by way of others."""
     sys.path.insert(0, str(root))
     paths = _modules(root)
-    importing = _importing(module, {other: set(_imported(path, paths)) for other, path in paths.items()})
-    for other in sorted(paths.keys() - importing - {"alchemy.__main__"}):
+    left_out = {"alchemy.__main__"}
+    if but:
+        left_out |= _importing(but, {other: set(_imported(path, paths)) for other, path in paths.items()})
+    for other in sorted(paths.keys() - left_out):
         with suppress(ImportError):  # of a package that is not installed
             importlib.import_module(other)
+
+
+def freeze() -> None:
+    """Forks share memory until it is written to, and a collection of garbage writes to all of it."""
     gc.collect()
-    gc.freeze()  # forks share memory until it is written to, and a collection writes to all of it
+    gc.freeze()
 
 
 class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -96,6 +102,9 @@ class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, module: str, path: Path, code: CodeType) -> None:
         self.module, self._path, self._code = module, path, code
+
+    def install(self) -> None:
+        sys.meta_path.insert(0, self)
 
     def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
         if name != self.module:
@@ -107,19 +116,38 @@ class Planted(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(self._code, module.__dict__)
 
 
-def trial(root: Path, planted: Planted | None, tests: Sequence[Test]) -> Outcome:
-    """Run tests in a fork until one fails, with a fault or without."""
+def trial(root: Path, plant: Callable[[], None], tests: Sequence[Test]) -> Outcome:
+    """Collect and run tests in a fork until one fails; `plant` is called before anything else."""
+
+    def run(pipe: Connection, folder: str) -> None:
+        os.chdir(root)
+        plant()
+        for file in dict.fromkeys(test.file for test in tests):
+            watch = Watch([test for test in tests if test.file == file], pipe)
+            signal.setitimer(signal.ITIMER_PROF, 10 * PATIENCE)  # for imports; its signal ends the process
+            status = pytest.main([*OPTIONS, f"--basetemp={folder}/pytest", file], plugins=[watch])
+            if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                pipe.send((True, "import"))
+                return
+        pipe.send((True, ""))
+
+    return forked(run, sum(test.seconds for test in tests))
+
+
+def forked(run: Callable[[Connection, str], None], seconds: float) -> Outcome:
+    """How a run of tests ends that a fork of this process does: `run` is given a pipe to say so, and a folder of its own."""
     pipe, theirs = Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
         pid = os.fork()
         if not pid:
             pipe.close()
             with suppress(BaseException):
-                _run(root, planted, tests, theirs, folder)
+                _silence()
+                run(theirs, folder)
             os._exit(0)
         theirs.close()
         try:
-            return _followed(pipe, until=time.monotonic() + 20 * (PATIENCE + sum(test.seconds for test in tests)))
+            return _followed(pipe, until=time.monotonic() + 20 * (PATIENCE + seconds))
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -137,26 +165,14 @@ def _followed(pipe: Connection, until: float) -> Outcome:
     return Outcome(at, ended=False)
 
 
-def _run(root: Path, planted: Planted | None, tests: Sequence[Test], pipe: Connection, folder: str) -> None:
-    """What a fork does."""
+def _silence() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    os.chdir(root)
-    if planted:
-        sys.meta_path.insert(0, planted)
-    for file in dict.fromkeys(test.file for test in tests):
-        watch = _Watch([test for test in tests if test.file == file], pipe)
-        signal.setitimer(signal.ITIMER_PROF, 10 * PATIENCE)  # for imports; its signal ends the process
-        status = pytest.main([*OPTIONS, f"--basetemp={folder}/pytest", file], plugins=[watch])
-        if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            pipe.send((True, "import"))
-            return
-    pipe.send((True, ""))
 
 
-class _Watch:
+class Watch:
     """A plugin of pytest: runs the tests given and no others, in their order, until one fails, and says which it is at."""
 
     def __init__(self, tests: Sequence[Test], pipe: Connection) -> None:

@@ -137,20 +137,117 @@ def test_every_entry_gives_its_reason_and_can_be_planted():
         assert listed.gone(every, [entry]) == []
 
 
+def run(tree: Path, *options: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "faults", "--root", str(tree), "--module", "alchemy/*.py", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr
+    return done
+
+
 def test_a_run_notices_what_tests_notice_and_goes_on_where_it_stopped(tree):
     before = {path: path.read_bytes() for path in tree.rglob("*.py")}
-
-    def run() -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "faults", "--root", str(tree), "--module", "alchemy/*.py"]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-
-    done = run()
-    assert "Traceback" not in done.stderr
+    done = run(tree)
     assert [line.strip() for line in done.stdout.splitlines() if "    line" in line] == [
         "line 12: n + 1 -> n - 1    in  return n + 1",
         "line 12: 1 -> 2    in  return n + 1",
     ]
     assert done.returncode == 1
     assert {path: path.read_bytes() for path in tree.rglob("*.py")} == before
-    again = run()
+    again = run(tree)
     assert again.stdout == done.stdout and "1 of" not in again.stderr
+
+
+MOMENTS = """
+import functools
+
+
+def doubled(n: int) -> int:
+    return n * 2
+
+
+FOUR = doubled(2)
+
+
+def power(n):
+    def of(base):
+        return base**n
+    return of
+
+
+square = power(2)
+
+
+def later(n):
+    def of(base):
+        return base - n
+    return of
+
+
+class Shape:
+    @functools.cached_property
+    def sides(self):
+        return 3 + 1
+
+
+class Square(Shape):
+    @property
+    def corners(self):
+        return super().sides + 0
+
+    @functools.cache
+    def area(self, side):
+        return side * side
+
+
+def cases(n=2):
+    return [n + 1]
+
+
+def read_alone(n):
+    return n + 5
+"""
+TESTS_OF_MOMENTS = """
+import pytest
+from alchemy.scratch import FOUR, Square, cases, later, read_alone, square
+
+
+def test_import():
+    assert FOUR == 4 and square(3) == 9
+
+
+def test_nested():
+    assert later(2)(7) == 5
+
+
+def test_held():
+    assert Square().corners == 4 and Square().area(3) == 9
+
+
+@pytest.mark.parametrize("n", cases(), ids=["only"])
+def test_collected(n):
+    assert n == 3
+
+
+ran = []
+
+
+def test_before():
+    ran.append(1)
+
+
+def test_that_fails_alone():
+    assert ran and read_alone(1) == 6
+"""
+
+
+def test_code_is_exchanged_where_that_notices_the_same_as_to_import_the_module_anew(tree):
+    (tree / "alchemy/scratch.py").write_text(MOMENTS)
+    (tree / "tests/test_scratch.py").write_text(TESTS_OF_MOMENTS)
+    exchanged, anew = run(tree), run(tree, "--fresh", "--anew")
+    assert exchanged.stdout == anew.stdout
+    places = faults(MOMENTS, "alchemy/scratch.py")
+    at_import = [fault for fault in places if fault.function in ("", "doubled", "power")]
+    assert f"imported anew for {len(at_import)} of {len(places)} faults" in exchanged.stderr
+    assert f"imported anew for {len(places)} of {len(places)} faults" in anew.stderr
+    survivors = [line.rpartition("in  ")[2] for line in exchanged.stdout.splitlines() if line.startswith("    line")]
+    assert set(survivors) == {"return super().sides + 0", "return n + 5"}
