@@ -15,7 +15,7 @@ from typing import Any
 from faults import listed, reach, trial
 from faults.plant import Fault, faults, sample
 from faults.reach import Test, digest
-from faults.stage import imported
+from faults.stage import Run, imported
 from faults.swap import swapped
 
 CACHE = Path(".cache/faults")
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if clock.total:
             trial.warm(root)
             measured = _measured(root, tests, options.jobs)
-            for fault, by in _tried(root, waiting, measured, options):
+            for fault, by in _tried(Run(root, measured, options.jobs, options.seconds), waiting, options.anew):
                 results.add(fault, by)
                 clock.tick(fault, by)
     except KeyboardInterrupt:
@@ -87,20 +87,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(any(results.get(fault) == "" for file in files for fault in kept[file]))
 
 
-def _tried(
-    root: Path, waiting: Mapping[str, Sequence[Fault]], tests: Sequence[Test], options: argparse.Namespace
-) -> Iterator[tuple[Fault, str]]:
+def _tried(run: Run, waiting: Mapping[str, Sequence[Fault]], anew: bool) -> Iterator[tuple[Fault, str]]:
     """Faults with what noticed each: first those in functions whose code can be exchanged, then the others by module."""
-    done: set[Fault] = set()
     every = [fault for file in waiting for fault in waiting[file]]
-    for fault, by in swapped(root, [] if options.anew else every, tests, options.jobs, options.seconds):
+    done: set[Fault] = set()
+    for fault, by in swapped(run, [] if anew else every):
         done.add(fault)
         yield fault, by
     if len(done) < len(every):
         print(f"\nmodules are imported anew for {len(every) - len(done)} of {len(every)} faults", file=sys.stderr)
     for file in waiting:
-        left = [fault for fault in waiting[file] if fault not in done]
-        yield from imported(root, file, left, tests, options.jobs, options.seconds)
+        yield from imported(run, file, [fault for fault in waiting[file] if fault not in done])
 
 
 class Clock:

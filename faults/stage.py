@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,17 @@ from typing import Protocol
 from faults import trial
 from faults.plant import Fault, name, planted
 from faults.reach import Test, reaching
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all trials of a run have in common."""
+
+    root: Path
+    tests: Sequence[Test]
+    jobs: int
+    seconds: float
+    """Of the processor, of tests for a fault."""
 
 
 class Route(Protocol):
@@ -90,10 +102,8 @@ def tried(make: Callable[[], Stage], faults: Sequence[Fault], jobs: int) -> Iter
             yield from pool.imap_unordered(_try, faults)
 
 
-def imported(
-    root: Path, file: str, faults: Sequence[Fault], tests: Sequence[Test], jobs: int, seconds: float
-) -> Iterator[tuple[Fault, str]]:
+def imported(run: Run, file: str, faults: Sequence[Fault]) -> Iterator[tuple[Fault, str]]:
     """Faults of one module, which is imported anew for each, with what noticed it."""
-    for fault, by in tried(lambda: Stage(Imported(root, file), tests, seconds), faults, jobs):
+    for fault, by in tried(lambda: Stage(Imported(run.root, file), run.tests, run.seconds), faults, run.jobs):
         assert by is not None, "any fault can be imported"
         yield fault, by

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -28,61 +28,49 @@ import pytest
 from faults import trial
 from faults.plant import Fault, name, planted
 from faults.reach import OPTIONS, Calls, Test
-from faults.stage import Stage, tried
+from faults.stage import Run, Stage, tried
 
 Functions: TypeAlias = Mapping[tuple[str, str, int], Sequence[FunctionType]]
 """Live functions by file, qualified name and first line: a decorator can hold another copy than the module."""
 
 
-def swapped(
-    root: Path, faults: Sequence[Fault], tests: Sequence[Test], jobs: int, seconds: float
-) -> Iterator[tuple[Fault, str]]:
+Send: TypeAlias = Callable[[Any], None]
+
+
+def swapped(run: Run, faults: Sequence[Fault]) -> Iterator[tuple[Fault, str]]:
     """Faults with what noticed each, in the order in which they are done; those that cannot be tried here are left out."""
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
 
-        def work(send: Callable[[Any], None]) -> None:
+        def work(send: Send) -> None:
             tempfile.tempdir = folder  # removed with all in it, also if the process is ended
-            _import_and_try(root, [fault for fault in faults if fault.function], tests, jobs, seconds, send)
+            _import_and_try(run, [fault for fault in faults if fault.function], send)
 
         yield from _apart(work) if faults else ()
 
 
-def _import_and_try(
-    root: Path,
-    faults: Sequence[Fault],
-    tests: Sequence[Test],
-    jobs: int,
-    seconds: float,
-    send: Callable[[Any], None],
-) -> None:
-    os.chdir(root)
+def _import_and_try(run: Run, faults: Sequence[Fault], send: Send) -> None:
+    """Import the tree; send each fault that can be tried in this process, or in one that collects tests as well."""
+    os.chdir(run.root)
     calls = Calls()
     calls.start()
-    trial.import_tree(root)
+    trial.import_tree(run.root)
     calls.stop()
-    faults = [fault for fault in faults if (name(fault.file), fault.function) not in calls.functions()]
-    functions = live_functions(root)
+    faults = _not_in(calls.functions(), faults)
+    functions = live_functions(run.root)
     late: list[Fault] = []
-    for fault, by in _apart(lambda send: _collect_and_try(root, faults, tests, jobs, seconds, send)):
+    for fault, by in _apart(lambda send: _collect_and_try(run, faults, send)):
         if by is None:
             late.append(fault)
         else:
             send((fault, by))
     trial.freeze()
-    for fault, by in tried(lambda: Stage(Uncollected(root, functions), tests, seconds), late, jobs):
+    for fault, by in tried(lambda: Stage(Uncollected(run.root, functions), run.tests, run.seconds), late, run.jobs):
         if by is not None:
             send((fault, by))
 
 
-def _collect_and_try(
-    root: Path,
-    faults: Sequence[Fault],
-    tests: Sequence[Test],
-    jobs: int,
-    seconds: float,
-    send: Callable[[Any], None],
-) -> None:
-    """Sends each fault with what noticed it; None for a function that tests ran while they were collected."""
+def _collect_and_try(run: Run, faults: Sequence[Fault], send: Send) -> None:
+    """Collect the tests; send each fault, with None for one in a function that ran meanwhile."""
     calls = Calls()
 
     class Campaign:
@@ -90,26 +78,31 @@ def _collect_and_try(
 
         def pytest_runtestloop(self, session: pytest.Session) -> bool:
             calls.stop()
-            ran, items = calls.functions(), {item.nodeid: item for item in session.items}
-            ready = [] if _xla_runs() else [fault for fault in faults if (name(fault.file), fault.function) not in ran]
+            ready = [] if _xla_runs() else _not_in(calls.functions(), faults)
             for fault in faults:
                 if fault not in ready:
                     send((fault, None))
-            route = Collected(root, live_functions(root), items)
+            items = {item.nodeid: item for item in session.items}
+            route = Collected(run.root, live_functions(run.root), items)
             trial.freeze()
-            stage = Stage(route, [test for test in tests if test.name in items], seconds)
-            for outcome in tried(lambda: stage, ready, jobs):
+            stage = Stage(route, [test for test in run.tests if test.name in items], run.seconds)
+            for outcome in tried(lambda: stage, ready, run.jobs):
                 send(outcome)
             return True
 
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+    files = dict.fromkeys(test.file for test in run.tests)
     calls.start()
-    status = pytest.main([*OPTIONS, "--capture=no", *dict.fromkeys(test.file for test in tests)], plugins=[Campaign()])
+    status = pytest.main([*OPTIONS, "--capture=no", *files], plugins=[Campaign()])
     if status == pytest.ExitCode.INTERNAL_ERROR:
         raise RuntimeError("pytest collected the tests, and ended with an error of its own")
 
 
-def _apart(work: Callable[[Callable[[Any], None]], None]) -> Iterator[Any]:
+def _not_in(functions: Container[tuple[str, str]], faults: Sequence[Fault]) -> list[Fault]:
+    return [fault for fault in faults if (name(fault.file), fault.function) not in functions]
+
+
+def _apart(work: Callable[[Send], None]) -> Iterator[Any]:
     """What a function sends from a process of its own."""
     pipe, theirs = Pipe(duplex=False)
 
