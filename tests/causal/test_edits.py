@@ -13,10 +13,12 @@ from alchemy.causal.by_hand import SPARE, examine
 from alchemy.causal.edits import Chains, behind_prompt, behind_text, edit
 from alchemy.errors import UserError
 from alchemy.problem.task import NOISE, PAD, Field
+from tasks.connectivity import Connectivity
 from tasks.symbols import Symbols
 
-MANY = Symbols(compositions=("F1 F2 F3", "F1", "F3 F2"), length=(2, 3), dialect="uniform")
-BATCH = MANY.sample(np.random.default_rng(0), 80)
+MANY = Symbols(compositions=("F1 F2 F3", "F1", "F3 F2", "F3 F1"), length=(2, 3), dialect="uniform")
+"""The last two write chains that differ in a mark alone."""
+BATCH = MANY.sample(np.random.default_rng(0), 100)
 CHAINS = Chains.read(MANY, BATCH, BATCH.completions())
 
 
@@ -82,7 +84,21 @@ def test_a_cut_chain_asks_for_its_answer_behind_its_last_word():
             while words[-1] in ("<think>", "<answer>"):
                 words.pop()
             assert MANY.vocabulary.decode(cut[row]).split() == [*words, "<answer>"]
+        without_steps = ~CHAINS.states(MANY, 0, 1).any(axis=1)
+        assert {MANY.vocabulary.decode(row) for row in cut[without_steps]} == {"<answer>"}
     assert cut.shape[1] == CHAINS.tokens.shape[1] + 1
+
+
+def test_the_answer_of_a_cut_chain_is_asked_for_in_as_many_words_as_it_takes():
+    task = Connectivity(encoding="flat")
+    batch = task.sample(np.random.default_rng(0), 6)
+    chains = Chains.read(task, batch, batch.completions())
+    for step in (0, 2):
+        cut, made = edit(task, chains, step, "cut", np.random.default_rng(0))
+        assert made.all()
+        for row, whole in zip(cut, chains.tokens, strict=True):
+            words = task.vocabulary.decode(whole).split()[: 4 + step]  # behind work : [ stand the nodes
+            assert task.vocabulary.decode(row).split() == [*words, *"] decision : [".split()]
 
 
 def test_texts_stand_behind_prompts_and_behind_texts():
@@ -93,13 +109,13 @@ def test_texts_stand_behind_prompts_and_behind_texts():
         [*prompt[:length, 0], *row[row != PAD]]
         for prompt, length, row in zip(prompts, BATCH.prompt_len, text, strict=True)
     ]
-    assert lines.shape == (80, max(map(len, expected)), prompts.shape[2])
+    assert lines.shape == (100, max(map(len, expected)), prompts.shape[2])
     for line, tokens in zip(lines[..., 0], expected, strict=True):
         assert line.tolist() == tokens + [PAD] * (len(line) - len(tokens))
-    written = np.random.default_rng(0).integers(3, 9, (80, 4)).astype(np.int32)
+    written = np.random.default_rng(0).integers(3, 9, (100, 4)).astype(np.int32)
     written[::2, 2:] = PAD
     whole = behind_text(text, written)
-    assert whole.shape == (80, text.shape[1] + 4)
+    assert whole.shape == (100, text.shape[1] + 4)
     for row, given, new in zip(whole, text, written, strict=True):
         tokens = [*given[given != PAD], *new[new != PAD]]
         assert row.tolist() == tokens + [PAD] * (len(row) - len(tokens))
