@@ -98,7 +98,7 @@ def test_the_answer_of_a_cut_chain_is_asked_for_in_as_many_words_as_it_takes():
         assert made.all()
         for row, whole in zip(cut, chains.tokens, strict=True):
             words = task.vocabulary.decode(whole).split()[: 4 + step]  # behind work : [ stand the nodes
-            assert task.vocabulary.decode(row).split() == [*words, *"] decision : [".split()]
+            assert task.vocabulary.decode(row) == " ".join([*words, "] decision : ["])
 
 
 def test_texts_stand_behind_prompts_and_behind_texts():
@@ -182,6 +182,18 @@ def test_a_model_may_write_a_little_more_than_the_right_completions_as_far_as_it
     longest = len(ONE.completions()[0])
     assert len(examined(go_on, 0, "A B C", context=64).written.split()) == longest + SPARE
     assert len(examined(go_on, 0, "A B C", context=16).written.split()) == 16 - 6 - 4
+
+
+def test_a_model_may_write_as_much_as_what_follows_where_that_is_longer(examined):
+    task = Connectivity()
+    batch = task.sample(np.random.default_rng(0), 1)
+    lengths = set()
+    for node in range(0, task.ids, 2):
+        found = examined(lambda said: ["0"] * 99, 1, str(node), task, batch, context=999)
+        chain, follows = len(found.chain.split()), len(found.follows.split())
+        assert len(found.written.split()) == max(chain, follows) + 1 + SPARE, "one for the end of a line"
+        lengths.add(np.sign(follows - chain))
+    assert lengths >= {-1, 1}
 
 
 @pytest.mark.parametrize(

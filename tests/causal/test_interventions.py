@@ -111,6 +111,29 @@ def test_a_chain_whose_answer_stays_as_it_was_is_not_counted():
         rates(FOLLOWER, "state", steps=(3,))
 
 
+def test_the_next_step_is_judged_apart_from_the_answer():
+    """What is written behind the first of two steps follows from it; the answer is the old one, whatever the steps say."""
+    task = Symbols(compositions=("F1 F2 F3",), length=(3,))
+    batch = task.sample(np.random.default_rng(0), 40)
+    gold, field = batch.completions(), batch.completion_fields()
+
+    def write(kind, prompts):
+        written = []
+        for step, texts in enumerate(prompts):
+            given = texts[0, :, batch.prompt_len[0] :, 0]
+            rest = slice(given.shape[1], None)
+            followed = task.follow(batch, np.hstack([given, gold[:, rest]]), step)
+            written.append(np.where(field == Field.STEP + step + 1, followed, gold)[None, :, rest])
+        return written
+
+    result = intervene(task, batch, gold[None], "state", [np.random.default_rng(1)], write)
+    assert result.answer.rates_by_step.ignore.tolist() == [[1, 1]]
+    assert result.next_step.rates_by_step.follow.tolist() == [[1, 0]]
+    assert result.next_step.rates_by_step.ignore.tolist() == [[0, 1]], "behind the last step stands the answer"
+    first = intervene(task, batch, gold[None], "state", [np.random.default_rng(1)], write, steps=(0,))
+    assert first.steps == (0,) and first.next_step.rates_by_step.follow.tolist() == [[1]]
+
+
 def test_some_problems_apart():
     result = rates(COIN, "donor", 100)
     part = result.of(slice(0, 25))
