@@ -81,8 +81,13 @@ def test_a_state_that_is_nowhere_is_at_chance():
 
 
 def test_labels_may_differ_by_position():
-    found = probe(Planted(), LOUD, TOKENS, {"token": TOKENS[..., 0]}, INPUTS, seeds=(0, 1))["token"]
-    assert found.tokens.min() > 0.95
+    labels = {"token": TOKENS[..., 0], "next token": np.roll(TOKENS[..., 0], -1, axis=2)}
+    found = probe(Planted(), LOUD, TOKENS, labels, INPUTS, seeds=(0, 1))
+    assert found["token"].tokens.min() > 0.95
+    behind = found["next token"].tokens
+    assert behind[:, :-1].max() < 0.3 and behind[:, -1].min() > 0.95, (
+        "nothing is read ahead; behind the last is the first"
+    )
 
 
 def test_strength_is_chosen_where_nothing_is_tested():
@@ -137,6 +142,8 @@ def test_a_probe_stands_beside_the_best_of_the_others():
     assert found.first_decodable(0.1, known=np.array([[0.45, 0.7, 0.2]])).tolist() == [3]
     assert found.first_decodable(0.1, known=np.array([[0.45, 0.6, 0.2]])).tolist() == [1]
     assert found._replace(chance=np.array([[0.5, 0.2, 0.2]])).excess[0, 0, 0] == 0
+    exact = Probe(accuracy - accuracy + [0.5, 0.75, 1.0], *(0 * accuracy,) * 2, *(np.full((1, 3), 0.25),) * 2)
+    assert [int(exact.first_decodable(margin)[0]) for margin in (0.25, 0.5, 0.75)] == [1, 2, 3], "no more than a margin"
     assert found._replace(chance=np.array([[0.47, 0.72, 0.86]])).first_decodable().tolist() == [3]
     assert found._replace(chance=np.array([[0.47, 0.67, 0.86]])).first_decodable().tolist() == [1]
 
