@@ -80,6 +80,17 @@ def test_a_model_that_attends_to_one_position_needs_it_alone():
     np.testing.assert_array_equal(read.written.mean(axis=(2, 3))[0], [*(np.arange(t) != 1), True])
 
 
+def test_texts_are_read_in_blocks_of_any_size(monkeypatch):
+    """Three texts for each of two devices: 20 are read in blocks of six, and two are left."""
+    texts = with_answer(SOURCE, PLACES, own_answers(READER, PARAMS, SOURCE, PLACES))[:, :, None]
+    whole, done = read_out(READER, PARAMS, texts, PLACES), []
+    monkeypatch.setattr("alchemy.learning.tuning.scored_tokens", lambda: 3 * texts.shape[3])
+    blocks = read_out(READER, PARAMS, texts, PLACES, progress=done.append)
+    assert done == [6, 12, 18, 20]
+    np.testing.assert_array_equal(blocks.likeliest, whole.likeliest)
+    np.testing.assert_allclose(blocks.logprob, whole.logprob, atol=1e-6)
+
+
 def test_masks_block_what_they_say():
     blocked = knock_out.between(4, [2, 3], [0])
     assert list(zip(*np.nonzero(blocked), strict=True)) == [(1, 0), (2, 0)]

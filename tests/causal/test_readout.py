@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from alchemy.causal.readout import Readout, answer_places, position_labels, with_answer
+from alchemy.causal.readout import Readout, answer_places, own_answers, position_labels, with_answer
 from alchemy.problem.task import EOS
 from tasks.symbols import Symbols
+from tests.decoding.cells import Bigram
 
 LETTERS = {"length": (2,), "alphabet": "ABCDEFGH"}
 
@@ -54,6 +55,14 @@ def test_an_answer_is_put_in_its_places_and_nothing_stands_behind_it():
     assert texts.shape == (2, 3, 5, 2) and (texts[:, :, 3:, 0] == EOS).all()
     np.testing.assert_array_equal(texts[:, :, :3], tokens[:, :, :3])
     np.testing.assert_array_equal(texts[..., 1], tokens[:, :, :5, 1])
+
+
+def test_answers_are_written_behind_what_stands_before_their_places():
+    """A model that writes the next number: behind a text that ends in 3, and whatever stood there before, 4 and 5."""
+    texts = np.array([[[7, 3, 6, 6, 6], [6, 4, 3, 3, 3]]], np.int32)[..., None]
+    following = {"table": 9.0 * np.roll(np.eye(8, dtype=np.float32), 1, axis=1)[None]}
+    answers = own_answers(Bigram(), following, texts, np.array([2, 3]))
+    assert answers.tolist() == [[[4, 5], [5, 6]]]
 
 
 def test_an_answer_is_written_if_all_its_tokens_are():
