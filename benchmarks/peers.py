@@ -76,7 +76,12 @@ def make_letters() -> float:
 
     with TemporaryDirectory(dir=MEMORY) as scratch:
         path = Path(scratch) / "lines.jsonl"
-        return 26**4 / seconds(lambda: write_exhaustive(letters()[0], path, force=True))
+
+        def work() -> None:
+            path.unlink(missing_ok=True)
+            write_exhaustive(letters()[0], path)
+
+        return 26**4 / seconds(work)
 
 
 def draw_letters() -> float:
@@ -210,10 +215,16 @@ def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> Non
         rates = turns(work, python, letters, graphs)
         our_rate, their_rate = median(rates["ours"]), median(rates["theirs"])
         versions = {**machine.versions(), **dict(zip(("torch", "transformers"), theirs, strict=True))}
-        row = {"work": work, "ours": our_rate, "theirs": their_rate, "ratio": our_rate / their_rate, "turns": rates}
+        row: dict[str, Any] = {
+            "work": work,
+            "ours": our_rate,
+            "theirs": their_rate,
+            "ratio": our_rate / their_rate,
+            "turns": rates,
+        }
         if work.startswith(("train", "write")):  # the ratio if all of it went at the pace of one large product
-            row["operations"] = operations(work)
-            row["most"] = ceilings(Load().matrix).flops / row["operations"] / their_rate
+            needed = operations(work)
+            row |= {"operations": needed, "most": ceilings(Load().matrix).flops / needed / their_rate}
         rows[work] = {**row, "commit": at, "versions": versions}
         print(
             f"{work:16} ours {our_rate:12,.0f}  theirs {their_rate:10,.0f}  ratio {our_rate / their_rate:6.1f}",

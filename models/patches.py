@@ -53,10 +53,7 @@ def readable(mask: jax.Array, patch: Patch | None) -> jax.Array:
     return mask & ~(patch.blocked & ~jnp.eye(mask.shape[-1], dtype=bool)[None])
 
 
-def activations(
-    embedded: jax.Array, layers: tuple[jax.Array, jax.Array], last: tuple[jax.Array, jax.Array]
-) -> Activations:
-    """The residual streams (l, n, t, d) and heads (l, n, t, h, k) of all layers but the last, and those of the last."""
-    residual = jnp.concatenate([embedded[None], layers[0], last[0][None]])
-    heads = jnp.concatenate([layers[1], last[1][None]])
+def activations(embedded: jax.Array, residual: jax.Array, heads: jax.Array) -> Activations:
+    """The residual streams behind the embedding (n, t, d) and the layers (l, n, t, d), and heads (l, n, t, h, k)."""
+    residual = jnp.concatenate([embedded[None], residual])
     return Activations(jnp.moveaxis(residual, 0, 1), jnp.moveaxis(heads, 0, 1))

@@ -94,7 +94,7 @@ class Transformer:
     def _forward(
         self, params: Params, tokens: jax.Array, positions: jax.Array, start: int = 0, patch: Patch | None = None
     ) -> tuple[jax.Array, Any]:
-        """Logits from the token at `start` on; with a patch, from the first on, the activations too."""
+        """Logits from the token at `start` on; with a patch, which has no start, the activations too."""
         rotate, mask = self._rotary(positions), readable(causal(tokens.shape[1]), patch)
         of_embedding, of_layers = by_layer(patch)
 
@@ -109,11 +109,14 @@ class Transformer:
 
         shell = _shell(self, params)
         blocks = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
-        others, last = (jax.tree.map(itemgetter(part), (blocks, of_layers)) for part in (slice(-1), -1))
+        inputs, last = (blocks, of_layers), None
+        if start:  # of what comes before it, nothing reads the last layer's output
+            inputs, last = (jax.tree.map(itemgetter(part), inputs) for part in (slice(-1), -1))
         embedded = of_embedding.of_residual(shell.embed(tokens, positions))
-        x, seen = jax.lax.scan(layer, embedded, others, unroll=native().unroll(self.passes))
-        x, seen_last = layer(x, last, start)  # of what comes before `start`, nothing reads its output
-        return shell.logits(x), None if patch is None else activations(embedded, seen, seen_last)
+        x, seen = jax.lax.scan(layer, embedded, inputs, unroll=native().unroll(self.passes))
+        if last is not None:
+            x, _ = layer(x, last, start)
+        return shell.logits(x), None if patch is None else activations(embedded, *seen)
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
         memory = empty(n, length, self.passes, self.heads, self.width // self.heads, dtype)
