@@ -11,9 +11,12 @@ import subprocess
 from html import unescape
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ["XLA_FLAGS"] = (  # a third of the time to compile; the programs of tests are too small to be worth more
-    f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+os.environ["XLA_FLAGS"] = " ".join(  # each once: workers inherit them, and stored programs go by them
+    dict.fromkeys(  # a third of the time to compile; the programs of tests are too small to be worth more
+        os.environ.get("XLA_FLAGS", "").split()
+        + ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+        + ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
+    )
 )
 
 import jax

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,12 @@ BY_SUBJECT = sorted(CLAIMS, key=lambda name: str(CLAIMS[name].__package__))
 each_claim = pytest.mark.parametrize("name", BY_SUBJECT)
 ONE_OF_EACH_SUBJECT = list({module.__package__: name for name, module in reversed(CLAIMS.items())}.values())
 """The first claim of each folder."""
+
+
+@cache
+def published():
+    """The newest committed record of every claim, by preset."""
+    return newest(VERDICTS)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +83,7 @@ def test_smoke_preset_ends_in_a_verdict(name, store):
     home = store / "claims" / name / "smoke"
     assert json_text(read_json(home / "record.json")) == json_text(record)
     assert record["figures"] and all((home / figure).read_text().startswith("<?xml") for figure in record["figures"])
-    for committed in newest(VERDICTS).get(name, {}).values():
+    for committed in published().get(name, {}).values():
         _keeps_its_promises(name, committed, record)
     if name in ONE_OF_EACH_SUBJECT:
         _takes_everything_from_the_store(record, _smoke(name, store))
@@ -103,7 +110,7 @@ def _takes_everything_from_the_store(record, again):
 
 @each_claim
 def test_committed_verdict_is_of_this_claim(name):
-    for preset, record in newest(VERDICTS).get(name, {}).items():
+    for preset, record in published().get(name, {}).items():
         assert record["commit"] and not record["commit"].endswith("-dirty")
         assert all((VERDICTS / "figures" / f"{preset}-{figure}").exists() for figure in record["figures"])
         if not is_earlier(record) and record["lock"]["digest"] == lock.read(name, LOCKS).digest:
@@ -141,7 +148,7 @@ def test_every_lock_is_of_a_claim():
 
 
 def test_every_committed_verdict_is_of_a_claim():
-    assert newest(VERDICTS).keys() <= CLAIMS.keys()
+    assert published().keys() <= CLAIMS.keys()
 
 
 def test_every_verdict_that_was_published_stays():
@@ -169,15 +176,13 @@ def test_a_committed_verdict_is_what_its_numbers_give(name):
 
 def test_readme_has_the_committed_verdicts():
     assert (ROOT / "README.md").read_text() == table.update_readme(
-        ROOT / "README.md", newest(VERDICTS), lock.read_all(LOCKS)
+        ROOT / "README.md", published(), lock.read_all(LOCKS)
     )
 
 
 def test_the_table_of_costs_is_that_of_the_records():
     page = (ROOT / "docs" / "reproducing-claims.md").read_text()
-    assert page == costs.renewed(page, CLAIMS, newest(VERDICTS)), (
-        "alchemy.report.reproduce.renew_tables() makes it anew"
-    )
+    assert page == costs.renewed(page, CLAIMS, published()), "alchemy.report.reproduce.renew_tables() makes it anew"
 
 
 def test_readme_shows_what_the_command_prints(capsys):
