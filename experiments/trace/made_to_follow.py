@@ -66,7 +66,7 @@ class Config(composition_diversity.Config):
 
 SMALL = Config()
 PRESETS = {
-    "smoke": smoke(SMALL, pairs=(FEW, SOME, ENOUGH), edited=16),
+    "smoke": smoke(SMALL, seeds=1, pairs=(FEW, SOME, ENOUGH), edited=16),
     "small": SMALL,
     "full": full(SMALL, loss="completion", train=TrainConfig(steps=4000, batch=1024, chunk=500), edited=1000),
 }
