@@ -1,9 +1,10 @@
-"""Interchange interventions, paths of the answer and linear probes of trained models, each done once and kept.
+"""Interchange interventions, paths of the answer, knock-outs and linear probes of trained models, each done once and kept.
 
-What is read are gold lines of held-out problems. Each is a pair with the next of its seed: the source, and the target. They
-must have their parts at the same places.
+What is read are gold lines of held-out problems. For interchanges and paths each is a pair with the next of its seed: the
+source, and the target. They must have their parts at the same places.
 
-Dimension letters: `s` seeds, `n` problems of each, `t` tokens, `c` ids a position carries, `r` tokens of an answer, `l` layers.
+Dimension letters: `s` seeds, `n` problems of each, `t` tokens, `c` ids a position carries, `r` tokens of an answer, `l` layers,
+`m` masks.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import numpy as np
 from alchemy.causal import patching, probes
 from alchemy.causal.patching import CUTS, Effects, Kind, Paths
 from alchemy.causal.probes import Probe
-from alchemy.causal.readout import answer_places
+from alchemy.causal.readout import answer_places, read_out
 from alchemy.lab.lab import Lab
 from alchemy.lab.seed_rows import rows_of
 from alchemy.lab.store import Pieces
+from alchemy.learning.open_model import Patch
 from alchemy.learning.train import Runs
 from alchemy.problem.gold import NO_MARK
 from alchemy.problem.task import Batch, Task
@@ -83,6 +85,25 @@ def paths(lab: Lab, runs: Runs, task: Task, n: int) -> Paths:
     read = 2 * 4 * n * len(CUTS) * int(pairs.places[-1])
     packed = lab.keep("paths", runs.model, names, (3 * len(CUTS) + 1,), read, make, "paths of the answer", 4 * n)
     return Paths(*np.split(packed[:, :-1], 3, axis=1), packed[:, -1])
+
+
+def knocked_out(lab: Lab, runs: Runs, task: Task, n: int, blocked: np.ndarray) -> np.ndarray:
+    """Whether models still write a gold answer, behind gold steps, where attention is blocked: bool (s, m, n).
+
+    `blocked` bool (m, t, t) are masks over the tokens of a line, as of `alchemy.causal.knock_out`. Raises `UserError` if the
+    problems are of different shapes, or if the model does not open its activations.
+    """
+    pairs = _pairs(lab, runs, task, n)
+    t = int(pairs.places[-1]) + 1
+    names = _names(runs, pairs, {"places": pairs.places.tolist(), "blocked": digest(blocked)})
+
+    def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+        texts, params = pairs.target[rows][:, :, None, :t], rows_of(runs.trained.params, rows)
+        read = read_out(runs.model, params, texts, pairs.places, Patch(blocked=blocked[:, :t, :t]), progress=progress)
+        return {"knocked_out": read.written[..., 0]}
+
+    read = n * t * len(blocked)
+    return lab.keep("knocked_out", runs.model, names, (len(blocked), n), read, make, "knock out attention", n)
 
 
 def probe(

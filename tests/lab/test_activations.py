@@ -1,4 +1,4 @@
-"""Interchanges, paths and probes at the lab: of real models, and never twice."""
+"""Interchanges, paths, knock-outs and probes at the lab: of real models, and never twice."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from alchemy.progress import Progress
 from tasks.symbols import Symbols
 
 N = 12
+WHOLE = 24
+"""At least the tokens of a line."""
+MASKS = np.stack([np.zeros((WHOLE, WHOLE), bool), np.tri(WHOLE, k=-1, dtype=bool)])
+"""Nothing is blocked; a token reads only itself."""
 
 
 @pytest.fixture(scope="session")
@@ -39,12 +43,13 @@ def measured(lab, model, task):
         activations.interchange(lab, runs, task, N),
         activations.interchange(lab, runs, task, N, "heads"),
         activations.paths(lab, runs, task, N),
+        activations.knocked_out(lab, runs, task, N, MASKS),
         activations.probe(lab, runs, task, N, {"letter": letters, "other": letters % 2}, letters),
     )
 
 
 def test_what_is_found_has_its_shape_and_its_range(stored, model, task):
-    residual, heads, paths, found = stored[1]
+    residual, heads, paths, kept, found = stored[1]
     last = len(task.solve(task.parse("A B [F1] [F2] <think>"))[0]) + 5 - 2  # the answer's last letter: EOS is behind it
     assert residual.source.shape == (2, model.layers + 1, last) and heads.log_odds.shape == (2, 1, last, model.heads)
     assert residual.token_source.shape == (2, model.layers + 1, last, 2)
@@ -54,6 +59,7 @@ def test_what_is_found_has_its_shape_and_its_range(stored, model, task):
         shares = effects.source + effects.target
         assert (effects.pairs <= N).all() and np.nanmin(shares) >= 0 and np.nanmax(shares) <= 1
     assert set(found) == {"letter", "other"}
+    assert kept.shape == (2, len(MASKS), N) and kept.dtype == bool
     np.testing.assert_array_equal(found["letter"].tokens.shape, found["letter"].chance.shape)
 
 
@@ -67,6 +73,16 @@ def test_where_an_answer_is_written_its_tokens_are_the_sources(stored):
     assert known.any() and written.shape == (seeds, r)
 
 
+def test_a_knock_out_asks_for_gold_answers_behind_gold_steps(model, task, tmp_path):
+    """One composition of words of one letter is learned by heart: whole where nothing is blocked, a guess where a token
+    reads itself alone."""
+    lab, small = Lab(tmp_path, Progress(quiet=True)), replace(task, compositions=("F1",), alphabet="ABCD", length=(2,))
+    runs = lab.train(model, small, TrainConfig(steps=160, batch=16, chunk=16, learning_rate=0.01), seeds=1)
+    whole, nothing = activations.knocked_out(lab, runs, small, 4, MASKS)[0]
+    assert whole.all() and lab.answer(runs, small, 4).values("answer").all()
+    assert not nothing.all()
+
+
 def test_a_second_lab_takes_everything_from_the_store(stored, model, task, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("this was done before")
@@ -74,9 +90,10 @@ def test_a_second_lab_takes_everything_from_the_store(stored, model, task, monke
     root, first = stored
     monkeypatch.setattr(patching, "interchange", refuse)
     monkeypatch.setattr(patching, "paths", refuse)
+    monkeypatch.setattr(activations, "read_out", refuse)
     monkeypatch.setattr(probes, "probe", refuse)
     *again, found = measured(Lab(root, Progress(quiet=True)), model, task)
-    for result, before in zip([*again, *found.values()], [*first[:3], *first[3].values()], strict=True):
+    for result, before in zip([*again, *found.values()], [*first[:4], *first[4].values()], strict=True):
         for array, same in zip(result, before, strict=True):
             np.testing.assert_array_equal(array, same)
 
