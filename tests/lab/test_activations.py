@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alchemy.causal import patching, probes
-from alchemy.causal.readout import answer_places, position_labels
+from alchemy.causal.readout import Readout, answer_places, position_labels
 from alchemy.errors import UserError
 from alchemy.lab import activations
 from alchemy.lab.lab import Lab
@@ -73,14 +73,24 @@ def test_where_an_answer_is_written_its_tokens_are_the_sources(stored):
     assert known.any() and written.shape == (seeds, r)
 
 
-def test_a_knock_out_asks_for_gold_answers_behind_gold_steps(model, task, tmp_path):
-    """One composition of words of one letter is learned by heart: whole where nothing is blocked, a guess where a token
-    reads itself alone."""
-    lab, small = Lab(tmp_path, Progress(quiet=True)), replace(task, compositions=("F1",), alphabet="ABCD", length=(2,))
-    runs = lab.train(model, small, TrainConfig(steps=160, batch=16, chunk=16, learning_rate=0.01), seeds=1)
-    whole, nothing = activations.knocked_out(lab, runs, small, 4, MASKS)[0]
-    assert whole.all() and lab.answer(runs, small, 4).values("answer").all()
-    assert not nothing.all()
+def test_a_knock_out_asks_for_gold_answers_behind_gold_steps(stored, model, task, tmp_path, monkeypatch):
+    """Of the answers' letters all are the likeliest in one text of two under the first mask, none under the second."""
+    lab, asked = Lab(stored[0], Progress(quiet=True)), {}
+
+    def scripted(model, params, texts, places, changes, **_):
+        asked.update(texts=texts, places=places, blocked=changes.blocked)
+        likeliest = np.zeros((len(texts), len(MASKS), N, 1, len(places)), bool)
+        likeliest[:, 0, ::2] = True
+        likeliest[:, 1, :, :, 0] = True  # one letter of two is not an answer
+        return Readout(likeliest, np.zeros(likeliest.shape, np.float32))
+
+    monkeypatch.setattr(activations, "read_out", scripted)
+    runs = lab.train(model, task, TrainConfig(steps=16, batch=8, chunk=8), seeds=2)
+    kept = activations.knocked_out(Lab(tmp_path, Progress(quiet=True)), runs, task, N, MASKS)
+    assert kept[:, 0].tolist() == [[True, False] * (N // 2)] * 2 and not kept[:, 1].any()
+    gold, t = lab.held_out(task, N, runs.seeds).tokens.reshape(2, N, 1, -1, 1), asked["places"][-1] + 1
+    np.testing.assert_array_equal(asked["texts"], gold[:, :, :, :t])
+    np.testing.assert_array_equal(asked["blocked"], MASKS[:, :t, :t])
 
 
 def test_a_second_lab_takes_everything_from_the_store(stored, model, task, monkeypatch):
