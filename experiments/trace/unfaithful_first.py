@@ -69,7 +69,7 @@ class Config(Setting):
 
 SMALL = Config()
 PRESETS = {
-    "smoke": smoke(SMALL, models=2),
+    "smoke": smoke(SMALL, seeds=1, models=2),
     "small": SMALL,
     "full": full(SMALL, loss="completion", train=TrainConfig(steps=4000, batch=1024, chunk=500)),
 }
