@@ -10,7 +10,11 @@ from alchemy.learning.open_model import NO_PATCH, Activations, OpenModel, Patch
 from tests.models.test_model_contract import COVER, TEXT, VARIANTS, T, apply, close, started
 
 OPEN = [name for name in COVER if isinstance(VARIANTS[name], OpenModel)]
+SOME = [name for name in OPEN if not name.endswith(("llama-sinusoidal-tied", "gpt-none-untied", "gpt-random-tied"))]
 every_open_model = pytest.mark.parametrize("model", [VARIANTS[name] for name in OPEN], ids=OPEN)
+some_open_models = pytest.mark.parametrize(  # patches come behind the embedding: how positions are given matters little
+    "model", [VARIANTS[name] for name in SOME], ids=SOME
+)
 opened = jax.jit(lambda model, params, tokens, patch=NO_PATCH: model.open(params, tokens, patch), static_argnums=0)
 OTHER = TEXT[::-1].copy()
 rng = np.random.default_rng(1)
@@ -36,7 +40,7 @@ def test_logits_without_a_patch_are_those_of_apply(model):
     assert seen.heads.shape == (len(TEXT), passes, T, model.heads, model.width // model.heads)
 
 
-@every_open_model
+@some_open_models
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_a_whole_layer_of_another_run_gives_its_logits(model, layer):
     (own, _), (other, seen) = both(model)
@@ -47,7 +51,7 @@ def test_a_whole_layer_of_another_run_gives_its_logits(model, layer):
     assert np.abs(own - other).max() > 1e-3
 
 
-@every_open_model
+@some_open_models
 def test_all_heads_and_embeddings_of_another_run_give_its_logits(model):
     _, (other, seen) = both(model)
     at = np.zeros((1, *seen.residual.shape[1:3]), bool)
@@ -56,7 +60,7 @@ def test_all_heads_and_embeddings_of_another_run_give_its_logits(model):
     close(opened(model, started(model), TEXT, patch)[0], other)
 
 
-@every_open_model
+@some_open_models
 def test_a_patch_of_nothing_and_of_ones_own_changes_nothing(model):
     (own, seen), (_, other) = both(model)
     masks = np.ones((1, *seen.residual.shape[1:3]), bool), np.ones((1, *seen.heads.shape[1:4]), bool)
@@ -66,7 +70,7 @@ def test_a_patch_of_nothing_and_of_ones_own_changes_nothing(model):
         close(opened(model, started(model), TEXT, patch)[0], own)
 
 
-@every_open_model
+@some_open_models
 @pytest.mark.parametrize("place", [0, 3, T - 1])
 def test_a_patch_changes_only_what_comes_behind(model, place):
     _, (_, seen) = both(model)
@@ -78,7 +82,7 @@ def test_a_patch_changes_only_what_comes_behind(model, place):
         assert not change[:, :place].any() and change[:, place].min() > 1e-4
 
 
-@every_open_model
+@some_open_models
 def test_what_is_blocked_is_not_read(model):
     """A token that none may read changes its own logits alone; blocking a token from itself does nothing."""
     key = 2
