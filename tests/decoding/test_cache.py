@@ -14,12 +14,10 @@ from alchemy.problem.task import PAD
 from models.transformer import Transformer
 
 V, T = 11, 8
-SMALL = dict(vocabulary=V, context=16, width=16, layers=2, heads=2)
+SMALL = dict(vocabulary=V, context=16, width=16, heads=2)
 MODELS = {
-    "gpt": Transformer(**SMALL),
-    "llama": Transformer(**SMALL, block="llama", positions="rotary", tied=False),
-    "random positions": Transformer(**SMALL, positions="random"),
-    "looped": Transformer(**SMALL, loops=2),
+    "gpt": Transformer(**SMALL, positions="random", layers=1, loops=2),
+    "llama": Transformer(**SMALL, block="llama", positions="rotary", tied=False, layers=2),
     "recurrent": Recurrent(V, 16),
     "bigram": Bigram(V),
 }

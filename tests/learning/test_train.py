@@ -43,6 +43,18 @@ def undisturbed(model, stream):
     return train(model, stream, CONFIG, seeds=SEEDS)
 
 
+@pytest.fixture(scope="module")
+def drawing(model):
+    """A model of which positions are drawn in training."""
+    return replace(model, positions="random")
+
+
+@pytest.fixture(scope="module")
+def drawn(drawing, stream):
+    """Losses of its training, a seed on each of the two devices."""
+    return train(drawing, stream, CONFIG, seeds=SEEDS).losses
+
+
 def same(tree, other):
     for left, right in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
         np.testing.assert_array_equal(left, right)
@@ -89,30 +101,22 @@ def test_devices_that_share_a_batch_get_the_same_result(model, stream, undisturb
         np.testing.assert_allclose(leaf[0], stacked[0], atol=2e-3)
 
 
-def test_what_is_random_does_not_depend_on_the_devices(model, stream):
+def test_what_is_random_does_not_depend_on_the_devices(drawing, stream, drawn):
     """Positions are drawn in training; one seed has both devices, of two seeds each has one."""
-    model = replace(model, positions="random")
-    alone = train(model, stream, CONFIG, seeds=SEEDS[:1])
-    both = train(model, stream, CONFIG, seeds=SEEDS)
-    np.testing.assert_allclose(alone.losses[0], both.losses[0], rtol=1e-4)
-    assert (both.losses[0] != both.losses[1]).any()
+    alone = train(drawing, stream, CONFIG, seeds=SEEDS[:1])
+    np.testing.assert_allclose(alone.losses[0], drawn[0], rtol=1e-4)
+    assert (drawn[0] != drawn[1]).any()
 
 
 @pytest.mark.parametrize("copies", [False, True], ids=["in turn", "side by side"])
-def test_a_divided_batch_gets_the_same_result(model, stream, monkeypatch, copies):
+def test_a_divided_batch_gets_the_same_result(drawing, stream, drawn, monkeypatch, copies):
     """As CPUs divide it, one microbatch after the other, and as accelerators do, each with its own copy of the weights."""
-    model = replace(model, positions="random")
-
-    def losses(count: int) -> np.ndarray:
-        monkeypatch.setattr(tuning, "microbatches", lambda n, t, weights: count)
-        monkeypatch.setattr(tuning, "in_parallel", lambda: copies)
-        _runner.cache_clear()
-        return train(model, stream, CONFIG, seeds=SEEDS).losses
-
-    undivided, divided = losses(1), losses(4)
-    _runner.cache_clear()
-    np.testing.assert_allclose(divided, undivided, rtol=1e-4)
-    assert (divided != undivided).any(), "the order of sums differs"
+    monkeypatch.setattr(tuning, "microbatches", lambda n, t, weights: 4)
+    monkeypatch.setattr(tuning, "in_parallel", lambda: copies)
+    monkeypatch.setattr("alchemy.learning.train._runner", _runner.__wrapped__)  # compiled for this test alone
+    divided = train(drawing, stream, CONFIG, seeds=SEEDS).losses
+    np.testing.assert_allclose(divided, drawn, rtol=1e-4)
+    assert (divided != drawn).any(), "the order of sums differs"
 
 
 def test_losses_fall_and_the_config_matters(undisturbed):

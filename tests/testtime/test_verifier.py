@@ -44,6 +44,11 @@ def two_seeds(model):
     return jax.jit(jax.vmap(lambda seed: model.init(jax.random.key(seed))))(np.arange(2))
 
 
+def of_each_seed(model):
+    """Logits (s, n, t, v) of the same text by parameters with a seed axis."""
+    return jax.jit(jax.vmap(model.apply, (0, None)))
+
+
 def gold(task, n=6, part="test"):
     batch = Split().sample(task, np.random.default_rng(0), n, part)
     return batch, batch.completions()
@@ -133,11 +138,9 @@ def test_scores_of_a_token_are_those_of_a_plain_reading_and_know_nothing_later(t
     assert odds.shape == pool.shape and odds.dtype == np.float32
     np.testing.assert_array_equal(odds[:, :, 0, :3], odds[:, :, 1, :3])
     assert (odds[:, :, 0, 3] != odds[:, :, 1, 3]).any()
-    for seed in range(2):
-        seed_params = jax.tree.map(lambda leaf, seed=seed: leaf[seed], params)
-        logits = np.asarray(jax.jit(model.apply)(seed_params, learned_verifier.lines(batch, written)))
-        read = logits[np.arange(5), batch.prompt_len + 1]  # behind the second token
-        np.testing.assert_allclose(odds[seed, :, 0, 1], read[:, -2] - read[:, -1], atol=1e-4)
+    logits = np.asarray(of_each_seed(model)(params, learned_verifier.lines(batch, written)))
+    read = logits[:, np.arange(5), batch.prompt_len + 1]  # behind the second token
+    np.testing.assert_allclose(odds[:, :, 0, 1], read[..., -2] - read[..., -1], atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["outcome", "process"])
@@ -213,13 +216,8 @@ def test_weights_of_the_policy_are_kept_where_they_were(model, task):
     size = len(task.vocabulary)
     np.testing.assert_array_equal(widened["token"]["embedding"][:, :size], small["token"]["embedding"])
     text = task.sample(np.random.default_rng(0), 3).tokens
-    for seed in range(2):
-        policy_params, verifier_params = (
-            jax.tree.map(lambda leaf, seed=seed: leaf[seed], tree) for tree in (small, widened)
-        )
-        np.testing.assert_allclose(
-            jax.jit(model.apply)(policy_params, text), jax.jit(wide.apply)(verifier_params, text)[..., :size], atol=1e-5
-        )
+    of_policy, of_verifier = of_each_seed(model)(small, text), of_each_seed(wide)(widened, text)
+    np.testing.assert_allclose(of_policy, of_verifier[..., :size], atol=1e-5)
 
 
 def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
