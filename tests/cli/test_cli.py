@@ -100,10 +100,13 @@ def data(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_errors_are_condensed_whatever_the_terminal(encoding):
-    command = [sys.executable, "-m", "alchemy", "show", "symbols", "--dialect", "unifrm"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
-    assert run.stderr == b"alchemy: error: --dialect: invalid choice 'unifrm'; did you mean 'uniform'?\n"
+def test_errors_are_condensed_whatever_the_terminal(monkeypatch, encoding):
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert main(["show", "symbols", "--dialect", "unifrm"]) == 2
+    line = b"alchemy: error: --dialect: invalid choice 'unifrm'; did you mean 'uniform'?\n"
+    assert (out.buffer.getvalue(), err.buffer.getvalue()) == (b"", line)
 
 
 def test_overview(alchemy):

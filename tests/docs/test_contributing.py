@@ -25,7 +25,7 @@ def tree(tmp_path_factory):
     """A copy of the source with the examples in their places."""
     copy = tmp_path_factory.mktemp("tree")
     for name in ("alchemy", "tasks", "models", "experiments", "tests"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "figures", "journals"))
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc.*", "figures", "journals"))
     shutil.copy(ROOT / "pyproject.toml", copy)
     for path, text in EXAMPLES.items():
         assert not (copy / path).exists()
@@ -34,11 +34,19 @@ def tree(tmp_path_factory):
 
 
 def run(tree: Path, *args: str) -> str:
-    """What a Python module prints in the tree; fails with all of it unless the exit code is 0."""
+    """What Python prints in the tree; fails with all of it unless the exit code is 0."""
     environment = {**os.environ, "PYTHONPATH": str(tree)}
-    done = subprocess.run([sys.executable, "-m", *args], cwd=tree, env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *args], cwd=tree, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def printed(tree):
+    """What commands about the examples print, each, run by one process; the last locks the claim."""
+    commands = ["list", "--json"], ["show", "parity", "-n", "1"], ["lock", KINDS["claims"]]
+    program = f"from alchemy.cli.main import main\nfor command in {commands}:\n    assert main(command) == 0\n    print('\\f')"
+    return run(tree, "-c", program).split("\f\n")[:-1]
 
 
 def test_there_is_an_example_of_each_kind_and_the_page_counts_its_lines():
@@ -46,23 +54,22 @@ def test_there_is_an_example_of_each_kind_and_the_page_counts_its_lines():
     assert all(int(lines) == len(text.splitlines()) for _, lines, text in EXAMPLE.findall(PAGE))
 
 
-def test_examples_are_found(tree):
-    listed = json.loads(run(tree, "alchemy", "list", "--json"))
+def test_examples_are_found(printed):
+    listed, shown, locked = printed
     for kind, name in KINDS.items():
-        assert name in [entry["name"] for entry in listed[kind]]
-    assert "<answer>" in run(tree, "alchemy", "show", "parity", "-n", "1")
+        assert name in [entry["name"] for entry in json.loads(listed)[kind]]
+    assert "<answer>" in shown and f"{KINDS['claims']} " in locked
 
 
-def test_examples_keep_the_contracts_that_the_page_names(tree):
+def test_examples_keep_the_contracts_that_the_page_names(tree, printed):
     """All but one: an example has no published verdict."""
     contracts = dict(CONTRACT.findall(PAGE))
     assert len(contracts) == len(KINDS)
-    run(tree, "alchemy", "lock", KINDS["claims"])
     selected = f"({' or '.join(contracts.values())}) and not committed"
-    out = run(tree, "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *contracts, "-k", selected)
+    out = run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *contracts, "-k", selected)
     assert int(re.search(r"(\d+) passed", out)[1]) > 20
 
 
 def test_examples_are_formatted_as_the_rest(tree):
     for command in (["check"], ["format", "--check"]):
-        run(tree, "ruff", *command, *EXAMPLES)
+        run(tree, "-m", "ruff", *command, *EXAMPLES)
