@@ -23,7 +23,7 @@ from alchemy.learning.data import (
     Stream,
     examples,
 )
-from alchemy.learning.optimizers import schedule
+from alchemy.learning.optimizers import Rates, optimizer, schedule
 from alchemy.learning.train import _runner, train
 from alchemy.problem.split import Split, join, train_chunk
 from alchemy.problem.task import EOS, PAD
@@ -93,19 +93,28 @@ def test_a_seed_does_not_see_its_neighbours(model, stream, undisturbed):
     assert (four.losses[0] != four.losses[1]).any()
 
 
+@pytest.fixture
+def shared(monkeypatch):
+    """Devices share batches as small as those of tests, four sequences each."""
+    monkeypatch.setattr("alchemy.learning.train.MIN_SHARD", 4)
+
+
+@pytest.mark.usefixtures("shared")
 def test_devices_that_share_a_batch_get_the_same_result(model, stream, undisturbed):
     """One seed on two devices sums a batch in two halves: equal but for rounding, which Adam's first steps magnify."""
     alone = train(model, stream, CONFIG, seeds=SEEDS[:1])
+    assert (alone.losses[0] != undisturbed.losses[0]).any(), "the order of sums differs"
     np.testing.assert_allclose(alone.losses[0], undisturbed.losses[0], rtol=1e-4)
     for leaf, stacked in zip(jax.tree.leaves(alone.params), jax.tree.leaves(undisturbed.params), strict=True):
         np.testing.assert_allclose(leaf[0], stacked[0], atol=2e-3)
 
 
+@pytest.mark.usefixtures("shared")
 def test_what_is_random_does_not_depend_on_the_devices(drawing, stream, drawn):
     """Positions are drawn in training; one seed has both devices, of two seeds each has one."""
     alone = train(drawing, stream, CONFIG, seeds=SEEDS[:1])
     np.testing.assert_allclose(alone.losses[0], drawn[0], rtol=1e-4)
-    assert (drawn[0] != drawn[1]).any()
+    assert (alone.losses[0] != drawn[0]).any() and (drawn[0] != drawn[1]).any()
 
 
 @pytest.mark.parametrize("copies", [False, True], ids=["in turn", "side by side"])
@@ -186,6 +195,20 @@ def test_muon_trains_and_resumes_bit_for_bit(model, stream, undisturbed, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         train(model, stream, config, seeds=SEEDS, directory=tmp_path, progress=stop_at(8))
     same(train(model, stream, config, seeds=SEEDS, directory=tmp_path), uninterrupted)
+
+
+def test_muon_orthogonalises_matrices_of_blocks_and_leaves_the_rest_to_adamw():
+    """A first step: all singular values of a matrix are about one rate, whatever its gradient's; others move by the other."""
+    config = TrainConfig(optimizer="muon", weight_decay=0.0, clip=1e9)
+    rng = np.random.default_rng(0)
+    stretched = np.diag([9.0, 3.0, 1.0, 0.5]) @ rng.normal(size=(2, 4, 4))
+    gradient = jax.tree.map(np.float32, {"blocks": stretched, "embedding": rng.normal(size=(5, 3))})
+    rules = optimizer(config, Rates(adamw=np.float32(0.5), matrix=np.float32(0.25)))
+    updates, _ = jax.jit(lambda leaves: rules.update(leaves, rules.init(leaves), leaves))(gradient)
+    values = np.linalg.svd(updates["blocks"], compute_uv=False)
+    assert np.abs(values / 0.25 - 1).max() < 0.4 and np.ptp(np.linalg.svd(stretched, compute_uv=False)) > 5
+    nesterov = 0.9 * 0.1 / (1 - 0.9**2) + 0.1 / (1 - 0.9)  # of the first gradient, in Adam's first step (Dozat 2016)
+    np.testing.assert_allclose(updates["embedding"], -0.5 * nesterov * np.sign(gradient["embedding"]), rtol=1e-3)
 
 
 @pytest.fixture
