@@ -107,6 +107,11 @@ def main(before: str, after: str, out: str, passes: str = str(PASSES)) -> None:
     from alchemy.learning import machine
     from alchemy.record import write_json
 
+    for root in (before, after):
+        if not (Path(root) / "alchemy").is_dir():
+            sys.exit(f"{root} is no checkout of this lab")
+    if not passes.isdecimal() or not int(passes):
+        sys.exit(f"PASSES must be a number from 1 on, not {passes!r}")
     with TemporaryDirectory() as scratch:
         sides = [Checkout(Path(root).resolve(), Path(scratch) / name) for root, name in ((before, "b"), (after, "a"))]
         try:

@@ -12,7 +12,7 @@ Prediction   Training costs 6 and inference 2 FLOPs a parameter and token. Where
              others.
 Refuted if   At R = .16 the small model does not win on easy prompts, or at R = 22 it does not lose on hard ones. A seed whose
              large model is not the better one, answer for answer, is not judged.
-Run          alchemy reproduce small_or_large --preset small      # about eight minutes a seed on 2 CPU cores, not timed yet
+Run          alchemy reproduce small_or_large --preset small      # an hour on 2 busy CPU cores
 """
 
 from __future__ import annotations
