@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -47,8 +47,8 @@ class Spec:
             raise UserError(f"unknowns {self.unknowns} is outside 1 to {MOST_UNKNOWNS}")
         if not 0 <= self.zeros <= 1:
             raise UserError(f"zeros {self.zeros} is outside [0, 1]")
-        if self.asked not in Asked.__args__:
-            raise UserError(f"asked {self.asked!r} is unknown{nearest(self.asked, Asked.__args__)}")
+        if self.asked not in get_args(Asked):
+            raise UserError(f"asked {self.asked!r} is unknown{nearest(self.asked, get_args(Asked))}")
         if self.noise is not None:
             check_field(self.noise, PROMPT_FIELDS)
 

@@ -37,7 +37,9 @@ def parse(spec: Spec, text: str) -> Problem:
     names = [ALL] if spec.asked == "all" else [f"x{number}" for number in range(1, k + 1)]
     if last != THINK or len(rows) != k + 1 or not all(rows[:-1]) or rows.pop() or words[-1] not in names:
         one = ALL if spec.asked == "all" else "the unknown asked for"
-        raise UserError(f"prompt {text!r} is not {k} equations with {k} coefficients, each with a comma, {one} and <think>")
+        raise UserError(
+            f"prompt {text!r} is not {k} equations with {k} coefficients, each with a comma, {one} and <think>"
+        )
     both = np.array([rows], np.int16)
     steps, possible = eliminate(both, spec.modulus)
     if not possible[0]:
@@ -48,10 +50,10 @@ def parse(spec: Spec, text: str) -> Problem:
 
 def _numbers(spec: Spec, equation: str) -> list[int]:
     """Coefficients and right-hand side; none if this is no equation of the task."""
-    *coefficients, equals, right = equation.split() or ["", ""]
-    numbers = [*coefficients, right]
-    is_equation = equals == EQUALS and len(numbers) == spec.unknowns + 1 and all(map(str.isdigit, numbers))
-    return [int(number) for number in numbers] if is_equation and max(map(int, numbers)) < spec.modulus else []
+    signs = equation.split()
+    numbers = [spec.vocabulary.index.get(sign, 0) - spec.zero for sign in signs if sign != EQUALS]
+    is_equation = signs[spec.unknowns :][:1] == [EQUALS] and len(signs) - 1 == len(numbers) == spec.unknowns + 1
+    return numbers if is_equation and min(numbers) >= 0 else []
 
 
 def steps(spec: Spec, problem: Problem, gold: str, text: str) -> list[Step]:
