@@ -37,7 +37,7 @@ for (const name of ["error", "warn"]) console[name] = (...words) => faults.push(
 window.alert = (text) => faults.push(`alert ${text}`);</script>"""
 
 machine.prepare()
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 gc.set_threshold(
     200_000, 20, 50
 )  # tracing makes many objects that live on: looking for garbage took a sixth of the time
@@ -50,6 +50,17 @@ def released():
     """No process runs out of memory maps, however many tests it is given."""
     yield
     machine.release()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_programs(request):
+    """Texts of tests are short: outside of the tests of decoding one width and one size of cache do for most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.parent.name != "decoding":
+            for module in ("alchemy.decoding.generate", "alchemy.lab.verifiers"):
+                patch.setattr(f"{module}.BUCKET", 32)
+            patch.setattr("alchemy.decoding.generate.FIRST", 64)
+        yield
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -152,13 +154,18 @@ def code_of(path: Path, module: str, name: str) -> dict[str, ast.stmt]:
         path, module, name = waiting.pop()
         if f"{module}.{name}" in code:
             continue
-        statements = ast.parse(path.read_text()).body
+        statements = _parsed(path.read_text())
         if (statement := _defining(statements, name)) is not None:
-            code[f"{module}.{name}"] = _without_docstrings(statement)
+            code[f"{module}.{name}"] = _without_docstrings(deepcopy(statement))
             waiting += [(path, module, used) for used in _names(statement)]
         elif (origin := _imported(statements, name)) is not None:
             waiting.append((_root(path, module) / (origin[0].replace(".", "/") + ".py"), *origin))
     return dict(sorted(code.items()))
+
+
+@lru_cache(maxsize=256)
+def _parsed(source: str) -> list[ast.stmt]:
+    return ast.parse(source).body
 
 
 def _canonical(node: Any) -> str:

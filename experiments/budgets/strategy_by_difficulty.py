@@ -76,7 +76,7 @@ class Config(Setting):
 
 SMALL = Config()
 PRESETS = {
-    "smoke": smoke(SMALL, budgets=(2, 4, 8), width=2, bins=2),
+    "smoke": smoke(SMALL, budgets=(2, 4), width=2, bins=2),
     "small": SMALL,
     "full": full(SMALL, samples=512, budgets=(4, 16, 64, 256)),
 }

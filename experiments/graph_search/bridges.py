@@ -142,6 +142,7 @@ SMOKE: dict[str, Any] = {
     "gate_graphs": 8,
     "pool_size": 4,
     "larger_pools": {"shortest": 4},
+    "depths": (1,),
     "model": Transformer(width=16, layers=1, heads=2, context=192, block="llama", positions="rotary", tied=False),
     "train": TrainConfig(steps=8, batch=16, chunk=8),
     "steps_by_depth": 1,

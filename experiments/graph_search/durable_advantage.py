@@ -87,7 +87,7 @@ PRESETS = {
     "smoke": replace(
         SMALL,
         **SMOKE,
-        shifts=((1, "depth=2"), (2, "names=2")),
+        shifts=((1, "depth=2"), (1, "names=2")),
         searches=2,
         shift_graphs=32,
         shift_chains=4,

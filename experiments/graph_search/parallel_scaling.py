@@ -39,7 +39,11 @@ CLAIM = Claim(
 ARMS = {style: trace for style, trace in STYLES.items() if style != "DFS-BT"}
 TARGET = 0.9
 Config = Setting
-PRESETS = {"smoke": replace(Config(), **SMOKE), "small": Config(), "full": replace(Config(), **FULL)}
+PRESETS = {
+    "smoke": replace(Config(), **SMOKE | {"depths": (1, 2)}),
+    "small": Config(),
+    "full": replace(Config(), **FULL),
+}
 
 
 @dataclass(frozen=True)

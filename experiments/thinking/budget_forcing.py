@@ -82,9 +82,9 @@ SMALL = Config()
 PRESETS = {
     "smoke": smoke(
         SMALL,
-        serial=(1, 2, 3, 7, 11),
-        short=(1, 3, 5, 9),
-        serial_shared=(3, 5, 9),
+        serial=(1, 3, 11),
+        short=(1, 5, 9),
+        serial_shared=(5, 9),
         short_shared=(5, 9),
         votes=4,
         pool=4,

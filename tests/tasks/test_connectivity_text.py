@@ -91,7 +91,7 @@ def test_evidence_rule_by_rule(work, valid, wrong):
     assert judged(work) == (valid, wrong) == by_hand(GRAPH, 0, 3, work)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_evidence_is_that_of_brute_force(data):
     names = st.integers(0, 7)
