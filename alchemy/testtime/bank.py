@@ -49,8 +49,6 @@ def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:
         logprob=logprob,
         scores={},
         prompt=batch.prompt_len.reshape(seeds, n),
-        facts={
-            name: values.reshape(seeds, n, *values.shape[1:]) for name, values in task.features(batch.problem).items()
-        },
+        facts={name: values.reshape(seeds, n) for name, values in task.features(batch.problem).items()},
         parameters=parameters,
     )

@@ -135,6 +135,33 @@ def test_shapes_of_the_other_families():
         assert max(onward.values()) <= 2 and max(back.values()) <= 2
 
 
+def searches(graph, here, target, seen):
+    """Every depth-first search from a node on: the nodes it lists, with every step back, and those it has seen."""
+    seen = seen | {here}
+    free = [] if here == target else [node for node in graph[here] if node not in seen]
+    if not free:
+        yield [here], seen
+    for node in free:
+        for below, seen_below in searches(graph, node, target, seen):
+            if below[-1] == target:
+                yield [here, *below], seen_below
+                continue
+            for rest, seen_at_last in searches(graph, here, target, seen_below):
+                yield [here, *below, *rest], seen_at_last
+
+
+@pytest.mark.parametrize(
+    "family",
+    [two_path(4), cycle(3), cycle(5), cycle(6), comb(1, 1), comb(2, 3), comb(3, 2), bridge(2, 1, 2, 1)],
+)
+def test_the_longest_walks_from_end_to_end_are_those_of_brute_force(family):
+    [graph] = graphs(family)
+    start, target = family.ends
+    paths = [len(path) for path in nx.all_simple_paths(graph, start, target)]
+    listed = [walk for walk, _ in searches(graph, start, target, frozenset()) if walk[-1] == target]
+    assert family.longest == (max(paths), max(len(set(walk)) for walk in listed), max(map(len, listed)))
+
+
 def shapes(drawn, size):
     """How often each sequence of degrees occurs."""
     counts = Counter()

@@ -408,6 +408,37 @@ def test_parts_of_a_bank():
     assert best_scored(np.zeros((1, 1, 2)), np.array([[[True, False]]]), np.array([[[True, True]]])) == 0.5
 
 
+def test_a_curve_of_one_size_is_that_size_at_any_budget():
+    bank = random_bank()
+    alone = curve(PassAtN(), bank, (3,), 0)
+    for budget in (0.0, float(alone.flops.mean()), 1e18):
+        np.testing.assert_array_equal(alone.at(budget), [alone.right[0], alone.flops[0]])
+
+
+def test_an_answer_that_nobody_votes_for_does_not_win():
+    """However little the votes of others weigh."""
+    answer, right = np.array([[[4, 9]]]), np.array([[[True, False]]])
+    voters, weight = np.array([[[True, False]]]), np.array([[[-3.0, 5.0]]])
+    assert vote(answer, right, voters, weight).tolist() == [[1.0]]
+    assert vote(answer, ~right, voters, weight).tolist() == [[0.0]]
+    assert vote(answer, right, np.zeros_like(voters), weight).tolist() == [[0.0]]
+
+
+def test_a_verifier_without_error_is_the_truth_and_one_with_every_error_prefers_every_mistake():
+    bank = random_bank()
+    np.testing.assert_array_equal(noisy(bank, 0, 0.0, 0.0), bank.right.astype(np.float32))
+    fooled = noisy(bank, 0, 0.0, 1.0)
+    assert (fooled[bank.right] == 1).all() and (fooled[~bank.right] > 1).all()
+    for sigma, share in ((-0.1, 0.5), (0.5, -0.1), (0.5, 1.1)):
+        with pytest.raises(UserError, match=f"got {sigma} and {share}"):
+            noisy(bank, 0, sigma, share)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_there_is_no_area_under_the_curve_where_all_are_alike(right):
+    assert np.isnan(auc(np.arange(4.0), np.full(4, right)))
+
+
 def test_bad_input_is_one_clear_line():
     bank = random_bank()
     for call, message in [
