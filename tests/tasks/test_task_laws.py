@@ -24,6 +24,7 @@ NOWHERE_FAR = {
     "recheck": ["maps=cycle", "hops=6"],
     "modular": ["factors=2", "prompt_noise=0.0"],
     "equations": ["unknowns=3", "zeros=0"],
+    "sums": ["places=8", "counted=all", "traced=1.0"],
 }
 """Shifts of tasks with their defaults to where they are."""
 

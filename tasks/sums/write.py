@@ -1,0 +1,58 @@
+"""Problems of `Sums` as tokens, and what follows from a sum that was changed.
+
+Dimension letters: `n` problems, `k` places that count, `m` tokens of a completion.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alchemy.problem.task import EOS, PAD, Batch, Field, Problem
+from tasks.sums.spec import THINK, Spec
+
+
+def write(spec: Spec, problem: Problem) -> Batch:
+    """Whole lines, as wide as the longest that the task can have."""
+    digits, p = problem["digits"], spec.longest_prompt
+    n = len(digits)
+    sums, shown = spec.running(digits), shows(spec, problem)
+    text, field = np.full((n, spec.clean_len), PAD, np.int32), np.full((n, spec.clean_len), Field.PADDING, np.int8)
+    text[:, : p - 1], text[:, p - 1] = digits + np.int32(spec.zero), spec.vocabulary.index[THINK]
+    field[:, :p] = [*[0] * spec.places, 1]
+    row, place = np.nonzero(shown)
+    step = shown.cumsum(axis=1)[row, place] - 1
+    text[row, p + step], field[row, p + step] = sums[row, place] + np.int32(spec.zero), Field.STEP + step
+    rows, end = np.arange(n), p + shown.sum(axis=1)
+    for offset, (token, code) in enumerate(
+        [(spec.answer_mark_id, Field.ANSWER), (sums[:, -1] + np.int32(spec.zero), Field.ANSWER), (EOS, Field.END)]
+    ):
+        text[rows, end + offset], field[rows, end + offset] = token, code
+    return Batch(text[..., None], np.full(n, p, np.int32), field, problem)
+
+
+def shows(spec: Spec, problem: Problem) -> np.ndarray:
+    """Which of the running sums a line has, bool (n, k): those of the trace, or the last alone where there is no trace."""
+    counted = problem["digits"][:, spec.summed]
+    place = np.arange(counted.shape[1])
+    trace = (counted != 0) | (place == 0) if spec.trace == "changes" else np.ones(counted.shape, bool)
+    return np.where(problem["traced"][:, None], trace, place == place[-1])
+
+
+def has_trace(spec: Spec, completion: np.ndarray) -> np.ndarray:
+    """Whether completions int32 (n, m) go on behind their first number, bool (n,)."""
+    second = completion[:, 1] if completion.shape[1] > 1 else np.full(len(completion), PAD)
+    return second != spec.answer_mark_id
+
+
+def follow(spec: Spec, gold: np.ndarray, completion: np.ndarray, step: int) -> np.ndarray:
+    """Gold completions int32 (n, m) that begin as the given ones: what is added to the sum of a step stays in the rest."""
+    followed = gold.copy()
+    followed[:, : step + 1] = completion[:, : step + 1]
+    number = completion[:, step] - spec.zero
+    added = number - (gold[:, step] - spec.zero)
+    later = gold[:, step + 1 :]
+    is_number = later >= spec.zero
+    moved = (later - spec.zero + added[:, None]) % spec.modulus + spec.zero
+    followed[:, step + 1 :] = np.where(is_number, moved, later)
+    followed[(number < 0) | (number >= spec.modulus)] = PAD
+    return followed
