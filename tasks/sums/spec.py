@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -19,6 +19,7 @@ THINK = "<think>"
 TEXT_FORMAT = TextFormat(answer_mark="<answer>")
 MAX_MODULUS, MAX_PLACES = 100, 64
 Trace = Literal["sums", "changes"]
+TRACES: tuple[Trace, ...] = get_args(Trace)
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,11 @@ class Spec:
         if outside:
             raise UserError(f"counted {outside[0]} is outside 0 to {self.places - 1}, the places there are")
         if list(self.counted) != sorted(set(self.counted)):
-            raise UserError(f"counted {self.counted} is not in increasing order: expected {(*sorted(set(self.counted)),)}")
-        if self.trace not in Trace.__args__:
-            raise UserError(f"trace {self.trace!r} is unknown{nearest(self.trace, Trace.__args__)}")
+            raise UserError(
+                f"counted {self.counted} is not in increasing order: expected {(*sorted(set(self.counted)),)}"
+            )
+        if self.trace not in TRACES:
+            raise UserError(f"trace {self.trace!r} is unknown{nearest(self.trace, TRACES)}")
         if not 0 <= self.traced <= 1:
             raise UserError(f"traced {self.traced} is outside [0, 1]")
         if self.noise is not None:

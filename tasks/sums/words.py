@@ -14,7 +14,9 @@ MARK = TEXT_FORMAT.answer_mark
 
 def instructions(spec: Spec) -> str:
     """The rules and the format, in English."""
-    some = "" if not spec.counted else f" at {len(spec.counted)} places that are always the same, and that nobody tells,"
+    some = (
+        "" if not spec.counted else f" at {len(spec.counted)} places that are always the same, and that nobody tells,"
+    )
     where = "after each place" if spec.trace == "sums" else "after the first place and wherever it changes"
     trace, whole = f"the sum so far {where} that counts", "the sum"
     begin = trace if spec.traced == 1 else whole if spec.traced == 0 else f"{trace}, or at once {whole}"

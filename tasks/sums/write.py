@@ -23,10 +23,12 @@ def write(spec: Spec, problem: Problem) -> Batch:
     step = shown.cumsum(axis=1)[row, place] - 1
     text[row, p + step], field[row, p + step] = sums[row, place] + np.int32(spec.zero), Field.STEP + step
     rows, end = np.arange(n), p + shown.sum(axis=1)
-    for offset, (token, code) in enumerate(
-        [(spec.answer_mark_id, Field.ANSWER), (sums[:, -1] + np.int32(spec.zero), Field.ANSWER), (EOS, Field.END)]
-    ):
-        text[rows, end + offset], field[rows, end + offset] = token, code
+    text[rows, end], text[rows, end + 1], text[rows, end + 2] = (
+        spec.answer_mark_id,
+        sums[:, -1] + np.int32(spec.zero),
+        EOS,
+    )
+    field[rows, end], field[rows, end + 1], field[rows, end + 2] = Field.ANSWER, Field.ANSWER, Field.END
     return Batch(text[..., None], np.full(n, p, np.int32), field, problem)
 
 
