@@ -25,6 +25,7 @@ NOWHERE_FAR = {
     "modular": ["factors=2", "prompt_noise=0.0"],
     "equations": ["unknowns=3", "zeros=0"],
     "sums": ["places=8", "counted=all", "traced=1.0"],
+    "hops": ["letters=8", "length=64"],
 }
 """Shifts of tasks with their defaults to where they are."""
 
