@@ -55,7 +55,7 @@ def follow(spec: Spec, problem: Problem, completion: np.ndarray, step: int) -> n
     """Completions int32 (n, m) that begin as the given ones up to and with a step, with the hops and the answer that
     follow from it; padding where its letter does not stand at its place, or where too few hops can be taken from there."""
     state = stated(spec, problem, completion, step)
-    most = int(problem["hops"].max(initial=1))
+    most = max(step + 1, int(problem["hops"].max(initial=1)))
     places = np.zeros((len(state), most), np.int16)
     places[:, step] = state
     places[:, step + 1 :] = walk(problem["text"], state, most - step - 1)

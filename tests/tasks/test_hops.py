@@ -155,6 +155,8 @@ def test_behind_a_changed_place_the_hops_go_on_from_it():
         assert followed(nothing, 0) == ""
     assert (task.follow(batch, np.zeros((1, 0), np.int32), 0) == PAD).all()
     assert (task.follow(batch, gold, 1) == gold).all()
+    one = SMALL.write(SMALL.parse(PROMPT.replace("2 B", "1 B")))
+    assert (SMALL.follow(one, one.completions(), 1) == PAD).all(), "a chain of one hop has no second step"
 
 
 def test_steps_are_marked_by_what_they_follow_from():
