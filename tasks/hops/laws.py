@@ -75,7 +75,7 @@ def window(problem: Problem, letters: int, size: int) -> Guess:
         to = hop(sight, at)
         seen = (left > 0) & (to >= 0)
         at, left = np.where(seen, to, at), left - seen
-    likely = np.zeros((len(text), letters))
+    likely = np.empty((len(text), letters))
     edge, source = sight[:, 0], sight[row, at]
     for rest in range(int(left.max(initial=0)) + 1):
         kinds = [unseen(letters, rest), from_the_edge(letters, rest) if rest else Ends(1.0, 0.0, 0.0)]

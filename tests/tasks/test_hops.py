@@ -16,6 +16,7 @@ from alchemy.problem.shift import Axis
 from alchemy.problem.task import PAD, Field
 from tasks.hops import Hops, laws, walk
 from tasks.hops.draw import texts
+from tasks.hops.structure import renamed
 
 TASK = Hops()
 SMALL = Hops(letters=3, length=7, hops=(1, 2))
@@ -171,6 +172,9 @@ def test_steps_are_marked_by_what_they_follow_from():
     assert marks("6 C , 5 B <answer> B") == ["wrong", "wrong after", "follows"]
     assert marks("2 A , 2 A <answer> A") == ["wrong", "wrong after", "follows"], "no hop from the first A"
     assert marks("5 C , 4 A <answer> A") == ["wrong", "wrong after", "follows"], "no C at place 5"
+    assert marks("5 B , 2 B <answer> A") == ["ok", "wrong", "wrong after"], "no B at place 2"
+    assert marks("5 B , 1 B <answer> B") == ["ok", "wrong", "follows"]
+    assert marks("1 B , 2 A <answer> A") == ["wrong", "wrong after", "follows"], "no hop from the first letter"
     assert marks("5 B <answer> A") == ["ok", "wrong", "wrong after"]
     assert marks("5 B , 2 A") == ["ok", "ok", "wrong"]
     assert marks("5 B , 2 A , 1 B <answer> A") == ["ok", "ok", "wrong", "wrong after"]
@@ -240,6 +244,7 @@ def test_a_text_is_in_one_part_whatever_its_hops_and_has_one_structure_whatever_
     again = problem | {"text": names[problem["text"]]}
     np.testing.assert_array_equal(TASK.structure(problem), TASK.structure(again))
     assert not (TASK.identity(problem) == TASK.identity(again)).any()
+    assert renamed(np.array([[2, 0, 3, 0, 2], [1, 2, 1, 2, 3]], np.int8)).tolist() == [[0, 1, 2, 1, 0], [0, 1, 0, 1, 2]]
     small = SMALL.draw(np.random.default_rng(0), 3_000)
     patterns = {tuple(row.index(letter) for letter in row) for row in small["text"].tolist()}
     assert len(np.unique(SMALL.structure(small))) == len(patterns) > 20
@@ -251,5 +256,7 @@ def test_features_say_how_far_back_the_hops_lead():
 
 
 def test_an_answer_alone_has_no_steps():
-    batch = sample(replace(TASK, cot=False), 8)
+    direct = replace(TASK, cot=False)
+    assert "Write <answer> and" in direct.instructions and "Write the place" in TASK.instructions
+    batch = sample(direct, 8)
     assert batch.completions().shape == (8, 3) and batch.field.max() < Field.STEP
