@@ -1,0 +1,1 @@
+"""Claims of theory: laws that say how much, measured."""
