@@ -28,7 +28,7 @@ from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.problem.streams import stream
-from alchemy.problem.task import Batch
+from alchemy.problem.task import Batch, Task
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Curves, Figure
 from alchemy.stats.replicates import gate_split
@@ -57,9 +57,9 @@ class Config:
     """Replicates, each with weights, training lines and test problems of its own. Ten that agree decide either way."""
     places: tuple[tuple[int, int], ...] = ((2, 16), (5, 8))
     """Modulus and number of digits: so many that problems are too many to be learned by heart."""
-    test: int = 800
+    test: int = 1600
     """Held-out problems, a quarter of them for gates."""
-    samples: int = 4
+    samples: int = 2
     """Completions of each at temperature 1."""
     practice: int = 8_000
     """Fresh training problems a round, each answered once."""
@@ -75,11 +75,11 @@ PRESETS = {
     "smoke": replace(
         SMALL,
         seeds=1,
-        places=((2, 4), (5, 4)),
-        test=8,
-        samples=2,
-        practice=16,
-        model=Transformer(width=16, layers=1, heads=2, context=16, tied=False),
+        places=((5, 5),),
+        test=64,
+        samples=1,
+        practice=64,
+        model=Transformer(width=16, layers=1, heads=2, context=24, tied=False),
         train=TrainConfig(steps=2, batch=16, chunk=2),
         round_train=TrainConfig(steps=2, batch=16, chunk=2),
     ),
@@ -153,9 +153,16 @@ def rounds(config: Config, lab: Lab, runs: Runs) -> list[Written]:
 
 
 def learn(config: Config, lab: Lab, runs: Runs, number: int, kept: Callable[[Samples, int], np.ndarray]) -> Runs:
-    """The same models after training on what is kept, bool (n,), of one completion of each of fresh training problems."""
-    practice = lab.practise(runs, runs.task, config.practice, number, label=f"practise, round {number}")
+    """The same models after training on what is kept, bool (n,), of one completion of each of fresh training problems.
+
+    A round in which one of them wrote nothing to be kept is left out.
+    """
+    practice = lab.practise(
+        runs, runs.task, config.practice, number, max_new=room(runs.task), label=f"practise, round {number}"
+    )
     chosen = [kept(samples, seed) for samples, seed in zip(practice, runs.seeds, strict=True)]
+    if not all(rows.any() for rows in chosen):
+        return runs
     sets = [as_written(samples, rows) for samples, rows in zip(practice, chosen, strict=True)]
     return lab.train(
         runs.model,
@@ -168,6 +175,11 @@ def learn(config: Config, lab: Lab, runs: Runs, number: int, kept: Callable[[Sam
         start=runs,
         label=f"train on what round {number} kept",
     )
+
+
+def room(task: Task) -> int:
+    """Tokens of a right line behind the prompt, at most: what is longer is not right."""
+    return task.max_len - task.shortest_prompt
 
 
 def right(samples: Samples, seed: int) -> np.ndarray:
@@ -191,9 +203,10 @@ def as_written(samples: Samples, rows: np.ndarray) -> Batch:
 
 
 def written(config: Config, lab: Lab, runs: Runs) -> Written:
-    task = cast(Sums, runs.task)
-    samples = lab.sample(runs, task, config.test, config.samples, label="sample at temperature 1")
-    greedy = lab.answer(runs, task, config.test, label="answer greedily").values("answer")
+    """What models write to held-out problems, the same ones for all models of a modulus and seed."""
+    task = replace(cast(Sums, runs.task), traced=1.0)  # other shares have the same problems
+    samples = lab.sample(runs, task, config.test, config.samples, max_new=room(task), label="sample at temperature 1")
+    greedy = lab.answer(runs, task, config.test, max_new=room(task), label="answer greedily").values("answer")
     judged = samples.verify()
     long = task.has_trace(samples.flat()[1]).reshape(judged.answer.shape)
     gate, test = gate_split(config.test)
@@ -277,11 +290,11 @@ def log_odds(rounds: list[Written]) -> np.ndarray:
 
 
 def deviation(rounds: list[Written], q: int) -> np.ndarray:
-    """How far log odds are from their first value + n ln q after round n, the largest over rounds: float (s,)."""
+    """How far log odds are from their first value + n ln q after round n, the largest over rounds: float (s,), nan without
+    a trace in the first place."""
     measured = log_odds(rounds)
-    if not np.isfinite(measured[:, 0]).all():
-        measured = np.where(np.isfinite(measured[:, :1]), measured, np.nan)
-    gain = measured[:, 1:] - measured[:, :1]
+    with np.errstate(invalid="ignore"):
+        gain = measured[:, 1:] - measured[:, :1]
     return np.abs(gain - log(q) * np.arange(1, len(rounds))).max(axis=1)
 
 
