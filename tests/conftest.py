@@ -52,17 +52,6 @@ def released():
     machine.release()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def few_programs(request):
-    """Texts of tests are short: outside of the tests of decoding one width and one size of cache do for most of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.path.parent.name != "decoding":
-            for module in ("alchemy.decoding.generate", "alchemy.lab.verifiers"):
-                patch.setattr(f"{module}.BUCKET", 32)
-            patch.setattr("alchemy.decoding.generate.FIRST", 64)
-        yield
-
-
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(0)

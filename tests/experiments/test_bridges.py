@@ -211,7 +211,7 @@ def test_deeper_models_and_searches_are_trained_for_longer():
     def train(model, task, config, *, seeds, label, start=None, stretch=0):
         return task.depth, task.trace, config.steps, config.learning_rate, seeds, stretch, start
 
-    changes = {"steps_by_depth": 1.5, "steps_by_style": {"dfs": 2}, "stretches": {"dfs": 0.25}}
+    changes = {"depths": (1, 2), "steps_by_depth": 1.5, "steps_by_style": {"dfs": 2}, "stretches": {"dfs": 0.25}}
     setting = replace(Setting(), **{**SMOKE, **changes})
     lab = SimpleNamespace(train=train)
     rate = setting.train.learning_rate
