@@ -1,1 +1,1 @@
-"""Claims of theory: laws that say how much, measured."""
+"""Claims about what depth can do and what steps can do: laws of theory, measured on trained models."""
