@@ -81,6 +81,7 @@ PRESETS = {
         seeds=1,
         test=8,
         changed=4,
+        modulus=31,
         unknowns=1,
         model=Transformer(width=16, layers=1, heads=2, context=40, tied=False, activation="relu"),
         deep=1,
