@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 PRESET ?= small
-# Five seeds that agree decide; where they do not, more are trained. The error over both looks is that of one.
+# Five seeds that agree decide; where they do not, more are trained. The error over all looks is that of one.
 LOOKS := $(if $(filter small,$(PRESET)),--seeds 5 --until-decided --max-seeds 10)
 # An accelerator: make setup EXTRA=cuda, or EXTRA=tpu.
 EXTRA ?=

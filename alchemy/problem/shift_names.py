@@ -47,6 +47,14 @@ def number(value: str, name: str, expected: str, minimum: int = 1) -> int:
     return int(value)
 
 
+def share(value: str, name: str) -> float:
+    """A share or probability that a part gives; raises `UserError`. Whether it is in [0, 1] is checked by the task."""
+    try:
+        return float(value)
+    except ValueError:
+        raise UserError(f"shift {name!r}: {value!r} is not a number from 0 to 1") from None
+
+
 def noise(task: Any, value: str, name: str) -> Shift:
     """The part `noise=MODE:PROBABILITY` or `noise=MODE:PROBABILITY:FIELD`."""
     mode, _, rest = value.partition(":")

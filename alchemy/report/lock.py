@@ -159,7 +159,10 @@ def code_of(path: Path, module: str, name: str) -> dict[str, ast.stmt]:
             code[f"{module}.{name}"] = _without_docstrings(deepcopy(statement))
             waiting += [(path, module, used) for used in _names(statement)]
         elif (origin := _imported(statements, name)) is not None:
-            waiting.append((_root(path, module) / (origin[0].replace(".", "/") + ".py"), *origin))
+            file = _root(path, module) / (origin[0].replace(".", "/") + ".py")
+            if not file.exists():  # a package: what is used of the module could not be told
+                raise UserError(f"{path.name}: import what checks use by name, not the module {'.'.join(origin)}")
+            waiting.append((file, *origin))
     return dict(sorted(code.items()))
 
 

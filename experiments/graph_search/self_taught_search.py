@@ -31,6 +31,7 @@ from alchemy.report.figures import Curves, Figure
 from alchemy.stats.selection import halves, largest
 from alchemy.testtime.answers import Samples
 from experiments.graph_search.bridges import FULL, RECIPE, SMOKE, Chains, Setting, by_seed
+from experiments.self_training import learn
 from tasks.connectivity.laws import MeanLengths, mean_lengths, path_success
 from tasks.connectivity.text import read_edges
 
@@ -125,27 +126,22 @@ def taught(config: Config, lab: Lab) -> Iterator[tuple[Runs, np.ndarray]]:
     """The models trained on paths, then those of every round and the share of its graphs that each seed learned from."""
     runs = config.fit(lab, "path", config.depth)
     yield runs, np.ones(config.seeds)
+    room, prompt = config.room(runs.task), runs.task.longest_prompt
     for number in range(1, config.rounds + 1):
-        room = config.room(runs.task)
-        practice = lab.practise(runs, runs.task, config.practice_graphs, number, max_new=room)
-        sets = [verified(samples) for samples in practice]
-        kept = np.array([len(batch.tokens) / config.practice_graphs for batch in sets])
-        if kept.all():  # a model that finds nothing has nothing to learn from, and stays what it is
-            runs = lab.train(
-                runs.model,
-                runs.task,
-                config.round_train,
-                seeds=config.seeds,
-                sets=sets,
-                padding="pad",
-                context=practice[0].batch.prompts().shape[1] + room + 4,
-                start=runs,
-                label=f"train on what round {number} verified",
-            )
+        runs, kept = learn(
+            lab,
+            runs,
+            config.round_train,
+            number,
+            verified,
+            problems=config.practice_graphs,
+            room=room,
+            context=prompt + room + 4,
+        )
         yield runs, kept
 
 
-def verified(samples: Samples) -> Batch:
+def verified(samples: Samples, seed: int) -> Batch:
     """The graphs whose one sampled chain is valid evidence, rendered with that chain and the right decision."""
     batch, completions = samples.flat()
     listed = read_edges(completions, samples.task.vocabulary)

@@ -12,7 +12,7 @@ Refuted if   Greedy answers are right in .6 or more at three quarters of the thr
              are right in .03 more than 1 / q after three rounds from p = 0; each in most seeds, for q = 2 or q = 5.
 Controls     Sampled accuracy stands beside greedy, which shows that the jump is one of the decoder. One round that keeps as many
              lines at random, right or wrong, has to leave the odds where they are; it stands beside the rounds.
-Run          alchemy reproduce odds_law --preset small      # about an hour on one CPU core
+Run          alchemy reproduce odds_law --preset small      # on 2 CPU cores; not timed yet
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Curves, Figure
 from alchemy.stats.replicates import gate_split
 from alchemy.testtime.answers import Samples
+from experiments.self_training import learn as learn_from_kept
 from models.transformer import Transformer
 from tasks.sums import Sums, laws
 
@@ -153,28 +154,17 @@ def rounds(config: Config, lab: Lab, runs: Runs) -> list[Written]:
 
 
 def learn(config: Config, lab: Lab, runs: Runs, number: int, kept: Callable[[Samples, int], np.ndarray]) -> Runs:
-    """The same models after training on what is kept, bool (n,), of one completion of each of fresh training problems.
-
-    A round in which one of them wrote nothing to be kept is left out.
-    """
-    practice = lab.practise(
-        runs, runs.task, config.practice, number, max_new=room(runs.task), label=f"practise, round {number}"
-    )
-    chosen = [kept(samples, seed) for samples, seed in zip(practice, runs.seeds, strict=True)]
-    if not all(rows.any() for rows in chosen):
-        return runs
-    sets = [as_written(samples, rows) for samples, rows in zip(practice, chosen, strict=True)]
-    return lab.train(
-        runs.model,
-        runs.task,
+    """The same models after a round of training on what is kept, bool (n,)."""
+    return learn_from_kept(
+        lab,
+        runs,
         config.round_train,
-        seeds=runs.seeds,
-        sets=sets,
-        padding="pad",
+        number,
+        lambda samples, seed: as_written(samples, kept(samples, seed)),
+        problems=config.practice,
+        room=room(runs.task),
         context=runs.task.max_len,
-        start=runs,
-        label=f"train on what round {number} kept",
-    )
+    )[0]
 
 
 def room(task: Task) -> int:

@@ -54,7 +54,8 @@ class Config(Setting):
 
     seeds: int = 10
     """Sets of pairs. At seeds 900 and 901, with about ten models each, the rank correlations lay between -.4 and .6. By a
-    simulation before the lock, which is no part of the tree, 10 to 15 seeds decide in 7 of 10 cases if both are .2 in the median seed, in 9 of 10 if both are .8."""
+    simulation before the lock, which is no part of the tree, 10 to 15 seeds decide in 7 of 10 cases if both are .2 in the
+    median seed, in 9 of 10 if both are .8."""
     test: int = 1200
     """Held-out problems in each test of each model; a quarter of them is for gates."""
     train: TrainConfig = TrainConfig(steps=300, batch=64, optimizer="muon", matrix_rate=0.02, learning_rate=7e-3)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from alchemy.errors import UserError
 from alchemy.problem import shift_names as grammar
 from alchemy.problem.shift import MODES, Axis, Shift
 from tasks.modular.spec import Spec
@@ -25,10 +24,7 @@ def parse(spec: Spec, name: str) -> Shift:
 
 
 def _prompt_noise(spec: Spec, value: str, name: str) -> Shift:
-    try:
-        probability = float(value)
-    except ValueError:
-        raise UserError(f"shift {name!r}: {value!r} is not a probability") from None
+    probability = grammar.share(value, name)
     return Shift(name, (Axis.TASK,), abs(probability - spec.prompt_noise), {"prompt_noise": probability})
 
 

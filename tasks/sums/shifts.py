@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from alchemy.errors import UserError
 from alchemy.problem import shift_names as grammar
 from alchemy.problem.shift import MODES, Axis, Shift
 from tasks.sums.spec import Spec
@@ -33,10 +32,7 @@ def _counted(spec: Spec, value: str, name: str) -> Shift:
 
 
 def _traced(spec: Spec, value: str, name: str) -> Shift:
-    try:
-        share = float(value)
-    except ValueError:
-        raise UserError(f"shift {name!r}: {value!r} is not a share") from None
+    share = grammar.share(value, name)
     return Shift(name, (Axis.TASK,), abs(share - spec.traced), {"traced": share})
 
 

@@ -221,7 +221,7 @@ def test_equations_that_cannot_be_eliminated_in_their_order_are_the_users_error(
 def test_what_cannot_be_is_the_users_error(fields, says):
     with pytest.raises(UserError, match=says):
         Equations(**fields)
-    with pytest.raises(UserError, match="'half' is not a share"):
+    with pytest.raises(UserError, match="'half' is not a number from 0 to 1"):
         TASK.shift("zeros=half")
 
 
