@@ -58,7 +58,7 @@ def test_code_is_followed_through_the_experiments(tmp_path):
 
 def test_a_module_whose_uses_could_not_be_told_is_refused(tmp_path):
     text = MODULE.replace("from experiments.shared import gate as solved", "from experiments import shared")
-    with pytest.raises(UserError, match="import what checks use by name, not the module experiments.shared"):
+    with pytest.raises(UserError, match=r"import what checks use by name, not the module experiments\.shared"):
         lock.promised(module(tmp_path, text.replace("solved(", "shared.gate(")))
 
 
