@@ -320,10 +320,12 @@ def figures(measured: Measured) -> list[Figure]:
                 **{f"q = {q}, kept at random": _at_random(measured, q) for q in moduli},
             },
             theory={
-                f"q = {q}": [laws.after_rounds(q, BELOW * laws.threshold(q), number) for number in range(ROUNDS + 1)]
+                f"law, q = {q}": [
+                    laws.after_rounds(q, BELOW * laws.threshold(q), number) for number in range(ROUNDS + 1)
+                ]
                 for q in moduli
             },
-            note="Dashed: odds that a round multiplies by q. A round that keeps as many lines at random is the control.",
+            note="The law: a round multiplies the odds by q. A round that keeps as many lines at random is the control.",
         ),
     ]
 
