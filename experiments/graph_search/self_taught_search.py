@@ -133,7 +133,7 @@ def taught(config: Config, lab: Lab) -> Iterator[tuple[Runs, np.ndarray]]:
             runs,
             config.round_train,
             number,
-            verified,
+            lambda samples, seed: verified(samples),
             problems=config.practice_graphs,
             room=room,
             context=prompt + room + 4,
@@ -141,7 +141,7 @@ def taught(config: Config, lab: Lab) -> Iterator[tuple[Runs, np.ndarray]]:
         yield runs, kept
 
 
-def verified(samples: Samples, seed: int) -> Batch:
+def verified(samples: Samples) -> Batch:
     """The graphs whose one sampled chain is valid evidence, rendered with that chain and the right decision."""
     batch, completions = samples.flat()
     listed = read_edges(completions, samples.task.vocabulary)
