@@ -7,6 +7,9 @@ LOOKS := $(if $(filter small,$(PRESET)),--seeds 5 --until-decided --max-seeds 10
 # An accelerator: make setup EXTRA=cuda, or EXTRA=tpu.
 EXTRA ?=
 
+# What is imported by many processes is compiled by the first, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 STAMP := .venv/.installed$(if $(EXTRA),-$(EXTRA))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt

@@ -65,6 +65,7 @@ def warm(root: Path) -> None:
     """Import what others wrote and the tree names, and what pytest would import for each trial; keep bytecode apart."""
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ["ALCHEMY_RETRACE"] = "1"  # a program that was kept has no fault
     sys.dont_write_bytecode, sys.pycache_prefix = False, str(root / ".cache/faults/bytecode")
     for plugin in default_plugins:
         importlib.import_module(f"_pytest.{plugin}")

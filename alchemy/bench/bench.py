@@ -23,7 +23,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from alchemy.decoding.generate import draw
 from alchemy.discover import find
-from alchemy.learning import machine
+from alchemy.learning import kept, machine
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Stream, examples
 from alchemy.learning.model import Model, Params
@@ -222,7 +222,7 @@ def _compilation(model: Model, task: Task, load: Load) -> Iterator[Row]:
         compilation_cache.reset_cache()  # or jax goes on as it was told when it first compiled
         taken = []
         for _ in range(1 + stored):  # the first one stores it
-            jax.clear_caches()
+            kept.forget()
             first, *others = chunk_seconds(model, task, 1, load.batch, 4)
             taken.append(first - median(others))
         yield Row(f"compile a training step, {programs}", max(0.0, taken[-1]), "s")

@@ -24,6 +24,7 @@ import numpy as np
 
 from alchemy.errors import UserError
 from alchemy.learning import tuning
+from alchemy.learning.kept import Kept
 from alchemy.learning.model import Model, Params
 from alchemy.learning.open_model import OpenModel, opened
 from alchemy.problem.streams import stream
@@ -110,14 +111,13 @@ def probe(
 def _reader(model: OpenModel, size: int) -> Callable[[Params, np.ndarray], jax.Array]:
     """The residual stream behind every token, (l + 1, t, n, d), of texts int32 (n, t, c), about `size` of them at once."""
 
-    @jax.jit
     def read(params: Params, tokens: jax.Array) -> jax.Array:
         def one(text: jax.Array) -> jax.Array:
             return model.open(params, text[None])[1].residual[0]
 
         return jnp.moveaxis(jax.lax.map(one, tokens, batch_size=max(1, size)), 0, 2)
 
-    return read
+    return Kept(read, model, size)
 
 
 def _by_position(values: np.ndarray, t: int) -> np.ndarray:

@@ -23,6 +23,7 @@ from jax.sharding import PartitionSpec as P
 from alchemy.decoding.generate import draw
 from alchemy.errors import UserError
 from alchemy.learning import machine, tuning
+from alchemy.learning.kept import Kept
 from alchemy.learning.model import Model, Params
 from alchemy.learning.open_model import OpenModel, Patch, opened
 from alchemy.problem.task import PAD, Batch, Field, Task
@@ -157,12 +158,11 @@ def _reader(model: OpenModel, places: tuple[int, ...], mesh: Mesh) -> Callable[.
 
     specs = (P(), P(None, "data"), P(None, "data"), P())
 
-    @jax.jit
     @partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=P(None, None, "data"), check_vma=False)
     def run(params: Params, texts: jax.Array, source: jax.Array | None, changes: Patch) -> tuple[jax.Array, jax.Array]:
         return tuning.map_seeds(partial(one_seed, changes=changes), (params, texts, source))
 
-    return run
+    return Kept(run, model, places, mesh=mesh, specs=specs)
 
 
 def _at_once(tokens: int) -> int | None:

@@ -19,6 +19,7 @@ from alchemy.decoding import cache as caches
 from alchemy.decoding.engine import Engine, Steer, Texts
 from alchemy.errors import UserError
 from alchemy.learning import machine, tuning
+from alchemy.learning.kept import Kept
 from alchemy.learning.model import Cache, Model, Params
 from alchemy.problem.task import PAD
 
@@ -202,14 +203,9 @@ def _runner(
             texts = _joined(texts, few, lambda texts: written(texts, room, 0))
         return texts.tokens.T.reshape(n, samples, room), texts.logprob.reshape(n, samples)
 
-    @jax.jit
-    @partial(
-        jax.shard_map,
-        mesh=mesh,
-        in_specs=(P(), P(None, "data"), P(None, "data"), P(), P(), P(), P(), P()),
-        out_specs=P(None, "data"),
-        check_vma=False,
-    )
+    specs = (P(), P(None, "data"), P(None, "data"), P(), P(), P(), P(), P())
+
+    @partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=P(None, "data"), check_vma=False)
     def run(
         params: Params,
         prompts: jax.Array,
@@ -224,7 +220,7 @@ def _runner(
         work = partial(one_seed, temperature=temperature, limit=limit, dials=dials)
         return tuning.map_seeds(work, (params, prompts, problems, keys))
 
-    return run
+    return Kept(run, engine, room, samples, precision, mesh=mesh, specs=specs)
 
 
 def _read(model: Model, params: Params, prompts: jax.Array, dtype: Any) -> tuple[jax.Array, Cache]:

@@ -15,6 +15,7 @@ from alchemy.decoding import cache as caches
 from alchemy.decoding.cache import Pile
 from alchemy.decoding.engine import Engine, Texts
 from alchemy.learning import machine
+from alchemy.learning.kept import Kept
 from alchemy.learning.model import Cache, Model, Params
 
 
@@ -23,14 +24,13 @@ def reader(model: Model) -> Callable[..., tuple[Cache, jax.Array]]:
     """Prompts int32 (n, t, c) to the cache that read them and the logits (n, v) behind."""
     dtype = machine.dtype("auto")
 
-    @jax.jit
     def read(params: Params, prompts: jax.Array) -> tuple[Cache, jax.Array]:
         params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
         n, t, _ = prompts.shape
         logits, cache = model.extend(params, model.init_cache(n, t, dtype), prompts, last=True)
         return cache, logits[:, 0]
 
-    return read
+    return Kept(read, model)
 
 
 @lru_cache(maxsize=64)
@@ -56,7 +56,6 @@ def writer(engine: Engine, steps: int) -> Callable[..., tuple[Texts, jax.Array]]
     """Every row goes on to where the engine stops it, for at most so many tokens: what it wrote, and the logits behind."""
     dtype = machine.dtype("auto")
 
-    @jax.jit
     def write(
         params: Params,
         cache: Cache,
@@ -82,7 +81,7 @@ def writer(engine: Engine, steps: int) -> Callable[..., tuple[Texts, jax.Array]]
         start = engine.start(cache, keys(problems, branches), limits <= 0, steps)
         return jax.lax.while_loop(lambda state: ~state[0].stopped.all(), step, (start, logits))
 
-    return write
+    return Kept(write, engine, steps)
 
 
 @lru_cache(maxsize=64)

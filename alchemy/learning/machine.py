@@ -10,6 +10,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from alchemy.learning import kept
+
 CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy"))
 """Where compiled programs are kept between runs."""
 MAPS = 65_530
@@ -38,7 +40,7 @@ def release() -> None:
     """
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MAPS // 2:
-        jax.clear_caches()
+        kept.forget()
         gc.collect()
 
 

@@ -27,6 +27,7 @@ from alchemy.errors import UserError
 from alchemy.learning import checkpoint, machine, tuning
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Data, Examples
+from alchemy.learning.kept import Kept
 from alchemy.learning.model import Model, Params
 from alchemy.learning.optimizers import Rates, compiled_part, optimizer, schedule
 from alchemy.problem.task import Task
@@ -105,7 +106,7 @@ def train(
     mesh = _mesh(len(seeds), config.batch)
     rows = NamedSharding(mesh, P("seed"))
     keys = jax.device_put(jax.vmap(jax.random.key)(np.asarray(seeds)), rows)
-    state = jax.device_put(_start(model, config, keys, init), rows)
+    state = jax.device_put(_start(model, config, mesh, keys, init), rows)
     table = data.table()
     table = jax.device_put(_padded(table), NamedSharding(mesh, P())) if table is not None else None
     run = _runner(model, compiled_part(config), mesh, table is None, max(0, data.unscored - 1))
@@ -188,21 +189,20 @@ def _divisor(number: int, most: int) -> int:
     return max(part for part in range(1, most + 1) if number % part == 0)
 
 
-def _start(model: Model, config: TrainConfig, keys: jax.Array, init: Params | None) -> _State:
+def _start(model: Model, config: TrainConfig, mesh: Mesh, keys: jax.Array, init: Params | None) -> _State:
     if init is not None and (given := len(jax.tree.leaves(init)[0])) != len(keys):
         raise UserError(f"{given} models were given to train on, for {len(keys)} seeds")
-    return _starter(model, compiled_part(config))(keys, init)
+    return _starter(model, compiled_part(config), mesh)(keys, init)
 
 
 @lru_cache(maxsize=64)
-def _starter(model: Model, config: TrainConfig) -> Callable[[jax.Array, Params | None], _State]:
-    @partial(jax.jit, compiler_options=machine.fast_compile())
+def _starter(model: Model, config: TrainConfig, mesh: Mesh) -> Callable[[jax.Array, Params | None], _State]:
     def start(keys: jax.Array, init: Params | None) -> _State:
         params = init if init is not None else jax.vmap(model.init)(keys)
         moments = jax.vmap(optimizer(config, Rates(0.0, 0.0)).init)(params)
         return _State(params, moments, jnp.zeros(len(keys), jnp.int32))
 
-    return start
+    return Kept(start, model, config, mesh=mesh, specs=(P("seed"), P("seed")), options=machine.fast_compile())
 
 
 def _chunk(data: Data, seeds: Sequence[int], start: int, config: TrainConfig) -> Any:
@@ -273,14 +273,9 @@ def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, start
         updates, moments = optimizer(config, rates).update(gradient, state.moments, state.params)
         return _State(optax.apply_updates(state.params, updates), moments, state.step + 1), value
 
-    @partial(jax.jit, donate_argnums=0)
-    @partial(
-        jax.shard_map,
-        mesh=mesh,
-        in_specs=(P("seed"), P("seed"), P(), P("seed", None, "data"), P()),
-        out_specs=(P("seed"), P("seed")),
-        check_vma=False,
-    )
+    specs = (P("seed"), P("seed"), P(), P("seed", None, "data"), P())
+
+    @partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=(P("seed"), P("seed")), check_vma=False)
     def run(state: _State, keys: jax.Array, table: Any, chunk: Any, rates: Rates) -> tuple[_State, jax.Array]:
         def one_seed(inputs: tuple[Any, ...]) -> tuple[_State, jax.Array]:
             state, key, chunk = inputs
@@ -288,7 +283,7 @@ def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, start
 
         return tuning.map_seeds(one_seed, (state, keys, chunk))
 
-    return run
+    return Kept(run, model, config, streamed, start, mesh=mesh, specs=specs, donated=(0,))
 
 
 def _example_keys(key: jax.Array, n: int) -> jax.Array:

@@ -30,6 +30,7 @@ from alchemy.decoding.generate import (
 from alchemy.errors import UserError, nearest
 from alchemy.learning import machine, tuning
 from alchemy.learning.data import Examples
+from alchemy.learning.kept import Kept
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Runs
 from alchemy.problem.task import (
@@ -222,9 +223,8 @@ def _reader(model: Model, mesh: Mesh, precision: str) -> Callable[..., jax.Array
 
     specs = (P(), P(None, "data"), P(None, "data"))
 
-    @jax.jit
     @partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=P(None, "data"), check_vma=False)
     def run(params: Params, prompts: jax.Array, completions: jax.Array) -> jax.Array:
         return tuning.map_seeds(one_seed, (params, prompts, completions))
 
-    return run
+    return Kept(run, model, precision, mesh=mesh, specs=specs)

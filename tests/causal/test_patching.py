@@ -85,6 +85,7 @@ def test_texts_are_read_in_blocks_of_any_size(monkeypatch):
     texts = with_answer(SOURCE, PLACES, own_answers(READER, PARAMS, SOURCE, PLACES))[:, :, None]
     whole, done = read_out(READER, PARAMS, texts, PLACES), []
     monkeypatch.setattr("alchemy.learning.tuning.scored_tokens", lambda: 3 * texts.shape[3])
+    monkeypatch.setenv("ALCHEMY_RETRACE", "1")
     blocks = read_out(READER, PARAMS, texts, PLACES, progress=done.append)
     assert done == [6, 12, 18, 20]
     np.testing.assert_array_equal(blocks.likeliest, whole.likeliest)

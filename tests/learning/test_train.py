@@ -123,6 +123,7 @@ def test_a_divided_batch_gets_the_same_result(drawing, stream, drawn, monkeypatc
     monkeypatch.setattr(tuning, "microbatches", lambda n, t, weights: 4)
     monkeypatch.setattr(tuning, "in_parallel", lambda: copies)
     monkeypatch.setattr("alchemy.learning.train._runner", _runner.__wrapped__)  # compiled for this test alone
+    monkeypatch.setenv("ALCHEMY_RETRACE", "1")
     divided = train(drawing, stream, CONFIG, seeds=SEEDS).losses
     np.testing.assert_allclose(divided, drawn, rtol=1e-4)
     assert (divided != drawn).any(), "the order of sums differs"

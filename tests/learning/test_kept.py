@@ -1,0 +1,174 @@
+"""Programs that are kept are traced once, by whatever process, and give the same bits as those that are traced each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from alchemy.learning.kept import VERSIONS, Kept, forget
+from alchemy.learning.model import Params
+from models.transformer import Transformer
+
+
+class Pair(NamedTuple):
+    sum: jax.Array
+    key: jax.Array
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Where this test's programs are kept."""
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "xla"))
+    yield tmp_path / "traced"
+    jax.config.update("jax_compilation_cache_dir", before)
+
+
+@pytest.fixture
+def asked(home):
+    """Makes a program as a new process would, from code that stands in a package of ours; counts how often it is traced."""
+    traced = []
+
+    def made(*made_for, module="models.kernels", **how):
+        def add(pair: Pair, x: jax.Array) -> Pair:
+            traced.append(1)
+            return Pair(pair.sum + x, jax.random.split(pair.key)[0])
+
+        add.__module__ = module
+        return Kept(add, *made_for, **how)
+
+    made.traced = traced
+    return made
+
+
+def call(program, shape=(4,)):
+    pair = Pair(jnp.zeros(shape), jax.random.key(7))
+    result = program(pair, np.ones(shape, np.float32))
+    assert isinstance(result, Pair)
+    np.testing.assert_array_equal(result.sum, np.ones(shape))
+    np.testing.assert_array_equal(
+        jax.random.key_data(result.key), jax.random.key_data(jax.random.split(jax.random.key(7))[0])
+    )
+
+
+def files(home: Path) -> list[Path]:
+    return sorted(path for path in home.rglob("*") if path.is_file())
+
+
+def test_what_one_process_traced_another_runs(asked, home):
+    for _ in range(3):
+        program = asked(Transformer(width=16), 3, "name", (1.5, None))
+        call(program)
+        call(program)
+    assert len(asked.traced) == len(files(home)) == 1
+
+
+def test_other_values_types_options_and_devices_are_other_programs(asked, home):
+    call(asked(Transformer(width=16)))
+    call(asked(Transformer(width=32)))
+    call(asked(Transformer(width=16)), shape=(5,))
+    with jax.default_matmul_precision("float32"):
+        call(asked(Transformer(width=16)))
+    mesh = Mesh(np.array(jax.devices()[:2]), ("rows",))
+    call(asked(Transformer(width=16), mesh=mesh, specs=(P(), P("rows"))))
+    assert len(asked.traced) == len(files(home)) == 5
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A type whose code no digest has."""
+
+    number: int = 1
+
+
+@pytest.mark.parametrize(
+    "how", [{"made_for": (Foreign(),)}, {"made_for": (len,)}, {"made_for": (), "module": "somebody.else"}]
+)
+def test_what_is_not_known_for_sure_is_traced_each_time(asked, home, how):
+    made_for = how.pop("made_for")
+    for _ in range(2):
+        call(asked(*made_for, **how))
+    assert len(asked.traced) == 2
+    assert not files(home)
+
+
+def test_whoever_exchanges_code_has_all_traced(asked, home, monkeypatch):
+    call(asked(1))
+    monkeypatch.setenv("ALCHEMY_RETRACE", "1")
+    call(asked(1))
+    assert len(asked.traced) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"no program", b"\x80\x04N."])
+def test_a_damaged_program_is_traced_and_kept_anew(asked, home, damage):
+    call(asked(1))
+    (file,) = files(home)
+    whole = file.stat().st_size
+    file.write_bytes(damage)
+    call(asked(1))
+    call(asked(1))
+    assert len(asked.traced) == 2
+    assert files(home)[0].stat().st_size == whole
+
+
+def test_where_nothing_can_be_kept_it_runs_all_the_same(asked, home):
+    home.write_text("a file where the folder would be")
+    call(asked(1))
+    assert home.read_text()
+
+
+def test_programs_of_old_code_go(asked, home):
+    for number in range(VERSIONS + 2):
+        (home / str(number)).mkdir(parents=True)
+    call(asked(1))
+    assert len(list(home.iterdir())) == VERSIONS
+
+
+def test_what_was_forgotten_is_found_again(asked, home):
+    program = asked(1)
+    call(program)
+    forget()
+    call(program)
+    assert len(asked.traced) == 1
+
+
+def test_an_error_of_the_function_is_its_own(home):
+    def divide(x: jax.Array) -> jax.Array:
+        raise ZeroDivisionError("no number")
+
+    divide.__module__ = "models.kernels"
+    with pytest.raises(ZeroDivisionError, match="no number"):
+        Kept(divide, 1)(np.ones(2))
+
+
+def test_arguments_that_are_given_away_are_gone(home):
+    def double(x: jax.Array) -> jax.Array:
+        return 2 * x
+
+    double.__module__ = "models.kernels"
+    x = jnp.ones(8)
+    np.testing.assert_array_equal(Kept(double, 1, donated=(0,))(x), np.full(8, 2.0))
+    assert x.is_deleted()
+
+
+def test_the_gradient_of_a_model_has_the_same_bits_kept_read_and_traced(task, model, home):
+    tokens = task.sample(np.random.default_rng(0), 16).tokens
+    params = model.init(jax.random.key(0))
+
+    def gradient(params: Params, tokens: jax.Array) -> Params:
+        return jax.grad(lambda params: jax.nn.log_softmax(model.apply(params, tokens)).max(axis=-1).mean())(params)
+
+    gradient.__module__ = "models.transformer"
+    traced = jax.tree.leaves(jax.jit(gradient)(params, tokens))
+    for _ in range(2):
+        kept = jax.tree.leaves(Kept(gradient, model)(params, tokens))
+        assert all(map(np.array_equal, kept, traced))
+    assert len(files(home)) == 1
