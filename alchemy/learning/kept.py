@@ -33,7 +33,7 @@ PACKAGES = ("alchemy.causal", "alchemy.decoding", "alchemy.learning", "alchemy.p
 """All that is traced is code of these: functions of others, and those made for values of other types, are not kept."""
 LIBRARIES = ("jax", "jaxlib", "flax", "optax")
 VERSIONS = 4
-"""Versions of the code whose programs stay, those used last."""
+"""Versions of the code whose programs stay, those that were added to last."""
 
 
 _all: WeakSet[Kept] = WeakSet()
@@ -104,9 +104,7 @@ class Kept:
         if traced is None:
             try:
                 traced = self._trace(tree, types, places)
-            except (
-                Exception
-            ):  # jax cannot export all that it can compile; what is wrong with the rest is said without this
+            except (NotImplementedError, ValueError):  # jax cannot export all that it can compile
                 return None
             _keep(home, traced)
         donated = tuple(leaf for leaf, number in enumerate(numbers) if number in self._donated)
@@ -126,10 +124,15 @@ class Kept:
 
 
 def _read(home: Path) -> _Traced | None:
+    """A program as it was written down; None if there is none, or what is there cannot be read."""
+    if not home.exists():
+        return None
     try:
         program, result = pickle.loads(home.read_bytes())
         return _Traced(export.deserialize(bytearray(program)), result)
-    except Exception:  # none there, or of another kind, or half of one: it is traced anew
+    except ImportError:  # a library is missing, which is no fault of the file
+        raise
+    except Exception:  # whatever damage makes of a pickle: the program is traced and written anew
         return None
 
 
@@ -137,12 +140,12 @@ def _keep(home: Path, traced: _Traced) -> None:
     """Write a program down; where there is no room for it nothing is kept."""
     try:
         if not home.parent.exists():
-            used_last = sorted(home.parent.parent.glob("*"), key=lambda version: version.stat().st_mtime)
-            for version in used_last[: 1 - VERSIONS]:
-                shutil.rmtree(version, ignore_errors=True)
+            versions = sorted(home.parent.parent.glob("*"), key=lambda folder: folder.stat().st_mtime)
+            for folder in versions[: 1 - VERSIONS]:
+                shutil.rmtree(folder, ignore_errors=True)
         whole = pickle.dumps((bytes(traced.program.serialize()), traced.result))
         write_whole(home, lambda path: path.write_bytes(whole))
-    except (ImportError, OSError, UserError):
+    except (OSError, UserError):
         return
 
 

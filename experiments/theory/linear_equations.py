@@ -12,7 +12,7 @@ Controls     A direct model counts only if the same recipe solves systems of one
              shape, and if its loss no longer falls: by at most .05 nats an answer in the last quarter of training. Four layers
              are measured beside two, and whether answers follow a right-hand side that is changed in the elimination;
              neither is judged.
-Run          alchemy reproduce linear_equations --preset small      # on 2 CPU cores; not timed yet
+Run          alchemy reproduce linear_equations --preset small      # 37 minutes on 2 CPU cores beside other runs
 """
 
 from __future__ import annotations
