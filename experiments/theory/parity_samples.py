@@ -225,7 +225,7 @@ def figures(measured: Measured) -> list[Figure]:
     arms = {
         **{f"{bits} at once": arm for bits, arm in measured.at_once.items()},
         f"{most} at once,\nafter one fewer": measured.further,
-        **{f"{bits} with steps": arm for bits, arm in measured.with_steps.items()},
+        **{f"{bits} with\nsteps": arm for bits, arm in measured.with_steps.items()},
     }
     return [
         Curves(
