@@ -48,8 +48,8 @@ def check_replaceable(path: Path, command: str, inputs: Iterable[Path] = ()) -> 
 def write_sealed(path: Path, command: str, write: Callable[[Path], object], inputs: Iterable[Path] = ()) -> None:
     """Let `write` fill a file, and put it at `path` with the proof that the command wrote it.
 
-    HTML and SVG have it in a comment, a JSON object as its last entry, a zip archive (npz) in its comment. Raises
-    `UserError` as `check_replaceable` does.
+    HTML and SVG have it in a comment, a JSON object as its last entry, JSON lines in the last of them, a zip archive (npz)
+    in its comment. Raises `UserError` as `check_replaceable` does.
     """
     check_replaceable(path, command, inputs)
 
@@ -71,6 +71,8 @@ def _sealed(content: bytes, command: str) -> bytes:
     mark = _mark(command)
     if content.startswith(b"PK"):  # the last two bytes are the length of the comment behind them
         before, after = content[:-2] + (len(mark) + DIGEST).to_bytes(2, "little") + mark, b""
+    elif content.rstrip().rpartition(b"\n")[2].startswith(b"{"):
+        before, after = content.rstrip()[:-1] + b', "seal": "' + mark, b'"}\n'
     elif content.startswith(b"{"):
         before, after = content.rstrip()[:-1].rstrip() + b',\n "seal": "' + mark, b'"\n}\n'
     else:

@@ -20,6 +20,7 @@ CONTENTS = {
     "page.html": b"<!doctype html>\n<p>a page</p>\n",
     "figure.svg": b"<svg></svg>\n",
     "numbers.json": b'{\n "device": "a"\n}\n',
+    "lines.jsonl": b'{"device": "a"}\n{"device": "c"}\n',
 }
 
 

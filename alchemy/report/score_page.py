@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import islice
 from textwrap import wrap
 from typing import Any
 
@@ -26,6 +27,8 @@ from alchemy.terminal import counted
 Result = Mapping[str, Any]
 """The numbers of one file, as `alchemy.scoring.score.score` returns them."""
 WIDTH = 80
+MOST_GROUPS = 12
+"""Groups of one kind in the lines of a file."""
 ACCURACIES = ("answer_accuracy", "trace_accuracy")
 
 
@@ -34,8 +37,10 @@ def lines(result: Result) -> Iterator[str]:
     yield f"{counted(result['n'], 'line')} of {result['lines']}"
     for name, value in result.items():
         if isinstance(value, float) or (value is None and name != "floors"):
-            interval = "  [{:.4f}, {:.4f}]".format(*result[f"{name}_interval"]) if f"{name}_interval" in result else ""
-            yield _row(_words(name), [value]) + interval
+            if f"{name}_interval" in result:
+                yield _columns(_words(name), _shown(result, name))
+            else:
+                yield _row(_words(name), [value])
     if "exact_match" in result:
         yield _row("", ("full", "reasoning", "answer"))
         for name in ("exact_match", "edit_distance", "bleu", "corpus_bleu"):
@@ -61,6 +66,41 @@ def _told(result: Result) -> Iterator[str]:
     if taken_off := result.get("taken off"):
         yield f"{'taken off':<26} " + ", ".join(f"{name}: {count:,}" for name, count in taken_off.items())
     yield from told(result.get("coverage", {}))
+    yield from _samples_told(result.get("samples"))
+    for name, groups in result.get("groups", {}).items():
+        yield _columns(f"by {_words(name)}", "right answer", "valid chain")
+        for group, numbers in islice(groups.items(), MOST_GROUPS):
+            yield _columns(f"  {group} ({numbers['problems']:,})", *(_shown(numbers, key) for key in ACCURACIES))
+        if len(groups) > MOST_GROUPS:
+            yield f"  and {len(groups) - MOST_GROUPS:,} more, in --json"
+
+
+def _samples_told(samples: Result | None) -> Iterator[str]:
+    """Of several answers to a problem: how many there are, and what any of k and the majority of k are worth."""
+    if not samples:
+        return
+    fewest, most = samples["fewest"], samples["most"]
+    number = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    yield f"{'several answers a problem':<26} {number}, of {counted(samples['problems'], 'problem')}"
+    yield _columns("accuracy over problems", _shown(samples, "accuracy over problems"))
+    yield _columns("of k answers", "any (pass@k)", "majority")
+    for size in samples["pass@k"]:
+        curves = [name for name in ("pass@k", "majority@k") if size in samples[name]]
+        yield _columns(
+            f"  k = {size}", *(_share_text(samples[name][size], samples[f"{name}_interval"][size]) for name in curves)
+        )
+
+
+def _columns(name: str, *cells: str) -> str:
+    return f"{name:<26} " + " ".join(f"{cell:<25}" for cell in cells).rstrip()
+
+
+def _shown(numbers: Result, name: str) -> str:
+    return _share_text(numbers[name], numbers[f"{name}_interval"])
+
+
+def _share_text(share: float, interval: Sequence[float]) -> str:
+    return "{:.4f}  [{:.4f}, {:.4f}]".format(share, *interval)
 
 
 def told(numbers: Result) -> Iterator[str]:
@@ -98,9 +138,10 @@ def page(task: Task, name: str, results: Mapping[str, Result], examples: Sequenc
         [
             "<h1>What the predictions are worth</h1>",
             f'<p class="soft">{total:,} predictions in {files}, task {escape(name)}: {escape(described(task))}. The answer '
-            "and the chain before it are judged apart; intervals are 95 % (Wilson). Floors are what no understanding "
+            "and the chain before it are judged apart; intervals are 95 % (Wilson), over problems. Floors are what no understanding "
             "scores: random letters in the right format (chance), the question repeated (copy).</p>",
             _table(results),
+            *_groups(results),
             "<h2>The predictions, one by one</h2>",
             f'<p class="soft">{_count(examples):,} of them, drawn from each outcome of each file; what is long is cut.</p>',
             explorer("predictions", "the predictions", examples),
@@ -116,6 +157,42 @@ def page(task: Task, name: str, results: Mapping[str, Result], examples: Sequenc
     )
 
 
+def _groups(results: Mapping[str, Result]) -> Iterator[str]:
+    """Tables of what several answers to a problem are worth, and of groups of problems, for each file that has any."""
+    for label, result in results.items():
+        rows: list[list[str]] = []
+        for name, groups in result.get("groups", {}).items():
+            rows += [
+                [escape(f"{_words(name)} {group}"), number(f"{of['problems']:,}"), *map(_barred, [of] * 2, ACCURACIES)]
+                for group, of in groups.items()
+            ]
+        of_file = f", {escape(label)}" if len(results) > 1 else ""
+        if samples := result.get("samples"):
+            yield f"<h2>Several answers to a problem{of_file}</h2>"
+            yield table(["answers", "problems", "right"], _curves(samples), "stack")
+        if rows:
+            yield f"<h2>By group{of_file}</h2>"
+            yield table(["group", "problems", "right answer", "valid chain"], rows, "stack")
+
+
+def _curves(samples: Result) -> Iterator[list[str]]:
+    """A row for each number of answers: that any of them is right, and that their majority is."""
+    for name, meaning in (("pass@k", "any of"), ("majority@k", "majority of")):
+        for size, share in samples[name].items():
+            interval = samples[f"{name}_interval"][size]
+            yield [f"{meaning} {size}", number(f"{samples['problems']:,}"), _barred_share((share, *interval))]
+
+
+def _barred(result: Result, name: str, marks: Sequence[float] = ()) -> str:
+    """A cell with a share, its interval, and both as a bar."""
+    return _barred_share(_share(result, name), marks)
+
+
+def _barred_share(share: tuple[float, float, float], marks: Sequence[float] = ()) -> str:
+    text = "{:.3f} [{:.3f}, {:.3f}]".format(*share)
+    return f"<td>{text}<br>{bar(share, (None, None), text, (0, 1), marks)}</td>"
+
+
 def _table(results: Mapping[str, Result]) -> str:
     """Accuracies with intervals, likeness to the gold text where there is one, and floors, which are marks in the bars."""
     head = ["predictions", "lines", "right answer", "valid chain", "exact match", "edit distance", "floors"]
@@ -126,9 +203,7 @@ def _table(results: Mapping[str, Result]) -> str:
         for accuracy, marks in zip(
             ACCURACIES, ([floor["answer_accuracy"] for floor in floors.values()], ()), strict=True
         ):
-            text = "{:.3f} [{:.3f}, {:.3f}]".format(*_share(result, accuracy))
-            picture = bar(_share(result, accuracy), (None, None), text, (0, 1), marks)
-            cells.append(f"<td>{text}<br>{picture}</td>")
+            cells.append(_barred(result, accuracy, marks))
         cells += [number(_number(_full(result, metric), 3)) for metric in ("exact_match", "edit_distance")]
         scored_floors = [
             f"{escape(name)}: answer {floor['answer_accuracy']:.3f}, exact {floor['exact_match']:.3f}, "

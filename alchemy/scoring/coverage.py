@@ -1,8 +1,7 @@
-"""Which problems of a dataset predictions answer: how many of a test, how often each, and what is no test at all."""
+"""Which problems of a dataset predictions answer: how many of a test, and what is no test at all; two files compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,7 @@ from scipy import stats
 from alchemy.dataset.prompts import prompts
 from alchemy.dataset.recipe import Recipe
 from alchemy.errors import UserError
-from alchemy.scoring.sample import GradedLines
-from alchemy.stats.proportion import wilson
-from alchemy.stats.voting import any_at
+from alchemy.scoring.problems import Problems
 
 
 class Tests:
@@ -34,6 +31,11 @@ class Tests:
         self.noiseless = {prompt: problem for prompt, problem in noisy.items() if prompt not in self.places}
         """The prompt without noise, for each that noise has changed."""
 
+    @property
+    def first_files(self) -> dict[str, str]:
+        """For each prompt without noise, the first file that has it."""
+        return {prompt: next(iter(files)) for prompt, files in self.places.items()}
+
     def is_training(self, prompt: str) -> bool:
         """Whether a problem is in the part that training problems are of."""
         problem = self.recipe.task.parse(prompt)
@@ -41,66 +43,33 @@ class Tests:
         return not is_held_out[0]
 
 
-class Coverage:
-    """Counts the answers to each problem of a test, as the graded lines of one file of predictions pass by."""
-
-    def __init__(self) -> None:
-        self.right: dict[str, list[bool]] = {}
-        """For each prompt, whether each answer to it is right."""
-
-    def watch(self, graded: GradedLines) -> None:
-        """Count some lines."""
-        if graded.prompts is None:
-            return
-        for row, grade in zip(graded.rows, graded.grades, strict=True):
-            self.right.setdefault(graded.prompts[row], []).append(grade.answer)
-
-    def result(self, tests: Tests, allow_training: bool) -> dict[str, Any]:
-        """What of the tests is answered, as JSON has it; raises `UserError` if training problems are, unless that is allowed."""
-        if not self.right:
-            return {}
-        counts = dict.fromkeys(tests.sizes, 0)
-        for prompt in self.right:
-            for name in tests.places.get(prompt, ()):
-                counts[name] += 1
-        name = max(counts, key=lambda name: counts[name])
-        others = [prompt for prompt in self.right if name not in tests.places.get(prompt, ())]
-        training = sum(map(tests.is_training, others))
-        if training and not allow_training:
-            raise UserError(
-                f"{training:,} of {len(self.right):,} problems are of the training part; --training scores them all the same"
-            )
-        answers = [len(right) for right in self.right.values()]
-        return {
-            "test": name,
-            "problems": tests.sizes[name],
-            "answered": counts[name],
-            "missing": tests.sizes[name] - counts[name],
-            "answered more than once": sum(number > 1 for number in answers),
-            "training problems": training,
-            "other problems": len(others) - training,
-            **(_samples(list(self.right.values())) if max(answers) > 1 else {}),
-        }
-
-
-def _samples(right: Iterable[list[bool]]) -> dict[str, Any]:
-    """Several answers to a problem: the mean of the problems' means with its interval, and pass@k for powers of two."""
-    answers = list(right)
-    means = np.array([np.mean(group) for group in answers])
-    least = min(map(len, answers))
-    passes = {
-        str(1 << power): float(np.mean([any_at(np.array(sum(group)), len(group), 1 << power) for group in answers]))
-        for power in range(least.bit_length())
-    }
-    limits = wilson(means.sum(), len(means))  # no share varies more than that of problems answered once
+def coverage(problems: Problems, tests: Tests, allow_training: bool) -> dict[str, Any]:
+    """What of the tests is answered, as JSON has it; raises `UserError` if training problems are, unless that is allowed."""
+    if not problems.right:
+        return {}
+    counts = dict.fromkeys(tests.sizes, 0)
+    for prompt in problems.right:
+        for name in tests.places.get(prompt, ()):
+            counts[name] += 1
+    name = max(counts, key=lambda name: counts[name])
+    others = [prompt for prompt in problems.right if name not in tests.places.get(prompt, ())]
+    training = sum(map(tests.is_training, others))
+    if training and not allow_training:
+        raise UserError(
+            f"{training:,} of {len(problems.right):,} problems are of the training part; --training scores them all the same"
+        )
     return {
-        "accuracy over problems": round(float(means.mean()), 4),
-        "accuracy over problems_interval": list(limits),
-        "pass@k": passes,
+        "test": name,
+        "problems": tests.sizes[name],
+        "answered": counts[name],
+        "missing": tests.sizes[name] - counts[name],
+        "answered more than once": sum(len(right) > 1 for right in problems.right.values()),
+        "training problems": training,
+        "other problems": len(others) - training,
     }
 
 
-def paired(a: Coverage, b: Coverage) -> dict[str, Any]:
+def paired(a: Problems, b: Problems) -> dict[str, Any]:
     """How much better the answers `a` are than `b`, over the problems that both answer.
 
     The difference of the mean accuracies with its 95 % interval (paired t), and an exact sign test of the problems on

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from alchemy.problem.task import Judgement, Problem, Task
+from alchemy.problem.task import Judgement, Problem, Task, Vocabulary
 from alchemy.problem.text_format import TextFormat
 
 
@@ -25,12 +25,27 @@ class Grade(NamedTuple):
 
 
 @runtime_checkable
+class Grouped(Protocol):
+    """A task whose problems have names by which scores are worth comparing, beside the numbers of `Task.features`."""
+
+    def groups(self, problem: Problem) -> Mapping[str, list[str]]:
+        """By the name of what is named, such as composition, the name of each of `n` problems."""
+
+
+@runtime_checkable
 class TextOracle(Protocol):
     """A task that accepts more than one text for a prompt, so that only its own rules can grade a completion."""
 
     @property
     def text_format(self) -> TextFormat:
         """How a completion divides into steps and an answer."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Every symbol."""
+
+    def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """What is known of problems before they are answered, as numbers (n,)."""
 
     def parse(self, text: str) -> Problem:
         """The problem (n = 1) of a prompt; raises `UserError`."""

@@ -2,7 +2,8 @@
 
 A line is {input, output} or {prompt, completion}, the model's text after a prompt that the task reads and solves, or
 {predict, label}, the model's text and the gold one; or it is a sample that lm-evaluation-harness logged or inspect_ai
-did, of the tasks that `alchemy prompts` writes. Of a log that is one JSON document each sample counts as a line.
+did, of the tasks that `alchemy prompts` writes. Of a log that is one JSON document each sample counts as a line. Epochs
+of inspect_ai are samples of one problem each; repeats of lm-evaluation-harness are several samples on a line.
 """
 
 from __future__ import annotations
@@ -24,14 +25,24 @@ BLOCK_CHARS = 1 << 24  # characters held at once, or one line more
 
 
 class Schema(NamedTuple):
-    """A kind of line: its name, and how to read it: (prompt, completion), or (prediction, gold text) if it has gold.
+    """A kind of line: its name, and how to read it: pairs (prompt, completion), or (prediction, gold text) if it has gold.
 
-    The model's text is None where it failed to write one.
+    The model's text is None where it failed to write one. A line has several pairs where a problem was answered as often.
     """
 
     name: str
-    texts: Callable[[int, dict[str, Any]], tuple[str | None, str | None]]
+    texts: Callable[[int, dict[str, Any]], list[tuple[str | None, str | None]]]
     has_gold: bool = False
+
+
+class Row(NamedTuple):
+    """One pair of texts, (prompt, completion) or (prediction, gold text), and the number of the line it is from."""
+
+    line: int
+    left: str
+    right: str
+    answer: str = ""
+    """The answer that the model's text gives, with single blanks; nothing where it gives none."""
 
 
 def lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -55,13 +66,13 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
         yield line
 
 
-def blocks(rows: Iterable[tuple[str, str]], most: int) -> Iterator[list[tuple[str, str]]]:
-    """The same pairs of texts, at most `most` at a time and no more than fit into `BLOCK_CHARS`."""
-    block: list[tuple[str, str]] = []
+def blocks(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
+    """The same rows, at most `most` at a time and no more than fit into `BLOCK_CHARS`."""
+    block: list[Row] = []
     size = 0
     for row in rows:
         block.append(row)
-        size += sum(map(len, row))
+        size += len(row.left) + len(row.right)
         if len(block) == most or size > BLOCK_CHARS:
             yield block
             block, size = [], 0
@@ -69,12 +80,12 @@ def blocks(rows: Iterable[tuple[str, str]], most: int) -> Iterator[list[tuple[st
         yield block
 
 
-def check_comparable(block: Iterable[tuple[str, str]], done: int) -> None:
-    """Raises `UserError` if a text is too long to be compared with a gold one; `done` lines came before."""
-    for number, pair in enumerate(block, done + 1):
-        longest = max(map(len, pair))
+def check_comparable(block: Iterable[Row]) -> None:
+    """Raises `UserError` if a text is too long to be compared with a gold one."""
+    for row in block:
+        longest = max(len(row.left), len(row.right))
         if longest > LONGEST_TEXT:
-            raise UserError(f"line {number} has a text of {longest:,} characters, expected at most {LONGEST_TEXT:,}")
+            raise UserError(f"line {row.line} has a text of {longest:,} characters, expected at most {LONGEST_TEXT:,}")
 
 
 def parse_line(number: int, line: bytes) -> dict[str, Any]:
@@ -116,32 +127,42 @@ def _keys(keys: tuple[str, str]) -> str:
     return "{" + ", ".join(keys) + "}"
 
 
-def _pair_texts(keys: tuple[str, str], number: int, record: dict[str, Any]) -> tuple[str | None, str | None]:
+def _pair_texts(keys: tuple[str, str], number: int, record: dict[str, Any]) -> list[tuple[str | None, str | None]]:
     for key in keys:
         if key not in record:
             raise UserError(f"line {number} has no {key!r}, which line 1 has")
     written = keys[0] if keys == PAIRS[0] else keys[1]
     left, right = (None if key == written and record[key] is None else _text(number, key, record[key]) for key in keys)
-    return left, right
+    return [(left, right)]
 
 
-def _harness_texts(number: int, record: dict[str, Any]) -> tuple[str, str | None]:
-    """The clean prompt, and the one completion that the harness graded."""
-    doc, texts = record.get("doc"), record.get("filtered_resps")
-    if not isinstance(texts, list) or len(texts) != 1:
-        raise UserError(f"line {number}: filtered_resps is {_cut(json.dumps(texts))}, expected a list of one text")
-    text = None if texts[0] is None else _text(number, "filtered_resps", texts[0])
-    return _problem(number, "doc", doc), text
+def _harness_texts(number: int, record: dict[str, Any]) -> list[tuple[str | None, str | None]]:
+    """The clean prompt with each completion: those that a filter kept; all repeats where it took the first of them.
+
+    The one list is that of the one request that a prompt is: of the texts that were sampled, and of those kept of it.
+    """
+    kept = record.get("filtered_resps")
+    if not isinstance(kept, list) or len(kept) != 1:
+        raise UserError(f"line {number}: filtered_resps is {_cut(json.dumps(kept))}, expected a list of one text")
+    match record.get("resps"):
+        case [[first, *_] as repeats] if first == kept[0]:
+            texts = repeats
+        case _:
+            texts = kept[0] if isinstance(kept[0], list) else kept
+    if not texts:
+        raise UserError(f"line {number}: filtered_resps is {json.dumps(kept)}, expected a text or several")
+    problem = _problem(number, "doc", record.get("doc"))
+    return [(problem, None if text is None else _text(number, "filtered_resps", text)) for text in texts]
 
 
-def _inspect_texts(number: int, record: dict[str, Any]) -> tuple[str, str | None]:
+def _inspect_texts(number: int, record: dict[str, Any]) -> list[tuple[str | None, str | None]]:
     """The clean prompt, and the completion; none where the sample ended in an error."""
     problem = _problem(number, "metadata", record.get("metadata"))
     if record.get("error"):
-        return problem, None
+        return [(problem, None)]
     output = record.get("output")
     completion = output.get("completion") if isinstance(output, dict) else None
-    return problem, _text(number, "output completion", completion)
+    return [(problem, _text(number, "output completion", completion))]
 
 
 HARNESS = Schema("lm-evaluation-harness samples", _harness_texts)

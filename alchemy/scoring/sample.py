@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,18 +27,19 @@ class GoldTexts(NamedTuple):
 
 
 class GradedLines(NamedTuple):
-    """Some lines of a block with their grades."""
+    """Some completions with their grades."""
 
-    first_line: int
-    """The number of the block's first line."""
-    rows: Sequence[int]
-    """Which lines of the block these are, from 0."""
+    lines: Sequence[int]
+    """The number of the line of each, from 1."""
     prompts: list[str] | None
-    """Of the whole block; None where the lines have none."""
+    """None where the lines have none."""
     texts: list[str]
-    """The completion of each of `rows`; so are the gold texts and the grades."""
+    answers: Sequence[str]
+    """The answer that each text gives, with single blanks; nothing where it gives none."""
     gold: GoldTexts | None
     grades: list[Grade]
+    features: Mapping[str, Sequence[Any]]
+    """What is known of the problem of each, by name; nothing where there are no prompts."""
 
 
 class Reservoir:
@@ -68,8 +69,8 @@ class Reservoir:
         return {"label": visible(label), "outcomes": outcomes}
 
     def _example(self, graded: GradedLines, place: int) -> dict[str, Any]:
-        text, row = graded.texts[place], graded.rows[place]
-        prompt = graded.prompts[row] if graded.prompts else ""
+        text = graded.texts[place]
+        prompt = graded.prompts[place] if graded.prompts else ""
         if graded.prompts:
             problem = self.task.parse(prompt)
             steps = self.task.text_steps(problem, text)
@@ -80,7 +81,7 @@ class Reservoir:
             steps, gold_steps = compare(text, gold_text), compare(gold_text, gold_text)
         floors = graded.gold.floors if graded.gold else {}
         return {
-            "line": graded.first_line + row,
+            "line": graded.lines[place],
             "prompt": visible(prompt),
             "gold": [text for text, _ in _abridged(gold_steps)],
             "steps": _abridged(steps),

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from alchemy.errors import UserError
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of the share `successes / n`.
 
     Source: Wilson, Journal of the American Statistical Association 1927.

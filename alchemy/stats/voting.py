@@ -8,6 +8,8 @@ arXiv:2505.21825, evaluation code.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cache
+from math import comb
 
 import numpy as np
 
@@ -65,6 +67,36 @@ def any_at(valid: np.ndarray, pool: int, size: int) -> np.ndarray:
     if outside.any():
         raise UserError(f"{valid[outside][0]} valid completions of a pool of {pool}")
     return 1 - _hypergeometric(valid, pool, size, 0)
+
+
+@cache
+def plurality_at(right: int, others: tuple[int, ...], mute: int, size: int) -> float:
+    """Probability that the most frequent answer of a random `size` of a pool is the right one, of any number of answers.
+
+    The pool has `right` right answers, `others` counts each wrong one, and `mute` completions have none and do not vote.
+    Of answers that lead together each is as likely to win; without any answer there is no vote, and it is wrong.
+    """
+    pool = right + sum(others) + mute
+    _check_size(size, pool)
+    won = 0.0
+    for lead in range(1, min(right, size) + 1):
+        rest = size - lead
+        ways = np.zeros((rest // lead + 1, rest + 1))  # by how many wrong answers lead, too, and by how many are drawn
+        ways[0] = [comb(mute, drawn) for drawn in range(rest + 1)]
+        for count in others:
+            ways = _with_another_answer(ways, count, lead)
+        won += comb(right, lead) * float((ways[:, rest] / (1 + np.arange(len(ways)))).sum())
+    return won / comb(pool, size)
+
+
+def _with_another_answer(ways: np.ndarray, count: int, lead: int) -> np.ndarray:
+    """The ways to draw (ties, drawn) with one answer more, which `count` of the pool give, at most `lead` times."""
+    width, more = ways.shape[1], np.zeros_like(ways)
+    for times in range(min(count, lead - 1, width - 1) + 1):
+        more[:, times:] += comb(count, times) * ways[:, : width - times]
+    if lead <= min(count, width - 1):
+        more[1:, lead:] += comb(count, lead) * ways[:-1, : width - lead]
+    return more
 
 
 def best_scored_at(worth: np.ndarray, score: np.ndarray, size: int) -> np.ndarray:

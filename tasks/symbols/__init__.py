@@ -132,6 +132,12 @@ class Symbols(Spec, TaskDefaults):
         counts = {name: (ops == op).sum(axis=1) for op, name in enumerate(self.primitives)}
         return {"steps": (ops >= 0).sum(axis=1), "letters": (problem["element"] >= 0).sum(axis=1), **counts}
 
+    def groups(self, problem: Problem) -> Mapping[str, list[str]]:
+        """The composition of each problem."""
+        return {
+            "composition": [" ".join(self.primitives[op] for op in ops if op >= 0) for ops in problem["ops"].tolist()]
+        }
+
     @property
     def instructions(self) -> str:
         """The rules and the format, in English."""

@@ -10,6 +10,7 @@ from alchemy.cli.main import main
 from alchemy.errors import UserError
 from alchemy.scoring import predictions
 from alchemy.scoring.score import score
+from alchemy.stats.proportion import wilson
 from tasks.connectivity import Connectivity
 from tasks.symbols import Symbols
 
@@ -46,6 +47,30 @@ def test_logged_samples_score_as_plain_lines_do(sample):
     assert logged["answer_accuracy"] == 0.25 and logged["trace_accuracy"] == 0.5
 
 
+@pytest.mark.parametrize(
+    "samples",
+    [
+        [harness(GOLD, resps=[[GOLD, "no", None]])],  # the harness took the first of its repeats
+        [harness(filtered_resps=[[GOLD, "no", None]], resps=[["other", "texts"]])],
+        [inspect(), inspect("no", epoch=2), inspect(None, epoch=3, error="timeout")],
+        [{"prompt": PROMPT, "completion": text} for text in (GOLD, "no", None)],
+    ],
+    ids=["repeats", "filtered repeats", "epochs", "lines"],
+)
+def test_repeats_and_epochs_are_samples_of_one_problem(samples):
+    result = score(as_lines(*samples), Symbols())
+    assert (result["n"], result["failed"], result["answer_accuracy"]) == (3, 1, pytest.approx(1 / 3))
+    several = result["samples"]
+    assert (several["problems"], several["fewest"], several["most"]) == (1, 3, 3)
+    assert several["pass@k"] == pytest.approx({"1": 1 / 3, "2": 2 / 3, "3": 1})
+    assert several["majority@k"] == pytest.approx({"1": 1 / 3, "2": 2 / 3, "3": 1}), "the others name no answer"
+    assert result["answer_accuracy_interval"] == pytest.approx(list(wilson(1 / 3, 1)))
+
+
+def test_a_filter_that_makes_another_text_of_the_repeats_leaves_one():
+    assert score(as_lines(harness(GOLD, resps=[["no", "neither"]])), Symbols())["n"] == 1
+
+
 def test_a_whole_log_is_its_samples():
     samples = [inspect(), inspect("nothing")]
     whole = list(predictions.lines(io.BytesIO(log(*samples))))
@@ -74,6 +99,8 @@ LINE = json.dumps(harness()).encode() + b"\n"
         (harness(filtered_resps=[]), "line 2: filtered_resps is [], expected a list of one text"),
         (harness(filtered_resps=[GOLD, GOLD]), "expected a list of one text"),
         (harness(filtered_resps=GOLD), "expected a list of one text"),
+        (harness(filtered_resps=[[]], resps=[[]]), "filtered_resps is [[]], expected a text or several"),
+        (harness(filtered_resps=[[GOLD, 3]], resps=[[]]), "line 2: filtered_resps is 3, expected a text"),
         (harness(doc={"input": PROMPT}), "line 2: doc has no 'problem'; the tasks that alchemy prompts"),
         (harness(doc=None), "line 2: doc has no 'problem'"),
         ({"input": PROMPT, "output": GOLD}, "line 2: filtered_resps is null"),
@@ -131,10 +158,11 @@ def test_a_huge_line_is_not_read_to_its_end():
 
 def test_many_long_texts_are_not_held_at_once(monkeypatch):
     monkeypatch.setattr("alchemy.scoring.predictions.BLOCK_CHARS", 1000)
-    rows = [("a" * 100, "b" * 300)] * 10
+    rows = [predictions.Row(1, "a" * 100, "b" * 300)] * 10
     assert [len(block) for block in predictions.blocks(rows, 50)] == [3, 3, 3, 1]
-    assert [len(block) for block in predictions.blocks([("a", "b")] * 10, 4)] == [4, 4, 2]
-    assert [len(block) for block in predictions.blocks([("a" * 250, "b" * 250)] * 4, 50)] == [3, 1], "one line more"
+    assert [len(block) for block in predictions.blocks([predictions.Row(1, "a", "b")] * 10, 4)] == [4, 4, 2]
+    rows = [predictions.Row(1, "a" * 250, "b" * 250)] * 4
+    assert [len(block) for block in predictions.blocks(rows, 50)] == [3, 1], "one line more"
 
 
 def test_limits_are_those_of_the_page_on_scoring():
@@ -153,10 +181,10 @@ def test_what_is_as_long_as_it_may_be_is_read(monkeypatch):
     with pytest.raises(UserError, match="line 7 has more than 10 bytes"):
         predictions.parse_line(7, b'{"a": 123}\n')
     monkeypatch.setattr("alchemy.scoring.predictions.LONGEST_TEXT", 5)
-    predictions.check_comparable([("a" * 5, "b" * 5)], 0)
+    predictions.check_comparable([predictions.Row(1, "a" * 5, "b" * 5)])
     for pair in (("a" * 6, ""), ("", "b" * 6)):
         with pytest.raises(UserError, match="line 9 has a text of 6 characters, expected at most 5"):
-            predictions.check_comparable([("", ""), pair], 7)
+            predictions.check_comparable([predictions.Row(8, "", ""), predictions.Row(9, *pair)])
 
 
 def test_a_log_as_large_as_it_may_be_is_read(monkeypatch):
@@ -185,7 +213,7 @@ def test_the_first_line_says_how_all_are_read(keys, needs_prompt, name):
     schema = predictions.schema_of(first, needs_prompt)
     assert (schema.name, schema.has_gold) == (name, name == "{predict, label}")
     pair = name.strip("{}").split(", ")
-    assert schema.texts(1, first) == tuple(first[key] for key in pair)
+    assert schema.texts(1, first) == [tuple(first[key] for key in pair)]
 
 
 def test_long_names_are_cut_at_sixty_characters():

@@ -24,7 +24,7 @@ def shown(steps: int, error: int | None) -> list[str]:
     """What is shown of such a text, the numbers alone, and of what is left out how much."""
     reservoir = Reservoir(TASK, 1)
     gold = GoldTexts([chain(steps)], {})
-    reservoir.watch(GradedLines(1, [0], None, [chain(steps, error)], gold, [WRONG]))
+    reservoir.watch(GradedLines([1], None, [chain(steps, error)], [""], gold, [WRONG], {}))
     [example] = reservoir.examples("a")["outcomes"]["wrong answer: 1"]
     return [text.removeprefix("<think> ").removeprefix("<answer> ") for text, _ in example["steps"]]
 
@@ -62,7 +62,9 @@ def test_the_steps_at_the_ends_and_around_the_error_are_shown(steps, error, expe
 def test_each_grade_is_an_outcome_and_lines_are_numbered_by_their_block():
     gold = GoldTexts(["<answer> A"] * 4, {"chance": ["<answer> B", "<answer> C", "<answer> D", "<answer> E"]})
     reservoir = Reservoir(TASK, 5)
-    graded = GradedLines(100, [0, 2, 5, 7], None, ["<answer> A"] * 4, gold, [RIGHT, BROKEN, WRONG, WRONG])
+    graded = GradedLines(
+        [100, 102, 105, 107], None, ["<answer> A"] * 4, ["A"] * 4, gold, [RIGHT, BROKEN, WRONG, WRONG], {}
+    )
     reservoir.watch(graded)
     outcomes = reservoir.examples("a")["outcomes"]
     assert list(outcomes) == [f"{name}: {count}" for name, count in zip(OUTCOMES, (1, 1, 2), strict=True)]
@@ -76,7 +78,7 @@ def test_every_line_is_as_likely_to_be_kept():
     """Of 8,000 lines 400: as many of each quarter, within four standard deviations; as uniform as lines drawn at once."""
     reservoir = Reservoir(TASK, 400)
     for first in range(0, 8000, 1000):
-        block = GradedLines(first, range(1000), None, [""] * 1000, None, [WRONG] * 1000)
+        block = GradedLines(range(first, first + 1000), None, [""] * 1000, [""] * 1000, None, [WRONG] * 1000, {})
         reservoir.watch(block)
     [kept] = reservoir.examples("a")["outcomes"].values()
     lines = np.array([row["line"] for row in kept])
@@ -87,6 +89,6 @@ def test_every_line_is_as_likely_to_be_kept():
 
 def test_lines_without_gold_texts_have_steps_and_no_floors():
     reservoir = Reservoir(TASK, 1)
-    reservoir.watch(GradedLines(1, [0], None, ["<answer> A"], None, [WRONG]))
+    reservoir.watch(GradedLines([1], None, ["<answer> A"], ["A"], None, [WRONG], {}))
     [example] = reservoir.examples("a")["outcomes"]["wrong answer: 1"]
     assert example["prompt"] == "" and example["floors"] == {} and example["gold"] == ["(nothing)"]

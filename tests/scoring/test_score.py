@@ -64,6 +64,7 @@ def test_all_schemas_agree():
         "{predict, label}",
     ]
     assert with_input == with_prompt and with_label.pop("floors") is None and with_input.pop("floors")
+    assert {"composition", "F1", "F3"} == with_input.pop("groups").keys()
     assert with_input == with_label and 0 < with_input["answer_accuracy"] < 1 and 0 < with_input["trace_accuracy"] < 1
     full = [json.dumps({"prompt": p, "completion": "", "predict": s, "label": g}).encode() for p, s, g in rows]
     with_both = score(full, TASK)
@@ -92,6 +93,7 @@ def test_the_result_does_not_depend_on_how_lines_are_batched(rows, monkeypatch):
     monkeypatch.setattr("alchemy.scoring.score.ROWS", rows)
     parts = score(lines, TASK)
     assert at_once.pop("floors")["copy"] == pytest.approx(parts.pop("floors")["copy"])
+    assert at_once.pop("groups") == parts.pop("groups")
     for name, value in at_once.items():
         assert parts[name] == (value if isinstance(value, str | list) else pytest.approx(value)), name
 

@@ -54,7 +54,7 @@ def test_marks_say_what_the_grades_say(task):
     rows, grades = predictions(task), {}
 
     def watch(graded):
-        grades.update({graded.first_line + row: grade for row, grade in zip(graded.rows, graded.grades, strict=True)})
+        grades.update(zip(graded.lines, graded.grades, strict=True))
 
     score(as_lines(rows), task, watch=watch)
     assert sorted(grades) == list(range(1, len(rows) + 1))
@@ -177,7 +177,7 @@ def test_the_page_in_a_browser(files, tmp_path, browse, capsys):
     const box = document.querySelector(".explorer"), [test, outcome] = box.querySelectorAll("select");
     const press = (key) => box.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
     observed.tests = [...test.options].map((one) => one.value);
-    observed.rows = document.querySelectorAll("tbody tr").length;
+    observed.rows = document.querySelector("table").querySelectorAll("tbody tr").length;
     box.focus(); observed.first = box.querySelector(".count").textContent;
     while (!outcome.value.startsWith("wrong")) press("o");
     observed.seen = [];
@@ -206,7 +206,7 @@ def test_of_a_long_chain_its_ends_and_its_first_error_are_shown(steps, wrong):
     text = " <think> ".join(words) + " <answer> A"
     reservoir = Reservoir(SYMBOLS, 5)
     grade = Grade(True, wrong is None, "none")
-    reservoir.watch(GradedLines(1, range(1), None, [text], GoldTexts([gold], {}), [grade]))
+    reservoir.watch(GradedLines([1], None, [text], [""], GoldTexts([gold], {}), [grade], {}))
     [[example]] = reservoir.examples("a")["outcomes"].values()
     compared = SYMBOLS.text_format.compare(text, gold)
     error = next((place for place, step in enumerate(compared) if step.mark == "wrong"), 0)
@@ -238,7 +238,8 @@ def test_a_reservoir_is_that_of_algorithm_r():
     for start in (1, 11, 21):
         texts = ["A"] * 10
         grades = [Grade(False, False, "0")] * 10
-        reservoir.watch(GradedLines(start, range(10), None, texts, GoldTexts(texts, {"copy": texts}), grades))
+        lines = range(start, start + 10)
+        reservoir.watch(GradedLines(lines, None, texts, texts, GoldTexts(texts, {"copy": texts}), grades, {}))
     [(name, rows)] = reservoir.examples("a")["outcomes"].items()
     assert name == f"{OUTCOMES[2]}: 30" and [row["line"] for row in rows] == sorted(kept)
     assert all(row["floors"] == {"copy": "A"} for row in rows)

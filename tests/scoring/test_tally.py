@@ -13,7 +13,7 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from rapidfuzz.distance import Levenshtein
 from sacrebleu import BLEU
 
-from alchemy.problem.task import Judgement
+from alchemy.problem.task import Judgement, Vocabulary
 from alchemy.problem.text_format import TextFormat
 from alchemy.scoring.grade import compare_with_gold, grade_text
 from alchemy.scoring.sample import GoldTexts
@@ -33,6 +33,10 @@ class Scripted:
     judgement: Judgement
     measured: dict[str, np.ndarray]
     text_format: ClassVar[TextFormat] = TextFormat()
+    vocabulary: ClassVar[Vocabulary] = Vocabulary.of(())
+
+    def features(self, problem):
+        return {"third": problem["row"] % 3}
 
     def parse(self, text):
         return {"row": np.array([int(text)])}
@@ -94,10 +98,9 @@ def test_blocks_of_prompts_are_graded_by_the_oracle_in_the_order_of_the_lines(mo
     assert result["answer_accuracy"] == oracle.judgement.answer.mean() and result["n"] == 40
     assert done == [7, 14, 21, 28, 35, 40]
     for block, graded in enumerate(seen):
-        first = 7 * block
-        assert graded.first_line == first + 1
-        for row, grade in zip(graded.rows, graded.grades, strict=True):
-            assert (grade.answer, grade.trace) == tuple(values[first + row] for values in oracle.judgement[:2])
+        assert graded.lines == list(range(7 * block + 1, min(7 * block + 8, 41)))
+        for line, grade in zip(graded.lines, graded.grades, strict=True):
+            assert (grade.answer, grade.trace) == tuple(values[line - 1] for values in oracle.judgement[:2])
 
 
 words = st.lists(st.sampled_from(["A", "B", "C", "<think>", "<answer>"]), max_size=8).map(" ".join)

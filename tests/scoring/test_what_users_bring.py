@@ -9,10 +9,12 @@ import pytest
 
 from alchemy.cli.main import main
 from alchemy.dataset.export import write_splits
+from alchemy.discover import find, tasks
 from alchemy.errors import UserError
 from alchemy.scoring import predictions
 from alchemy.scoring.cleaning import Cleaner
-from alchemy.scoring.coverage import Coverage, paired
+from alchemy.scoring.coverage import paired
+from alchemy.scoring.problems import Problems
 from alchemy.scoring.score import score
 from tasks.symbols import Symbols
 
@@ -93,11 +95,56 @@ def test_others_are_named_for_what_they_are(content, says):
         ("A [F2] <answer> B </answer> Done.", "A [F2] <answer> B", "closing tag"),
         ("A [F2] <answer> B\n\nE F [F1] <think>\nG <answer> H", "A [F2] <answer> B", "text behind the answer"),
         ("A  [F2]\n<answer> B", "A [F2] <answer> B", "blanks"),
+        ("a [f2] <ANSWER> b", "A [F2] <answer> B", "letter case"),
+        ("hm <Answer> B", "hm <answer> B", "letter case"),
+        ("A B[F2]<answer>BA", "A B [F2] <answer> B A", "spacing"),
+        ("First AB <answer> AB", "First AB <answer> A B", "spacing"),
     ],
 )
 def test_what_models_add_is_taken_off_by_rule_and_counted(text, cleaned, rule):
-    cleaner = Cleaner(Symbols().text_format)
+    cleaner = Cleaner(Symbols().text_format, Symbols().vocabulary.symbols[3:])
     assert cleaner.clean(text) == cleaned and cleaner.counts == {rule: 1}
+
+
+@pytest.mark.parametrize(
+    "symbols", [("x", "1", "12", "2", "<answer>"), ("a", "A", "b", "<answer>"), ("ab", "a", "b"), ()]
+)
+def test_what_can_be_read_in_two_ways_or_is_a_number_keeps_its_spelling(symbols):
+    """Numbers stay whole, letter case counts where it tells symbols apart, and one reading alone is a reading."""
+    texts = {
+        "1": ("112 <answer> 3", "<answer> 12x 3y"),
+        "A": ("<answer> aA b", "<answer> Ab"),
+        "a": ("abab",),
+        "": ("aB",),
+    }
+    for text in texts[next((key for key in "1Aa" if key in symbols), "")]:
+        cleaner = Cleaner(Symbols().text_format, symbols)
+        assert cleaner.clean(text) == text and not cleaner.counts
+
+
+@pytest.mark.parametrize("name", tasks())
+def test_right_texts_of_every_task_have_nothing_to_take_off(name):
+    task = find("task", name)()
+    records = [json.loads(line) for line in task.jsonl(task.sample(np.random.default_rng(0), 20)).splitlines()]
+    cleaner = Cleaner(task.text_format, task.vocabulary.symbols[3:])
+    assert [cleaner.clean(record["output"]) for record in records] == [record["output"] for record in records]
+    lower = [{**record, "output": record["output"].lower()} for record in records]
+    result = score([json.dumps(record).encode() + b"\n" for record in lower], task)
+    assert result["answer_accuracy"] == result["trace_accuracy"] == 1 and not cleaner.counts
+
+
+def test_a_prediction_is_spelt_as_its_label():
+    lines = [
+        b'{"predict": "%s", "label": "AB[F2]<answer>BA"}' % text for text in (b"AB[F2]<answer>BA", b"ab[F2]<answer>BA")
+    ]
+    result = score(lines, Symbols())
+    assert result["answer_accuracy"] == 1 and result["trace_accuracy"] == 0.5 and not result["taken off"]
+
+
+def test_a_prompt_that_ends_in_the_answer_mark_asks_for_nothing_else():
+    lines = [json.dumps({"prompt": "A B C D [F2] <answer>", "completion": text}).encode() for text in ("B C D A", "")]
+    result = score(lines, Symbols(("F2",)))
+    assert result["answer_accuracy"] == 0.5 and result["without an answer"] == 1
 
 
 def test_a_text_without_additions_stays_as_it_is():
@@ -123,7 +170,6 @@ def test_what_a_manifest_knows_of_the_answers(data, tmp_path, capsys):
         "missing": 9,
         "answered more than once": 3,
     }.items() <= (counted.items())
-    assert counted["pass@k"] == {"1": 1.0, "2": 1.0} and counted["accuracy over problems_interval"][0] < 0.5
     training = [*right(data, "train.jsonl")[:5], *tests]
     assert "5 of 17 problems are of the training part" in scored(tmp_path, capsys, training, "--manifest", data)
     allowed = scored(tmp_path, capsys, training, "--manifest", data, "--training")["coverage"]
@@ -146,7 +192,7 @@ def test_failed_samples_are_wrong_and_reported():
 
 
 def test_two_files_are_compared_problem_by_problem():
-    a, b = Coverage(), Coverage()
+    a, b = Problems(), Problems()
     a.right = {str(i): [i < 8] for i in range(10)} | {"mine": [True]}
     b.right = {str(i): [i < 3] for i in range(10)}
     result = paired(a, b)
@@ -156,7 +202,7 @@ def test_two_files_are_compared_problem_by_problem():
     spread = 2.262157 * difference.std(ddof=1) / 10**0.5  # t of 9 degrees of freedom
     assert result["difference_interval"] == pytest.approx([0.5 - spread, 0.5 + spread], rel=1e-5)
     with pytest.raises(UserError, match="no problem in common"):
-        paired(a, Coverage())
+        paired(a, Problems())
 
 
 def test_the_front_door_compares_two_files(data, tmp_path, capsys):

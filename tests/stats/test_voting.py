@@ -1,5 +1,6 @@
 """Votes and pools against every subset counted one by one, and the rules by hand."""
 
+from collections import Counter
 from itertools import combinations, product
 
 import numpy as np
@@ -12,6 +13,7 @@ from alchemy.stats.voting import (
     best_scored_at,
     majority,
     majority_at,
+    plurality_at,
     reach,
     tally,
 )
@@ -139,3 +141,26 @@ def test_pools_of_several_seeds_at_once():
     worth, score = rng.random((2, 3, 7, 5))
     pairs = zip(worth, score, strict=True)
     np.testing.assert_array_equal(best_scored_at(worth, score, 3), [best_scored_at(*pools, 3) for pools in pairs])
+
+
+@pytest.mark.parametrize(
+    ("right", "others", "mute"),
+    [(2, (2, 1), 1), (1, (1, 1, 1), 0), (0, (3,), 2), (4, (), 0), (3, (3, 2), 0), (1, (), 4)],
+)
+def test_plurality_is_the_mean_over_all_choices(right, others, mute):
+    pool = ["right"] * right + [f"wrong {i}" for i, count in enumerate(others) for _ in range(count)] + [None] * mute
+    for size in range(1, len(pool) + 1):
+        won = []
+        for chosen in combinations(pool, size):
+            votes = Counter(answer for answer in chosen if answer)
+            leaders = [answer for answer, count in votes.items() if count == max(votes.values())]
+            won.append(("right" in leaders) / max(len(leaders), 1))
+        assert plurality_at(right, others, mute, size) == pytest.approx(np.mean(won))
+
+
+def test_plurality_of_two_answers_is_the_majority():
+    votes = np.array([[Vote.RIGHT] * 5 + [Vote.WRONG] * 3])
+    for size in range(1, 9):
+        assert plurality_at(5, (3,), 0, size) == pytest.approx(majority_at(votes, size)[0])
+    with pytest.raises(UserError, match="cannot draw 9 completions from a pool of 8"):
+        plurality_at(5, (3,), 0, 9)

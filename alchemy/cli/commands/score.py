@@ -19,10 +19,12 @@ from alchemy.errors import UserError
 from alchemy.output import check_replaceable, write_sealed
 from alchemy.progress import Progress
 from alchemy.scoring import predictions
-from alchemy.scoring.coverage import Coverage, Tests, paired
+from alchemy.scoring.coverage import Tests, coverage, paired
+from alchemy.scoring.problems import Problems
+from alchemy.terminal import counted
 
 if TYPE_CHECKING:
-    from alchemy.scoring.sample import GradedLines, Reservoir
+    from alchemy.scoring.sample import GradedLines
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ class Score:
     training: Switch = False
     """Also score answers to problems of the manifest's training part, which are refused otherwise."""
     verbatim: Switch = False
-    """Judge texts as they are: without it end marks, code fences, think blocks and the like are taken off, and counted."""
+    """Judge texts as they are: without it end marks, code fences, think blocks, other letter case or spacing and the like
+    are taken off, and counted."""
+    verdicts: Annotated[Path | None, arg(metavar="JSONL")] = None
+    """Write the verdict on each completion: line, prompt, answer, both grades, and what the task knows of the problem."""
     page: Annotated[Path | None, arg(metavar="HTML")] = None
     """Write a page with the numbers and some hundred predictions, step by step beside the gold ones."""
     quiet: Switch = False
@@ -71,28 +76,36 @@ def run(options: Score, configs: dict[str, Any]) -> int:
     from alchemy.problem.steps import OUTCOMES
     from alchemy.report import score_page
     from alchemy.scoring.sample import MOST_EXAMPLES, Reservoir, visible
+    from alchemy.scoring.verdicts import Verdicts
 
     [(name, task)] = configs.items()
     files = _files(options.files)
     if options.paired and len(files) != 2:
         raise UserError(f"--paired compares two files, not {len(files)}")
     inputs = [Path(file) for file in files.values()]
-    if options.page:
-        check_replaceable(options.page, "score", inputs)
+    for target in filter(None, (options.page, options.verdicts)):
+        check_replaceable(target, "score", inputs)
+    if options.page and options.verdicts and options.page.resolve() == options.verdicts.resolve():
+        raise UserError(f"--page and --verdicts would both be written to {options.page}")
     size = max(1, MOST_EXAMPLES // (len(OUTCOMES) * len(files)))
     progress, results, examples = Progress(options.quiet), {}, []
     tests = Tests(read_recipe(options.manifest)) if options.manifest else None
-    coverages = {label: Coverage() for label in files}
+    answered = {label: Problems(tests.first_files if tests else {}) for label in files}
+    verdicts = Verdicts()
     for label, file in files.items():
         reservoir = Reservoir(task, size) if options.page else None
         with progress.stage(f"score {visible(label)}", unit="lines") as stage, _named(file, len(files) > 1):
-            results[label] = _score(file, task, stage.update, reservoir, coverages[label], tests, options)
+            watchers = [reservoir.watch] if reservoir else []
+            watchers += [verdicts.watcher(label)] if options.verdicts else []
+            results[label] = _score(file, task, stage.update, watchers, answered[label], tests, options)
         examples += [reservoir.examples(label)] if reservoir else []
     only = next(iter(results.values())) if len(files) == 1 else None
     if options.page:
         text = score_page.page(task, name, {visible(label): result for label, result in results.items()}, examples)
         write_sealed(options.page, "score", lambda scratch: scratch.write_text(text, "utf-8"), inputs)
-    comparison = {"paired": paired(*coverages.values())} if options.paired else {}
+    if options.verdicts:
+        write_sealed(options.verdicts, "score", lambda scratch: scratch.write_bytes(verdicts.lines()), inputs)
+    comparison = {"paired": paired(*answered.values())} if options.paired else {}
     if options.json:
         print(json.dumps({"task": name, **(only or {"files": results}), **comparison}, indent=2))
     elif only:
@@ -105,6 +118,8 @@ def run(options: Score, configs: dict[str, Any]) -> int:
         print("\n".join(score_page.told(comparison["paired"])))
     if options.page and not options.json:
         print(f"{options.page}: {len(text.encode()) / 1e6:.2f} MB")
+    if options.verdicts and not options.json:
+        print(f"{options.verdicts}: {counted(len(verdicts), 'verdict')}")
     return 0
 
 
@@ -131,16 +146,16 @@ def _score(
     file: str,
     task: Any,
     progress: Callable[[int], None],
-    reservoir: Reservoir | None,
-    coverage: Coverage,
+    watchers: Sequence[Callable[[GradedLines], None]],
+    problems: Problems,
     tests: Tests | None,
     options: Score,
 ) -> dict[str, Any]:
     from alchemy.scoring.score import score
 
     def watch(graded: GradedLines) -> None:
-        for watcher in (coverage, reservoir) if reservoir else (coverage,):
-            watcher.watch(graded)
+        for watcher in watchers:
+            watcher(graded)
 
     with nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as stream:
         result = score(
@@ -150,9 +165,10 @@ def _score(
             watch,
             clean=not options.verbatim,
             noiseless=tests.noiseless if tests else {},
+            problems=problems,
         )
-    answered = coverage.result(tests, options.training) if tests else {}
-    return {**result, "coverage": answered} if answered else result
+    covered = coverage(problems, tests, options.training) if tests else {}
+    return {**result, "coverage": covered} if covered else result
 
 
 @contextmanager
