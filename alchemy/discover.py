@@ -98,12 +98,12 @@ def _locations(folder: str) -> list[Path]:
 def _modules(folder: str) -> Iterator[tuple[str, Path]]:
     """The modules of a package and of the packages in it, by the names they are imported by."""
     for location in _locations(folder):
-        for path in sorted(location.glob("[!_]*.py")):
+        for path in sorted(location.glob("[!_.]*.py")):
             yield f"{folder}.{path.stem}", path
-        for package in sorted(location.glob("*/__init__.py")):
+        for package in sorted(location.glob("[!.]*/__init__.py")):
             name = f"{folder}.{package.parent.name}"
             yield name, package
-            for path in sorted(package.parent.glob("[!_]*.py")):
+            for path in sorted(package.parent.glob("[!_.]*.py")):
                 yield f"{name}.{path.stem}", path
 
 

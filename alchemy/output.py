@@ -86,6 +86,11 @@ def _is_sealed(content: bytes, command: str) -> bool:
     return bool(mark) and hashlib.sha256(before + mark + after).hexdigest().encode() == digest
 
 
+def is_beside_the_point(name: str) -> bool:
+    """Whether a file is what systems and tools leave in any directory: hidden, or a cache of Windows."""
+    return name.startswith(".") or name.casefold() in ("thumbs.db", "desktop.ini")
+
+
 def inside(directory: Path, name: str) -> Path:
     """The file of a directory by its name; raises `UserError` if the name leads elsewhere, by itself or by a link."""
     path = directory / name

@@ -18,7 +18,7 @@ from alchemy.dataset.card import CARD, card
 from alchemy.dataset.manifest import MANIFEST, dumps, read_manifest
 from alchemy.dataset.recipe import MANIFEST_VERSION, Head, Recipe, Suffix, lines
 from alchemy.errors import UserError
-from alchemy.output import new_files, temporary, unchanged
+from alchemy.output import is_beside_the_point, new_files, temporary, unchanged
 from alchemy.problem.split import Split
 from alchemy.problem.task import Batch, Problem, Task
 
@@ -159,7 +159,7 @@ def _replaceable(path: Path, force: bool) -> list[str]:
     """The files of the splits at `path`; raises `UserError` if something there may not be replaced."""
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} exists and is not a directory")
-    present = sorted(os.listdir(path)) if path.exists() else []
+    present = sorted(name for name in os.listdir(path) if not is_beside_the_point(name)) if path.exists() else []
     if not present:
         return []
     if not force:

@@ -25,11 +25,16 @@ from alchemy.dataset.manifest import MANIFEST, dumps, read_manifest, recipe_of
 from alchemy.dataset.parquet import Damaged, open_lines
 from alchemy.dataset.recipe import GENERATOR_VERSION, MANIFEST_VERSION, File, Head, Recipe, lines
 from alchemy.errors import UserError
+from alchemy.output import is_beside_the_point
 from alchemy.problem.split import HashSet
 from alchemy.problem.task import Batch
 
 QUOTED = 72  # characters of a line or value that a difference quotes
 QUOTED_BEFORE = 24  # of them before the byte that differs
+CRLF = (
+    "its lines end in CRLF, as git on Windows or an editor writes them, and are the right ones otherwise; "
+    "put LF back (dos2unix, or `* -text` in .gitattributes)"
+)
 
 
 def verify_splits(directory: Path, progress: OnLines = lambda name, done, total: None) -> list[str]:
@@ -53,18 +58,31 @@ def verify_splits(directory: Path, progress: OnLines = lambda name, done, total:
     for name, content in contents.items():
         differences += _compare_with_manifest(manifest, name, recipe.files[name].count, content)
     differences += _shared_prompts(recipe.train_file, contents)
-    readable = {name for name, content in contents.items() if content.readable}
+    readable = {
+        name
+        for name, content in contents.items()
+        if content.readable and not _differs_in_line_ends_alone(content, _checksum(manifest, name))
+    }
     differences += _regenerate(recipe, manifest, directory, readable, progress)
     # A card is written of a sound manifest, and may be missing.
-    if CARD in present and not differences and (directory / CARD).read_bytes() != card(manifest).encode():
-        differences.append(f"{CARD}: is not the card of this manifest")
+    if CARD in present and not differences:
+        differences += _compare_card((directory / CARD).read_bytes(), card(manifest).encode())
     return differences
+
+
+def _compare_card(text: bytes, expected: bytes) -> Iterator[str]:
+    """How a card differs from that of the manifest."""
+    if text == expected:
+        return
+    yield f"{CARD}: {CRLF}" if _unix(text) == expected else f"{CARD}: is not the card of this manifest"
 
 
 class Content(NamedTuple):
     """What reading a file tells, without regenerating it."""
 
     sha256: str
+    sha256_of_unix_lines: str | None
+    """That of the same lines with LF, where they end in CRLF."""
     prompts: np.ndarray  # int64 (lines read,): hash of each prompt's text
     fault: str | None
     """What is wrong with the first line that is no record."""
@@ -73,17 +91,21 @@ class Content(NamedTuple):
 
 def _names_in(directory: Path) -> list[str]:
     try:
-        return os.listdir(directory)
+        return [name for name in os.listdir(directory) if not is_beside_the_point(name)]
     except OSError as error:
         raise UserError(f"cannot read {directory}: {error.strerror}") from None
 
 
 def _read_file(directory: Path, file: File) -> Content:
     """The digest and the prompts of a file, read up to the first line that is no record."""
-    prompts, fault, readable = array("q"), None, True
+    prompts, fault, readable, unix = array("q"), None, True, None
     try:
         with open(directory / file.name, "rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            stream.seek(0)
+            if stream.readline().endswith(b"\r\n"):
+                stream.seek(0)
+                unix = _sha256(map(_unix, stream))
         with open_lines(directory / file.name) as stream:
             for number, line in enumerate(stream, 1):
                 prompt = _prompt(line)
@@ -95,7 +117,19 @@ def _read_file(directory: Path, file: File) -> Content:
         raise UserError(f"cannot read {directory / file.name}: {error.strerror}") from None
     except Damaged as error:
         fault, readable = f"is no whole Parquet file: {error}", False
-    return Content(sha256, np.array(prompts, np.int64), fault, readable)
+    return Content(sha256, unix, np.array(prompts, np.int64), fault, readable)
+
+
+def _unix(text: bytes) -> bytes:
+    """Text with LF for CRLF."""
+    return text.replace(b"\r\n", b"\n")
+
+
+def _sha256(lines: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line)
+    return digest.hexdigest()
 
 
 def _prompt(line: bytes) -> str | None:
@@ -115,8 +149,14 @@ def _compare_with_manifest(manifest: dict[str, Any], name: str, count: int, cont
     elif len(content.prompts) != count:
         yield f"{name}: {len(content.prompts)} lines, the manifest says {count}"
     sha256 = _checksum(manifest, name)
-    if sha256 != content.sha256:
+    if _differs_in_line_ends_alone(content, sha256):
+        yield f"{name}: {CRLF}"
+    elif sha256 != content.sha256:
         yield f"{name}: sha256 is {content.sha256}, the manifest says {sha256}"
+
+
+def _differs_in_line_ends_alone(content: Content, sha256: Any) -> bool:
+    return content.sha256_of_unix_lines is not None and content.sha256_of_unix_lines == sha256
 
 
 def _checksum(manifest: dict[str, Any], name: str) -> Any:

@@ -41,7 +41,7 @@ def append(path: Path, preset: str, record: Record) -> None:
 
 def newest(directory: Path) -> dict[str, dict[str, Record]]:
     """The last record of each claim and preset."""
-    return {path.stem: _last(history(path)) for path in sorted(directory.glob("*.json"))}
+    return {path.stem: _last(history(path)) for path in sorted(directory.glob("[!.]*.json"))}
 
 
 def newest_of(claim: str) -> dict[str, Record]:

@@ -81,7 +81,7 @@ def read(name: str, folder: Path) -> Lock | None:
 
 def read_all(folder: Path) -> dict[str, Lock]:
     """Every lock of a folder, by claim."""
-    return {path.stem: Lock(**read_json(path)) for path in sorted(folder.glob("*.json"))}
+    return {path.stem: Lock(**read_json(path)) for path in sorted(folder.glob("[!.]*.json"))}
 
 
 def renew(name: str, module: ModuleType, folder: Path, judged: set[str], reason: str = "") -> Lock:

@@ -8,7 +8,9 @@ from string import ascii_uppercase
 
 import pytest
 
+from alchemy.cli.main import main
 from alchemy.dataset import export
+from alchemy.dataset.card import CARD
 from alchemy.dataset.export import write_exhaustive, write_splits
 from alchemy.dataset.manifest import read_recipe
 from alchemy.dataset.verify import verify_splits
@@ -105,6 +107,40 @@ def test_verify_sees_missing_and_extra_files(data):
     (data / "test.jsonl").unlink()
     (data / "notes.txt").write_text("mine")
     assert verify_splits(data) == ["test.jsonl: missing", "notes.txt: not in the manifest"]
+
+
+LEFT_BY_TOOLS = (".DS_Store", "._test.jsonl", ".gitattributes", "Thumbs.db")
+
+
+def test_what_systems_leave_is_no_part_of_a_directory(data, tmp_path, capsys):
+    for home in (data, tmp_path / "new"):
+        home.mkdir(exist_ok=True)
+        for name in LEFT_BY_TOOLS:
+            (home / name).write_bytes(b"\0\5\x16\7")
+    assert verify_splits(data) == []
+    write_splits(TASK, tmp_path / "new", train=20, test=5)
+    write_splits(TASK, tmp_path / "new", train=20, test=5, force=True)
+    assert verify_splits(tmp_path / "new") == [] and {*LEFT_BY_TOOLS} < {*os.listdir(tmp_path / "new")}
+    assert main(["score", str(data), "--quiet", "--json", "--training", "--manifest", str(data)]) == 0
+    assert "._test" not in json.loads(capsys.readouterr().out)["files"]
+
+
+def test_verify_names_other_line_ends(data):
+    for name in ("test.jsonl", "train.jsonl"):
+        path = data / name
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    differences = verify_splits(data)
+    assert [text.partition(":")[0] for text in differences] == ["train.jsonl", "test.jsonl"]
+    assert all("its lines end in CRLF" in text and "right ones otherwise" in text for text in differences)
+    path.write_bytes(path.read_bytes() + b"{}\r\n")
+    assert any("train.jsonl: sha256 is" in text for text in verify_splits(data)), "and not only these"
+
+
+def test_verify_names_other_line_ends_of_the_card(data):
+    path = data / CARD
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    [difference] = verify_splits(data)
+    assert difference.startswith("README.md: its lines end in CRLF")
 
 
 def test_verify_sees_truncation(data):

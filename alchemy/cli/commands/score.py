@@ -136,7 +136,7 @@ def _files_of(argument: str) -> list[str]:
     """The *.jsonl of a directory, or the file itself."""
     if not Path(argument).is_dir():
         return [argument]
-    paths = sorted(Path(argument).glob("*.jsonl"), key=lambda path: path.stem)
+    paths = sorted(Path(argument).glob("[!.]*.jsonl"), key=lambda path: path.stem)
     if not paths:
         raise UserError(f"{argument} is a directory without *.jsonl; expected files of predictions")
     return [str(path) for path in paths]
