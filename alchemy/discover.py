@@ -83,10 +83,14 @@ def find(kind: Kind, name: str) -> ModuleType | type[Any]:
 
 def verdict_file(name: str) -> Path | None:
     """The file with a claim's committed verdicts, or None if it has none."""
-    for folder in _locations(FOLDERS["claim"]):
-        if (path := folder / "verdicts" / f"{name}.json").is_file():
-            return path
-    return None
+    folder = claims_folder("verdicts")
+    path = folder / f"{name}.json" if folder else None
+    return path if path and path.is_file() else None
+
+
+def claims_folder(name: str) -> Path | None:
+    """A folder beside the claims, such as `verdicts` or `locks`, or None if there is none."""
+    return next((path for home in _locations(FOLDERS["claim"]) if (path := home / name).is_dir()), None)
 
 
 def _locations(folder: str) -> list[Path]:

@@ -20,6 +20,22 @@ def wrapped(text: str, indent: int = 2) -> str:
     return textwrap.fill(text, width(), subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
+def beside(name: str, text: str, room: int, indent: int = 2) -> str:
+    """A text behind a name, which has so many columns; on a narrow terminal the text is below it. No word is broken."""
+    lead = f"{'':<{indent}}{name:<{room}} "
+    below = width() - len(lead) < LEAST
+    start = "" if not below else f"{'':<{indent + 4}}"
+    filled = textwrap.fill(
+        text,
+        width(),
+        initial_indent=start if below else lead,
+        subsequent_indent=start if below else " " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"{lead.rstrip()}\n{filled}" if below and name else filled
+
+
 def counted(number: int, noun: str) -> str:
     """A number and its noun, which is given in the singular: 1 seed, 2 seeds, 1,000 seeds."""
     return f"{number:,} {noun}{'s'[: number != 1]}"

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from alchemy.cli.commands.list import KINDS
 from alchemy.cli.main import main
 from alchemy.progress import Progress
 from alchemy.report import table
@@ -66,6 +67,7 @@ def test_quiet_says_nothing(clock, capsys):
         "list",
         "--help",
         "show symbols -n 1",
+        "show budget_forcing",
         "generate symbols --train 9 --test 9 --shifts length=6 --out d",
         "verify d",
         "score d/test.jsonl --manifest d",
@@ -87,14 +89,16 @@ def test_lines_fit_eighty_columns(command, tmp_path, monkeypatch, capsys):
     assert out and max(map(len, (out + err).splitlines())) <= 80
 
 
-def test_a_line_of_the_list_is_cut_only_where_there_is_a_bound(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "80")
-    main(["list"])
-    short = capsys.readouterr().out
-    monkeypatch.setenv("COLUMNS", "300")
-    main(["list"])
-    whole = capsys.readouterr().out
-    assert "…" in short and "…" not in whole and short.count("\n") == whole.count("\n")
+def test_the_list_has_every_word_whole_at_any_width(monkeypatch, capsys):
+    words = {}
+    for columns in (40, 60, 80, 300):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        main(["list"])
+        out = capsys.readouterr().out
+        words[columns] = out.split()
+        assert max(map(len, out.splitlines())) <= columns
+        assert all(line.startswith(" ") for line in out.splitlines() if line not in KINDS)
+    assert all(words[columns] == words[300] for columns in words)
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["colours", "NO_COLOR"])

@@ -51,6 +51,11 @@ def positional(options: type, args: Sequence[str]) -> list[str]:
     return _divide(options, args)[0]
 
 
+def names(options: type) -> list[str]:
+    """The flags of a command's own options."""
+    return _flags(options)
+
+
 def show_help(options: type, config: Any, prog: str) -> None:
     """Print the help of a command and of the config it works on (None for no config), and exit with 0."""
     if config is None:

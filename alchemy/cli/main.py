@@ -138,6 +138,8 @@ def _main(args: list[str]) -> int:
 
 def _with_fields(configs: dict[str, Any], fields: list[str], prog: str, options: type) -> dict[str, Any]:
     """Every config with the fields given as flags; raises `UserError` unless each of them has each field."""
+    if fields and not configs:
+        raise UserError(f"unknown option {fields[0]!r}{nearest(fields[0], flags.names(options))}")
     parsed = {}
     for name, config in configs.items():
         try:

@@ -132,6 +132,7 @@ def test_list(alchemy, claims):
     first = {"name": "first", "sentence": "Stubs claim little.", "verdicts": {"small": "HOLDS", "full": "FAILS"}}
     assert listed["claims"] == [first, {**first, "name": "second", "verdicts": {}}]
     assert "Stubs claim little. [small HOLDS, full FAILS]" in alchemy("list")[1]
+    assert list(json.loads(alchemy("list", "claims", "models", "--json")[1])) == ["claims", "models"]
 
 
 def test_a_corrupt_verdict(fails, claims, tmp_path):
@@ -146,6 +147,23 @@ def test_show(alchemy):
     shown = json.loads(alchemy("show", "symbols", "--n=1", "--shift", "steps=3", "--json", "--no-cot")[1])
     assert list(shown["problems"][0]["fields"]) == ["element", "transformation", "instruction", "answer"]
     assert shown["problems"][0]["line"].count("[F") == 3
+
+
+def test_show_a_claim_a_strategy_and_a_model(alchemy, fails):
+    """Of what has one name in two kinds both."""
+    shown = json.loads(alchemy("show", "budget_forcing", "--json")[1])
+    assert shown.keys() == {"strategy", "claim"} and shown["strategy"]["file"] == "alchemy/strategies/budget_forcing.py"
+    claim = shown["claim"]
+    assert claim["claim"]["source"].startswith("arXiv:2501.19393") and claim["presets"]["smoke"]["seeds"] == 2
+    assert claim["lock"]["generation"] >= 1 and claim["cost"]["seconds"] > 60 and "small" in claim["verdicts"]
+    beam = json.loads(alchemy("show", "beam", "--json")[1])["strategy"]["fields"]
+    assert beam["n"] == {"type": "int", "default": 16, "doc": ""} and beam["apart"]["doc"].startswith("Each kept chain")
+    for name in ("beam", "transformer", "task_shift", "new_structures"):
+        code, out, err = alchemy("show", name)
+        assert code == 0 and name in out and not err
+    assert "did you mean 'beam'?" in fails("show", "beem")
+    assert "--n is about problems" in fails("show", "beam", "-n", "1")
+    assert "unknown option '--length'" in fails("show", "beam", "--length", "3")
 
 
 def test_show_rate(alchemy, monkeypatch):
@@ -206,7 +224,7 @@ def test_verify_says_what_differs(alchemy, data):
     ("args", "says"),
     [
         ("lst", "command 'lst' is unknown; did you mean 'list'?"),
-        ("show symbls", "task 'symbls' is unknown; did you mean 'symbols'?"),
+        ("show symbls", "'symbls' is no task, model, strategy or claim; did you mean 'symbols'?"),
         ("show", "name a task, one of connectivity, equations, hops, modular, recheck, sums, symbols"),
         ("show symbols --all", "task 'symbols' and --all: expected one of them"),
         ("show --all --shift length=6", "shift 'length=6' and --all: expected one of them"),

@@ -1,4 +1,4 @@
-"""Problems of a task as text."""
+"""Problems of a task as text; what a model, a strategy or a claim is."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import numpy as np
 from tyro.conf import Positional, arg
 
+from alchemy.cli.described import OTHERS, described, lines
 from alchemy.cli.flags import Switch
-from alchemy.discover import entries, find
-from alchemy.errors import UserError
+from alchemy.discover import Entry, Kind, entries, find
+from alchemy.errors import UserError, nearest
 from alchemy.problem.task import Batch, Field
 from alchemy.terminal import wrapped
 
@@ -22,15 +23,18 @@ RATE_PROBLEMS = 200_000
 
 @dataclass(frozen=True)
 class Show:
-    """Problems of a task as text: prompt, every step, answer; and the shifts it knows.
+    """Problems of a task as text: prompt, every step, answer; and the shifts it knows. Of a model, a strategy or a claim
+    what it is: its fields, or its promise, its verdicts and what it costs.
 
     Example: alchemy show symbols -n 1 --shift length=6 --compositions "F1 F2" "F2 F1"
+
+    Example: alchemy show task_shift
 
     Example: alchemy show --all > GALLERY.md
     """
 
-    task: Positional[Annotated[str, arg(metavar="TASK")]] = ""
-    """A task that `alchemy list` names."""
+    task: Positional[Annotated[str, arg(metavar="NAME")]] = ""
+    """A task, model, strategy or claim that `alchemy list` names."""
     n: Annotated[int, arg(aliases=["-n"])] = 3
     """Problems to show."""
     shift: str = ""
@@ -52,6 +56,9 @@ def configs(options: Any, positional: Sequence[str]) -> dict[str, Any]:
             if value := getattr(options, option):
                 raise UserError(f"{option} {value!r} and --all: expected one of them")
         return {name: find("task", name)() for name in entries("task")}
+    if options and options.task and options.task not in entries("task"):
+        _others(options.task)  # or nothing has this name
+        return {}
     return named(options, positional)
 
 
@@ -70,14 +77,16 @@ def run(options: Show, configs: dict[str, Any]) -> int:
         return 0
     if not options.task:
         raise UserError(f"name a task, one of {', '.join(entries('task'))}, or ask for --all")
+    if not configs:
+        return _show_others(options)
     [(name, base)] = configs.items()
     task = base.shift(options.shift)(base) if options.shift else base
     batch = task.sample(np.random.default_rng(options.seed), options.n)
     problems = [dict(_fields(task, batch, row)) for row in range(options.n)]
     rate = _rate(task) if options.rate else {}
     if options.json:
-        lines = [task.show(tokens) for tokens in batch.tokens]
-        problems = [{"line": line, "fields": fields} for line, fields in zip(lines, problems, strict=True)]
+        texts = [task.show(tokens) for tokens in batch.tokens]
+        problems = [{"line": line, "fields": fields} for line, fields in zip(texts, problems, strict=True)]
         print(json.dumps({"task": name, "problems": problems, "shifts": base.shifts, **rate}, indent=2))
         return 0
     for tokens, fields in zip(batch.tokens, problems, strict=True):
@@ -86,6 +95,28 @@ def run(options: Show, configs: dict[str, Any]) -> int:
     print(wrapped(f"shifts: {'  '.join(map(repr, base.shifts))}"))
     for name, value in rate.items():
         print(f"{name.replace('_', ' ')}: {value:,.0f}")
+    return 0
+
+
+def _others(name: str) -> dict[Kind, Entry]:
+    """What has a name beside tasks, by kind; raises `UserError` if nothing has."""
+    found = {kind: entries(kind)[name] for kind in OTHERS if name in entries(kind)}
+    if not found:
+        known = [name for kind in ("task", *OTHERS) for name in entries(kind)]
+        raise UserError(f"{name!r} is no task, model, strategy or claim{nearest(name, known)}")
+    return found
+
+
+def _show_others(options: Show) -> int:
+    """Say what a model, strategy or claim is, or all of these that have the name."""
+    for option in ("n", "shift", "seed", "rate"):
+        if getattr(options, option) != getattr(Show, option):
+            raise UserError(f"--{option} is about problems, and {options.task!r} is no task")
+    described_all = [described(kind, entry) for kind, entry in _others(options.task).items()]
+    if options.json:
+        print(json.dumps({about["kind"]: about for about in described_all}, indent=2))
+    else:
+        print("\n\n".join("\n".join(lines(about)) for about in described_all))
     return 0
 
 
