@@ -47,7 +47,8 @@ def printed(tree):
     the page names. One process runs them all: most of its time it imports."""
     contracts = dict(CONTRACT.findall(PAGE))
     assert len(contracts) == len(KINDS)
-    selected = f"({' or '.join(contracts.values())}) and not committed"  # an example has no published verdict
+    of_examples = " or ".join(f"({Path(file).stem} and {name})" for file, name in contracts.items())
+    selected = f"({of_examples}) and not committed"  # an example has no published verdict
     commands = ["list", "--json"], ["show", "parity", "-n", "1"], ["lock", KINDS["claims"]]
     pytest_args = [
         "-q",

@@ -24,8 +24,9 @@ class Pair(NamedTuple):
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(tmp_path, monkeypatch):
     """Where this test's programs are kept."""
+    monkeypatch.delenv("ALCHEMY_RETRACE", raising=False)
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", str(tmp_path / "xla"))
     yield tmp_path / "traced"

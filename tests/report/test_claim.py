@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from math import inf, nan
 
 import numpy as np
@@ -128,3 +129,19 @@ def test_bad_input_is_one_clear_line():
     ):
         with pytest.raises(UserError):
             call()
+
+
+def test_what_was_judged_cannot_be_changed():
+    """Nor is a claim a headline that does not say so."""
+    check = at_least("a", seeds((10, 0.6)), 0.5, "r", gates=[Gate("learned", np.ones(10), 0.9, inf, "r")])
+    judged = judge(CLAIM, [check])
+    for value, name in (
+        (CLAIM, "sentence"),
+        (check, "low"),
+        (check.gates[0], "low"),
+        (judged, "verdict"),
+        (judged.outcomes[0], "verdict"),
+    ):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, name, None)
+    assert not CLAIM.headline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
@@ -20,6 +20,8 @@ def law(x, plateau, drop, rate):
 
 @settings(deadline=None)
 @given(st.floats(0.3, 0.99), st.floats(0.05, 0.3), st.sampled_from(RATES[40:90].tolist()))
+@example(0.6, 0.2, 0.05).via("the slowest rate that is tried")
+@example(0.6, 0.2, 4.0).via("the fastest")
 def test_a_curve_without_noise_gives_its_law(plateau, drop, rate):
     fit = saturation(SIZES * 7, law(SIZES, plateau, drop, rate))
     assert fit.plateau[0] == pytest.approx(plateau, abs=1e-6) and fit.drop[0] == pytest.approx(drop, abs=1e-6)

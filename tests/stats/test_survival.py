@@ -49,3 +49,9 @@ def test_the_rate_is_fitted_on_problems_that_do_not_judge_it():
     alive, failed = np.full((1, 4), 10), np.array([[0, 10, 0, 10]])
     lone = held_out_gain(alive, failed, growth=np.ones(1), other=np.full(1, 1e4))
     assert lone == pytest.approx(10 * np.log(-np.expm1(-1e-4)) - 10 * np.log(-np.expm1(-1.0)))
+
+
+def test_rates_are_sought_between_bounds():
+    """The likeliest rate of chains that all fail would be infinite, that of chains that never do is 0."""
+    alive = np.full((1, 1), 10)
+    assert [likeliest_rate(alive, failed, np.ones(1)) for failed in (alive, 0 * alive)] == pytest.approx([3.0, 1e-4])
