@@ -56,7 +56,7 @@ def read_edges(tokens: np.ndarray, vocabulary: Vocabulary) -> Listed:
     stray = inside & ~node & ~mark
     work = inside & ~behind & ((has_decision | ended) & ~(stray & ~behind).any(axis=1))[:, None]
     chosen = behind & ~mark & (ended & ~(stray & behind).any(axis=1))[:, None]
-    return _listed(tokens - first, work, chosen, ended & has_decision & ~stray.any(axis=1))
+    return _listed(tokens - first, work, chosen, ~stray.any(axis=1))
 
 
 class Words(NamedTuple):
@@ -81,7 +81,7 @@ def _read(tokens: np.ndarray, word: Words) -> Listed:
     tokens = np.pad(np.where(inside, tokens, PAD), ((0, 0), (0, 3)))
     node, place = tokens >= word.first, np.arange(tokens.shape[1], dtype=np.int16)
     # stop[i] is the first place from i on that holds no node; the padding sees to it that there is one
-    stop = np.minimum.accumulate(np.where(node, place[-1], place)[:, ::-1], axis=1)[:, ::-1]
+    stop = np.minimum.accumulate(np.where(node, place.max(), place)[:, ::-1], axis=1)[:, ::-1]
     after = np.take_along_axis(tokens, stop.astype(np.intp), axis=1)[:, 3:]
     listing = (tokens[:, 1:-2] == word.colon) & (tokens[:, 2:-1] == word.opening) & (after == word.closing)
     lists = [listing & (tokens[:, :-3] == kind) for kind in (word.work, word.decision)]

@@ -18,7 +18,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 """CONTRIBUTING.md's commands are about its examples, and are run with these."""
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = ("list", "show", "generate")
-"""Commands that take a second at most and need nothing; of the others the arguments are parsed."""
+"""Commands that need nothing; of the others the arguments are parsed."""
+SMALL = ["--train", "300", "--test", "60"]
+"""Fewer problems than `alchemy generate` makes by default."""
 
 
 def calls(text: str, program: str) -> list[list[str]]:
@@ -47,7 +49,8 @@ def test_alchemy_commands_exist(call, directory, monkeypatch, capsys):
             monkeypatch.setitem(cli.COMMANDS, name, command._replace(run=lambda *_: 0))
     monkeypatch.setattr(show, "RATE_PROBLEMS", 100)
     again = ["--force"] if call[0] == "generate" else []
-    assert cli.main([*call, *again]) == 0, capsys.readouterr().err
+    few = SMALL if call[0] == "generate" and "--exhaustive" not in call else []
+    assert cli.main([*call, *few, *again]) == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize("call", shown("make"))
@@ -61,13 +64,14 @@ def test_make_targets_exist(call):
 
 
 def test_the_tour_runs_as_it_is_written(tmp_path, monkeypatch, capsys):
-    """In order, in an empty directory; only the models are the smallest."""
+    """In order, in an empty directory; only the models are the smallest, and problems fewer."""
+    smaller = {"reproduce": ["--preset", "smoke"], "generate": SMALL}
     section = (ROOT / "README.md").read_text("utf-8").split("## In ten minutes")[1].split("\n## ")[0]
     tour = calls(section, "alchemy")
     assert [call[0] for call in tour] == ["generate", "verify", "reproduce", "report", "prompts", "score"]
     monkeypatch.chdir(tmp_path)
     for call in tour:
-        code = cli.main([*call, *(["--preset", "smoke"] if call[0] == "reproduce" else [])])
+        code = cli.main([*call, *smaller.get(call[0], [])])
         out, err = capsys.readouterr()
         assert code == 0, (call, err)
     assert "answer accuracy" in out and "1.0000" in out

@@ -166,6 +166,8 @@ READ = [
     ("work : [ 0 1 ] decision : [ 3 ] </s> decision : [ 6 ]", [0, 1], [3], True),
     ("work : [ 0 1 </s> ] decision : [ 3 ]", [], [], False),
     ("work [ 0 1 ] decision : 3", [], [], False),
+    ("work [ [ 0 1 ] decision : [ 3 ]", [], [3], False),
+    ("work : : 0 1 ] decision : [ 3 ]", [], [3], False),
     ("[ 0 1 ]", [], [], False),
     ("", [], [], False),
 ]
@@ -355,6 +357,11 @@ def test_a_bad_prompt_is_named_and_never_guessed(prompt, says):
     with pytest.raises(UserError) as error:
         score(as_lines([(PROMPT, ""), (prompt, "")]), Peer())
     assert str(error.value).startswith("line 2: ") and says in str(error.value)
+
+
+def test_nodes_have_names_up_to_the_highest():
+    problem = parse(PROMPT.replace("5 6", "5 32767").replace("or 6", "or 32767"))
+    assert problem["edges"][0, -1].tolist() == [5, 32767] and problem["targets"].tolist() == [[3, 32767]]
 
 
 class Peer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import permutations
+from itertools import combinations, permutations
 
 import networkx as nx
 import numpy as np
@@ -133,6 +133,7 @@ def test_shapes_of_the_other_families():
         onward, back = (Counter(map(end, graph.edges)) for end in (min, max))
         assert onward.keys() == set(range(12)) and back.keys() == set(range(4, 16))
         assert max(onward.values()) <= 2 and max(back.values()) <= 2
+    assert caterpillar(4, 1, 1).ends == (0, 4), "of layers of one node, the first and the last"
 
 
 def searches(graph, here, target, seen):
@@ -213,6 +214,7 @@ def test_grids_with_holes_are_uniform_over_the_connected():
         (lambda: caterpillar(2, 3, 1), "matchings 1: expected at least 2"),
         (lambda: parameters_of("brigde"), "family 'brigde' is unknown; did you mean 'bridge'"),
         (lambda: grid(1, 30, 15).edges(rng(), 1), "connected 1 by 30 grids"),
+        (lambda: grid(64, 65, 0), "grid of depth 64 width 65 holes 0 is too large, 4160 nodes"),
     ],
 )
 def test_impossible_graphs_are_the_users_error(make, says):
@@ -276,3 +278,10 @@ def test_order_and_orientation_are_uniform():
     listed = written(edges, np.broadcast_to(np.arange(3, dtype=np.uint16), (16_000, 3)), False, False, rng())
     counts = Counter(tuple(row.ravel().tolist()) for row in listed)
     assert len(counts) == 8 and max(abs(count / 2000 - 1) for count in counts.values()) < 0.1
+
+
+def test_links_are_the_pairs_of_the_smallest_numbers():
+    """Five nodes with nine links are connected whichever of the ten pairs is missing."""
+    pairs, drawn = list(combinations(range(5), 2)), gnm(5, 9).edges(rng(), 100)
+    for edges, numbers in zip(drawn, rng().random((100, 10)), strict=True):
+        assert {*pairs} - {*map(tuple, edges.tolist())} == {pairs[numbers.argmax()]}

@@ -247,6 +247,15 @@ def test_the_temperature_is_tuned_in_units_of_the_scores():
         assert tuned(rated, 8, "right", 0).temperature < deviation
 
 
+def test_a_right_verifier_is_followed_as_far_as_temperatures_go():
+    """What tells chains apart is a hundredth of the scores' deviation, so that colder is better down to the bound."""
+    bank = random_bank(n=100)
+    offset = np.random.default_rng(0).normal(size=(*bank.shape[:2], 1))
+    rated = scored(bank, right=offset + 0.01 * bank.right)
+    deviation = float(rated.scores["right"][..., :8].std())
+    assert tuned(rated, 8, "right", 0).temperature == pytest.approx(0.01 * deviation, rel=0.06)
+
+
 @pytest.mark.parametrize("shift", [-1e4, 1e4])
 def test_weights_of_a_softmax_do_not_depend_on_where_scores_begin(shift):
     bank = random_bank()
