@@ -232,7 +232,7 @@ def _step_mass(route: int, detours: list[int], repeats: int, size: int) -> np.nd
     """Mass of taking this route on from a hub with that many more nodes listed, float (size,)."""
     detours = [detour for detour in detours if detour]
     mass, m = np.zeros(size), len(detours)
-    for k in range(m + 1 if repeats else 1):
+    for k in range(m + 1) if repeats else (0,):
         for tried in combinations(detours, k):
             mass[route + repeats * sum(tried)] += factorial(k) * factorial(m + 1 - k) / factorial(m + 2)
     return mass

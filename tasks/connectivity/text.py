@@ -151,7 +151,7 @@ class _Codes(dict[str, int]):
         return WORDS.first + (int(word) if len(word.lstrip("0")) <= 5 else MOST + 1)
 
 
-WORDS = Words(3, 4, 5, 6, 7, 8)
+WORDS = Words(*range(3, 9))
 TEXT = _Codes({"</s>": EOS, **dict(zip(("work", "decision", ":", "[", "]"), WORDS, strict=False))})
 
 

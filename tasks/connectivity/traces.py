@@ -110,13 +110,13 @@ def _breadth_first(near: np.ndarray, start: np.ndarray, target: np.ndarray, widt
     rows = np.arange(len(start))
     fresh = np.ones((len(start), size + 1), bool)
     fresh[rows, start] = fresh[:, size] = False
-    queue = np.full((len(start), size + 1), -1, np.int16)  # the last column takes what is not listed
+    queue = np.zeros((len(start), size + 1), np.int16)  # the last column takes what is not listed
     queue[:, 0] = start
     listed = np.ones(len(start), np.intp)
     for place in range(size):
         around = near[rows if n > 1 else 0, queue[:, place]]
         for node in around.T:
-            new = fresh[rows, node] & fresh[rows, target] & (queue[:, place] >= 0)
+            new = fresh[rows, node] & fresh[rows, target]
             queue[rows, np.where(new, listed, size)] = node
             fresh[rows, node] &= ~new
             listed += new

@@ -62,10 +62,10 @@ def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
     def check(n):
         assert verify_splits(tmp_path / str(n)) == []
 
-    few, many = 8_000, 48_000  # 40,000 more, of which hashes are kept and the largest run is merged in a copy
-    assert peak(few, write) + 40_000 * 32 > peak(many, write)
-    assert peak(few, check) + 40_000 * 80 > peak(many, check)
-    assert (tmp_path / str(many) / "train.jsonl").stat().st_size > 40_000 * 150
+    few, many = 4_000, 20_000  # 16,000 more, of which hashes are kept and the largest run is merged in a copy
+    assert peak(few, write) + 16_000 * 32 > peak(many, write)
+    assert peak(few, check) + 16_000 * 80 > peak(many, check)
+    assert (tmp_path / str(many) / "train.jsonl").stat().st_size > 16_000 * 150
 
 
 @pytest.fixture(scope="module", params=WRITTEN)

@@ -201,11 +201,11 @@ def test_the_identity_in_whole_numbers(task):
 def test_a_budget_conditions():
     task = Connectivity(depth=2, trace="dfs")
     free, bound = (
-        (variant.draw(np.random.default_rng(i), 8000)["trace"] >= 0).sum(1)
+        (variant.draw(np.random.default_rng(i), 4000)["trace"] >= 0).sum(1)
         for i, variant in enumerate((task, replace(task, budget=12)))
     )
     law = np.bincount(free[free <= 12], minlength=13) / (free <= 12).sum()
-    np.testing.assert_allclose(np.bincount(bound, minlength=13) / 8000, law, atol=0.025)
+    np.testing.assert_allclose(np.bincount(bound, minlength=13) / 4000, law, atol=0.025)
     assert replace(task, family="tree", budget=5).draw(np.random.default_rng(0), 50)["trace"].shape == (50, 5)
 
 

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from fractions import Fraction
+from inspect import signature
 
 import networkx as nx
 import numpy as np
@@ -104,6 +105,13 @@ def test_every_self_avoiding_walk(depth, petal):
     assert shortest_success(depth, *petal) == pytest.approx(float(arrives[1 + petal[0] * depth]))
 
 
+def test_the_default_petal_is_that_of_the_source():
+    laws = dfs_length_pmf, dfs_length_cdf, dfs_bt_length_pmf, path_length_pmf, walk_length_pmf
+    for law in (*laws, path_success, shortest_success, mean_lengths):
+        np.testing.assert_array_equal(law(2), law(2, 3, 5, 3))
+        assert [parameter.default for parameter in signature(law).parameters.values()][1:] == [3, 5, 3]
+
+
 def simulated(graph, target, rng):
     stack, visited = [0], {0}
     while stack[-1] != target:
@@ -184,6 +192,7 @@ def test_exchange_rate():
     assert exchange_rate(budget, 7 * np.exp(-0.4 * budget)) == pytest.approx(-0.4)
     samples = np.where(budget > 18, 2.0**-budget, np.inf)
     assert exchange_rate(budget, samples) == pytest.approx(-np.log(2))
+    assert exchange_rate(np.array([2, 5]), np.exp([7.0, 1.0])) == pytest.approx(-2)
     assert -0.6 < exchange_rate(budget, samples_for(within(5, budget), 0.8)) < -0.3
 
 
@@ -191,6 +200,7 @@ def test_slips_of_searches_of_one_length():
     """All of three nodes: of those without a slip all arrive, and the rate is what it takes."""
     pmf = np.array([0, 0, 0, 1.0])
     assert slip_rate(pmf, np.array([1.0, 0.9**3, 0.0])) == pytest.approx([0.0, 0.1, 1.0], abs=1e-4)
+    assert slip_rate(pmf[1:], np.array([0.81, 0.49, 0.01])) == pytest.approx([0.1, 0.3, 0.9], abs=1e-4)
     assert arrived_length_cdf(pmf, 0.1).tolist() == [0, 0, 0, 1]
 
 
@@ -200,6 +210,10 @@ def test_slips_favour_the_searches_that_are_short():
     assert (arrived_length_cdf(pmf, 1.0) == 0).all(), "nothing arrives"
     arriving = dfs_length_pmf(2) @ (1 - 0.02) ** np.arange(20)
     assert slip_rate(dfs_length_pmf(2), arriving) == pytest.approx(0.02, abs=1e-4)
+
+
+def test_no_share_is_rounded_above_one():
+    assert dfs_length_cdf(2, 2, 4, 4)[-1] == 1 == accuracy(2, 99, 3, 2, 4, 4)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
@@ -225,8 +239,12 @@ def test_majority_of_searches():
         lambda: path_length_pmf(1, 1, 1),
         lambda: dfs_length_cdf(1, dead=-1),
         lambda: any_of(1.5, 2),
+        lambda: any_of([0.5, 1.5], 2),
         lambda: samples_for(0.5, 1.0),
+        lambda: samples_for(0.5, 0.0),
         lambda: majority_of(0.8, 0.3, 2),
+        lambda: majority_of([0.5, 0.8], 0.3, 2),
+        lambda: majority_of(-0.1, 0.3, 2),
         lambda: exchange_rate(np.array([1, 2]), np.array([np.inf, 3])),
     ],
 )

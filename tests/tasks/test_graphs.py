@@ -215,11 +215,17 @@ def test_grids_with_holes_are_uniform_over_the_connected():
         (lambda: parameters_of("brigde"), "family 'brigde' is unknown; did you mean 'bridge'"),
         (lambda: grid(1, 30, 15).edges(rng(), 1), "connected 1 by 30 grids"),
         (lambda: grid(64, 65, 0), "grid of depth 64 width 65 holes 0 is too large, 4160 nodes"),
+        (lambda: caterpillar(31, 32, 5), "caterpillar of depth 31 width 32 matchings 5 is too large, 5120 nodes"),
     ],
 )
 def test_impossible_graphs_are_the_users_error(make, says):
     with pytest.raises(UserError, match=says):
         make()
+
+
+def test_the_largest_and_the_narrowest_are_possible():
+    assert tree(4096).size == caterpillar(31, 32, 4).size * 4 == 4096
+    assert grid(2, 1, 0).size == 2 and tree(7).min_edges == 6 == cycle(6).min_edges
 
 
 def test_accepted_gives_as_many_as_asked_for():

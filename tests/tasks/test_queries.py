@@ -93,6 +93,12 @@ def test_who_asks_only_for_what_it_was_shown_knows_nothing_until_it_knows_all(no
     assert success == [HALF] * (nodes - 1) + [1]
 
 
+def test_each_end_can_be_asked_for_once_it_is_known_and_all_nodes_at_once_tell():
+    """The start and the candidates are given, any other name may be tried, and the other path has no end as yet."""
+    assert [len(query_outcomes(7, Known(), discovered_only)) for discovered_only in (True, False)] == [3, 4]
+    assert not exchange_holds(2, 9)
+
+
 def test_a_vote_of_coins_can_beat_a_coin():
     """One query tells nothing about 4 nodes, yet one explorer a node, voting by the names it sees, may win the vote."""
     graphs, rights = all_graphs(4)

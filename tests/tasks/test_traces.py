@@ -105,6 +105,15 @@ def check_depth_first(graph, listed, revisits):
 
 
 @each_style
+def test_each_of_two_graphs_has_its_own_trace(name):
+    """On the same nodes: a path, and the same path with its inner nodes the other way round."""
+    edges = np.array([[[0, 1], [1, 2], [2, 3], [3, 4]], [[0, 3], [3, 2], [2, 1], [1, 4]]], np.int16)
+    lists = listed_traces(name, two_path(5), np.array([0, 0]), np.array([4, 4]), edges)
+    for graph, trace in zip(edges, lists, strict=True):
+        check(name, as_networkx(graph), trace, 0, 4)
+
+
+@each_style
 @each_family
 def test_traces_keep_the_rules_of_their_style(name, family):
     n = 80
