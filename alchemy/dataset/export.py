@@ -17,6 +17,7 @@ from alchemy.dataset import parquet
 from alchemy.dataset.card import CARD, card
 from alchemy.dataset.manifest import MANIFEST, dumps, read_manifest
 from alchemy.dataset.recipe import MANIFEST_VERSION, Head, Recipe, Suffix, lines
+from alchemy.dataset.size import Size, check_room, size_of, sizes
 from alchemy.errors import UserError
 from alchemy.output import is_beside_the_point, new_files, temporary, unchanged
 from alchemy.problem.split import Split
@@ -57,12 +58,23 @@ def write_splits(
     unchanged.
     """
     recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
+    check_writable(recipe, Path(directory), force)
     with _new_directory(recipe, Path(directory).resolve(), force) as place:
         text = dumps(recipe.header() | {"files": _write_files(recipe, place, progress)})
         manifest: dict[str, Any] = json.loads(text)
         (place / MANIFEST).write_text(text, "utf-8")
         (place / CARD).write_text(card(manifest), "utf-8")
     return manifest
+
+
+def check_writable(recipe: Recipe, directory: Path, force: bool = False) -> dict[str, Size]:
+    """The sizes of the files that a recipe would write; raises `UserError` if they may or can not be written."""
+    recipe.files  # noqa: B018  an impossible shift is refused before anything is touched
+    with _file_errors(directory):
+        _replaceable(directory.resolve(), force)
+        files = sizes(recipe)
+        check_room(directory, sum(size.lines for size in files.values()), sum(size.bytes for size in files.values()))
+    return files
 
 
 def _write_files(recipe: Recipe, place: Path, progress: OnLines) -> dict[str, Any]:
@@ -90,6 +102,9 @@ def write_exhaustive(task: Task, file: Path, *, progress: OnLines = lambda name,
         raise UserError(f"task {type(task).__name__} cannot list all of its problems")
     rng = np.random.default_rng(0)  # drives noise only, and there is none
     blocks = (task.jsonl(task.render(problem, rng)) for problem in task.every_problem())
+    if not Path(file).exists() or Path(file).is_file():
+        size = size_of(task, task.problems)
+        check_room(Path(file), size.lines, size.bytes)
     with _new_file(Path(file)) as out:
         _write_while_next_is_made(out.write, with_progress(blocks, Path(file).name, task.problems, progress))
     return task.problems
@@ -149,10 +164,8 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _new_directory(recipe: Recipe, path: Path, force: bool) -> Iterator[Path]:
     """A directory whose files appear at `path` once all are written."""
-    with _file_errors(path):
-        recipe.files  # noqa: B018  an impossible shift is refused before anything is touched
-        with new_files(path, _replaceable(path, force)) as place:
-            yield place
+    with _file_errors(path), new_files(path, _replaceable(path, force)) as place:
+        yield place
 
 
 def _replaceable(path: Path, force: bool) -> list[str]:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from alchemy.causal.interventions import Interventions, intervene
 from alchemy.decoding.forcing import Forcing
 from alchemy.decoding.generate import Drawn, draw
 from alchemy.errors import UserError
+from alchemy.lab import room
 from alchemy.lab.journal import EXAMINED, Journal, described
 from alchemy.lab.seed_rows import Make, fetch, padded, rows_of
 from alchemy.lab.store import Pieces, alone
@@ -46,6 +47,23 @@ STRETCH_SEEDS = 1_000_000
 """What is added to a seed for the problems of each further stretch of training: more seeds than any claim has."""
 SPARE = 4
 """Tokens that models may write beyond the longest gold completion."""
+
+
+class Plan(NamedTuple):
+    """The models of a training, whether they are there or not."""
+
+    model: Model
+    seeds: list[int]
+    key: dict[str, Any]
+    """What all of them depend on."""
+    own: list[dict[str, Any]]
+    """What each depends on beside that."""
+    homes: list[Path]
+
+    @property
+    def missing(self) -> list[int]:
+        """Which of them are not there, by their places."""
+        return [place for place, home in enumerate(self.homes) if not is_finished(home)]
 
 
 @dataclass
@@ -106,40 +124,22 @@ class Lab:
         be verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With `start` training goes on from those
         models; another `stretch` of training sees other problems.
         """
-        vocabulary = len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0)
-        model = replace(model, vocabulary=vocabulary)
-        seeds = self.seeds(seeds) if isinstance(seeds, int) else list(seeds)
-        if (sets or labels) and len(sets or labels) != len(seeds):
-            raise UserError(
-                f"{len(sets or labels)} training sets for {len(seeds)} seeds; each seed needs one of its own"
-            )
-        key = {
-            "model": plain(model),
-            "task": plain(task),
-            "train": plain(config),
-            "split": plain(self.split),
-            "loss": loss,
-            "padding": padding,
-            "context": context,
-            "limit": limit,
-            "verifier": bool(labels),
-            "own sets": bool(sets),
-            "start": start.key if start else None,
-            "stretch": stretch,
-            "backend": jax.default_backend(),
-            "jax": jax.__version__,
-        }
-        own = [
-            {
-                "seed": seed,
-                "start name": start.names[i] if start else None,
-                "set": digest(sets[i].tokens, sets[i].prompt_len) if sets else None,
-                "labels": digest(*(array for array in labels[i] if array is not None)) if labels else None,
-            }
-            for i, seed in enumerate(seeds)
-        ]
-        names = tuple(fingerprint({**key, **one_seed}) for one_seed in own)
-        homes = [self.root / "models" / fingerprint(key) / name for name in names]
+        planned = self.plan(
+            model,
+            task,
+            config,
+            seeds=seeds,
+            loss=loss,
+            padding=padding,
+            context=context,
+            limit=limit,
+            sets=sets,
+            labels=labels,
+            start=start,
+            stretch=stretch,
+        )
+        model, seeds, key, own, homes = planned
+        names = tuple(home.name for home in homes)
         width = max((rows.tokens.shape[1] for rows in labels), default=context or task.max_len)
         fresh = [self._first_use(home) for home in homes]
         self._count(model, config.steps * config.batch * width * sum(fresh), backward=True)
@@ -182,6 +182,62 @@ class Lab:
         if not labels:
             self.trainings.setdefault(names, (stage_name, runs))
         return runs
+
+    def plan(
+        self,
+        model: Model,
+        task: Task,
+        config: TrainConfig,
+        *,
+        seeds: int | Sequence[int],
+        loss: Loss = "completion",
+        padding: Padding = "none",
+        context: int = 0,
+        limit: int = 0,
+        sets: Sequence[Batch] = (),
+        labels: Sequence[Examples] = (),
+        start: Runs | None = None,
+        stretch: int = 0,
+    ) -> Plan:
+        """What `train` would make with the same arguments, and where it would be kept; nothing is made.
+
+        Raises `UserError` if it would not fit into memory.
+        """
+        vocabulary = len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0)
+        model = replace(model, vocabulary=vocabulary)
+        room.check(model, config, seeds if isinstance(seeds, int) else len(seeds), context or task.max_len)
+        seeds = self.seeds(seeds) if isinstance(seeds, int) else list(seeds)
+        if (sets or labels) and len(sets or labels) != len(seeds):
+            raise UserError(
+                f"{len(sets or labels)} training sets for {len(seeds)} seeds; each seed needs one of its own"
+            )
+        key = {
+            "model": plain(model),
+            "task": plain(task),
+            "train": plain(config),
+            "split": plain(self.split),
+            "loss": loss,
+            "padding": padding,
+            "context": context,
+            "limit": limit,
+            "verifier": bool(labels),
+            "own sets": bool(sets),
+            "start": start.key if start else None,
+            "stretch": stretch,
+            "backend": jax.default_backend(),
+            "jax": jax.__version__,
+        }
+        own = [
+            {
+                "seed": seed,
+                "start name": start.names[i] if start else None,
+                "set": digest(sets[i].tokens, sets[i].prompt_len) if sets else None,
+                "labels": digest(*(array for array in labels[i] if array is not None)) if labels else None,
+            }
+            for i, seed in enumerate(seeds)
+        ]
+        names = [fingerprint({**key, **one_seed}) for one_seed in own]
+        return Plan(model, seeds, key, own, [self.root / "models" / fingerprint(key) / name for name in names])
 
     def _alone(self, homes: Sequence[Path], stage: str) -> AbstractContextManager[None]:
         """Hold the lock of one training's models, unless all of them are there."""

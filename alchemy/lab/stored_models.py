@@ -99,12 +99,17 @@ def choose(root: Path, name: str = "", task: str = "") -> Stored:
 def load(models: Stored) -> Runs:
     """The models; raises `UserError` if task or model have other fields now than when they were trained."""
     key = models.keys[0]
-    model: Model = _rebuilt("model", key["model"])
-    task = load_task(models)
+    model, task = load_model(models), load_task(models)
     names = tuple(_name(models.home, own["seed"]) for own in models.keys)
     trained = load_models([models.home / name for name in names], model, models.steps)
     shared = {name: value for name, value in key.items() if name not in OWN}
     return Runs(model, task, shared, models.seeds, names, trained)
+
+
+def load_model(models: Stored) -> Model:
+    """Their architecture; raises `UserError` if the model has other fields now."""
+    model: Model = _rebuilt("model", models.keys[0]["model"])
+    return model
 
 
 def load_task(models: Stored) -> Task:

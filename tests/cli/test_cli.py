@@ -6,13 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from alchemy.cli.main import main
 from alchemy.dataset.export import write_splits
+from alchemy.discover import find, verdict_file
+from alchemy.record import plain
 from tasks.symbols import Symbols
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +150,52 @@ def test_show(alchemy):
     shown = json.loads(alchemy("show", "symbols", "--n=1", "--shift", "steps=3", "--json", "--no-cot")[1])
     assert list(shown["problems"][0]["fields"]) == ["element", "transformation", "instruction", "answer"]
     assert shown["problems"][0]["line"].count("[F") == 3
+
+
+def test_a_dry_run_of_generate_writes_nothing_and_foretells_the_bytes(alchemy, fails, tmp_path):
+    args = ["generate", "symbols", "--out", tmp_path / "data", "--train", 300, "--test", 20, "--shifts", "length=6"]
+    told = json.loads(alchemy(*args, "--dry-run", "--json")[1])
+    assert not (tmp_path / "data").exists()
+    assert alchemy(*args)[0] == 0 and list(told) == ["train.jsonl", "test.jsonl", "test-length=6.jsonl"]
+    for name, size in told.items():
+        assert (tmp_path / "data" / name).stat().st_size == pytest.approx(size["bytes"], rel=0.01)
+        assert size["lines"] == (300 if name == "train.jsonl" else 20)
+    assert "is not empty" in fails(*args, "--dry-run")
+    every = ["generate", "symbols", "--out", tmp_path / "all.jsonl", "--exhaustive", "--length", 2]
+    code, out, _ = alchemy(*every, "--dry-run")
+    assert code == 0 and "676 lines" in out and "nothing was written" in out and not (tmp_path / "all.jsonl").exists()
+
+
+def test_what_no_disk_holds_is_refused_before_anything_is_written(fails, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10_000_000, total=1))
+    out = tmp_path / "new" / "data"
+    assert "lines take about 0.2 GB, and the disk has 0.0 GB left" in fails(
+        "generate", "symbols", "--out", out, "--train", 1_000_000
+    )
+    assert "5,429,503,678,976 lines take about" in fails(
+        "generate", "symbols", "--out", out, "--exhaustive", "--length", 9
+    )
+    assert not out.parent.exists()
+
+
+def test_a_dry_run_of_reproduce_counts_what_is_there(alchemy, tmp_path):
+    home = tmp_path / "claims" / "text_length" / "small-0"
+    module = find("claim", "text_length")
+    home.mkdir(parents=True)
+    [record] = json.loads(verdict_file("text_length").read_text())["small"][-1:]
+    (home / "record.json").write_text(
+        json.dumps({**record, "seeds": 4, "config": plain(replace(module.PRESETS["small"], seeds=4))})
+    )
+    args = ["reproduce", "text_length", "new_structures", "--dry-run", "--out", tmp_path]
+    told = json.loads(alchemy(*args, "--json")[1])
+    plan = told["text_length"]
+    assert (plan["seeds"], plan["stored"], plan["missing"]) == (10, 4, 6)
+    assert plan["minutes"] == pytest.approx(record["seconds"] / record["seeds"] * 6 / 60)
+    assert told["new_structures"]["stored"] == 0
+    other = json.loads(alchemy(*args[:2], "--dry-run", "--out", tmp_path, "--train.steps", 7, "--json")[1])
+    assert other["text_length"]["stored"] == 0, "a record of another config is none of these"
+    code, out, _ = alchemy(*args)
+    assert code == 0 and "4 of 10 seeds stored" in out and "nothing was made" in out
 
 
 def test_show_a_claim_a_strategy_and_a_model(alchemy, fails):

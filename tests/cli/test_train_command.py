@@ -49,6 +49,21 @@ def trained(out):
     return [models.name for models in stored(out)]
 
 
+def test_a_dry_run_counts_what_is_there_and_trains_nothing(capsys, out, trained):
+    before = sorted(out.rglob("*"))
+    command = ["train", "symbols", *TASK, *SMALL, "--test", 20, "--out", out, "--dry-run"]
+    for seeds, to_train in ((2, 0), (3, 1)):
+        code, text, _ = call(capsys, *command, "--seeds", seeds, "--json")
+        told = json.loads(text)
+        assert code == 0 and (told["stored"], told["to train"]) == (2, to_train) and told["model"] in trained
+        assert told["minutes"] is not None and told["flops"] == pytest.approx(
+            6 * told["weights"] * 4 * 8 * told["tokens of a line"] * to_train
+        )
+    code, text, _ = call(capsys, *command, "--seeds", 3)
+    assert code == 0 and "2 of 3 stored" in text and "1 to train" in text and "nothing was made" in text
+    assert sorted(out.rglob("*")) == before
+
+
 def test_a_row_for_each_test_and_a_prompt_to_ask(capsys, out, trained):
     command = ["train", "symbols", *TASK, *SMALL, "--seeds", 2, "--test", 20, "--shifts", "length=3", "--out", out]
     code, text, _ = call(capsys, *command, "--quiet")

@@ -11,12 +11,13 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
-from alchemy.dataset.export import OnLines, write_exhaustive, write_splits
-from alchemy.dataset.recipe import Suffix
+from alchemy.dataset.export import Enumerable, OnLines, check_writable, write_exhaustive, write_splits
+from alchemy.dataset.recipe import Recipe, Suffix
+from alchemy.dataset.size import size_of
 from alchemy.errors import UserError
 from alchemy.problem.split import Split
 from alchemy.progress import Progress
-from alchemy.terminal import counted, wrapped
+from alchemy.terminal import beside, counted, wrapped
 
 STANDARD = ("standard",)
 
@@ -52,6 +53,8 @@ class Generate:
     """Write every element in lexicographic order, for each composition and length in turn, to one file."""
     force: Switch = False
     """Replace splits that an earlier run has written, if nobody has changed them since."""
+    dry_run: Switch = False
+    """Write nothing: say which files there would be, and what they take."""
     quiet: Switch = False
     """No progress on standard error."""
     json: Switch = False
@@ -61,6 +64,8 @@ class Generate:
 def run(options: Generate, configs: dict[str, Any]) -> int:
     """Write splits, or all problems."""
     [task] = configs.values()
+    if options.dry_run:
+        return _dry_run(options, task)
     with Progress(options.quiet).stages("lines") as progress:
         if options.exhaustive:
             return _write_exhaustive(options, task, progress)
@@ -69,7 +74,7 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
             options.out,
             train=options.train,
             test=options.test,
-            shifts={STANDARD: task.shifts, ("none",): ()}.get(options.shifts, options.shifts),
+            shifts=_shifts(options, task),
             seed=options.seed,
             split=Split(options.test_share, options.salt),
             suffix=options.format,
@@ -81,6 +86,34 @@ def run(options: Generate, configs: dict[str, Any]) -> int:
     else:
         print(wrapped(f"{options.out}: {len(manifest['files'])} files; check them with `alchemy verify {options.out}`"))
     return 0
+
+
+def _shifts(options: Generate, task: Any) -> tuple[str, ...]:
+    return {STANDARD: task.shifts, ("none",): ()}.get(options.shifts, options.shifts)
+
+
+def _dry_run(options: Generate, task: Any) -> int:
+    """Print the files that would be written, with their sizes."""
+    if options.exhaustive:
+        files = {str(options.out): size_of(task, _problems(task))}
+    else:
+        split = Split(options.test_share, options.salt)
+        recipe = Recipe(task, split, options.seed, options.train, options.test, _shifts(options, task), options.format)
+        files = check_writable(recipe, options.out, options.force)
+    if options.json:
+        print(json.dumps({name: size._asdict() for name, size in files.items()}, indent=2))
+        return 0
+    for name, size in files.items():
+        print(beside(name, f"{counted(size.lines, 'line')}, {size.bytes / 1e6:,.3g} MB", max(map(len, files))))
+    seconds = sum(size.seconds for size in files.values())
+    print(wrapped(f"about {seconds:,.1f} seconds on one core; as JSON lines; nothing was written"))
+    return 0
+
+
+def _problems(task: Any) -> int:
+    if not isinstance(task, Enumerable):
+        raise UserError(f"task {type(task).__name__} cannot list all of its problems")
+    return task.problems
 
 
 def _write_exhaustive(options: Generate, task: Any, progress: OnLines) -> int:

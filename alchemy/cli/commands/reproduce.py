@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
@@ -40,6 +42,8 @@ class Reproduce:
     """Train more seeds until each claim HOLDS or FAILS, or has little chance to; those there are are never redone."""
     max_seeds: int = 40
     """The most seeds that --until-decided trains."""
+    dry_run: Switch = False
+    """Train nothing: say which seeds are there, which would be trained, and how long that took when last published."""
     quiet: Switch = False
     """No progress on standard error."""
     json: Switch = False
@@ -60,9 +64,11 @@ def configs(options: Reproduce | None, positional: Sequence[str]) -> dict[str, A
 
 def run(options: Reproduce, configs: dict[str, Any]) -> int:
     """Hand the claims over to the bench."""
+    selected = {name: find("claim", name) for name in configs}
+    if options.dry_run:
+        return _dry_run(options, selected, configs)
     from alchemy.report.reproduce import reproduce
 
-    selected = {name: find("claim", name) for name in configs}
     return reproduce(
         selected,
         configs,
@@ -74,3 +80,15 @@ def run(options: Reproduce, configs: dict[str, Any]) -> int:
         options.until_decided,
         options.max_seeds,
     )
+
+
+def _dry_run(options: Reproduce, selected: dict[str, ModuleType], configs: dict[str, Any]) -> int:
+    """Print what would be done."""
+    from alchemy.report.planned import lines, planned
+
+    plans = planned(selected, configs, options.preset, options.out)
+    if options.json:
+        print(json.dumps({plan.name: {**asdict(plan), "missing": plan.missing} for plan in plans}, indent=2))
+    else:
+        print("\n".join(lines(plans, options.out)))
+    return 0

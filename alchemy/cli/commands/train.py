@@ -13,7 +13,7 @@ from tyro.conf import Positional, arg
 from alchemy.cli.flags import Switch
 from alchemy.discover import entries, find
 from alchemy.errors import UserError
-from alchemy.terminal import wrapped
+from alchemy.terminal import beside, counted, wrapped
 
 if TYPE_CHECKING:
     from alchemy.lab.lab import Lab
@@ -58,6 +58,8 @@ class Train:
     """Test under these shifts of the trained task, too; `standard` are those that `alchemy show` lists."""
     out: Path = Path("runs")
     """Where models and answers go."""
+    dry_run: Switch = False
+    """Make nothing: say which models are there, which would be trained, and what that takes."""
     json: Switch = False
     """Print one JSON object."""
     quiet: Switch = False
@@ -79,6 +81,7 @@ def configs(options: Train | None, positional: Sequence[str]) -> dict[str, Any]:
 
 def run(options: Train, configs: dict[str, Any]) -> int:
     """Train, answer held-out problems, print a row for each test."""
+    from alchemy.lab import room
     from alchemy.lab.lab import Lab
     from alchemy.progress import Progress
 
@@ -94,7 +97,11 @@ def run(options: Train, configs: dict[str, Any]) -> int:
     shifts = task.shifts if options.shifts == STANDARD else options.shifts
     tests = {"held out": task, **{name: task.shift(name)(task) for name in shifts}}
     lab = Lab(options.out, Progress(options.quiet))
+    for lines in (options.limit * options.seeds, options.test * len(tests) * options.seeds):
+        room.check_lines(lines, max(test.max_len for test in tests.values()))
     own = _lines(task, options.data) if options.data else None
+    if options.dry_run:
+        return _dry_run(options, config, task, tests, lab, own)
     runs = _train(options, config, task, tests, lab, own)
     answers = {name: lab.answer(runs, test, options.test, label=f"answer {name}") for name, test in tests.items()}
     results = {name: _scores(rows, runs.task, own) for name, rows in answers.items()}
@@ -107,13 +114,82 @@ def run(options: Train, configs: dict[str, Any]) -> int:
 
 def _train(options: Train, config: Any, task: Task, tests: Mapping[str, Task], lab: Lab, own: Batch | None) -> Runs:
     """The models, whose context has room for the longest text of any test, and for some more than that."""
+    return lab.train(task=task, config=config.train, **_training(options, config, tests, own))
+
+
+def _training(options: Train, config: Any, tests: Mapping[str, Task], own: Batch | None) -> dict[str, Any]:
+    """The model and how it is trained, as `Lab.train` and `Lab.plan` take it."""
     from alchemy.lab.lab import SPARE
 
     longest = max(test.max_len for test in tests.values()) + SPARE
     model = replace(config.model, context=max(config.model.context, longest))
-    seeds = lab.seeds(options.seeds)
-    sets = [own] * len(seeds) if own else ()
-    return lab.train(model, task, config.train, seeds=seeds, loss=options.loss, limit=options.limit, sets=sets)
+    sets = [own] * options.seeds if own else ()
+    return {"model": model, "seeds": options.seeds, "loss": options.loss, "limit": options.limit, "sets": sets}
+
+
+def _dry_run(options: Train, config: Any, task: Task, tests: Mapping[str, Task], lab: Lab, own: Batch | None) -> int:
+    """Print what would be trained, what is there of it, and what it takes."""
+    from alchemy.lab import room
+    from alchemy.learning.train import size
+
+    plan = lab.plan(task=task, config=config.train, **_training(options, config, tests, own))
+    missing, seeds, tokens = len(plan.missing), len(plan.seeds), task.max_len
+    flops = 6.0 * size(plan.model) * config.train.steps * config.train.batch * tokens * missing
+    speed = _speed(options.out)
+    told = {
+        "model": plan.homes[0].parent.name,
+        "weights": room.weights(plan.model),
+        "seeds": seeds,
+        "stored": seeds - missing,
+        "to train": missing,
+        "steps": config.train.steps,
+        "batch": config.train.batch,
+        "tokens of a line": tokens,
+        "tests": {name: options.test for name in tests},
+        "flops": flops,
+        "minutes": flops / speed / 60 if speed else None,
+        "memory": room.needed(plan.model, config.train, missing, tokens),
+    }
+    if options.json:
+        print(json.dumps(told, indent=2))
+    else:
+        print("\n".join(_planned(told, options, room.available())))
+    return 0
+
+
+def _planned(told: Mapping[str, Any], options: Train, memory: float) -> Iterator[str]:
+    minutes = told["minutes"]
+    time = (
+        f"about {minutes:.1f} minutes at the speed of the last training in {options.out}, and what compiling takes"
+        if minutes is not None
+        else f"nothing was trained in {options.out} to tell the time by"
+    )
+    yield beside("model", f"{told['model'][:8]}, {options.architecture} of {told['weights']:,} weights", 8)
+    yield beside(
+        "seeds", f"{told['stored']:,} of {told['seeds']:,} stored in {options.out}, {told['to train']:,} to train", 8
+    )
+    yield beside(
+        "steps",
+        f"{told['steps']:,} of {told['batch']:,} lines of at most {counted(told['tokens of a line'], 'token')}",
+        8,
+    )
+    yield beside("tests", ", ".join(told["tests"]) + f": {counted(options.test, 'problem')} for each seed", 8)
+    yield beside("takes", f"{told['flops']:.2g} FLOPs to train; {time}" if told["to train"] else "answering alone", 8)
+    yield beside("memory", f"at least {told['memory'] / 1e9:.2g} of {memory / 1e9:.3g} GB", 8)
+    yield "nothing was made"
+
+
+def _speed(root: Path) -> float | None:
+    """FLOPs a second of the last training under a directory; None if there is none."""
+    from alchemy.lab.stored_models import load_model, load_task, stored
+    from alchemy.learning.train import size
+
+    if not (known := stored(root, own_sets=True)):
+        return None
+    last = known[-1]
+    key = last.keys[0]
+    tokens = key["train"]["steps"] * key["train"]["batch"] * load_task(last).max_len
+    return 6.0 * size(load_model(last)) * tokens / max(key["seconds"], 1e-9)
 
 
 def _lines(task: Task, path: Path) -> Batch:
