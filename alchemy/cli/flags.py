@@ -51,9 +51,19 @@ def positional(options: type, args: Sequence[str]) -> list[str]:
     return _divide(options, args)[0]
 
 
-def names(options: type) -> list[str]:
-    """The flags of a command's own options."""
-    return _flags(options)
+def names(config: Any) -> list[str]:
+    """The flags of a command's own options, or of a config."""
+    return _flags(config)
+
+
+def positional_name(options: type) -> str:
+    """The option that has no flag, empty if there is none."""
+    return next((option.name for option in fields(options) if str(option.type).startswith("Positional")), "")
+
+
+def switches(options: type) -> list[str]:
+    """The options that are off unless given."""
+    return [option.name for option in fields(options) if isinstance(option.default, bool)]
 
 
 def show_help(options: type, config: Any, prog: str) -> None:

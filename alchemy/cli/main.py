@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
-from alchemy.cli import flags
+from alchemy.cli import completion, config_file, flags
 from alchemy.cli.commands import (
     ask,
     bank,
@@ -33,6 +33,7 @@ from alchemy.cli.commands import (
     verify,
 )
 from alchemy.cli.commands import list as list_command
+from alchemy.cli.config_file import FromFile
 from alchemy.errors import UserError, nearest
 from alchemy.terminal import printable, wrapped
 
@@ -121,19 +122,43 @@ def _main(args: list[str]) -> int:
     if name == "--version":
         print(f"alchemy {version('alchemy-lab')}")
         return 0
+    if name == completion.OPTION:
+        print(completion.script({name: flags.names(command.options) for name, command in COMMANDS.items()}), end="")
+        return 0
     if name not in COMMANDS:
         raise UserError(f"command {name!r} is unknown{nearest(name, COMMANDS)}")
     command, prog = COMMANDS[name], f"alchemy {name}"
     try:
         if flags.wants_help(rest):
             _help(command, [arg for arg in rest if arg not in flags.HELP], prog)
+        rest, file = _with_file(command, rest)
         if command.configs is None:
+            if file:
+                _check_keys(file, command, {})
             return command.run(flags.parse(command.options, rest, prog))
         options, fields = flags.parse_options(command.options, rest, prog)
         configs = command.configs(options, flags.positional(command.options, rest))
+        if file:
+            _check_keys(file, command, configs)
         return command.run(options, _with_fields(configs, fields, prog, command.options))
     except SystemExit as stop:  # help has been printed
         return int(stop.code or 0)
+
+
+def _with_file(command: Command, args: list[str]) -> tuple[list[str], FromFile | None]:
+    """The arguments with those that a file of options adds, and the file, if one is named."""
+    args, file = config_file.divide(args)
+    if file is None:
+        return args, None
+    options, given = command.options, flags.positional(command.options, args)
+    name, switches = flags.positional_name(options), flags.switches(options)
+    return config_file.arguments(file, args, name, given, switches), file
+
+
+def _check_keys(file: FromFile, command: Command, configs: dict[str, Any]) -> None:
+    """Raises `UserError` if a file of options has a key that neither the command nor a config has."""
+    known = [flag for part in (command.options, *configs.values()) for flag in flags.names(part)]
+    config_file.check_known(file, flags.positional_name(command.options), known)
 
 
 def _with_fields(configs: dict[str, Any], fields: list[str], prog: str, options: type) -> dict[str, Any]:
@@ -168,7 +193,9 @@ def _overview() -> str:
     return "\n".join(
         [
             "usage: alchemy COMMAND [--help]",
+            "       alchemy COMMAND --config FILE.toml",
             "       alchemy --version",
+            "       alchemy --completion",
             "",
             *lines,
             "",
