@@ -1,13 +1,17 @@
 """The folder is the registry: a task, a model, a strategy or a claim is found by being there, under its file's name.
 
-Files are read as text to see what they hold, so that listing them imports nothing.
+Files are read as text to see what they hold, so that listing them imports nothing. Packages that others install add theirs
+through entry points: `NAME = "package.NAME:Class"` in the group `alchemy.tasks`, `alchemy.models` or `alchemy.strategies`, and
+`NAME = "package.NAME"` in `alchemy.claims`, where NAME is that of the module.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
+import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -33,23 +37,26 @@ class Entry(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Where it lies in the repository, such as `experiments/mirage/task_shift.py`."""
+        """Where it lies in the repository, such as `experiments/mirage/task_shift.py`, or in another package."""
         package = self.module.partition(".")[0]
         parts = self.path.parts
-        return "/".join(parts[len(parts) - 1 - parts[::-1].index(package) :])
+        return "/".join(parts[len(parts) - 1 - parts[::-1].index(package) :]) if package in parts else self.path.name
 
 
 def entries(kind: Kind) -> dict[str, Entry]:
     """The tasks, models, strategies or claims there are, by name; empty if their folder is missing.
 
-    A file `NAME.py` of the folder or of a folder in it, or a package `NAME`. Raises `UserError` if two have one name.
+    A file `NAME.py` of the folder or of a folder in it, or a package `NAME`, or what an installed package adds. Raises
+    `UserError` if two have one name, if an entry point leads nowhere, or if a package of another is in the folder's way.
     """
     by_name: dict[str, Entry] = {}
-    for module, path in _modules(FOLDERS[kind]):
-        if entry := _read(kind, module, path, path.stat().st_mtime_ns):
-            if entry.name in by_name:
-                raise UserError(f"two {kind}s are called {entry.name!r}: {by_name[entry.name].path} and {path}")
-            by_name[entry.name] = entry
+    own = [_read(kind, module, path, path.stat().st_mtime_ns) for module, path in _modules(FOLDERS[kind])]
+    if not any(own):
+        _check_way(FOLDERS[kind])
+    for entry in (*filter(None, own), *_added(kind)):
+        if entry.name in by_name:
+            raise UserError(f"{entry.name!r} names a {kind} twice: {by_name[entry.name].path} and {entry.path}")
+        by_name[entry.name] = entry
     return dict(sorted(by_name.items()))
 
 
@@ -81,6 +88,11 @@ def find(kind: Kind, name: str) -> ModuleType | type[Any]:
     return symbol
 
 
+def can_be_imported(name: str) -> bool:
+    """Whether there is a module of this name, whoever's it is."""
+    return importlib.util.find_spec(name) is not None
+
+
 def verdict_file(name: str) -> Path | None:
     """The file with a claim's committed verdicts, or None if it has none."""
     folder = claims_folder("verdicts")
@@ -91,6 +103,42 @@ def verdict_file(name: str) -> Path | None:
 def claims_folder(name: str) -> Path | None:
     """A folder beside the claims, such as `verdicts` or `locks`, or None if there is none."""
     return next((path for home in _locations(FOLDERS["claim"]) if (path := home / name).is_dir()), None)
+
+
+def _added(kind: Kind) -> Iterator[Entry]:
+    """What installed packages add; raises `UserError`, naming the entry point, where it is none of this kind."""
+    group = GROUPS[kind]
+    for point in _points(group, tuple(sys.path)):
+        what = f"entry point {point.name} = {point.value} of group {group}"
+        try:
+            spec = importlib.util.find_spec(point.module)
+        except (ImportError, ValueError) as fault:
+            raise UserError(f"{what}: {fault}") from None
+        if spec is None or not spec.origin or not Path(spec.origin).is_file():
+            raise UserError(f"{what}: there is no module {point.module}")
+        path = Path(spec.origin)
+        entry = _read(kind, point.module, path, path.stat().st_mtime_ns)
+        if entry is None or (point.attr and point.attr != entry.symbol):
+            raise UserError(f"{what}: {path} has no {kind} {point.attr or (entry and entry.symbol) or ''}".rstrip())
+        if entry.name != point.name:
+            raise UserError(f"{what}: the name has to be that of the module, {entry.name}")
+        yield entry
+
+
+@cache
+def _points(group: str, _path: tuple[str, ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """The entry points of a group; looked for once for each search path."""
+    return tuple(importlib.metadata.entry_points(group=group))
+
+
+def _check_way(folder: str) -> None:
+    """Raises `UserError` if another package is imported where the one beside `alchemy` is meant."""
+    meant = Path(__file__).parents[1] / folder.replace(".", "/")
+    for location in _locations(folder):
+        if meant.is_dir() and location.resolve() != meant.resolve():
+            raise UserError(
+                f"{location} is in the way of {meant}, and has nothing of its own for alchemy: rename it, or work elsewhere"
+            )
 
 
 def _locations(folder: str) -> list[Path]:
@@ -161,6 +209,13 @@ FOLDERS: dict[Kind, str] = {
     "strategy": "alchemy.strategies",
     "claim": "experiments",
 }
+GROUPS: dict[Kind, str] = {
+    "task": "alchemy.tasks",
+    "model": "alchemy.models",
+    "strategy": "alchemy.strategies",
+    "claim": "alchemy.claims",
+}
+"""Of the entry points by which installed packages add theirs."""
 SYMBOLS: dict[Kind, Callable[[ast.stmt], str | None]] = {
     "task": _task,
     "model": _model,

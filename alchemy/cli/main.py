@@ -22,6 +22,7 @@ from alchemy.cli.commands import (
     intervene,
     judge,
     lock,
+    new,
     prompts,
     report,
     reproduce,
@@ -69,6 +70,7 @@ COMMANDS = {
     "intervene": Command(intervene.Intervene, intervene.run),
     "report": Command(report.Report, report.run),
     "bench": Command(bench.Bench, bench.run),
+    "new": Command(new.New, new.run),
 }
 
 

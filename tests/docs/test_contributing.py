@@ -75,6 +75,10 @@ def test_there_is_an_example_of_each_kind_and_the_page_counts_its_lines():
     assert all(int(lines) == len(text.splitlines()) for _, lines, text in EXAMPLE.findall(PAGE))
 
 
+def test_the_task_of_the_page_is_the_one_that_alchemy_new_writes():
+    assert EXAMPLES["tasks/parity.py"] == (ROOT / "alchemy" / "cli" / "skeleton" / "parity.py").read_text("utf-8")
+
+
 def test_examples_are_found(printed):
     listed, shown, locked, _ = printed
     for kind, name in KINDS.items():

@@ -1,0 +1,1 @@
+"""A complete task, which `alchemy new task` writes under another name; CONTRIBUTING.md shows it."""

@@ -1,0 +1,136 @@
+"""Installed packages add tasks, models, strategies and claims; `alchemy new task` writes one that does."""
+
+import importlib
+import json
+import sys
+
+import pytest
+
+from alchemy import discover
+from alchemy.cli.main import main
+from alchemy.errors import UserError
+
+STRATEGY = """'''The first answer.'''
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Lazy:
+    n: int = 1
+
+    def answer(self, sampler, reward, question): ...
+"""
+MODEL = "'''Nothing.'''\n\n\nclass Void:\n    def init(self, key): ...\n\n    def apply(self, params, tokens): ...\n"
+CLAIM = "'''Laziness pays.'''\n\nCLAIM = 1\n"
+POINTS = """[alchemy.tasks]
+bit_rows = bit_rows:BitRows
+[alchemy.strategies]
+lazy = elsewhere.lazy:Lazy
+[alchemy.models]
+void = elsewhere.void:Void
+[alchemy.claims]
+laziness = elsewhere.laziness
+"""
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch, capsys):
+    """Adds a package with the entry points that a text names, and says where it lies."""
+
+    def install(points):
+        site = tmp_path / "site"
+        assert main(["new", "task", "bit_rows", "--out", str(site)]) == 0
+        capsys.readouterr()
+        (site / "elsewhere").mkdir()
+        for name, text in {"__init__": "", "lazy": STRATEGY, "void": MODEL, "laziness": CLAIM}.items():
+            (site / "elsewhere" / f"{name}.py").write_text(text)
+        (site / "mylab-1.0.dist-info").mkdir()
+        (site / "mylab-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mylab\nVersion: 1.0\n")
+        (site / "mylab-1.0.dist-info" / "entry_points.txt").write_text(points)
+        monkeypatch.syspath_prepend(site)
+        return site
+
+    yield install
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("bit_rows", "elsewhere", "test_bit_rows")]:
+        del sys.modules[name]
+
+
+def test_packages_add_what_they_name(installed, tmp_path, capsys):
+    installed(POINTS)
+    kinds = {"task": "bit_rows", "strategy": "lazy", "model": "void", "claim": "laziness"}
+    for kind, name in kinds.items():
+        assert {name} < discover.entries(kind).keys(), "beside those of the lab"
+    assert discover.entries("strategy")["lazy"].file == "elsewhere/lazy.py"
+    assert discover.entries("task")["bit_rows"].file == "bit_rows.py"
+    assert discover.find("model", "void").__name__ == "Void" and discover.find("claim", "laziness").CLAIM == 1
+    data = tmp_path / "data"
+    for command in (
+        ["show", "bit_rows", "-n", "1"],
+        ["show", "lazy"],
+        ["generate", "bit_rows", "--out", data, "--train", 20, "--test", 5],
+        ["verify", data],
+        ["score", data / "test.jsonl", "--manifest", data],
+    ):
+        assert main([str(part) for part in command]) == 0, capsys.readouterr().err
+    assert json.loads((data / "manifest.json").read_text())["task"] == "bit_rows"
+    assert "answer accuracy            1.0000" in capsys.readouterr().out
+
+
+def test_a_new_task_keeps_its_own_promises(installed, tmp_path):
+    installed(POINTS)
+    promises = importlib.import_module("test_bit_rows")
+    for name, test in vars(promises).items():
+        if name.startswith("test_"):
+            test(*([tmp_path] if test.__code__.co_argcount else []))
+    assert promises.TASK.__class__.__name__ == "BitRows"
+
+
+@pytest.mark.parametrize(
+    ("points", "kind", "says"),
+    [
+        ("[alchemy.tasks]\nx = no_such_module:X", "task", "entry point x = no_such_module:X .* there is no module"),
+        ("[alchemy.tasks]\nx = elsewhere.no:X", "task", "there is no module elsewhere.no"),
+        ("[alchemy.tasks]\nx = nowhere.no:X", "task", "No module named 'nowhere'"),
+        ("[alchemy.tasks]\nlazy = elsewhere.lazy:Lazy", "task", "lazy.py has no task Lazy"),
+        ("[alchemy.strategies]\nlazy = elsewhere.lazy:Lzy", "strategy", "lazy.py has no strategy Lzy"),
+        ("[alchemy.strategies]\nidle = elsewhere.lazy:Lazy", "strategy", "name has to be that of the module, lazy"),
+        ("[alchemy.strategies]\nbeam = alchemy.strategies.beam:Beam", "strategy", "'beam' names a strategy twice"),
+    ],
+)
+def test_an_entry_point_that_leads_nowhere_is_named(installed, points, kind, says):
+    installed(points)
+    with pytest.raises(UserError, match=says):
+        discover.entries(kind)
+
+
+def test_a_package_in_the_way_is_named(tmp_path, monkeypatch):
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "__init__.py").touch()
+    (tmp_path / "tasks" / "homework.py").write_text("DUE = 'monday'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tasks"]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(UserError, match=f"{tmp_path}/tasks is in the way of .*tasks, and has nothing"):
+        discover.entries("task")
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ("symbols", "name 'symbols' is taken"),
+        ("json", "name 'json' is taken"),
+        ("../x", "expected small letters"),
+        ("Big", "expected small letters"),
+        ("class", "expected small letters"),
+        ("mine --out full", "full exists and is not empty"),
+        ("mine --out file", "file exists and is not empty"),
+    ],
+)
+def test_names_that_cannot_be(tmp_path, monkeypatch, capsys, args, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    (tmp_path / "file").touch()
+    assert main(["new", "task", *args.split()]) == 2
+    assert says in capsys.readouterr().err and sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]
