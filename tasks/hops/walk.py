@@ -28,10 +28,23 @@ def walk(text: np.ndarray, start: np.ndarray, hops: int) -> np.ndarray:
     return places
 
 
+def leads(text: np.ndarray) -> np.ndarray:
+    """The place that one hop leads to from each place, -1 where there is none: int16 (n, t)."""
+    return np.stack([hop(text, np.full(len(text), place)) for place in range(text.shape[1])], axis=1)
+
+
+def from_everywhere(text: np.ndarray, hops: np.ndarray) -> np.ndarray:
+    """The place after so many hops int (n,) from each place, -1 where there is none: int16 (n, t)."""
+    to, at = leads(text), np.broadcast_to(np.arange(text.shape[1], dtype=np.int16), text.shape)
+    for number in range(int(hops.max(initial=0))):
+        further = np.where(at < 0, -1, np.take_along_axis(to, np.maximum(at, 0).astype(np.intp), axis=1))
+        at = np.where(number < hops[:, None], further, at)
+    return at
+
+
 def reach(text: np.ndarray) -> np.ndarray:
     """How many hops can be taken from each place, int16 (n, t)."""
-    row, count = np.arange(len(text)), np.zeros(text.shape, np.int16)
+    to, row, count = leads(text), np.arange(len(text)), np.zeros(text.shape, np.int16)
     for place in range(text.shape[1]):
-        to = hop(text, np.full(len(text), place))
-        count[:, place] = np.where(to < 0, 0, count[row, to] + 1)
+        count[:, place] = np.where(to[:, place] < 0, 0, count[row, to[:, place]] + 1)
     return count

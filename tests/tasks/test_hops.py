@@ -63,6 +63,16 @@ def test_every_place_leads_where_the_definition_says_and_as_far():
             assert lead[row, place] == (-1 if to is None else to)
             assert far[row, place] == (0 if to is None else far[row, to] + 1)
     assert walk.walk(text, np.full(200, 6), 9)[:, -1].tolist() == [-1] * 200
+    np.testing.assert_array_equal(walk.leads(text), lead)
+
+
+def test_hops_from_everywhere_are_those_of_a_walk_from_each_place():
+    task = replace(TASK, length=30)
+    text, hops = texts(task, np.random.default_rng(1), 60), np.arange(60) % 4
+    ends = walk.from_everywhere(text, hops)
+    for place in range(30):
+        walked = np.column_stack([np.full(60, place), walk.walk(text, np.full(60, place), 3)])
+        np.testing.assert_array_equal(ends[:, place], walked[np.arange(60), hops])
 
 
 def test_letters_are_any_other_than_the_one_before_and_every_number_of_hops_is_as_frequent():
