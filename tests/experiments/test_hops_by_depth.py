@@ -9,32 +9,31 @@ from alchemy.problem.split import Split
 from alchemy.report.claim import judge
 from alchemy.stats.verdict import Verdict
 from experiments.theory import hops_by_depth as claim
-from experiments.theory.hops_by_depth import SMALL, Arm, Measured
+from experiments.theory.hops_by_depth import SMALL, Measured
 from tasks.hops import Hops
 
 
-def arm(*right):
-    """Models of one depth that are right in these shares, by the number of hops."""
-    rows = np.tile(np.array(right, float), (10, 1))
-    return Arm(rows, rows, rows - 0.1)
+def shares(*right):
+    """What ten models of a kind share, by the number of hops."""
+    return np.tile(np.array(right, float), (10, 1))
 
 
-def measured(chain=0.95, **changes):
-    depths = {"two": arm(1.0, 0.67, 0.3), "three": arm(1.0, 1.0, 0.6), "four": arm(1.0, 1.0, 0.95), **changes}
-    by_layers = dict(zip(SMALL.depths, depths.values(), strict=True))
-    return Measured(SMALL.hops, by_layers, arm(1.0, 1.0, chain).right, {8: [0.8, 0.5, 0.3]})
+def measured(chain=0.9, **changes):
+    depths = {"two": (1.0, 0.67, 0.3), "three": (1.0, 1.0, 0.6), "four": (1.0, 1.0, 0.95), **changes}
+    right = {layers: shares(*values) for layers, values in zip(SMALL.depths, depths.values(), strict=True)}
+    return Measured(SMALL.hops, right, right, shares(1.0, 1.0, chain), {8: [0.8, 0.5, 0.3]})
 
 
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [
         ({}, Verdict.HOLDS),
-        ({"two": arm(0.8, 0.5, 0.3)}, Verdict.FAILS),
-        ({"three": arm(1.0, 0.8, 0.5)}, Verdict.FAILS),
-        ({"four": arm(1.0, 1.0, 0.8)}, Verdict.FAILS),
-        ({"two": arm(1.0, 0.9, 0.3)}, Verdict.FAILS),
-        ({"three": arm(1.0, 1.0, 0.85)}, Verdict.FAILS),
-        ({"chain": 0.8}, Verdict.FAILS),
+        ({"two": (0.8, 0.5, 0.3)}, Verdict.FAILS),
+        ({"three": (1.0, 0.8, 0.5)}, Verdict.FAILS),
+        ({"four": (1.0, 1.0, 0.8)}, Verdict.FAILS),
+        ({"two": (1.0, 0.9, 0.3)}, Verdict.FAILS),
+        ({"three": (1.0, 1.0, 0.85)}, Verdict.FAILS),
+        ({"chain": 0.65}, Verdict.FAILS),
     ],
 )
 def test_each_check_can_fail(changes, verdict):
@@ -42,7 +41,7 @@ def test_each_check_can_fail(changes, verdict):
 
 
 def test_a_model_that_does_not_take_half_of_the_hops_says_nothing_about_more():
-    checks = claim.check(measured(two=arm(0.5, 0.9, 0.3)))
+    checks = claim.check(measured(two=(0.5, 0.9, 0.3)))
     by_name = {check.name: check for check in checks}
     gated = by_name["hops 2: right, 3 layers - 2"]
     assert not gated.passed.any() and by_name["hops 4: right, 4 layers - 3"].passed.all()
@@ -67,14 +66,14 @@ def test_in_a_chain_every_letter_is_asked_for_the_place_after_one_hop():
     assert line.startswith("2 B A C A B C A <think> 5 B , 2 A <answer> A")
 
 
-def test_models_of_a_seed_read_the_same_texts_and_the_second_half_has_others():
+def test_models_of_a_seed_read_the_same_texts():
     config = claim.PRESETS["smoke"]
-    at_once, chain, later = (
-        claim.training_texts(task, Split(), 3, half, 100).tokens[:, : config.length + 1]
-        for task, half in ((config.at_once, 0), (config.chain, 0), (config.at_once, 1))
+    at_once, chain, other = (
+        claim.training_texts(task, Split(), seed, 100).tokens[:, : config.length + 1]
+        for task, seed in ((config.at_once, 3), (config.chain, 3), (config.at_once, 4))
     )
     np.testing.assert_array_equal(at_once, chain)
-    assert (at_once != later).any(axis=1).mean() > 0.9
+    assert (at_once != other).any(axis=1).mean() > 0.9
 
 
 def test_the_label_of_the_last_letter_is_the_answer():
@@ -85,8 +84,7 @@ def test_the_label_of_the_last_letter_is_the_answer():
     assert SMALL.chain.max_len <= SMALL.model.context
 
 
-def test_pictures_show_every_depth_and_every_reader():
-    heat, bars = claim.figures(measured())
+def test_the_picture_shows_every_depth_and_every_reader():
+    [heat] = claim.figures(measured())
     assert heat.rows == ["last 8 letters", "2 layers", "3 layers", "4 layers", "chain,\n2 layers"]
     assert np.asarray(heat.measured).shape == (10, 5, 3)
-    assert len(bars.groups) == 6
