@@ -108,13 +108,13 @@ def load(models: Stored) -> Runs:
 
 def load_model(models: Stored) -> Model:
     """Their architecture; raises `UserError` if the model has other fields now."""
-    model: Model = _rebuilt("model", models.keys[0]["model"])
+    model: Model = rebuilt("model", models.keys[0]["model"])
     return model
 
 
 def load_task(models: Stored) -> Task:
     """What they were trained on; raises `UserError` if the task has other fields now."""
-    return _rebuilt("task", models.keys[0]["task"])
+    return rebuilt("task", models.keys[0]["task"])
 
 
 def load_models(homes: Sequence[Path], model: Model, steps: int) -> Trained:
@@ -144,7 +144,9 @@ def _name(home: Path, seed: int) -> str:
     return next(path.parent.name for path in home.glob(f"*/{KEY}") if read_key(path)["seed"] == seed)
 
 
-def _rebuilt(kind: Kind, values: dict[str, Any]) -> Any:
-    """A dataclass of a folder from its stored fields."""
-    name = next(entry.name for entry in entries(kind).values() if entry.symbol == values["class"])
+def rebuilt(kind: Kind, values: dict[str, Any]) -> Any:
+    """A dataclass of a folder from its stored fields; raises `UserError` if there is none, or it has other fields now."""
+    name = next((entry.name for entry in entries(kind).values() if entry.symbol == values.get("class")), None)
+    if name is None:
+        raise UserError(f"there is no {kind} of class {values.get('class')!r} here")
     return from_json(find(kind, name), {field: value for field, value in values.items() if field != "class"})
