@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 
+import jax
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from alchemy.cli.main import main
+from alchemy.errors import UserError
+from alchemy.lab import exported
 from alchemy.lab.lab import Lab
-from alchemy.lab.stored_models import stored
+from alchemy.lab.stored_models import choose, load, stored
 from alchemy.problem.split import Split
 from alchemy.progress import Progress
 from tasks.symbols import Symbols
@@ -153,3 +157,47 @@ def test_a_prompt_that_is_none(capsys, out, trained):
     )
     error = call(capsys, "ask", "A B C D [F1] [F2] <think>", "--model", trained[0], "--seed", 7, "--out", out)[2]
     assert "no model of seed 7 is stored" in error
+
+
+def test_a_trained_model_comes_back(out, trained, tmp_path, capsys):
+    capsys.readouterr()
+    for _ in range(2):  # its own files are replaced
+        assert (
+            main(["export", trained[0], "--seed", "1", "--out", str(out), "--to", str(tmp_path / "mine"), "--json"])
+            == 0
+        )
+    config = json.loads(capsys.readouterr().out.partition("}\n{")[0] + "}")
+    assert config["task"]["name"] == "symbols" and config["seed"] == 1 and config["vocabulary"][3] == "[F1]"
+    model, params = exported.read(tmp_path / "mine")
+    runs = load(choose(out, trained[0]))
+    assert model == runs.model
+    jax.tree.map(lambda mine, lab: np.testing.assert_array_equal(mine, lab[1]), params, runs.trained.params)
+    (tmp_path / "mine" / "config.json").write_text("{}")
+    assert main(["export", "--out", str(out), "--to", str(tmp_path / "mine")]) == 2
+    assert "changed since" in capsys.readouterr().err
+    with pytest.raises(UserError, match="is no config of a model that `alchemy export` wrote"):
+        exported.read(tmp_path / "mine")
+
+
+def test_what_cannot_be_written_or_read(out, trained, tmp_path, capsys):
+    home = tmp_path / "mine"
+    for args, says in (
+        ([trained[0], "--seed", "7"], "no model of seed 7 is stored"),
+        (["zzz"], "model 'zzz' is not in"),
+    ):
+        assert main(["export", *args, "--out", str(out), "--to", str(home)]) == 2 and not home.exists()
+        assert says in capsys.readouterr().err
+    assert main(["export", "--out", str(out), "--to", str(home)]) == 0
+    tensors = load_file(home / "model.safetensors")
+    for name, change, says in (
+        ("norm.scale", None, "has no tensor 'norm.scale'"),
+        ("more", np.zeros(1), "has an unknown tensor 'more'"),
+        ("norm.scale", np.zeros(3, np.float32), r"norm.scale has shape \(3,\), expected \(16,\)"),
+    ):
+        changed = {**tensors, name: change}
+        save_file({key: value for key, value in changed.items() if value is not None}, home / "model.safetensors")
+        with pytest.raises(UserError, match=says):
+            exported.read(home)
+    (home / "model.safetensors").write_bytes(b"none")
+    with pytest.raises(UserError, match="cannot read"):
+        exported.read(home)
