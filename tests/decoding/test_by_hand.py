@@ -192,8 +192,9 @@ class Kept(dict):
 def test_what_is_in_the_pieces_is_not_drawn_again():
     table = {"table": 10 * np.eye(8, dtype=np.float32)[[2, 2, 3, 4, 5, 6, 7, EOS]][None]}
     how = dict(samples=1, max_new=8, temperature=0.0)
-    prompts, kept = np.full((3, 1, 1), 6, np.int32), Kept()
-    first = draw(Bigram(), table, prompts, **how, pieces=kept)
+    prompts, kept, done = np.full((3, 1, 1), 6, np.int32), Kept(), []
+    first = draw(Bigram(), table, prompts, **how, pieces=kept, progress=done.append)
+    assert done == [3], "no more than there are, whatever fills up a batch"
     assert first.completions[0, :, 0, :2].tolist() == [[7, EOS]] * 3 and len(kept) == 1
     [(name, (completions, logprob))] = kept.items()
     kept[name] = (completions + 1, logprob)

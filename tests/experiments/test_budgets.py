@@ -61,7 +61,7 @@ def test_facts_are_worth_what_they_explain(tmp_path):
 
 def test_a_seed_measures_the_same_alone_and_among_others():
     """Nothing is learned, chosen or averaged across seeds."""
-    bank, shifted = pool(200), pool(200, seed=1)
+    bank, shifted = pool(48), pool(48, seed=1)
     first, alone, seeds = by_seed(bank)[0], by_seed(shifted)[0], (7, 8)
     for all_seeds, one_seed in (
         (adaptive_budget.replayed(bank, 5, seeds), adaptive_budget.replayed(first, 5, seeds[:1])),
