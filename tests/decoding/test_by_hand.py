@@ -191,15 +191,15 @@ class Kept(dict):
 
 def test_what_is_in_the_pieces_is_not_drawn_again():
     table = {"table": 10 * np.eye(8, dtype=np.float32)[[2, 2, 3, 4, 5, 6, 7, EOS]][None]}
-    how = dict(samples=1, max_new=8, temperature=0.0)
-    prompts, kept, done = np.full((3, 1, 1), 6, np.int32), Kept(), []
+    how = dict(samples=1, max_new=8, temperature=0.0, rows=16)
+    prompts, kept, done = np.full((19, 1, 1), 6, np.int32), Kept(), []
     first = draw(Bigram(), table, prompts, **how, pieces=kept, progress=done.append)
-    assert done == [3], "no more than there are, whatever fills up a batch"
-    assert first.completions[0, :, 0, :2].tolist() == [[7, EOS]] * 3 and len(kept) == 1
-    [(name, (completions, logprob))] = kept.items()
+    assert done == [16, 19], "so many at once as are asked for, and no more than there are"
+    assert first.completions[0, :, 0, :2].tolist() == [[7, EOS]] * 19 and len(kept) == 2
+    name, (completions, logprob) = list(kept.items())[1]
     kept[name] = (completions + 1, logprob)
     again = draw(Bigram(), table, prompts, **how, pieces=kept)
-    assert again.completions[0, :, 0, :3].tolist() == [[8, EOS + 1, 1]] * 3
+    assert again.completions[0, :, 0, :3].tolist() == [[7, EOS, PAD]] * 16 + [[8, EOS + 1, 1]] * 3
 
 
 def test_rows_are_written_to_their_limits():
