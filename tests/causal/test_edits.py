@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import FrozenInstanceError
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scripted import TASK
 
-from alchemy.causal.by_hand import SPARE, examine
+from alchemy.causal.by_hand import examine
 from alchemy.causal.edits import Chains, behind_prompt, behind_text, edit
 from alchemy.errors import UserError
 from alchemy.problem.task import NOISE, PAD, Field
@@ -180,7 +181,10 @@ def test_a_state_is_changed_by_hand(examined, rule, state, written, outcome):
 
 def test_a_model_may_write_a_little_more_than_the_right_completions_as_far_as_it_reads(examined):
     longest = len(ONE.completions()[0])
-    assert len(examined(go_on, 0, "A B C", context=64).written.split()) == longest + SPARE
+    found = examined(go_on, 0, "A B C", context=64)
+    assert len(found.written.split()) == longest + 8
+    with pytest.raises(FrozenInstanceError):
+        found.outcome = "follows"
     assert len(examined(go_on, 0, "A B C", context=16).written.split()) == 16 - 6 - 4
 
 
@@ -191,7 +195,7 @@ def test_a_model_may_write_as_much_as_what_follows_where_that_is_longer(examined
     for node in range(0, task.ids, 2):
         found = examined(lambda said: ["0"] * 99, 1, str(node), task, batch, context=999)
         chain, follows = len(found.chain.split()), len(found.follows.split())
-        assert len(found.written.split()) == max(chain, follows) + 1 + SPARE, "one for the end of a line"
+        assert len(found.written.split()) == max(chain, follows) + 1 + 8, "one for the end of a line"
         lengths.add(np.sign(follows - chain))
     assert lengths >= {-1, 1}
 
