@@ -64,6 +64,7 @@ def test_a_dry_run_counts_what_is_there_and_trains_nothing(capsys, out, trained)
             6 * told["weights"] * 4 * 8 * told["tokens of a line"] * to_train
         )
     code, text, _ = call(capsys, *command, "--seeds", 3)
+    text = " ".join(text.split())  # lines are broken by the length of the directory's name
     assert code == 0 and "2 of 3 stored" in text and "1 to train" in text and "nothing was made" in text
     assert sorted(out.rglob("*")) == before
 

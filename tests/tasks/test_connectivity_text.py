@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from alchemy.cli.main import main
 from alchemy.errors import UserError
+from alchemy.problem.task import Vocabulary
 from alchemy.problem.text_format import TextFormat
 from alchemy.scoring.score import score
 from tasks.connectivity import Connectivity
@@ -368,8 +369,12 @@ class Peer:
     """A task that reads and judges the peer's text."""
 
     text_format = TextFormat()
+    vocabulary = Vocabulary.of(())
 
     parse = staticmethod(parse)
+
+    def features(self, problem):
+        return {}
 
     def judge_texts(self, problem, texts):
         listed = read_text(texts)
