@@ -109,19 +109,19 @@ def _added(kind: Kind) -> Iterator[Entry]:
     """What installed packages add; raises `UserError`, naming the entry point, where it is none of this kind."""
     group = GROUPS[kind]
     for point in _points(group, tuple(sys.path)):
-        what = f"entry point {point.name} = {point.value} of group {group}"
+        origin = f"entry point {point.name} = {point.value} of group {group}"
         try:
             spec = importlib.util.find_spec(point.module)
         except (ImportError, ValueError) as fault:
-            raise UserError(f"{what}: {fault}") from None
+            raise UserError(f"{origin}: {fault}") from None
         if spec is None or not spec.origin or not Path(spec.origin).is_file():
-            raise UserError(f"{what}: there is no module {point.module}")
+            raise UserError(f"{origin}: there is no module {point.module}")
         path = Path(spec.origin)
         entry = _read(kind, point.module, path, path.stat().st_mtime_ns)
         if entry is None or (point.attr and point.attr != entry.symbol):
-            raise UserError(f"{what}: {path} has no {kind} {point.attr or (entry and entry.symbol) or ''}".rstrip())
+            raise UserError(f"{origin}: {path} has no {kind} {point.attr or (entry and entry.symbol) or ''}".rstrip())
         if entry.name != point.name:
-            raise UserError(f"{what}: the name has to be that of the module, {entry.name}")
+            raise UserError(f"{origin}: the name has to be that of the module, {entry.name}")
         yield entry
 
 

@@ -27,8 +27,8 @@ def described(kind: Kind, entry: Entry) -> dict[str, Any]:
     about = {"kind": kind, "name": entry.name, "file": entry.file, "sentence": entry.sentence}
     if kind == "claim":
         return about | _claim(entry.name, find("claim", entry.name))
-    found = find(kind, entry.name)
-    return about | {"class": inspect.getdoc(found) or "", "fields": _fields(found)}
+    described_class = find(kind, entry.name)
+    return about | {"class": inspect.getdoc(described_class) or "", "fields": _fields(described_class)}
 
 
 def lines(about: Mapping[str, Any]) -> Iterator[str]:
@@ -54,13 +54,13 @@ def _class_rows(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "train it", f"alchemy train TASK --architecture {about['name']}"
 
 
-def _fields(found: type[Any]) -> dict[str, dict[str, Any]]:
+def _fields(described_class: type[Any]) -> dict[str, dict[str, Any]]:
     """The fields of a dataclass: their types as written, their defaults, and the text below each."""
     documented: dict[str, str] = {}
-    for owner in reversed(found.__mro__[:-1]):
+    for owner in reversed(described_class.__mro__[:-1]):
         documented |= _texts_below_fields(owner)
     described_fields = {}
-    for field in fields(found):
+    for field in fields(described_class):
         default = field.default if field.default is not MISSING else MISSING
         known = {} if default is MISSING else {"default": plain(default)}
         described_fields[field.name] = {"type": str(field.type), **known, "doc": documented.get(field.name, "")}

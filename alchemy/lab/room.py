@@ -54,20 +54,20 @@ def available() -> float:
 
 def check(model: Model, config: TrainConfig, seeds: int, tokens: int) -> None:
     """Raises `UserError`, with the numbers, if no training of these sizes fits into memory."""
-    asked, there = needed(model, config, seeds, tokens), available()
-    if asked > there:
+    needed_bytes, available_bytes = needed(model, config, seeds, tokens), available()
+    if needed_bytes > available_bytes:
         raise UserError(
             f"{counted(seeds, 'model')} of {weights(model):,} weights and batches of {config.batch:,} lines take at least "
-            f"{asked / 1e9:,.1f} GB to train, and there are {there / 1e9:,.1f} GB: choose a smaller model, batch or number of seeds"
+            f"{needed_bytes / 1e9:,.1f} GB to train, and there are {available_bytes / 1e9:,.1f} GB: choose a smaller model, batch or number of seeds"
         )
 
 
 def check_lines(lines: int, tokens: int) -> None:
     """Raises `UserError`, with the numbers, if so many lines of so many tokens fit into no memory."""
-    asked, there = lines * tokens * BYTES_A_TOKEN, available()
-    if asked > there:
+    needed_bytes, available_bytes = lines * tokens * BYTES_A_TOKEN, available()
+    if needed_bytes > available_bytes:
         raise UserError(
-            f"{lines:,} lines of {counted(tokens, 'token')} take at least {asked / 1e9:,.1f} GB, and there are {there / 1e9:,.1f} GB"
+            f"{lines:,} lines of {counted(tokens, 'token')} take at least {needed_bytes / 1e9:,.1f} GB, and there are {available_bytes / 1e9:,.1f} GB"
         )
 
 

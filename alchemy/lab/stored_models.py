@@ -86,8 +86,8 @@ def choose(root: Path, name: str = "", task: str = "") -> Stored:
     """
     known = stored(root, task, own_sets=bool(name))
     if not known:
-        what = f"no trained model of task {task!r}" if task else "no trained model"
-        raise UserError(f"{root} holds {what}; `alchemy train` makes some")
+        absence = f"no trained model of task {task!r}" if task else "no trained model"
+        raise UserError(f"{root} holds {absence}; `alchemy train` makes some")
     fits = [models for models in known if models.name.startswith(name)]
     if not fits:
         raise UserError(f"model {name!r} is not in {root}{nearest(name, [models.name for models in known])}")

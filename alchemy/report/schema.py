@@ -81,8 +81,8 @@ def check_journal(journal: Any, place: str) -> None:
 def _check(value: Any, schema: Any, place: str) -> None:
     if isinstance(schema, dict):
         if not isinstance(value, dict) or (missing := schema.keys() - value.keys()):
-            what = f"no field {min(missing)!r}" if isinstance(value, dict) else "no object"
-            raise UserError(f"{place}: has {what}; remove it and run again")
+            fault = f"no field {min(missing)!r}" if isinstance(value, dict) else "no object"
+            raise UserError(f"{place}: has {fault}; remove it and run again")
         for name, inner in schema.items():
             _check(value[name], inner, f"{place}: {name}")
     elif isinstance(schema, list):

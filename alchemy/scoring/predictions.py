@@ -98,8 +98,8 @@ def parse_line(number: int, line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise UserError(f"line {number} is not UTF-8") from None
     except (ValueError, RecursionError) as error:
-        what = "is not JSON" if line.endswith(b"\n") else "is cut off or not JSON"
-        raise UserError(f"line {number} {what}: {error}") from None
+        fault = "is not JSON" if line.endswith(b"\n") else "is cut off or not JSON"
+        raise UserError(f"line {number} {fault}: {error}") from None
     if not isinstance(record, dict):
         raise UserError(f"line {number} is a JSON {type(record).__name__}, expected an object")
     return record

@@ -40,6 +40,6 @@ def run(options: Lock) -> int:
         judged = {record["lock"]["digest"] for record in records if record.get("lock")}
         before = read(name, LOCKS)
         lock = renew(name, find("claim", name), LOCKS, judged, options.reason)
-        what = "new" if before is None else "as it was" if before == lock else "renewed"
-        print(f"{name:<26} {what}, generation {lock.generation}, {lock.digest}")
+        state = "new" if before is None else "as it was" if before == lock else "renewed"
+        print(f"{name:<26} {state}, generation {lock.generation}, {lock.digest}")
     return 0

@@ -100,11 +100,11 @@ def run(options: Show, configs: dict[str, Any]) -> int:
 
 def _others(name: str) -> dict[Kind, Entry]:
     """What has a name beside tasks, by kind; raises `UserError` if nothing has."""
-    found = {kind: entries(kind)[name] for kind in OTHERS if name in entries(kind)}
-    if not found:
+    matches = {kind: entries(kind)[name] for kind in OTHERS if name in entries(kind)}
+    if not matches:
         known = [name for kind in ("task", *OTHERS) for name in entries(kind)]
         raise UserError(f"{name!r} is no task, model, strategy or claim{nearest(name, known)}")
-    return found
+    return matches
 
 
 def _show_others(options: Show) -> int:

@@ -136,7 +136,7 @@ def _dry_run(options: Train, config: Any, task: Task, tests: Mapping[str, Task],
     missing, seeds, tokens = len(plan.missing), len(plan.seeds), task.max_len
     flops = 6.0 * size(plan.model) * config.train.steps * config.train.batch * tokens * missing
     speed = _speed(options.out)
-    told = {
+    summary = {
         "model": plan.homes[0].parent.name,
         "weights": room.weights(plan.model),
         "seeds": seeds,
@@ -151,31 +151,35 @@ def _dry_run(options: Train, config: Any, task: Task, tests: Mapping[str, Task],
         "memory": room.needed(plan.model, config.train, missing, tokens),
     }
     if options.json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(summary, indent=2))
     else:
-        print("\n".join(_planned(told, options, room.available())))
+        print("\n".join(_planned(summary, options, room.available())))
     return 0
 
 
-def _planned(told: Mapping[str, Any], options: Train, memory: float) -> Iterator[str]:
-    minutes = told["minutes"]
+def _planned(summary: Mapping[str, Any], options: Train, memory: float) -> Iterator[str]:
+    minutes = summary["minutes"]
     time = (
         f"about {minutes:.1f} minutes at the speed of the last training in {options.out}, and what compiling takes"
         if minutes is not None
         else f"nothing was trained in {options.out} to tell the time by"
     )
-    yield beside("model", f"{told['model'][:8]}, {options.architecture} of {told['weights']:,} weights", 8)
+    yield beside("model", f"{summary['model'][:8]}, {options.architecture} of {summary['weights']:,} weights", 8)
     yield beside(
-        "seeds", f"{told['stored']:,} of {told['seeds']:,} stored in {options.out}, {told['to train']:,} to train", 8
+        "seeds",
+        f"{summary['stored']:,} of {summary['seeds']:,} stored in {options.out}, {summary['to train']:,} to train",
+        8,
     )
     yield beside(
         "steps",
-        f"{told['steps']:,} of {told['batch']:,} lines of at most {counted(told['tokens of a line'], 'token')}",
+        f"{summary['steps']:,} of {summary['batch']:,} lines of at most {counted(summary['tokens of a line'], 'token')}",
         8,
     )
-    yield beside("tests", ", ".join(told["tests"]) + f": {counted(options.test, 'problem')} for each seed", 8)
-    yield beside("takes", f"{told['flops']:.2g} FLOPs to train; {time}" if told["to train"] else "answering alone", 8)
-    yield beside("memory", f"at least {told['memory'] / 1e9:.2g} of {memory / 1e9:.3g} GB", 8)
+    yield beside("tests", ", ".join(summary["tests"]) + f": {counted(options.test, 'problem')} for each seed", 8)
+    yield beside(
+        "takes", f"{summary['flops']:.2g} FLOPs to train; {time}" if summary["to train"] else "answering alone", 8
+    )
+    yield beside("memory", f"at least {summary['memory'] / 1e9:.2g} of {memory / 1e9:.3g} GB", 8)
     yield "nothing was made"
 
 
