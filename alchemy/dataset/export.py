@@ -58,7 +58,6 @@ def write_splits(
     unchanged.
     """
     recipe = Recipe(task, split or Split(), seed, train, test, tuple(shifts), suffix)
-    check_writable(recipe, Path(directory), force)
     with _new_directory(recipe, Path(directory).resolve(), force) as place:
         text = dumps(recipe.header() | {"files": _write_files(recipe, place, progress)})
         manifest: dict[str, Any] = json.loads(text)
@@ -69,12 +68,16 @@ def write_splits(
 
 def check_writable(recipe: Recipe, directory: Path, force: bool = False) -> dict[str, Size]:
     """The sizes of the files that a recipe would write; raises `UserError` if they may or can not be written."""
-    recipe.files  # noqa: B018  an impossible shift is refused before anything is touched
     with _file_errors(directory):
-        _replaceable(directory.resolve(), force)
-        files = sizes(recipe)
-        check_room(directory, sum(size.lines for size in files.values()), sum(size.bytes for size in files.values()))
-    return files
+        return _checked(recipe, directory.resolve(), force)[0]
+
+
+def _checked(recipe: Recipe, path: Path, force: bool) -> tuple[dict[str, Size], list[str]]:
+    """The sizes of the files that a recipe would write, and the files they would replace; raises `UserError`."""
+    recipe.files  # noqa: B018  an impossible shift is refused before anything is touched
+    replaced, files = _replaceable(path, force), sizes(recipe)
+    check_room(path, sum(size.lines for size in files.values()), sum(size.bytes for size in files.values()))
+    return files, replaced
 
 
 def _write_files(recipe: Recipe, place: Path, progress: OnLines) -> dict[str, Any]:
@@ -164,8 +167,10 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _new_directory(recipe: Recipe, path: Path, force: bool) -> Iterator[Path]:
     """A directory whose files appear at `path` once all are written."""
-    with _file_errors(path), new_files(path, _replaceable(path, force)) as place:
-        yield place
+    with _file_errors(path):
+        _, replaced = _checked(recipe, path, force)
+        with new_files(path, replaced) as place:
+            yield place
 
 
 def _replaceable(path: Path, force: bool) -> list[str]:

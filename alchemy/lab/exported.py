@@ -29,8 +29,8 @@ def write(models: Stored, seed: int, directory: Path) -> dict[str, Any]:
     """
     if seed not in models.seeds:
         raise UserError(f"no model of seed {seed} is stored{nearest(seed, models.seeds)}")
-    runs, key = load(models), models.keys[models.seeds.index(seed)]
     row = models.seeds.index(seed)
+    runs, key = load(models), models.keys[row]
     one_seed = jax.tree.map(lambda leaf: np.asarray(leaf[row]), runs.trained.params)
     config = {
         "format": FORMAT,

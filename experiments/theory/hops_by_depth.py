@@ -42,6 +42,7 @@ from alchemy.record import digest, fingerprint
 from alchemy.report.claim import Check, Claim, Gate, at_least
 from alchemy.report.figures import Figure, HeatMap
 from alchemy.stats.replicates import gate_split
+from alchemy.terminal import counted
 from models.transformer import Transformer
 from tasks.hops import Hops, laws
 from tasks.hops.walk import from_everywhere
@@ -263,7 +264,7 @@ def figures(measured: Measured) -> list[Figure]:
             title="Hops at once, by the reader of the last letters, by models, and in a chain",
             y_label="reader",
             rows=list(rows),
-            columns=[f"{hops} hops" for hops in measured.hops],
+            columns=[counted(hops, "hop") for hops in measured.hops],
             measured=np.stack(list(rows.values()), axis=1),
             scale="right letters",
         )
