@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from time import monotonic
@@ -52,6 +52,12 @@ class Runs:
     names: tuple[str, ...] = field(repr=False)
     """A hash for each seed of everything its model depends on."""
     trained: Trained = field(repr=False)
+
+    def of(self, row: int) -> Runs:
+        """The model of one seed alone, by its place."""
+        one = slice(row, row + 1)
+        trained = jax.tree.map(lambda leaf: leaf[one], self.trained)
+        return replace(self, seeds=self.seeds[one], names=self.names[one], trained=trained)
 
 
 @lru_cache

@@ -121,6 +121,9 @@ def test_only_seeds_that_are_missing_are_trained_and_asked(stored, model, task, 
         np.testing.assert_array_equal(written.completions[row][:, :width], answers.completions[place])
         np.testing.assert_array_equal(written.values("answer")[row], answers.values("answer")[place])
     assert lab.commits and lab.tokens == 1.5 * first.tokens
+    part = more.of(1)
+    assert (part.seeds, part.names) == ((4,), more.names[1:2])
+    np.testing.assert_array_equal(lab.answer(part, task, 6).completions, written.completions[1:2])
     alone = new_lab(tmp_path).train(model, task, CONFIG, seeds=(4,))
     for left, right in zip(jax.tree.leaves(alone.trained.params), jax.tree.leaves(more.trained.params), strict=True):
         np.testing.assert_allclose(left[0], right[1], rtol=1e-4, atol=1e-6)
