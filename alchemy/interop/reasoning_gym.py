@@ -6,12 +6,13 @@ They can then be parts of its composites, with weights, versions and fresh seeds
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, make_dataclass
+from functools import cache
 from typing import Any
 
 from reasoning_gym.dataset import ProceduralDataset
 from reasoning_gym.factory import DATASETS, register_dataset
 
-from alchemy.discover import tasks
+from alchemy.discover import find, tasks
 from alchemy.interop.gym import create_dataset
 from alchemy.problem.split import Part
 
@@ -28,6 +29,10 @@ class Config:
     def validate(self) -> None:
         """Raises `UserError` if there is no such data set."""
         create_dataset(type(self).__name__, **_arguments(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Spawned workers make the class anew from the task's name."""
+        return _config, (type(self).__name__, vars(self))
 
 
 class Procedural(ProceduralDataset):
@@ -46,10 +51,20 @@ class Procedural(ProceduralDataset):
 
 def register() -> None:
     """Make every task known to reasoning-gym, once."""
-    for name, kind in tasks().items():
+    for name in tasks():
         if name not in DATASETS:
-            own = [(setting.name, Any, field(default=setting.default)) for setting in fields(kind)]
-            register_dataset(name, Procedural, make_dataclass(name, own, bases=(Config,)))
+            register_dataset(name, Procedural, config_class(name))
+
+
+@cache
+def config_class(name: str) -> type[Config]:
+    """The config of a task: its own fields behind those that every data set has."""
+    own = [(setting.name, Any, field(default=setting.default)) for setting in fields(find("task", name))]
+    return make_dataclass(name, own, bases=(Config,))
+
+
+def _config(name: str, values: dict[str, Any]) -> Config:
+    return config_class(name)(**values)
 
 
 def _arguments(config: Config) -> dict[str, Any]:

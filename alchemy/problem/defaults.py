@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import fields
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -30,6 +31,10 @@ class TaskDefaults(ABC):
     text_format: ClassVar[TextFormat] = TextFormat()
     noise = None
     """A family that knows format noise has a field of this name."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, for copies and other processes: what was derived from them, and kept, is derived again there."""
+        return {field.name: getattr(self, field.name) for field in fields(cast(Any, self))}
 
     @property
     @abstractmethod

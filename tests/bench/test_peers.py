@@ -6,6 +6,7 @@ Slow, and only where `make test-peers` has installed them.
 from __future__ import annotations
 
 import json
+import pickle
 from itertools import islice
 from pathlib import Path
 
@@ -180,6 +181,8 @@ def test_reasoning_gym_takes_the_tasks_among_its_own(name):
     registered = reasoning_gym.create_dataset(name, seed=3, size=N, shift=SHIFTS[name][1])
     direct = create_dataset(name, seed=3, size=N, shift=SHIFTS[name][1])
     assert list(registered) == list(direct) and len(registered) == N
+    config = pickle.loads(pickle.dumps(registered.config))
+    assert config == registered.config and list(type(registered)(config)) == list(direct)
     fresh = list(islice(ReseedingDataset(registered, chunk_size=3), 9))
     assert len({entry["question"] for entry in fresh}) == 9
     specs = [DatasetSpec(name, 1, {"seed": 5}), DatasetSpec("chain_sum", 1, {})]

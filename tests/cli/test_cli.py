@@ -359,6 +359,21 @@ def test_interrupt(alchemy, monkeypatch, tmp_path):
     assert code == 130 and err == "interrupted; run the same command again to resume\n"
 
 
+def test_an_interrupt_while_python_imports_is_quiet():
+    program = """
+import runpy, signal, sys
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "alchemy.cli.main":
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupting())
+runpy.run_module("alchemy", run_name="__main__")
+"""
+    run = subprocess.run([sys.executable, "-c", program, "list"], cwd=ROOT, capture_output=True)
+    assert run.returncode == -signal.SIGINT and run.stdout == run.stderr == b""
+
+
 @pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN], ids=["terminal", "background"])
 def test_a_scheduler_that_terminates_interrupts(alchemy, monkeypatch, tmp_path, ctrl_c):
     """Also where a shell has let Ctrl-C be ignored."""
