@@ -274,7 +274,10 @@ def test_verify_says_what_differs(alchemy, data):
     [
         ("lst", "command 'lst' is unknown; did you mean 'list'?"),
         ("show symbls", "'symbls' is no task, model, strategy or claim; did you mean 'symbols'?"),
-        ("show", "name a task, one of connectivity, equations, hops, modular, recheck, stars, sums, symbols"),
+        (
+            "show",
+            "name a task, one of connectivity, equations, hops, modular, multiplication, recheck, stars, sums, symbols",
+        ),
         ("show symbols --all", "task 'symbols' and --all: expected one of them"),
         ("show --all --shift length=6", "shift 'length=6' and --all: expected one of them"),
         ("show symbols --lenght 3", "unknown option '--lenght'; did you mean '--length'?"),

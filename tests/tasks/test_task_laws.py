@@ -26,6 +26,7 @@ NOWHERE_FAR = {
     "equations": ["unknowns=3", "zeros=0"],
     "sums": ["places=8", "counted=all", "traced=1.0"],
     "hops": ["letters=8", "length=64"],
+    "multiplication": ["zeros=0", "digits=3", "first=low"],
     "stars": ["arms=3", "names=20", "length=4", "goal_first=off"],
 }
 """Shifts of tasks with their defaults to where they are."""
