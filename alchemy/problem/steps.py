@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 Mark = Literal["ok", "wrong", "follows", "wrong after"]
@@ -28,3 +28,32 @@ def mark_steps(steps: Iterable[tuple[str, bool, bool]]) -> list[Step]:
         marked.append(Step(text, mark_after if broken else "ok" if right else "wrong"))
         broken = broken or not right
     return marked
+
+
+def mark_states(
+    text: str, states: list[str], answer: str, answer_mark: str, leads: Callable[[str, int], str]
+) -> list[Step]:
+    """The steps of a text that says one number after the other, beside the right ones, and the answer behind the last mark.
+
+    `leads` gives the number at a place that the one written before it leads to, "" where none does; the answer repeats the last.
+    """
+    words = text.split()
+    mark = max((place for place, word in enumerate(words) if word == answer_mark), default=len(words))
+    before, judged = "", []
+    for place, part in enumerate(_behind_numbers(words[:mark])):
+        judged.append((part, states[place : place + 1] == [part], part == leads(before, place)))
+        before = part
+    if len(judged) < len(states):
+        judged.append(("(ends here)", False, False))
+    given = " ".join(words[mark:]) or "(ends here)"
+    return mark_steps([*judged, (given, given == f"{answer_mark} {answer}", given == f"{answer_mark} {before}")])
+
+
+def _behind_numbers(words: list[str]) -> list[str]:
+    """Words up to and with each number; those behind the last make a part of their own."""
+    parts: list[list[str]] = [[]]
+    for word in words:
+        parts[-1].append(word)
+        if word.isdigit():
+            parts.append([])
+    return [" ".join(part) for part in parts if part]

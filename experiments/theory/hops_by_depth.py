@@ -22,27 +22,23 @@ Run          alchemy reproduce hops_by_depth --preset small      # 44 minutes on
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from alchemy.causal.readout import own_answers
 from alchemy.lab.lab import Lab
-from alchemy.lab.seed_rows import rows_of
-from alchemy.lab.store import Pieces
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples
 from alchemy.learning.train import Runs
 from alchemy.problem.split import Split
 from alchemy.problem.streams import stream
 from alchemy.problem.task import PAD, Batch
-from alchemy.record import digest, fingerprint
 from alchemy.report.claim import Check, Claim, Gate, at_least
 from alchemy.report.figures import Figure, HeatMap
 from alchemy.stats.replicates import gate_split
 from alchemy.terminal import counted
+from experiments.theory import last_letter
 from models.transformer import Transformer
 from tasks.hops import Hops, laws
 from tasks.hops.walk import from_everywhere
@@ -144,7 +140,9 @@ def _at_once(config: Config, lab: Lab, layers: int) -> np.ndarray:
     """Whether models of so many layers say the letter at the end of the hops, bool (s, h, n)."""
     name = f"{layers} layers"
     runs = _trained(config, lab, config.at_once, layers, name)
-    return np.stack([_last(config, lab, runs, hops, f"{name}, hops {hops}") for hops in config.hops], axis=1)
+    tasks = {hops: replace(config.at_once, hops=(hops,)) for hops in config.hops}
+    right = [last_letter.right(lab, runs, task, config.test, f"{name}, hops {hops}") for hops, task in tasks.items()]
+    return np.stack(right, axis=1)
 
 
 def _chain(config: Config, lab: Lab) -> np.ndarray:
@@ -191,21 +189,6 @@ def labelled(task: Hops, batch: Batch) -> Examples:
     target[:, behind] = there + task.one if task.cot else letters + task.first_letter
     weight[:, behind] = ends >= 0
     return Examples(tokens, weight, target)
-
-
-def _last(config: Config, lab: Lab, runs: Runs, hops: int, label: str) -> np.ndarray:
-    """Whether the likeliest token at the last letter of held-out texts is the right one, bool (s, n)."""
-    task, shape = replace(config.at_once, hops=(hops,)), (len(runs.seeds), config.test)
-    batch = lab.held_out(task, config.test, runs.seeds)
-    texts, behind = batch.prompts().reshape(*shape, -1, 1), np.array([task.longest_prompt - 1])
-    names = [fingerprint({"model": name, "texts": digest(own)}) for name, own in zip(runs.names, texts, strict=True)]
-
-    def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
-        return {"likeliest": own_answers(runs.model, rows_of(runs.trained.params, rows), texts[rows], behind)[..., 0]}
-
-    likeliest = lab.keep("likeliest", runs.model, names, shape[1:], config.test * int(behind[0]), make, label)
-    letter = 1  # behind the mark of the answer
-    return likeliest == batch.completions()[:, letter].reshape(shape)
 
 
 def _window(config: Config, hops: int, size: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from alchemy.errors import UserError
-from alchemy.problem.steps import Step, mark_steps
+from alchemy.problem.steps import Step, mark_states
 from alchemy.problem.task import Problem
 from tasks.sums.spec import TEXT_FORMAT, THINK, Spec
 
@@ -40,26 +40,9 @@ def steps(spec: Spec, gold: list[int], text: str) -> list[Step]:
 
     Behind a wrong sum that one follows which adds to it what the right ones add.
     """
-    words = text.split()
-    mark = max((place for place, word in enumerate(words) if word == MARK), default=len(words))
-    before, judged = "", []
-    for place, part in enumerate(_divided(words[:mark])):
-        right = gold[min(place, len(gold) - 1)]
-        added = right - gold[min(place, len(gold)) - 1]
-        follows = before.isdigit() and part == str((int(before) + added) % spec.modulus)
-        judged.append((part, place < len(gold) and part == str(right), follows))
-        before = part
-    if len(judged) < len(gold):
-        judged.append(("(ends here)", False, False))
-    answer = " ".join(words[mark:]) or "(ends here)"
-    return mark_steps([*judged, (answer, answer == f"{MARK} {gold[-1]}", answer == f"{MARK} {before}")])
 
+    def leads(before: str, place: int) -> str:
+        added = gold[min(place, len(gold) - 1)] - gold[min(place, len(gold)) - 1]
+        return str((int(before) + added) % spec.modulus) if before.isdigit() else ""
 
-def _divided(words: list[str]) -> list[str]:
-    """Words up to and with each number; those behind the last make a part of their own."""
-    parts: list[list[str]] = [[]]
-    for word in words:
-        parts[-1].append(word)
-        if word.isdigit():
-            parts.append([])
-    return [" ".join(part) for part in parts if part]
+    return mark_states(text, [str(number) for number in gold], str(gold[-1]), MARK, leads)

@@ -1,0 +1,119 @@
+"""What a `Groups` task is: its fields, which of their values are possible, and what follows from them alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from alchemy.errors import UserError, nearest
+from alchemy.problem.noise import check_field
+from alchemy.problem.shift import Noise
+from alchemy.problem.task import Vocabulary
+from alchemy.problem.text_format import TextFormat
+from tasks.groups.table import LETTERS, MAX_ORDER, Group, group, names, pairs
+
+PROMPT_FIELDS = ("word", "instruction")
+THINK = "<think>"
+TEXT_FORMAT = TextFormat(answer_mark="<answer>")
+LONGEST = 108
+"""Letters of the longest word there can be: a chain has no more steps than a line can number."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The distribution: words of two letters, what they do, and how much of the way a line shows."""
+
+    group: str = "A5"
+    """A5, A4xZ5 and Z60 have 60 elements, S5 has 120, and Zq, q up to 120, are the numbers modulo q with addition."""
+    length: int = 16
+    """Letters of a word, either as likely."""
+    pair: int = 0
+    """Which of the group's pairs of generators the letters are."""
+    stride: int = 1
+    """The chain says the element after every so many letters, and after the last."""
+    cot: bool = True
+    """The text has a chain in it; otherwise the answer comes at once."""
+    noise: Noise | None = None
+    """Format noise on the prompts."""
+
+    def __post_init__(self) -> None:
+        if self.group not in names():
+            raise UserError(f"group {self.group!r} is unknown{nearest(self.group, names())}")
+        if not 1 <= self.length <= LONGEST:
+            raise UserError(f"length {self.length} is outside 1 to {LONGEST}")
+        if not 0 <= self.pair < len(pairs(self.group)):
+            raise UserError(
+                f"pair {self.pair} is outside 0 to {len(pairs(self.group)) - 1}, the pairs that {self.group} has"
+            )
+        if not 1 <= self.stride <= LONGEST:
+            raise UserError(f"stride {self.stride} is outside 1 to {LONGEST}")
+        if self.noise is not None:
+            check_field(self.noise, PROMPT_FIELDS)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary.of((THINK, TEXT_FORMAT.answer_mark, *LETTERS, *map(str, range(MAX_ORDER))))
+
+    @property
+    def table(self) -> Group:
+        """The group, and what its letters do."""
+        return group(self.group, self.pair)
+
+    @property
+    def first_letter(self) -> int:
+        """The id of a; that of b follows it."""
+        return self.vocabulary.index[LETTERS[0]]
+
+    @property
+    def zero(self) -> int:
+        """The id of element 0; those of the others follow it in order."""
+        return self.vocabulary.index["0"]
+
+    @property
+    def state_tokens(self) -> tuple[int, ...]:
+        """The group's elements."""
+        return tuple(range(self.zero, self.zero + self.table.order))
+
+    @property
+    def step_delimiters(self) -> tuple[int, ...]:
+        """The elements: each one written is a step, and so is the answer."""
+        return self.state_tokens
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """A number for each id, int (v,): the same for all elements of the group."""
+        kinds = np.arange(len(self.vocabulary))
+        kinds[list(self.state_tokens)] = self.zero
+        return kinds
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The letters, counted from 0, behind which a chain says the element, int (k,)."""
+        return np.minimum(np.arange(self.stride - 1, self.length + self.stride - 1, self.stride), self.length - 1)
+
+    @property
+    def longest_prompt(self) -> int:
+        """Tokens of every prompt before noise: the word and `<think>`."""
+        return self.length + 1
+
+    @property
+    def shortest_prompt(self) -> int:
+        return 0 if self.noise is not None else self.longest_prompt
+
+    @property
+    def clean_len(self) -> int:
+        """Tokens of every line before noise."""
+        return self.longest_prompt + len(self.shown) * self.cot + len((TEXT_FORMAT.answer_mark, "0", "</s>"))
+
+    def states(self, word: np.ndarray) -> np.ndarray:
+        """The element after each letter of words int8 (n, length), from element 0 on: int16 (n, length)."""
+        return self.onwards(np.zeros(len(word), np.int16), word)
+
+    def onwards(self, start: np.ndarray, word: np.ndarray) -> np.ndarray:
+        """The same from elements int (n,) on."""
+        states, at = np.empty(word.shape, np.int16), start
+        for place, letter in enumerate(word.T):
+            states[:, place] = at = self.table.step[at, letter]
+        return states
