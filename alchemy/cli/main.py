@@ -40,6 +40,8 @@ from alchemy.errors import UserError, nearest
 from alchemy.terminal import printable, wrapped
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
+AGAIN = 0.01
+"""Seconds after which an interrupt that was dropped is sent again."""
 
 
 class Command(NamedTuple):
@@ -101,7 +103,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _interrupted_by_termination() -> Iterator[None]:
-    """SIGTERM, as schedulers send it, does what Ctrl-C does: what is under way is kept, and resumed by the next run."""
+    """SIGTERM, as schedulers send it, does what Ctrl-C does: what is under way is kept, and resumed by the next run.
+
+    Either is heard again a moment later where it comes while garbage is collected, as Python drops what is raised there.
+    """
+    timers: list[threading.Timer] = []
 
     def interrupt(*_: object) -> None:
         if not callable(signal.getsignal(signal.SIGINT)):  # a shell lets what it starts in the background ignore Ctrl-C
@@ -111,11 +117,25 @@ def _interrupted_by_termination() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # others may not say what a signal does
         yield
         return
+
+    def dropped(event: Any) -> None:
+        if event.exc_type is not KeyboardInterrupt:
+            unraisable(event)
+            return
+        timers.append(threading.Timer(AGAIN, os.kill, (os.getpid(), signal.SIGTERM)))
+        timers[-1].start()
+
+    unraisable, sys.unraisablehook = sys.unraisablehook, dropped
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
+        for timer in timers:
+            timer.cancel()
+            timer.join()
         signal.signal(signal.SIGTERM, before)
+        if sys.unraisablehook is dropped:
+            sys.unraisablehook = unraisable
 
 
 def _main(args: list[str]) -> int:

@@ -1,11 +1,13 @@
 """The front door: what a user types, what comes out, and with which exit code."""
 
+import gc
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -392,6 +394,29 @@ def test_a_scheduler_that_terminates_interrupts(alchemy, monkeypatch, tmp_path, 
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "scheduler"])
+def test_an_interrupt_while_garbage_is_collected_is_heard(alchemy, monkeypatch, tmp_path, number):
+    """Python drops what is raised in a callback of the collector, such as that of jax."""
+
+    def write(*args, **more):
+        def collected(phase, details):
+            gc.callbacks.remove(collected)
+            signal.raise_signal(number)
+
+        gc.callbacks.append(collected)
+        gc.collect()
+        time.sleep(20)
+
+    monkeypatch.setattr("alchemy.cli.commands.generate.write_splits", write)
+    hook, before = sys.unraisablehook, signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code, _, err = alchemy("generate", "symbols", "--out", tmp_path / "d")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert code == 130 and err == "interrupted; run the same command again to resume\n"
+    assert sys.unraisablehook is hook
+
+
 def test_a_closed_pipe_is_quiet():
     command = f"{sys.executable} -m alchemy show symbols -n 3000 | head -n 1"
     run = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True)
@@ -401,6 +426,7 @@ def test_a_closed_pipe_is_quiet():
 def test_light_commands_do_not_import_jax(data):
     program = f"""
 import sys
+import time
 from alchemy.cli.main import main
 for args in (["list"], ["show", "symbols"], ["verify", {str(data)!r}], ["score", {str(data / "test.jsonl")!r}]):
     main(args)
