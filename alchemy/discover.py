@@ -95,14 +95,27 @@ def can_be_imported(name: str) -> bool:
 
 def verdict_file(name: str) -> Path | None:
     """The file with a claim's committed verdicts, or None if it has none."""
-    folder = claims_folder("verdicts")
-    path = folder / f"{name}.json" if folder else None
-    return path if path and path.is_file() else None
+    path = claim_folder(name, "verdicts") / f"{name}.json"
+    return path if path.is_file() else None
 
 
-def claims_folder(name: str) -> Path | None:
-    """A folder beside the claims, such as `verdicts` or `locks`, or None if there is none."""
-    return next((path for home in _locations(FOLDERS["claim"]) if (path := home / name).is_dir()), None)
+def claim_folder(name: str, folder: str) -> Path:
+    """Where a claim's `verdicts` or `locks` are, or would be: beside all claims, or beside the file that a package adds."""
+    added = added_claim(name)
+    return next((home / folder for home in ([added.parent] if added else _locations(FOLDERS["claim"]))), Path(folder))
+
+
+def added_claim(name: str) -> Path | None:
+    """The file of a claim that an installed package has added; None for those of the lab's own folder."""
+    entry = entries("claim").get(name)
+    return entry.path if entry and entry.module.partition(".")[0] != FOLDERS["claim"] else None
+
+
+def source(module: str) -> Path | None:
+    """The file of a module that is one, by the name it is imported by; None if there is none."""
+    package, _, rest = module.partition(".")
+    files = (home / f"{rest.replace('.', '/')}.py" for home in _locations(package))
+    return next((path for path in files if rest and path.is_file()), None)
 
 
 def _added(kind: Kind) -> Iterator[Entry]:

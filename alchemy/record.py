@@ -120,12 +120,12 @@ def numbers(value: Any) -> Any:
 
 
 @cache
-def commit() -> str:
-    """The commit of the running tree, `-dirty` where the tree differs from it; empty outside a repository."""
+def commit(folder: Path = Path(__file__).parent) -> str:
+    """The commit of a tree, by default the running one, `-dirty` where it differs from that; empty outside a repository."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"],
-            cwd=Path(__file__).parent,
+            cwd=folder,
             capture_output=True,
             text=True,
             timeout=10,

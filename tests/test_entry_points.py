@@ -2,13 +2,16 @@
 
 import importlib
 import json
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from alchemy import discover
 from alchemy.cli.main import main
 from alchemy.errors import UserError
+from alchemy.record import commit
 
 STRATEGY = """'''The first answer.'''
 
@@ -75,6 +78,112 @@ def test_packages_add_what_they_name(installed, tmp_path, capsys):
         assert main([str(part) for part in command]) == 0, capsys.readouterr().err
     assert json.loads((data / "manifest.json").read_text())["task"] == "bit_rows"
     assert "answer accuracy            1.0000" in capsys.readouterr().out
+
+
+ODDS = """'''A die shows an odd number every other time.
+
+Source       nobody
+Prediction   .5
+Refuted if   Not .5.
+Run          alchemy reproduce odds --preset small
+'''
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alchemy.report.claim import Check, Claim, exactly
+from elsewhere.dice import allowed, odd
+
+CLAIM = Claim(
+    sentence="A die shows an odd number every other time.",
+    source="nobody",
+    prediction=".5",
+    refuted_if="not .5",
+    question="Where does reasoning stop?",
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    seeds: int = 1
+    faces: int = 6
+
+
+PRESETS = {"smoke": Config(), "small": Config(), "full": Config()}
+
+
+@dataclass(frozen=True)
+class Measured:
+    share: float
+
+
+def run(config, lab):
+    return Measured(float(np.mean(odd(np.arange(1, config.faces + 1)))))
+
+
+def check(measured):
+    return [exactly("share of odd faces", measured.share, *allowed(), "symmetry")]
+
+
+def figures(measured):
+    return []
+"""
+DICE = "def odd(faces):\n    return faces % 2\n\n\ndef allowed():\n    return 0.5, 0.5\n"
+
+
+def git(home, *args):
+    own = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.org"]
+    return subprocess.run(["git", "-C", str(home), *own, *args], check=True, capture_output=True, text=True).stdout
+
+
+def test_a_claim_of_another_package_is_locked_judged_and_published_beside_its_file(
+    installed, tmp_path, monkeypatch, capsys
+):
+    """Its own tree has to be committed, its own helpers are part of the promise, and the lab's tree is left alone."""
+    site = installed(POINTS + "odds = elsewhere.odds\n")
+    (site / "elsewhere" / "odds.py").write_text(ODDS)
+    (site / "elsewhere" / "dice.py").write_text(DICE)
+    own = Path(__file__).parents[1]
+    before = git(own, "status", "--porcelain")
+    reproduce = ["reproduce", "odds", "--out", str(tmp_path / "runs"), "--quiet", "--publish"]
+
+    def refused(says):
+        assert main(reproduce) == 2 and says in capsys.readouterr().err
+
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    refused("published from a committed tree, not from outside a repository")
+    git(site, "init", "-q")
+    (site / ".gitignore").write_text("__pycache__\n")
+    git(site, "add", "-A")
+    git(site, "commit", "-qm", "A claim")
+    commit.cache_clear()
+    refused("its checks are not locked; run `alchemy lock odds`")
+    assert main(["lock", "odds"]) == 0 and "new, generation 1" in capsys.readouterr().out
+    lock = json.loads((site / "elsewhere" / "locks" / "odds.json").read_text())
+    assert lock["code"].keys() == {"elsewhere.odds.check", "elsewhere.dice.allowed"}
+    refused("locks/odds.json before the run that it binds")
+    git(site, "add", "-A")
+    git(site, "commit", "-qm", "Its promise")
+    commit.cache_clear()
+    assert main(reproduce) == 0, capsys.readouterr().err
+    [record] = json.loads((site / "elsewhere" / "verdicts" / "odds.json").read_text())["small"]
+    assert record["verdict"] == "HOLDS" and record["lock"]["digest"] == lock["digest"]
+    assert record["commit"] == git(site, "rev-parse", "HEAD")[:12] and "alchemy-lab" in record["versions"]
+    capsys.readouterr()
+    assert main(["judge", "odds", "--json"]) == 0 and '"HOLDS"' in capsys.readouterr().out
+    assert main(["show", "odds"]) == 0 and "HOLDS" in capsys.readouterr().out
+    assert main(["reproduce", "odds", "--dry-run", "--out", str(tmp_path / "runs")]) == 0
+    (site / "elsewhere" / "dice.py").write_text(DICE.replace("0.5, 0.5", "0.4, 0.6"))
+    assert main(["lock", "odds"]) == 2 and "its promise was judged; say why" in capsys.readouterr().err
+    assert main(["lock", "odds", "--reason", "dice are not fair"]) == 0 and "generation 2" in capsys.readouterr().out
+    assert git(own, "status", "--porcelain") == before
+
+
+def test_what_a_claim_elsewhere_takes_from_the_experiments_is_found():
+    """A promise may rest on the code of the lab's claims, which lies in another tree."""
+    assert discover.source("experiments.mirage.setting") == Path(__file__).parents[1] / "experiments/mirage/setting.py"
+    assert discover.source("experiments.mirage") is discover.source("experiments") is discover.source("no.such") is None
 
 
 def test_a_new_task_keeps_its_own_promises(installed, tmp_path):

@@ -11,7 +11,7 @@ from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
-from alchemy.discover import Entry, Kind, claims_folder, find
+from alchemy.discover import Entry, Kind, claim_folder, find
 from alchemy.record import plain
 from alchemy.report.history import newest_of
 from alchemy.terminal import beside, counted
@@ -87,9 +87,9 @@ def _claim(name: str, module: ModuleType) -> dict[str, Any]:
     from alchemy.report.costs import PRESET, costs
     from alchemy.report.lock import locked
 
-    records, folder = newest_of(name), claims_folder("locks")
+    records = newest_of(name)
     [cost] = costs({name: module}, {name: records})
-    lock = locked(name, module, folder) if folder else None
+    lock = locked(name, module, claim_folder(name, "locks"))
     return {
         "claim": plain(module.CLAIM),
         "presets": {preset: plain(config) for preset, config in module.PRESETS.items()},

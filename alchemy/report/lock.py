@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from alchemy.discover import source
 from alchemy.errors import UserError
 from alchemy.record import plain, read_json, write_json
 from alchemy.report.results import METHOD
@@ -28,7 +29,7 @@ SEEDS = 1000
 IGNORED = {"ctx", "kind", "type_comment", "type_params"}
 """Fields of syntax trees that say nothing, or that some versions of Python do not have."""
 CODE = "experiments"
-"""The package whose code a promise may rest on."""
+"""The package whose code a promise may rest on, beside the claim's own."""
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,9 @@ def code_of(path: Path, module: str, name: str) -> dict[str, ast.stmt]:
         if (statement := _defining(statements, name)) is not None:
             code[f"{module}.{name}"] = _without_docstrings(deepcopy(statement))
             waiting += [(path, module, used) for used in _names(statement)]
-        elif (origin := _imported(statements, name)) is not None:
-            file = _root(path, module) / (origin[0].replace(".", "/") + ".py")
-            if not file.exists():  # a package: what is used of the module could not be told
+        elif (origin := _imported(statements, name, {CODE, module.partition(".")[0]})) is not None:
+            file = _file(path, module, origin[0])
+            if file is None:  # a package: what is used of the module could not be told
                 raise UserError(f"{path.name}: import what checks use by name, not the module {'.'.join(origin)}")
             waiting.append((file, *origin))
     return dict(sorted(code.items()))
@@ -193,10 +194,10 @@ def _defining(statements: list[ast.stmt], name: str) -> ast.stmt | None:
     return None
 
 
-def _imported(statements: list[ast.stmt], name: str) -> tuple[str, str] | None:
-    """The module of `CODE`, and the name in it, that a name was imported from."""
+def _imported(statements: list[ast.stmt], name: str, packages: set[str]) -> tuple[str, str] | None:
+    """The module of one of the packages, and the name in it, that a name was imported from."""
     for statement in statements:
-        if isinstance(statement, ast.ImportFrom) and (statement.module or "").partition(".")[0] == CODE:
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").partition(".")[0] in packages:
             for alias in statement.names:
                 if (alias.asname or alias.name) == name:
                     return str(statement.module), alias.name
@@ -207,9 +208,12 @@ def _names(statement: ast.stmt) -> set[str]:
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} - {"CLAIM", "PRESETS"}
 
 
-def _root(path: Path, module: str) -> Path:
-    """The directory that holds the top-level package of a module."""
-    return path.parents[module.count(".")]
+def _file(path: Path, module: str, other: str) -> Path | None:
+    """The file of another module than that at `path`, in the same tree or where its package is installed, if it is one."""
+    beside = path.parents[module.count(".")] / (other.replace(".", "/") + ".py")
+    return (
+        beside if beside.is_file() else None if other.partition(".")[0] == module.partition(".")[0] else source(other)
+    )
 
 
 def _without_docstrings(statement: ast.stmt) -> ast.stmt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from math import inf
 from pathlib import Path
 from shutil import copyfile
@@ -12,7 +13,7 @@ from time import monotonic
 from types import ModuleType
 from typing import Any
 
-from alchemy.discover import experiments
+from alchemy.discover import added_claim, claim_folder, experiments
 from alchemy.errors import UserError
 from alchemy.lab.following import PROBLEMS, following
 from alchemy.lab.lab import Lab
@@ -21,7 +22,7 @@ from alchemy.progress import Progress
 from alchemy.record import commit, fingerprint, json_text, numbers, plain, read_json, write_json, write_whole
 from alchemy.report import costs, figures, table
 from alchemy.report.claim import judge
-from alchemy.report.history import Record, append, newest
+from alchemy.report.history import Record, append, newest, newest_of
 from alchemy.report.lock import Lock, locked, must_be_publishable, read_all
 from alchemy.report.results import measurements, results
 from alchemy.report.run_directory import STARTED
@@ -54,17 +55,18 @@ def reproduce(
 
     Records go to `out/claims/NAME/PRESET` (see `home_of`), trained models and answers to `out/models` and `out/answers`, from where
     a later run takes them. With `publish`, verdicts and figures go to `experiments/verdicts` too, and the table into
-    the README; only what was promised before the run can be published (`alchemy.report.lock`). With `until_decided`
+    the README, or, of a claim that a package has added, to `verdicts` beside its file; only what was promised before the run can be published (`alchemy.report.lock`). With `until_decided`
     more seeds are trained, up to `max_seeds`, until a claim HOLDS or FAILS or has little chance to.
     """
-    progress, tree = Progress(quiet), commit()
-    locks = {name: locked(name, module, LOCKS) for name, module in selected.items()}
+    progress = Progress(quiet)
+    locks = {name: locked(name, module, claim_folder(name, "locks")) for name, module in selected.items()}
+    trees = {name: _tree(name) for name in selected}
     for name, config in configs.items():
         if config.seeds < 1:
             raise UserError(f"{name}: seeds must be at least 1, not {config.seeds}")
     if publish:
         for name, module in selected.items():
-            must_be_publishable(name, module, configs[name], preset, LOCKS, tree)
+            must_be_publishable(name, module, configs[name], preset, claim_folder(name, "locks"), trees[name])
     machine.prepare()
     write_whole(out / ".writable", Path.touch)  # not after an hour
     (out / ".writable").unlink()
@@ -75,7 +77,9 @@ def reproduce(
     for number, (name, module) in enumerate(selected.items(), 1):
         progress.prefix = f"[{number}/{len(selected)}] {name}: "
         home = home_of(out, name, preset, module, configs[name])
-        run = partial(run_one, name, module, preset=preset, out=out, progress=progress, tree=tree, lock=locks[name])
+        run = partial(
+            run_one, name, module, preset=preset, out=out, progress=progress, tree=trees[name], lock=locks[name]
+        )
         run = partial(run, home=home)
         record = _until_decided(run, configs[name], max_seeds, progress) if until_decided else run(configs[name])
         records.append((name, record))
@@ -162,7 +166,7 @@ def run_one(
         "tokens": lab.tokens,
         "flops": lab.flops,
         "device": machine.describe(),
-        "versions": machine.versions(),
+        "versions": {**machine.versions(), **_lab(name)},
         "commit": tree,
         "results_from": sorted(lab.commits),
         "lock": _named(lock) if lock else None,
@@ -180,10 +184,21 @@ def run_one(
     return record
 
 
+def _tree(name: str) -> str:
+    """The commit of the tree that a claim's file lies in."""
+    added = added_claim(name)
+    return commit(added.parent) if added else commit()
+
+
 def home_of(out: Path, name: str, preset: str, module: ModuleType, config: Any) -> Path:
     """Where a record goes: a folder by the preset's name, or for another config by a hash of its fields, too."""
     own = "" if config == module.PRESETS[preset] else f"-{fingerprint({'config': config})[:8]}"
     return out / "claims" / name / f"{preset}{own}"
+
+
+def _lab(name: str) -> dict[str, str]:
+    """The version and the commit of the lab, where a claim is of another tree."""
+    return {"alchemy-lab": f"{version('alchemy-lab')} {commit()}".rstrip()} if added_claim(name) else {}
 
 
 def _named(lock: Lock) -> dict[str, Any]:
@@ -194,8 +209,8 @@ def _named(lock: Lock) -> dict[str, Any]:
 
 def _expected(selected: Mapping[str, ModuleType], preset: str) -> str:
     """How long the claims took when their committed verdicts were made, where that is known."""
-    known = newest(VERDICTS)
-    seconds = [known[name][preset]["seconds"] for name in selected if preset in known.get(name, {})]
+    known = {name: newest_of(name) for name in selected}
+    seconds = [known[name][preset]["seconds"] for name in selected if preset in known[name]]
     return (
         f"; {counted(round(sum(seconds) / 60), 'minute')} when last published" if len(seconds) == len(selected) else ""
     )
@@ -203,14 +218,16 @@ def _expected(selected: Mapping[str, ModuleType], preset: str) -> str:
 
 def _publish(name: str, preset: str, record: Record, home: Path) -> None:
     """Add a record, kept at `home`, to those committed beside the experiment, replace its figures, and the table in the README."""
-    shown = VERDICTS / "figures"
-    for figure in newest(VERDICTS).get(name, {}).get(preset, {}).get("figures", ()):
+    verdicts = claim_folder(name, "verdicts")
+    shown = verdicts / "figures"
+    for figure in newest(verdicts).get(name, {}).get(preset, {}).get("figures", ()):
         (shown / f"{preset}-{figure}").unlink(missing_ok=True)
-    append(VERDICTS / f"{name}.json", preset, {key: value for key, value in record.items() if key != "seconds_now"})
-    write_json(VERDICTS / "journals" / f"{preset}-{name}.json", read_json(home / "journal.json"))
+    append(verdicts / f"{name}.json", preset, {key: value for key, value in record.items() if key != "seconds_now"})
+    write_json(verdicts / "journals" / f"{preset}-{name}.json", read_json(home / "journal.json"))
     for figure in record["figures"]:
         write_whole(shown / f"{preset}-{figure}", partial(copyfile, home / figure))
-    renew_tables()
+    if not added_claim(name):
+        renew_tables()
 
 
 def renew_tables() -> None:

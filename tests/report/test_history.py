@@ -143,6 +143,7 @@ def test_a_file_is_only_added_to(tmp_path, record):
 def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeypatch):
     home = tmp_path / "claims" / "law" / "small"
     monkeypatch.setattr(reproduce, "VERDICTS", tmp_path / "verdicts")
+    monkeypatch.setattr(reproduce, "claim_folder", lambda name, folder: tmp_path / folder)
     monkeypatch.setattr(reproduce, "ROOT", tmp_path)
     locks = {name: Lock(name, "d1", 1, {"claim": plain(CLAIM)}, {}) for name in ("law", "other")}
     monkeypatch.setattr(reproduce, "read_all", lambda folder: locks)

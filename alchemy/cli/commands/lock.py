@@ -7,7 +7,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from alchemy.discover import entries, find
+from alchemy.discover import claim_folder, entries, find
 from alchemy.errors import UserError, nearest
 
 
@@ -30,16 +30,18 @@ def run(options: Lock) -> int:
     """Print for each claim whether its promise was locked already, is new, or replaces another."""
     from alchemy.report.history import history
     from alchemy.report.lock import read, renew
-    from alchemy.report.reproduce import LOCKS, VERDICTS
 
     known = entries("claim")
     for name in options.names or known:
         if name not in known:
             raise UserError(f"claim {name!r} is unknown{nearest(name, known)}")
-        records = [record for group in history(VERDICTS / f"{name}.json").values() for record in group]
+        records = [
+            record for group in history(claim_folder(name, "verdicts") / f"{name}.json").values() for record in group
+        ]
         judged = {record["lock"]["digest"] for record in records if record.get("lock")}
-        before = read(name, LOCKS)
-        lock = renew(name, find("claim", name), LOCKS, judged, options.reason)
+        folder = claim_folder(name, "locks")
+        before = read(name, folder)
+        lock = renew(name, find("claim", name), folder, judged, options.reason)
         state = "new" if before is None else "as it was" if before == lock else "renewed"
         print(f"{name:<26} {state}, generation {lock.generation}, {lock.digest}")
     return 0
