@@ -139,7 +139,7 @@ def run(config: Config, lab: Lab) -> Measured:
 def _at_once(config: Config, lab: Lab, layers: int) -> np.ndarray:
     """Whether models of so many layers say the letter at the end of the hops, bool (s, h, n)."""
     name = f"{layers} layers"
-    runs = _trained(config, lab, config.at_once, layers, name)
+    runs = trained(config, lab, config.at_once, layers, name)
     tasks = {hops: replace(config.at_once, hops=(hops,)) for hops in config.hops}
     right = [last_letter.right(lab, runs, task, config.test, f"{name}, hops {hops}") for hops, task in tasks.items()]
     return np.stack(right, axis=1)
@@ -148,13 +148,13 @@ def _at_once(config: Config, lab: Lab, layers: int) -> np.ndarray:
 def _chain(config: Config, lab: Lab) -> np.ndarray:
     """Right answers of models of the fewest layers that write each hop down, float (s, h)."""
     name = f"chain, {min(config.depths)} layers"
-    runs = _trained(config, lab, config.chain, min(config.depths), name)
+    runs = trained(config, lab, config.chain, min(config.depths), name)
     tasks = {hops: replace(config.chain, hops=(hops,)) for hops in config.hops}
     answers = [lab.answer(runs, task, config.test, label=f"{name}, hops {hops}") for hops, task in tasks.items()]
     return np.stack([given.values("answer").mean(axis=1) for given in answers], axis=1)
 
 
-def _trained(config: Config, lab: Lab, task: Hops, layers: int, name: str) -> Runs:
+def trained(config: Config, lab: Lab, task: Hops, layers: int, name: str) -> Runs:
     """Models of so many layers, each of which reads every text of its own set once."""
     seeds, n = lab.seeds(config.seeds), config.train.steps * config.train.batch
     return lab.train(
