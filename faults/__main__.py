@@ -148,8 +148,9 @@ def _files(root: Path, patterns: Sequence[str]) -> list[str]:
 
 def _measured(root: Path, files: Sequence[str], jobs: int) -> list[Test]:
     """Every test with what it runs; files that have not changed are not measured again."""
-    shared = digest((root / "tests/conftest.py").read_bytes()) if (root / "tests/conftest.py").exists() else ""
-    keys = {file: digest(shared.encode(), (root / file).read_bytes()) for file in files}
+    conftest = root / "tests/conftest.py"
+    shared = " ".join(reach.PACKAGES).encode(), conftest.read_bytes() if conftest.exists() else b""
+    keys = {file: digest(*shared, (root / file).read_bytes()) for file in files}
     stores = {file: root / CACHE / "reach" / f"{file.replace('/', '-')}.json" for file in files}
     new = [file for file in files if reach.load(stores[file], keys[file]) is None]
     with get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:

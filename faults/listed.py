@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,19 @@ FILE = Path(__file__).with_name("listed.toml")
 
 @dataclass(frozen=True)
 class Listed:
-    """An entry: it is about every fault of a file with this line and this change."""
+    """An entry: it is about the faults of a file with this line and this change."""
 
     file: str
     line: str
     """The line's text, without the blanks around it."""
     change: str
     reason: str
+    nth: int = 0
+    """Which of several such faults; 0 for all of them."""
+
+    def covers(self, fault: Fault) -> bool:
+        same = (self.file, self.line, self.change) == (fault.file, fault.text, fault.change)
+        return same and self.nth in (0, fault.nth)
 
 
 def read(path: Path = FILE) -> list[Listed]:
@@ -29,15 +36,17 @@ def read(path: Path = FILE) -> list[Listed]:
 
 def split(faults: Iterable[Fault], entries: Iterable[Listed]) -> tuple[list[Fault], list[Fault]]:
     """The faults that change something, and those that are listed."""
-    known = {(entry.file, entry.line, entry.change) for entry in entries}
+    by_file: defaultdict[str, list[Listed]] = defaultdict(list)
+    for entry in entries:
+        by_file[entry.file].append(entry)
     kept: list[Fault] = []
     dropped: list[Fault] = []
     for fault in faults:
-        (dropped if (fault.file, fault.text, fault.change) in known else kept).append(fault)
+        (dropped if any(entry.covers(fault) for entry in by_file[fault.file]) else kept).append(fault)
     return kept, dropped
 
 
 def gone(faults: Iterable[Fault], entries: Iterable[Listed]) -> list[Listed]:
     """Entries about no fault that can be planted: their line has changed."""
-    present = {(fault.file, fault.text, fault.change) for fault in faults}
-    return [entry for entry in entries if (entry.file, entry.line, entry.change) not in present]
+    faults = list(faults)
+    return [entry for entry in entries if not any(entry.covers(fault) for fault in faults)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import random
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
 
@@ -58,6 +59,8 @@ class Fault:
     """Qualified name of the outermost function around it; empty for what runs at import."""
     change: str
     """The expression before and after."""
+    nth: int = 1
+    """Which of the module's equal changes of equal lines, in the order of the text."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}  {self.change}"
@@ -72,8 +75,14 @@ def faults(source: str, file: str) -> list[Fault]:
         if id(node) not in skipped and (changed := _changed(node)):
             text = lines[changed.lineno - 1].strip()
             change = f"{ast.unparse(_shown(node))} -> {ast.unparse(_shown(changed))}"
-            found.append(Fault(file, place, changed.lineno, text, functions.get(id(node), ""), change))
-    return found
+            fault = Fault(file, place, changed.lineno, text, functions.get(id(node), ""), change)
+            found.append((fault, changed.col_offset))
+    alike: Counter[tuple[str, str]] = Counter()
+    nth = {}
+    for fault, _ in sorted(found, key=lambda pair: (pair[0].line, pair[1])):
+        alike[fault.text, fault.change] += 1
+        nth[fault.place] = alike[fault.text, fault.change]
+    return [replace(fault, nth=nth[fault.place]) for fault, _ in found]
 
 
 def name(file: str) -> str:

@@ -27,7 +27,7 @@ OPTIONS = (
     *("-q", "--assert=plain", "--tb=native", "-p", "no:cacheprovider", "-p", "no:faulthandler"),
     *("-p", "no:unraisableexception", "-p", "no:threadexception"),  # at the end each collects garbage five times
 )
-PACKAGES = ("alchemy", "tasks", "models")
+PACKAGES = ("alchemy", "tasks", "models", "experiments")
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,21 @@ def test_entries_are_about_a_line_and_a_change(tmp_path):
     assert listed.gone(kept, [entry]) == [entry]
 
 
+def test_an_entry_can_be_about_one_of_several_equal_changes(tmp_path):
+    source = "def f(a):\n    return [1, a[1]]\n\n\ndef g(a):\n    return [1, a[1]]\n"
+    every = [fault for fault in faults(source, "m.py") if fault.change == "1 -> 2"]
+    assert sorted((fault.nth, fault.line) for fault in every) == [(1, 2), (2, 2), (3, 6), (4, 6)]
+    path = tmp_path / "listed.toml"
+    entry = '[[fault]]\nfile = "m.py"\nline = "return [1, a[1]]"\nchange = "1 -> 2"\nreason = "of the first function"\n'
+    path.write_text(f"{entry}nth = 2\n\n{entry}nth = 5\n")
+    entries = listed.read(path)
+    [dropped] = listed.split(every, entries)[1]
+    space: dict = {}
+    exec(planted(source, dropped), space)
+    assert space["f"]([0, 10, 20]) == [1, 20]
+    assert listed.gone(every, entries) == entries[1:]
+
+
 def test_every_entry_gives_its_reason_and_can_be_planted():
     entries = listed.read()
     files = {entry.file for entry in entries}
