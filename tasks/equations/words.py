@@ -67,15 +67,15 @@ def steps(spec: Spec, problem: Problem, gold: str, text: str) -> list[Step]:
     return mark_steps(judged + [("(ends here)", False, False)] * (len(given) < len(expected)))
 
 
-def _next(spec: Spec, problem: Problem, written: list[list[int]]) -> str:
-    """What follows from the equations that are written: an equation or the answer, nothing if one of them is none."""
+def _next(spec: Spec, problem: Problem, written: list[list[int]]) -> str | None:
+    """What follows from the equations that are written: an equation or the answer, None if one of them is none."""
     count = len(places(spec.unknowns)) if spec.cot else 0
     if len(written) > count or not all(written):
-        return ""
+        return None
     before = np.array(written, np.int16).reshape(1, len(written), spec.unknowns + 1)
     rows, possible = eliminate(system(problem), spec.modulus, before)
     if not possible[0]:
-        return ""
+        return None
     if len(written) < count:
         *coefficients, right = rows[0, len(written)]
         return " ".join(map(str, [*coefficients, EQUALS, right]))

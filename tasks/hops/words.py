@@ -61,14 +61,14 @@ def _letter(problem: Problem, place: int) -> str:
     return ALPHABET[problem["text"][0, place]]
 
 
-def _state(problem: Problem, place: int) -> str:
-    """The step that says a place, nothing for -1."""
-    return f"{place + 1} {_letter(problem, place)}" if place >= 0 else ""
+def _state(problem: Problem, place: int) -> str | None:
+    """The step that says a place, None for -1."""
+    return f"{place + 1} {_letter(problem, place)}" if place >= 0 else None
 
 
-def _answer(problem: Problem, place: int) -> str:
-    """The answer at a place, nothing for -1."""
-    return f"{TEXT_FORMAT.answer_mark} {_letter(problem, place)}" if place >= 0 else ""
+def _answer(problem: Problem, place: int) -> str | None:
+    """The answer at a place, None for -1."""
+    return f"{TEXT_FORMAT.answer_mark} {_letter(problem, place)}" if place >= 0 else None
 
 
 def _place(spec: Spec, problem: Problem, step: str) -> int:

@@ -41,9 +41,9 @@ def steps(spec: Spec, gold: str, text: str) -> list[Step]:
     return mark_steps(judged + [("(ends here)", False, False)] * (len(given) < len(expected)))
 
 
-def _answer(spec: Spec, step: str) -> str:
-    """The answer that follows from a step, nothing where it is no sum of two numbers."""
+def _answer(spec: Spec, step: str) -> str | None:
+    """The answer that follows from a step, None where it is no sum of two numbers."""
     words = step.split()
     if len(words) != 3 or words[1] != PLUS or not (words[0] + words[2]).isdigit():
-        return ""
+        return None
     return f"{TEXT_FORMAT.answer_mark} {(int(words[0]) + int(words[2])) % spec.modulus}"

@@ -8,9 +8,9 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
-from cells import Recurrent
+from cells import Bigram, Recurrent
 
-from alchemy.decoding.sampler import ModelSampler, _appended
+from alchemy.decoding.sampler import ModelSampler, _appended, _cache_slots
 from alchemy.errors import UserError
 from alchemy.problem.task import EOS, PAD
 from models.transformer import Transformer
@@ -140,9 +140,36 @@ def test_there_is_an_end_to_the_room_and_to_the_context():
 
 
 def test_texts_are_appended_without_gaps():
-    before = np.array([[[3, 4, 0], [3, 0, 0]]])
-    new = np.array([[[5, 0], [6, 7]]])
-    assert _appended(before, new).tolist() == [[[3, 4, 5], [3, 6, 7]]]
+    before = np.array([[[3, 4, 0], [3, 0, 0], [0, 0, 0], [3, 4, 0]]])
+    new = np.array([[[5, 0], [6, 7], [5, 0], [6, 7]]])
+    assert _appended(before, new).tolist() == [[[3, 4, 5, 0], [3, 6, 7, 0], [5, 0, 0, 0], [3, 4, 6, 7]]]
+    assert _appended(before[:, :, :0], new[:, :, :0]).shape == (1, 4, 0)
+
+
+def test_a_cache_has_a_power_of_two_of_slots_or_half_as_much_again():
+    sizes = [16, 24, 32, 48, 64, 96, 128]
+    assert [_cache_slots(size) for size in sizes] == sizes
+    assert [_cache_slots(size + 1) for size in (-1, *sizes[:-1])] == [16, *sizes[1:]]
+
+
+def test_a_pile_says_in_which_slots_each_text_lies():
+    """Two problems, greedy: what goes on from another text has its slots, and those behind all others that were used."""
+    table = np.eye(8, dtype=np.float32)[[2, 2, 3, 4, 5, 6, 7, EOS]]
+    writer = ModelSampler(Bigram(), {"table": table}, temperature=0.0)
+    pile = writer.pile(np.array([[[2]], [[5]]], np.int32), 4, 2, 6)
+    texts = [{0: [], 1: [3, 4], 2: [3, 4, 5, 6], 3: [3, 4, 5, 6, 7, EOS]}, {0: [], 1: [6, 7], 2: [6, 7, EOS]}]
+    slots = [{1: [0, 1], 2: [0, 1, 2, 3], 3: [0, 1, 2, 3, 4, 5]}, {1: [2, 3], 2: [2, 3, 4]}]
+    for number, sources in enumerate([(0, 0), (1, 0), (2, 1)], 1):
+        assert pile.state.used == 2 * (number - 1)
+        text = writer.write(writer.pick(pile, np.array(sources)[:, None]), (), 2)
+        pile = writer.put(pile, np.array([number, number - 1 or -1]), text)
+    assert pile.state.used == 6 and writer.put(pile, np.array([-1, -1]), text) is pile
+    for row, number in np.ndindex(2, 4):
+        said, lies = texts[row].get(number, []), slots[row].get(number, [])
+        assert pile.tokens[row, number].tolist() == said + [PAD] * (6 - len(said))
+        assert pile.state.path[row, number].tolist() == lies + [-1] * (6 - len(lies))
+        assert pile.ended[row, number] == (EOS in said)
+        assert pile.logprob[row, number] == pytest.approx(-len(said) * np.log1p(6 * np.exp(-1)), abs=1e-5)
 
 
 @pytest.mark.parametrize("model", [MODEL, Recurrent(V)], ids=["transformer", "recurrent"])

@@ -153,6 +153,22 @@ def test_behind_a_changed_step_the_elimination_goes_on_from_it():
     np.testing.assert_array_equal(task.follow(batch, chain, 0), gold, "what is behind the step is not read")
 
 
+def test_a_line_by_hand():
+    task = Equations(unknowns=2, asked="one")
+    batch = task.write(task.parse("2 1 = 3 , 4 3 = 4 , x2 <think>"))
+    chain = [Field.STEP + step for step in (0, 1, 2, 3) for _ in range(5)][:-1]
+    assert batch.field[0].tolist() == [*[0] * 10, 1, 2, *chain, Field.ANSWER, Field.ANSWER, Field.END]
+    assert (task.follow(batch, np.zeros((1, 0), np.int32), 0) == PAD).all()
+
+
+def test_a_changed_right_hand_side_is_any_other():
+    batch = sample(TASK, 400)
+    gold = batch.completions()
+    changed = np.concatenate([TASK.other_state(batch, gold, step, np.random.default_rng(step)) for step in (0, 8)])
+    offset = (changed - np.concatenate([gold, gold])) % 5
+    assert ((offset != 0).sum(axis=1) == 1).all() and np.unique(offset).tolist() == [0, 1, 2, 3, 4]
+
+
 def test_steps_are_marked_by_what_they_follow_from():
     task = Equations(unknowns=2, asked="one")
     problem = task.parse("2 1 = 3 , 4 3 = 4 , x2 <think>")
@@ -168,6 +184,13 @@ def test_steps_are_marked_by_what_they_follow_from():
         "no equation, and an early end"
     )
     assert marks("1 3 = 4 , 0 1 = 3 , 0 1 = 3 , 1 0 = 0 , 1 0 = 0 <answer> 3")[4:] == ["wrong", "wrong after"]
+    assert marks("1 3 = 4 , 0 1 = 3") == ["ok", "ok", "wrong"]
+    assert marks("1 3 = 4 , 0 0 = 3 , , 1 0 = 0")[1:] == ["wrong", *["wrong after"] * 3], "nothing follows from nothing"
+    assert marks("1 3 = 4 , 1 2 , 0 1 = 3") == ["ok", "wrong", "wrong after", "wrong after"]
+    problem = task.parse("2 1 = 3 , 4 3 = 4 , x1 <think>")
+    assert marks("1 3 = 2 , 0 1 = 1 , 0 1 = 1 , 1 0 = 4 <answer> 4") == ["wrong", *["follows"] * 4]
+    task = replace(task, cot=False)
+    assert marks("1 3 = 2 <answer> 4") == ["wrong", "wrong after"], "no steps are expected"
 
 
 def test_a_system_is_in_one_part_whatever_is_asked_for():
@@ -221,6 +244,7 @@ def test_equations_that_cannot_be_eliminated_in_their_order_are_the_users_error(
 def test_what_cannot_be_is_the_users_error(fields, says):
     with pytest.raises(UserError, match=says):
         Equations(**fields)
+    assert "Eliminate" in TASK.instructions and "Eliminate" not in replace(TASK, cot=False).instructions
     with pytest.raises(UserError, match="'half' is not a number from 0 to 1"):
         TASK.shift("zeros=half")
 
@@ -228,7 +252,22 @@ def test_what_cannot_be_is_the_users_error(fields, says):
 def test_shifts_are_on_three_axes():
     axes = {axis for name in TASK.shifts for axis in TASK.shift(name).axis}
     assert axes == {Axis.TASK, Axis.LENGTH, Axis.FORMAT}
-    assert TASK.shift("unknowns=5").size == 2 and TASK.shift("zeros=0.25").size == 0.25
+    assert TASK.shift("unknowns=5").size == 2 and replace(TASK, zeros=0.5).shift("zeros=0.25").size == 0.25
+    noise = tuple(f"noise={mode}:0.1" for mode in ("insert", "delete", "modify", "hybrid"))
+    assert TASK.shifts == ("zeros=0.5", "unknowns=4", "unknowns=5", *noise)
+    assert replace(TASK, zeros=0.5, unknowns=5).shifts == ("unknowns=6", *noise)
+    assert replace(TASK, noise=TASK.shift("noise=insert:0.1")(TASK).noise).shifts == TASK.shifts[:3]
+
+
+def test_there_is_a_task_for_every_prime_to_31():
+    def is_possible(modulus):
+        try:
+            return Equations(modulus=modulus).modulus == modulus
+        except UserError:
+            return False
+
+    primes = [number for number in range(2, 35) if all(number % divisor for divisor in range(2, 6) if divisor < number)]
+    assert [modulus for modulus in range(40) if is_possible(modulus)] == primes
 
 
 def test_features_count_zeros_and_equations_of_one_unknown():

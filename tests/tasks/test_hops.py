@@ -161,6 +161,7 @@ def test_behind_a_changed_place_the_hops_go_on_from_it():
     assert followed("6 C", 0) == "6 C , 4 A <answer> A"
     assert followed("4 A", 0) == "4 A , 3 C <answer> C"
     assert followed("5 B , 6 C", 1) == "5 B , 6 C <answer> C"
+    assert followed("5 B , 1 B", 1) == "5 B , 1 B <answer> B"
     assert followed("3 C , 5 B", 1) == "3 C , 5 B <answer> B", "the step before is not read"
     for nothing in ("5 A", "2 A", "8 B", "128 B", "B 5", "5", "5 ,"):
         assert followed(nothing, 0) == ""
@@ -187,6 +188,8 @@ def test_steps_are_marked_by_what_they_follow_from():
     assert marks("1 B , 2 A <answer> A") == ["wrong", "wrong after", "follows"], "no hop from the first letter"
     assert marks("5 B <answer> A") == ["ok", "wrong", "wrong after"]
     assert marks("5 B , 2 A") == ["ok", "ok", "wrong"]
+    assert marks("2 A , , 2 A") == ["wrong", "wrong after", "wrong after"], "nothing follows from nothing"
+    assert marks("6 C , 4 A") == ["wrong", "follows", "wrong after"]
     assert marks("5 B , 2 A , 1 B <answer> A") == ["ok", "ok", "wrong", "wrong after"]
 
 
@@ -243,6 +246,7 @@ def test_shifts_are_on_three_axes():
     sizes = {name: TASK.shift(name).size for name in TASK.shifts if not name.startswith("noise")}
     assert sizes == {"letters=4": 4, "length=32": 32, "length=96": 32, "hops=5": 1, "hops=6": 2}
     assert {axis for name in TASK.shifts for axis in TASK.shift(name).axis} == {Axis.TASK, Axis.LENGTH, Axis.FORMAT}
+    assert replace(TASK, noise=TASK.shift("noise=insert:0.1")(TASK).noise).shifts == tuple(sizes)
     assert "length=128" not in replace(TASK, length=128).shifts and replace(TASK, hops=(2, 6)).shift("hops=5").size == 1
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.problem.task import EOS, PAD
+from alchemy.problem.task import EOS, PAD, Field
 from tasks.modular import Modular, laws
 
 TASK = Modular()
@@ -92,6 +92,79 @@ def test_behind_a_changed_product_follows_its_own_sum():
         [step.mark for step in TASK.steps(batch.rows(slice(1, 2)), row[None])] for row in (changed[1], followed[1])
     ]
     assert marks == [["wrong", "wrong after"], ["wrong", "follows"]]
+    offset = (TASK.other_state(batch, gold, 0, np.random.default_rng(1))[:, 0] - gold[:, 0]) % 22
+    assert np.unique(offset).tolist() == [*range(1, 22)], "any other product"
+
+
+@pytest.fixture
+def batch():
+    return TASK.write(TASK.parse("4 x 7 + 9 <think>"))
+
+
+def test_a_line_by_hand(batch):
+    assert TASK.show(batch.text[0]) == "4 x 7 + 9 <think> 5 + 9 <answer> 14"
+    fields = [0, 0, 0, 1, 1, 2, *[Field.STEP] * 3, Field.ANSWER, Field.ANSWER, Field.END]
+    assert batch.field[0].tolist() == fields
+    assert replace(TASK, cot=False).write(batch.problem).field[0].tolist() == fields[:6] + fields[9:]
+
+
+@pytest.mark.parametrize(
+    ("chain", "followed"),
+    [
+        ("6 + 8", "6 + 8 <answer> 14"),
+        ("20 + 8", "20 + 8 <answer> 5"),
+        ("0 + 9", "0 + 9 <answer> 9"),
+        ("6 + 9 + 9 + 9", "6 + 9 <answer> 15"),
+        ("6 + x", ""),
+        ("x + 6", ""),
+    ],
+)
+def test_what_follows_from_a_product_and_a_term(batch, chain, followed):
+    """Both are read, and nothing behind them."""
+    completion = np.array([TASK.vocabulary.encode(chain)], np.int32)
+    assert TASK.vocabulary.decode(TASK.follow(batch, completion, 0)[0]) == followed
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5 + 9 <answer> 14", ["ok", "ok"]),
+        ("6 + 8 <answer> 14", ["wrong", "follows"]),
+        ("6 + 9 <answer> 14", ["wrong", "wrong after"]),
+        ("6 x 9 <answer> 15", ["wrong", "wrong after"]),
+        ("6 + x <answer> 15", ["wrong", "wrong after"]),
+        ("x + 6 <answer> 15", ["wrong", "wrong after"]),
+        ("6 + 9 + <answer> 15", ["wrong", "wrong after"]),
+        ("5 + 9", ["ok", "wrong"]),
+        ("", ["wrong", "wrong after"]),
+        ("6 + 9", ["wrong", "wrong after"]),
+    ],
+)
+def test_steps_are_marked_by_what_they_follow_from(batch, text, expected):
+    assert [step.mark for step in TASK.text_steps(batch.problem, text)] == expected
+
+
+def test_shifts_and_their_sizes():
+    task = replace(TASK, factors=3, prompt_noise=0.3)
+    sizes = {name: task.shift(name).size for name in ("prompt_noise=0.1", "factors=2", "factors=5")}
+    assert sizes == pytest.approx({"prompt_noise=0.1": 0.2, "factors=2": 1, "factors=5": 2})
+    noise = tuple(f"noise={mode}:0.1" for mode in ("insert", "delete", "modify", "hybrid"))
+    assert TASK.shifts == ("prompt_noise=0.1", "factors=3", "factors=4", *noise)
+    assert replace(TASK, prompt_noise=0.1, factors=8).shifts == ("factors=9", *noise)
+    assert replace(TASK, noise=TASK.shift("noise=insert:0.1")(TASK).noise).shifts == TASK.shifts[:3]
+
+
+def test_there_is_a_task_for_every_prime_from_5_to_97():
+    def is_possible(modulus):
+        try:
+            return Modular(modulus=modulus).modulus == modulus
+        except UserError:
+            return False
+
+    primes = [
+        number for number in range(5, 100) if all(number % divisor for divisor in range(2, 10) if divisor < number)
+    ]
+    assert [modulus for modulus in range(120) if is_possible(modulus)] == primes
 
 
 def test_prompts_are_read_back():
@@ -100,7 +173,15 @@ def test_prompts_are_read_back():
         for row in range(30):
             problem = task.parse(task.vocabulary.decode(batch.prompts()[row, :, 0]))
             np.testing.assert_array_equal(task.render(problem, np.random.default_rng(0)).text[0], batch.text[row])
-    for wrong in ("4 x 7 <think>", "4 x 0 + 9 <think>", "4 + 7 + 9 <think>", "4 x 7 + 9", "x + <think>", ""):
+    for wrong in (
+        "4 x 7 <think>",
+        "4 x 0 + 9 <think>",
+        "4 + 7 + 9 <think>",
+        "4 x 7 + 9",
+        "x + <think>",
+        "4 x 7 + 9 9 <think>",
+        "",
+    ):
         with pytest.raises(UserError):
             TASK.parse(wrong)
     assert TASK.solve(TASK.parse("4 x 7 + 9 <think>"))[0, -1] == EOS
@@ -111,6 +192,7 @@ def test_prompts_are_read_back():
     [
         ({"modulus": 21}, "nearest is 19"),
         ({"factors": 1}, "factors 1 is outside 2 to 9"),
+        ({"factors": 10}, "factors 10 is outside 2 to 9"),
         ({"prompt_noise": 1.5}, "prompt_noise 1.5"),
         ({"trace_noise": -0.1}, "trace_noise -0.1"),
     ],
@@ -118,6 +200,8 @@ def test_prompts_are_read_back():
 def test_what_cannot_be_is_the_users_error(fields, says):
     with pytest.raises(UserError, match=says):
         Modular(**fields)
+    assert Modular(factors=9, prompt_noise=1.0) and "the product" in TASK.instructions
+    assert "the product" not in replace(TASK, cot=False).instructions
 
 
 @settings(max_examples=30, deadline=None)

@@ -123,9 +123,25 @@ def test_steps_behind_a_wrong_one_follow_what_was_written():
         "2 <answer> 2": ["ok", "ok"],
         "1 3 1 0 0 0 1 2 2 <answer> 2": [*["ok"] * 8, "wrong", "follows"],
         "1 x 3": ["ok", "wrong", "wrong after", "wrong after"],
+        "1 3 1 0 0 0 1 2 2 2 <answer> 2": [*["ok"] * 8, "wrong", "follows", "follows"],
+        "1 3 <answer> 1 0 0 0 1 2 <answer> 2": ["ok", "ok", "wrong", "wrong after", *["follows"] * 5],
     }
     for text, marks in texts.items():
         assert [step.mark for step in TASK.text_steps(problem, text)] == marks, text
+
+
+def test_a_line_has_a_trace_if_it_goes_on_behind_its_first_number():
+    rows = np.array([[TASK.zero, TASK.zero, TASK.zero], [TASK.zero, TASK.answer_mark_id, TASK.zero]], np.int32)
+    assert TASK.has_trace(rows).tolist() == TASK.has_trace(rows[:, :2]).tolist() == [True, False]
+    assert TASK.has_trace(rows[:, :1]).tolist() == [True, True]
+
+
+def test_features_by_hand():
+    task = replace(MIXED, modulus=5, counted=(0, 2, 4))
+    for traced in (False, True):
+        problem = task.parse("1 2 0 3 4 4 <think>") | {"traced": np.array([traced])}
+        features = {name: values.tolist() for name, values in task.features(problem).items()}
+        assert features == {"traced": [int(traced)], "nonzero": [2], "sum": [0]}
 
 
 def test_a_step_that_is_no_number_has_nothing_behind_it():
@@ -141,6 +157,8 @@ def test_prompts_are_read_back_and_bad_ones_named():
         for row in range(20):
             problem = task.parse(task.vocabulary.decode(batch.prompts()[row, :, 0]))
             np.testing.assert_array_equal(task.identity(problem), task.identity(batch.problem)[row : row + 1])
+            assert problem["traced"].tolist() == [True]
+    assert not replace(TASK, traced=0.0).parse("1 2 3 4 0 0 1 1 <think>")["traced"][0]
     for text in ("1 2 <think>", "1 2 3 4 0 0 1 1", "", "1 2 3 4 0 0 1 <answer> <think>"):
         with pytest.raises(UserError, match="is not 8 digits and <think>"):
             TASK.parse(text)
@@ -151,6 +169,7 @@ def test_prompts_are_read_back_and_bad_ones_named():
     [
         ({"modulus": 1}, "modulus 1 is outside 2 to 100"),
         ({"places": 0}, "places 0 is outside 1 to 64"),
+        ({"places": 65}, "places 65 is outside 1 to 64"),
         ({"counted": (8,)}, "counted 8 is outside 0 to 7"),
         ({"counted": (2, 1)}, r"counted \(2, 1\) is not in increasing order: expected \(1, 2\)"),
         ({"trace": "sum"}, "trace 'sum' is unknown.*'sums'"),
@@ -171,6 +190,14 @@ def test_shifts_say_how_far_they_go():
     for name in ("counted=7", "counted=a", "traced=x", "places=4"):
         with pytest.raises(UserError):
             MIXED.shift(name)
+
+
+def test_shifts_worth_looking_at():
+    noise = tuple(f"noise={mode}:0.1" for mode in ("insert", "delete", "modify", "hybrid"))
+    assert TASK.shifts == ("counted=0,2,4,6", "traced=0.5", "places=9", "places=10", "places=16", *noise)
+    task = replace(TASK, counted=(0, 2, 4, 6), traced=0.5)
+    assert task.shifts == ("places=9", "places=10", "places=16", *noise)
+    assert replace(TASK, noise=TASK.shift("noise=insert:0.1")(TASK).noise).shifts == TASK.shifts[:-4]
 
 
 def test_instructions_say_what_lines_have():
@@ -225,4 +252,5 @@ def test_lines_end_once_and_are_padded_behind():
     batch = sample(replace(CHANGES, traced=0.5), 200)
     ends = (batch.text == EOS).argmax(axis=1)
     assert len(set(ends.tolist())) > 3, "lines differ in length"
+    assert (sample(TASK).text[:, -1] == EOS).all(), "no wider than the longest"
     assert ((np.arange(batch.text.shape[1]) > ends[:, None]) == (batch.text == PAD)).all()

@@ -113,6 +113,20 @@ def test_a_clean_prompt_reads_as_the_problem_it_is(task):
 
 
 @every_task
+def test_noise_in_the_instruction_leaves_the_problem_as_it_reads(task):
+    shifted = task.shift(f"noise=hybrid:0.5:{task.prompt_fields[-1]}")(task)
+    batch = sample(shifted)
+    assert (batch.prompt_len != sample(task).prompt_len).any()
+    np.testing.assert_array_equal(shifted.surface(batch), shifted.identity(batch.problem))
+
+
+@every_task
+def test_a_prompt_of_which_nothing_is_left_is_the_shortest(task):
+    shifted = task.shift("noise=delete:1.0")(task)
+    assert sample(shifted, 8).prompt_len.tolist() == [0] * 8 and shifted.shortest_prompt == 0 < task.shortest_prompt
+
+
+@every_task
 def test_every_step_of_a_gold_text_is_right(task):
     for record in map(json.loads, task.jsonl(sample(task, 20)).splitlines()):
         problem = task.parse(record["input"])

@@ -229,7 +229,10 @@ def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
     first = int(LETTERS.letters[0])
     written[:2, at[0] - 2] = first + (written[:2, at[0] - 2] - first + 1) % 8
 
+    calls = []
+
     def write(_, __, prompts, *, samples, max_new, seed):
+        calls.append((prompts.shape[1], max_new, seed))
         rest = np.zeros((1, len(prompts), samples, max_new), np.int32)
         for row, prompt in enumerate(prompts[..., 0]):
             place = next(i for i in range(4) if (batch.prompts()[i, :, 0] == prompt[: batch.prompt_len[i]]).all())
@@ -244,6 +247,11 @@ def test_roll_outs_label_a_step_by_where_it_leads(monkeypatch):
     labels = learned_verifier.rolled_out(model, None, Samples(LETTERS, batch, written[None, :, None]), 2)
     due = learned_verifier.ends(LETTERS, written, "process")
     assert [labels[row][due[row]].tolist() for row in range(4)] == [[1, 0, 1], [1, 0, 1], [1, 1, 1], [1, 1, 1]]
+    cut, m = np.isin(written, LETTERS.step_delimiters), written.shape[1]
+    longest = int((batch.prompt_len + m - cut[:, ::-1].argmax(axis=1)).max())
+    tight = Transformer(len(LETTERS.vocabulary), width=16, layers=1, heads=2, context=longest + 3)
+    learned_verifier.rolled_out(tight, None, Samples(LETTERS, batch, written[None, :, None]), 1, seed=7)
+    assert calls == [(longest, m, 0), (longest, 3, 7)], "as long as completions are, if the context has room"
 
 
 def test_roll_outs_are_kept(model, task, tmp_path):
