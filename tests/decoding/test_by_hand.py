@@ -16,11 +16,13 @@ from cells import Bigram
 from alchemy.decoding import cache as caches
 from alchemy.decoding.engine import Engine
 from alchemy.decoding.forcing import UNLIMITED, Forcing, Marks, bill
-from alchemy.decoding.generate import draw, lengths
+from alchemy.decoding.generate import draw, generate, lengths
 from alchemy.decoding.programs import writer
 from alchemy.errors import UserError
+from alchemy.learning import tuning
 from alchemy.learning.model import Cache
 from alchemy.problem.task import EOS, PAD
+from models.transformer import Transformer
 
 V, N, STEPS = 7, 5, 4
 rng = np.random.default_rng(0)
@@ -197,10 +199,35 @@ def test_what_is_in_the_pieces_is_not_drawn_again():
     first = draw(Bigram(), table, prompts, **how, pieces=kept, progress=done.append)
     assert done == [16, 19], "so many at once as are asked for, and no more than there are"
     assert first.completions[0, :, 0, :2].tolist() == [[7, EOS]] * 19 and len(kept) == 2
+    three = draw(Bigram(), table, prompts, **how | {"samples": 3, "rows": 48}, progress=done.append).completions
+    assert done[2:] == [16, 19] and three[0, :, :, :2].tolist() == [[[7, EOS]] * 3] * 19
     name, (completions, logprob) = list(kept.items())[1]
     kept[name] = (completions + 1, logprob)
     again = draw(Bigram(), table, prompts, **how, pieces=kept)
     assert again.completions[0, :, 0, :3].tolist() == [[7, EOS, PAD]] * 16 + [[8, EOS + 1, 1]] * 3
+
+
+def test_what_is_not_said_is_the_first_seeds_at_temperature_1_all_at_once():
+    table, done = {"table": np.zeros((2, 8, 8), np.float32)}, []
+    prompts = np.full((20, 1, 1), 6, np.int32)
+    plain = draw(Bigram(), table, prompts, samples=2, max_new=8, progress=done.append)
+    said = draw(Bigram(), table, prompts, samples=2, max_new=8, temperature=1.0, seed=0, seeds=(0, 1), rows=512)
+    assert done == [20]
+    same(plain, said)
+    one = generate(Bigram(), table, prompts, max_new=8, temperature=1.0)
+    np.testing.assert_array_equal(one, said.completions[:, :, 0])
+
+
+def test_bytes_of_the_texts_that_are_written_at_once(monkeypatch):
+    """For a layer of 16 numbers each 128 bytes of keys and values a token and one of its mask, and 12 of places in the text.
+
+    8 tokens that are written and half of the prompt's 16, as two samples share it.
+    """
+    asked, model = [], Transformer(vocabulary=8, width=16, layers=1, heads=2, context=40)
+    monkeypatch.setattr(tuning, "decoded_rows", lambda size: asked.append(size) or 8)
+    params = jax.tree.map(lambda leaf: leaf[None], jax.jit(model.init)(jax.random.key(0)))
+    draw(model, params, np.full((2, 9, 1), 3, np.int32), samples=2, max_new=5)
+    assert asked == [(8 * 129 + 12) + (16 * 129 + 12) // 2]
 
 
 def test_rows_are_written_to_their_limits():

@@ -144,6 +144,11 @@ def test_thinking_is_what_stands_before_the_end():
     assert thinking(rows, MARKS).tolist() == [2, 3, 0, 5]
 
 
+def test_without_any_dial_nothing_is_forced():
+    assert Forcing(MARKS).dials == (0, 1 << 30, 0) and Forcing(MARKS, 2, 5, exact=True).dials == (2, 5, 1)
+    assert Forcing(MARKS, 0, 0).dials == (0, 0, 0)
+
+
 def test_marks_are_those_of_the_task():
     task = Recheck()
     assert Marks.of(task) == Marks(*task.vocabulary.encode("<answer> <wait>"))

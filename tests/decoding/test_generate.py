@@ -179,6 +179,8 @@ def test_each_seed_answers_prompts_of_its_own():
         np.testing.assert_array_equal(together.completions[row], alone.completions[0])
     with pytest.raises(UserError, match="prompts for 3 models"):
         draw(Bigram(), table, np.stack([own[0]] * 3), samples=1, max_new=2)
+    with pytest.raises(UserError, match="prompts for 2 models and 3 names, expected 2 of each"):
+        draw(Bigram(), table, own, samples=1, max_new=2, seeds=(4, 9, 1))
 
 
 def test_long_texts_of_many_rows_are_what_one_pass_says():

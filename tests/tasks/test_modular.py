@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from alchemy.errors import UserError
 from alchemy.problem.task import EOS, PAD, Field
 from tasks.modular import Modular, laws
+from tasks.modular.draw import other
 
 TASK = Modular()
 NOISY = Modular(modulus=7, factors=3, prompt_noise=0.3, trace_noise=0.2)
@@ -59,11 +60,17 @@ def test_noise_replaces_one_factor_or_the_product_as_often_as_it_says_and_never_
 
 
 def test_a_wrong_number_is_any_other_alike():
+    assert other(np.array([1, 22, 5]), np.array([1, 1, 3]), 23).tolist() == [2, 1, 8], "so many steps further"
     problem = NOISY.draw(np.random.default_rng(1), 60_000)
     right, shown = NOISY.product(problem["factors"]), NOISY.product(problem["shown"])
     for written in (problem["written"], shown):
         ratio = written[written != right] * np.array([0, 1, 4, 5, 2, 3, 6])[right[written != right]] % 7
         np.testing.assert_allclose(np.bincount(ratio, minlength=7)[2:] / ratio.size, 0.2, atol=0.02)
+    moved = (problem["shown"] - problem["factors"]).sum(axis=1) % 6, (problem["written"] - right) % 6
+    pairs = np.bincount(moved[0] * 6 + moved[1], minlength=36).reshape(6, 6)[1:, 1:]
+    np.testing.assert_allclose(pairs / pairs.sum(), 1 / 25, atol=0.015)
+    np.testing.assert_allclose(np.bincount(problem["factors"].ravel())[1:] / 180_000, 1 / 6, atol=0.005)
+    np.testing.assert_allclose(np.bincount(problem["term"]) / 60_000, 1 / 7, atol=0.01)
 
 
 def test_a_split_goes_by_what_the_prompt_shows():
