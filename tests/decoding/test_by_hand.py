@@ -223,11 +223,14 @@ def test_bytes_of_the_texts_that_are_written_at_once(monkeypatch):
 
     8 tokens that are written and half of the prompt's 16, as two samples share it.
     """
-    asked, model = [], Transformer(vocabulary=8, width=16, layers=1, heads=2, context=40)
-    monkeypatch.setattr(tuning, "decoded_rows", lambda size: asked.append(size) or 8)
-    params = jax.tree.map(lambda leaf: leaf[None], jax.jit(model.init)(jax.random.key(0)))
-    draw(model, params, np.full((2, 9, 1), 3, np.int32), samples=2, max_new=5)
-    assert asked == [(8 * 129 + 12) + (16 * 129 + 12) // 2]
+
+    def stop(size: int) -> None:
+        raise MemoryError(size)
+
+    model = Transformer(vocabulary=8, width=16, layers=1, heads=2, context=40)
+    monkeypatch.setattr(tuning, "decoded_rows", stop)
+    with pytest.raises(MemoryError, match=str((8 * 129 + 12) + (16 * 129 + 12) // 2)):
+        draw(model, {"any": np.zeros(1)}, np.full((2, 9, 1), 3, np.int32), samples=2, max_new=5)
 
 
 def test_rows_are_written_to_their_limits():

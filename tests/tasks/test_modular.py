@@ -112,7 +112,9 @@ def test_a_line_by_hand(batch):
     assert TASK.show(batch.text[0]) == "4 x 7 + 9 <think> 5 + 9 <answer> 14"
     fields = [0, 0, 0, 1, 1, 2, *[Field.STEP] * 3, Field.ANSWER, Field.ANSWER, Field.END]
     assert batch.field[0].tolist() == fields
-    assert replace(TASK, cot=False).write(batch.problem).field[0].tolist() == fields[:6] + fields[9:]
+    at_once = replace(TASK, cot=False)
+    assert at_once.write(batch.problem).field[0].tolist() == fields[:6] + fields[9:]
+    assert (TASK.max_len, at_once.max_len) == (12, 9)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""Three steps of training a table of bigrams, worked out in numpy: losses, gradients, clipping, AdamW and its rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from alchemy.learning.config import TrainConfig
+from alchemy.learning.data import Examples, Finite, Stream
+from alchemy.learning.train import train
+
+V, T, SEEDS = 5, 4, (3, 8)
+RATES = (0.0, 0.1, 0.05)  # a step of warmup, then half a cosine over two
+CONFIG = TrainConfig(steps=3, batch=2, chunk=2, learning_rate=0.1, warmup=0.3, weight_decay=0.2, clip=0.4)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The logits behind a token are a row of a table (v, v)."""
+
+    loops: ClassVar[int] = 1
+
+    def init(self, key: jax.Array) -> Any:
+        return jnp.zeros((V, V))
+
+    def apply(self, params: Any, tokens: jax.Array, keys: jax.Array | None = None, start: int = 0) -> jax.Array:
+        return params[tokens[..., 0]].astype(jnp.float32)[:, start:]
+
+
+def trained_by_hand(table: np.ndarray, steps: list[Examples]) -> tuple[np.ndarray, list[float]]:
+    """AdamW (arXiv:1711.05101, algorithm 2, decay times the rate) on mean losses of the tokens that count."""
+    mean, square, losses = np.zeros((V, V)), np.zeros((V, V)), []
+    for number, (examples, rate) in enumerate(zip(steps, RATES, strict=True), 1):
+        target = examples.tokens[..., 0] if examples.target is None else examples.target
+        loss, gradient, count = 0.0, np.zeros((V, V)), 0
+        for row, place in np.argwhere(examples.weight):
+            if place:
+                before, said = examples.tokens[row, place - 1, 0], target[row, place]
+                share = np.exp(table[before]) / np.exp(table[before]).sum()
+                loss, count = loss - np.log(share[said]), count + 1
+                gradient[before] += share - np.eye(V)[said]
+        loss, gradient = loss / max(count, 1), gradient / max(count, 1)
+        gradient = gradient * min(1, CONFIG.clip / max(np.sqrt((gradient**2).sum()), 1e-9))
+        mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+        move = mean / (1 - 0.9**number) / (np.sqrt(square / (1 - 0.999**number)) + 1e-8)
+        table = table - rate * (move + CONFIG.weight_decay * table)
+        losses.append(loss)
+    return table, losses
+
+
+def examples_of(seed: int, step: int, n: int, with_target: bool) -> Examples:
+    """From a step on, two a step. Of the second step one token counts, of the third none, of the first any."""
+    row = np.arange(n)[:, None]
+    rng = np.random.default_rng([seed, step])
+    tokens, target = rng.integers(V, size=(n, T, 1)).astype(np.int32), rng.integers(V, size=(n, T)).astype(np.int32)
+    weight = (rng.random((n, T)) < 0.7) & (step + row // 2 == 0)
+    weight[:, -1] |= (step * 2 + row[:, 0]) == 3
+    return Examples(tokens, weight, target if with_target else None)
+
+
+def check(data, of_step):
+    """Training from a random start against that by hand, seed by seed."""
+    start = np.random.default_rng(0).normal(size=(2, V, V)).astype(np.float32)
+    trained = train(Table(), data, CONFIG, seeds=SEEDS, init=start)
+    for row, seed in enumerate(SEEDS):
+        table, losses = trained_by_hand(start[row].astype(float), [of_step(seed, step) for step in range(3)])
+        np.testing.assert_allclose(trained.losses[row], losses, atol=1e-5)
+        np.testing.assert_allclose(trained.params[row], table, atol=1e-5)
+
+
+@pytest.mark.parametrize("with_target", [False, True])
+@pytest.mark.parametrize("unscored", [0, 2])
+def test_steps_on_a_stream(with_target, unscored):
+    """Of which the first tokens may be said to be never judged."""
+
+    def draw(seed: int, step: int, n: int) -> Examples:
+        examples = examples_of(seed, step, n, with_target)
+        return examples._replace(weight=examples.weight & (np.arange(T) >= unscored))
+
+    def batch(seed: int, step: int) -> Examples:
+        chunk = draw(seed, step - step % 2, 4 if step < 2 else 2)
+        rows = slice(2 * (step % 2), 2 * (step % 2) + 2)
+        return Examples(*(None if part is None else part[rows] for part in chunk))
+
+    check(Stream(draw, unscored=unscored), batch)
+
+
+def test_steps_on_a_finite_set():
+    """Each row of the set stands in the places that its order says; nothing of the other seed's rows is seen."""
+    sets = [examples_of(seed, 0, 3, with_target=False) for seed in SEEDS]
+    data = Finite(Examples(*(np.concatenate(parts) for parts in zip(*(rows[:2] for rows in sets), strict=True))), SEEDS)
+
+    def batch(seed: int, step: int) -> Examples:
+        order = data.chunk(seed, step, 1, 2)[0] - 3 * SEEDS.index(seed)
+        return Examples(*(part[order] for part in sets[SEEDS.index(seed)][:2]))
+
+    check(data, batch)
