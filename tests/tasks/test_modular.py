@@ -219,10 +219,10 @@ def test_the_posterior_is_that_of_every_line_counted(modulus, prompt_noise, trac
     """Every pair of factors, every wrong prompt and every wrong trace, each with its probability."""
     numbers = range(1, modulus)
     weight = {}
-    for a, b, place, other, written in product(numbers, numbers, (0, 1), numbers, numbers):
+    for a, b, place, instead, written in product(numbers, numbers, (0, 1), numbers, numbers):
         shown = [a, b]
-        is_hit = other != shown[place]
-        shown[place] = other
+        is_hit = instead != shown[place]
+        shown[place] = instead
         right, wrong = a * b % modulus, modulus - 2
         chance = (prompt_noise / wrong if is_hit else 1 - prompt_noise) / 2
         chance *= 1 - trace_noise if written == right else trace_noise / wrong
