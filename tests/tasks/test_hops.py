@@ -148,6 +148,16 @@ def test_every_step_can_be_another(task):
         assert (other[there, 3 * step + 1] != batch.completions()[there, 3 * step + 1]).all(), "another letter"
 
 
+@pytest.mark.parametrize("step", [0, 1])
+def test_another_place_is_any_with_another_letter_from_which_the_hops_that_remain_can_be_taken(step):
+    batch = SMALL.write(SMALL.parse(PROMPT))
+    gold, text = batch.completions(), batch.problem["text"][0].tolist()
+    right = gold[0, 3 * step + 1] - SMALL.first_letter
+    places = {place + 1 for place in range(7) if text[place] != right and (step or hop(text, place) is not None)}
+    others = [SMALL.other_state(batch, gold, step, np.random.default_rng(seed))[0, 3 * step] for seed in range(200)]
+    assert {int(other) - SMALL.one + 1 for other in others} == places
+
+
 def test_behind_a_changed_place_the_hops_go_on_from_it():
     task = replace(SMALL, hops=(2,))
     batch = task.write(task.parse(PROMPT))
@@ -189,6 +199,8 @@ def test_steps_are_marked_by_what_they_follow_from():
     assert marks("5 B <answer> A") == ["ok", "wrong", "wrong after"]
     assert marks("5 B , 2 A") == ["ok", "ok", "wrong"]
     assert marks("2 A , , 2 A") == ["wrong", "wrong after", "wrong after"], "nothing follows from nothing"
+    assert [step.text for step in SMALL.text_steps(problem, "2 A , ,")] == ["2 A", "(nothing)", "(nothing)"]
+    assert marks("4 A , 3 C <answer> C") == ["wrong", "follows", "follows"], "the first hop is from the last letter"
     assert marks("6 C , 4 A") == ["wrong", "follows", "wrong after"]
     assert marks("5 B , 2 A , 1 B <answer> A") == ["ok", "ok", "wrong", "wrong after"]
 
@@ -234,6 +246,7 @@ def test_what_is_no_prompt_is_the_users_error(prompt, says):
         ({"hops": (0,)}, "hops 0 is outside 1 to 16"),
         ({"hops": (1, 17)}, "hops 17 is outside"),
         ({"hops": (10,)}, "64 of 8 letters have room for 9 or fewer"),
+        ({"length": 63, "hops": (9,)}, "63 of 8 letters have room for 8 or fewer"),
     ],
 )
 def test_what_cannot_be_is_the_users_error(fields, says):
