@@ -22,6 +22,8 @@ from alchemy.errors import UserError
 
 VERSION = 2
 """Raised when training, decoding or a generator changes what it makes; older stored results are then not reused."""
+NUMBER = (int, float)
+"""What JSON has for a number."""
 
 
 def plain(value: Any) -> Any:
@@ -89,6 +91,29 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except (ValueError, UnicodeDecodeError) as fault:
         raise UserError(f"{path} is not valid JSON ({fault}); remove it and run again") from None
+
+
+def check_fields(value: Any, schema: Any, place: str) -> None:
+    """Raises `UserError`, which begins with `place`, at the first field that is missing or something else.
+
+    A schema is a type, several of them, texts to choose from, a list of things alike, or an object with at least these fields.
+    """
+    if isinstance(schema, dict):
+        if not isinstance(value, dict) or (missing := schema.keys() - value.keys()):
+            fault = f"no field {min(missing)!r}" if isinstance(value, dict) else "no object"
+            raise UserError(f"{place}: has {fault}; remove it and run again")
+        for name, inner in schema.items():
+            check_fields(value[name], inner, f"{place}: {name}")
+    elif isinstance(schema, list):
+        if not isinstance(value, list):
+            raise UserError(f"{place}: is no list; remove it and run again")
+        for entry in value:
+            check_fields(entry, schema[0], place)
+    elif isinstance(schema, tuple) and isinstance(schema[0], str):
+        if value not in schema:
+            raise UserError(f"{place}: is {value!r:.40}, expected one of {', '.join(schema)}")
+    elif not isinstance(value, schema) or (isinstance(value, bool) and schema in (int, NUMBER)):
+        raise UserError(f"{place}: is {value!r:.40}, which it cannot be; remove it and run again")
 
 
 def json_text(value: Any) -> str:

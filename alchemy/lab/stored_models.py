@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import numpy as np
@@ -14,16 +14,40 @@ from alchemy.dataset.manifest import from_json
 from alchemy.discover import Kind, entries, find
 from alchemy.errors import UserError, nearest
 from alchemy.learning import checkpoint
+from alchemy.learning.data import Loss, Padding
 from alchemy.learning.model import Model
 from alchemy.learning.train import Runs, Trained, expected
 from alchemy.problem.task import Task
-from alchemy.record import read_json
+from alchemy.record import NUMBER, check_fields, read_json
 from alchemy.terminal import counted
 
 OWN = ("seed", "start name", "set", "labels", "seconds", "commit")
 """What differs between the models of one training."""
 KEY = "key.json"
 """The file beside a trained model that says what it depends on."""
+FIELDS = {
+    "model": {"class": str},
+    "task": {"class": str},
+    "train": {"class": str, "steps": int, "batch": int},
+    "split": {"class": str},
+    "loss": get_args(Loss),
+    "padding": get_args(Padding),
+    "context": int,
+    "limit": int,
+    "verifier": bool,
+    "own sets": bool,
+    "start": (dict, type(None)),
+    "stretch": int,
+    "backend": str,
+    "jax": str,
+    "seed": int,
+    "start name": (str, type(None)),
+    "set": (str, type(None)),
+    "labels": (str, type(None)),
+    "seconds": NUMBER,
+    "commit": str,
+}
+"""What it has; `model`, `task`, `train` and `split` have the fields of their classes, too."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +158,7 @@ def is_finished(home: Path) -> bool:
 def read_key(path: Path) -> dict[str, Any]:
     """What a model depends on, and what made it; raises `UserError` that names the file if it does not say."""
     key = read_json(path)
-    if not isinstance(key, dict) or not {*OWN, "model", "task", "train"} <= key.keys():
-        raise UserError(f"{path} does not say what made its model; remove it and run again")
+    check_fields(key, FIELDS, str(path))
     return key
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from alchemy.errors import UserError
+from alchemy.record import NUMBER, check_fields
 from alchemy.report.results import is_earlier
 
-NUMBER = (int, float)
 VERDICT = ("HOLDS", "FAILS", "UNDECIDED")
 GATE = {"name": str, "low": NUMBER, "high": NUMBER, "passed": [bool]}
 CHECK = {
@@ -47,14 +47,13 @@ RECORD = {
 }
 FOLLOWING = {"trained": str, "follow": [NUMBER], "ignore": [NUMBER], "neither": [NUMBER]}
 CURVES = [{"label": str, "steps": [NUMBER], "losses": [[NUMBER]]}]
-"""A type, several of them, values to choose from, a list of things alike, or an object with at least these fields."""
 
 
 def check_record(record: Any, place: str) -> None:
     """Raises `UserError`, which begins with `place`, at the first field that is missing or something else."""
-    _check(record, RECORD, place)
+    check_fields(record, RECORD, place)
     if not is_earlier(record):
-        _check(record["checks"], [CHECK], f"{place}: checks")
+        check_fields(record["checks"], [CHECK], f"{place}: checks")
         if not record["checks"]:
             raise UserError(f"{place}: has no checks; remove it and run again")
         for check in record["checks"]:
@@ -63,35 +62,16 @@ def check_record(record: Any, place: str) -> None:
                 raise UserError(
                     f"{place}: check {check['name']!r} has lists of unequal lengths; remove it and run again"
                 )
-    _check(record["claim"].get("among", ""), str, f"{place}: claim: among")
-    _check(record.get("following", []), [FOLLOWING], f"{place}: following")
+    check_fields(record["claim"].get("among", ""), str, f"{place}: claim: among")
+    check_fields(record.get("following", []), [FOLLOWING], f"{place}: following")
     if not all(training[rate] for training in record.get("following", []) for rate in FOLLOWING):
         raise UserError(f"{place}: following has no rates; remove it and run again")
 
 
 def check_journal(journal: Any, place: str) -> None:
     """As `check_record`, of a journal whose curves are numbers already."""
-    _check(journal, {}, place)
-    _check(journal.get("curves", []), CURVES, f"{place}: curves")
+    check_fields(journal, {}, place)
+    check_fields(journal.get("curves", []), CURVES, f"{place}: curves")
     for curve in journal.get("curves", []):
         if not curve["steps"] or {len(curve["steps"])} != set(map(len, curve["losses"])):
             raise UserError(f"{place}: curve {curve['label']!r} has no loss at each step; remove it and run again")
-
-
-def _check(value: Any, schema: Any, place: str) -> None:
-    if isinstance(schema, dict):
-        if not isinstance(value, dict) or (missing := schema.keys() - value.keys()):
-            fault = f"no field {min(missing)!r}" if isinstance(value, dict) else "no object"
-            raise UserError(f"{place}: has {fault}; remove it and run again")
-        for name, inner in schema.items():
-            _check(value[name], inner, f"{place}: {name}")
-    elif isinstance(schema, list):
-        if not isinstance(value, list):
-            raise UserError(f"{place}: is no list; remove it and run again")
-        for entry in value:
-            _check(entry, schema[0], place)
-    elif schema is VERDICT:
-        if value not in VERDICT:
-            raise UserError(f"{place}: is {value!r:.40}, expected one of {', '.join(VERDICT)}")
-    elif not isinstance(value, schema) or (isinstance(value, bool) and schema in (int, NUMBER)):
-        raise UserError(f"{place}: is {value!r:.40}, which it cannot be; remove it and run again")
