@@ -14,7 +14,7 @@ import numpy as np
 
 from alchemy.lab.lab import Lab
 from alchemy.learning.train import Runs
-from alchemy.problem.task import Batch, Field
+from alchemy.problem.task import Batch, Field, Task
 
 PROBLEMS = 100
 """Held-out problems of each seed; the standard error of a share is .05 at most."""
@@ -40,10 +40,11 @@ def following(lab: Lab, problems: int = PROBLEMS) -> list[Following]:
     """
     groups: dict[str, dict[int, Following]] = {}
     for label, runs in lab.trainings.values():
-        batch = _gold_chains(lab, runs, problems)
+        task = runs.task.with_chains
+        batch = _gold_chains(lab, task, runs, problems)
         if batch is None:
             continue
-        edits = lab.intervene(runs, runs.task, problems, steps=(0,), label=f"edit a step, {label}")
+        edits = lab.intervene(runs, task, problems, steps=(0,), label=f"edit a step, {label}")
         name = label.removesuffix(f", seed {runs.seeds[0]}") if len(runs.seeds) == 1 else label
         while groups.setdefault(name, {}).keys() & runs.seeds:  # other models that were trained under that label
             name += " (again)"
@@ -57,10 +58,10 @@ def following(lab: Lab, problems: int = PROBLEMS) -> list[Following]:
     ]
 
 
-def _gold_chains(lab: Lab, runs: Runs, problems: int) -> Batch | None:
+def _gold_chains(lab: Lab, task: Task, runs: Runs, problems: int) -> Batch | None:
     """So many held-out problems of each seed, like those trained on; None if there are fewer, or they have no steps with a
     state."""
-    if not runs.task.state_tokens or not lab.has_held_out(runs.task, problems, runs.seeds):
+    if not task.state_tokens or not lab.has_held_out(task, problems, runs.seeds):
         return None
-    batch = lab.held_out(runs.task, problems, runs.seeds)
+    batch = lab.held_out(task, problems, runs.seeds)
     return batch if (batch.field >= Field.STEP).any() else None

@@ -16,7 +16,7 @@ from alchemy.problem.noise import growth, perturb
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
-from alchemy.problem.task import EOS, PAD, Batch, Field, Judgement, Problem, Vocabulary
+from alchemy.problem.task import EOS, PAD, Batch, Field, Judgement, Problem, Task, Vocabulary
 from alchemy.problem.text_format import TextFormat
 
 
@@ -97,6 +97,11 @@ class TaskDefaults(ABC):
     def state_tokens(self) -> tuple[int, ...]:
         """None: only a family that says so has steps with a state."""
         return ()
+
+    @property
+    def with_chains(self) -> Task:
+        """The task itself: all lines have a chain, or none."""
+        return cast(Task, self)
 
     @property
     def answer_opening(self) -> tuple[int, ...]:

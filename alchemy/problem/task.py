@@ -151,6 +151,10 @@ class Task(Protocol):
         """Ids, in increasing order, of the symbols that say the state after a step: letters, nodes; none without steps."""
 
     @property
+    def with_chains(self) -> Task:
+        """The same problems, all with their chains where some lines have one and some have none; otherwise the task itself."""
+
+    @property
     def answer_opening(self) -> tuple[int, ...]:
         """Ids that end a chain of thought and ask for the answer, wherever it is cut."""
 

@@ -13,7 +13,7 @@ with modulus 2 the sum is then a parity (arXiv:2410.05459).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -101,6 +101,11 @@ class Sums(Spec, TaskDefaults):
     def parse(self, text: str) -> Problem:
         """The problem (n = 1) of a clean prompt; raises `UserError`."""
         return words.parse(self, text)
+
+    @property
+    def with_chains(self) -> Sums:
+        """Every line with the trace, if any has it."""
+        return replace(self, traced=1.0) if self.traced else self
 
     @property
     def shifts(self) -> tuple[str, ...]:

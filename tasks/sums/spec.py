@@ -74,13 +74,17 @@ class Spec:
 
     @property
     def state_tokens(self) -> tuple[int, ...]:
-        """The numbers."""
-        return tuple(range(self.zero, self.zero + self.modulus))
+        """The numbers, where any lines have the trace: a sum at once is no step, though it stands before the answer."""
+        return self._numbers if self.traced else ()
 
     @property
     def step_delimiters(self) -> tuple[int, ...]:
         """The numbers: each one written is a step, and so is the answer."""
-        return self.state_tokens
+        return self._numbers
+
+    @property
+    def _numbers(self) -> tuple[int, ...]:
+        return tuple(range(self.zero, self.zero + self.modulus))
 
     @property
     def summed(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.progress import Progress
+from tasks.sums import Sums
 from tasks.symbols import Symbols
 
 CONFIG = TrainConfig(steps=4, batch=8, chunk=4)
@@ -34,6 +35,17 @@ def test_shares_of_each_training_add_up_to_one(lab, model):
     rates = np.stack([pairs.follow, pairs.ignore, pairs.neither])
     assert rates.shape == (3, 2)
     np.testing.assert_allclose(rates[:, np.isfinite(rates).all(axis=0)].sum(axis=0), 1)
+
+
+def test_lines_are_edited_with_their_chains_where_only_some_have_one(lab, model):
+    some, none = Sums(modulus=5, places=5, traced=0.3), Sums(modulus=5, places=5, traced=0.0)
+    asked = []
+    intervene = lab.intervene
+    lab.intervene = lambda runs, task, *args, **how: asked.append(task) or intervene(runs, task, *args, **how)
+    lab.train(model, some, CONFIG, seeds=2, label="some with a chain")
+    lab.train(model, none, CONFIG, seeds=2, label="a sum at once is no step")
+    assert [row.trained for row in following(lab)] == ["some with a chain"]
+    assert asked == [replace(some, traced=1.0)]
 
 
 def test_trainings_of_a_seed_each_are_shown_together_and_others_apart(lab, model):
