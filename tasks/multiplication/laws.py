@@ -37,6 +37,15 @@ def shown_lower(base: int, digits: int) -> Floor:
     return _floor(written, (before * base ** np.arange(2 * digits)).cumsum(axis=1) // base, base)
 
 
+def but_one_product(base: int) -> tuple[float, float]:
+    """How often who knows all of a column but one product of two digits guesses its digit, and the nats of the guess.
+
+    Only the product modulo the base is missing, and it is distributed like the lowest digit of a product.
+    """
+    floor = blind(base, 1)
+    return float(floor.right[0]), float(floor.loss[0])
+
+
 def _digits(base: int, digits: int) -> np.ndarray:
     """The digits of the products of all pairs of factors, int64 (pairs, 2 d)."""
     pairs = base ** (2 * digits)

@@ -103,6 +103,13 @@ def test_floors_are_those_of_all_pairs_of_factors_counted(base, digits):
             assert floor.loss[place] == pytest.approx(entropy)
 
 
+@pytest.mark.parametrize("base", [2, 5, 6])
+def test_a_column_but_for_one_product_says_as_little_as_the_law_says(base):
+    missing = Counter(left * right % base for left, right in product(range(base), repeat=2))
+    share = np.array([*missing.values()]) / base**2
+    assert laws.but_one_product(base) == pytest.approx((share.max(), -(share * np.log(share)).sum()))
+
+
 def test_the_floors_of_the_middle_are_near_chance_and_pairs_that_are_too_many_are_not_counted():
     floor = laws.shown_lower(5, 4)
     assert floor.loss[3] == pytest.approx(log(5), abs=0.001) and floor.right[3] == pytest.approx(1 / 5, abs=0.002)
