@@ -1,7 +1,8 @@
 """Whether the models of a lab use the chains they write: measured beside every claim on chains, and judged by none.
 
 One symbol of the first step of held-out gold chains is replaced, so that another answer follows from it, and the models go
-on from there (`alchemy/causal/interventions.py`). A claim's accuracies are about chains only where answers follow.
+on from there (`alchemy/causal/interventions.py`); of the second step, where models were trained on lines without chains too. A
+claim's accuracies are about chains only where answers follow.
 
 Dimension letter: `s` seeds.
 """
@@ -44,7 +45,9 @@ def following(lab: Lab, problems: int = PROBLEMS) -> list[Following]:
         batch = _gold_chains(lab, task, runs, problems)
         if batch is None:
             continue
-        edits = lab.intervene(runs, task, problems, steps=(0,), label=f"edit a step, {label}")
+        # Of lines some of which have no chain, the first thing written tells which of the two this is.
+        step = 0 if task == runs.task else 1
+        edits = lab.intervene(runs, task, problems, steps=(step,), label=f"edit a step, {label}")
         name = label.removesuffix(f", seed {runs.seeds[0]}") if len(runs.seeds) == 1 else label
         while groups.setdefault(name, {}).keys() & runs.seeds:  # other models that were trained under that label
             name += " (again)"

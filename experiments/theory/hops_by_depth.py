@@ -154,9 +154,9 @@ def _chain(config: Config, lab: Lab) -> np.ndarray:
     return np.stack([given.values("answer").mean(axis=1) for given in answers], axis=1)
 
 
-def trained(config: Config, lab: Lab, task: Hops, layers: int, name: str) -> Runs:
-    """Models of so many layers, each of which reads every text of its own set once."""
-    seeds, n = lab.seeds(config.seeds), config.train.steps * config.train.batch
+def trained(config: Config, lab: Lab, task: Hops, layers: int, name: str, further: int = 0) -> Runs:
+    """Models of so many layers, each of which reads every text of its own set once; of seeds so much `further` on."""
+    seeds, n = [seed + further for seed in lab.seeds(config.seeds)], config.train.steps * config.train.batch
     return lab.train(
         replace(config.model, layers=layers),
         task,

@@ -95,16 +95,20 @@ class Measured:
 
 
 def run(config: Config, lab: Lab) -> Measured:
-    how, seeds = replace(config.hops, seeds=config.seeds), config.seeds
+    how = replace(config.hops, seeds=config.seeds)
     runs = trained(how, lab, how.at_once, config.layers, f"{config.layers} layers")
+    right, stays = answers_kept(config, lab, runs)
     decoded, text = _read(config, lab, runs)
+    return Measured(right, decoded, text, stays)
+
+
+def answers_kept(config: Config, lab: Lab, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """Right answers, (s,), and how many of them stay when the activation at the place after a hop is exchanged, (s, h)."""
     written = _exchanged(config, lab, runs)  # (s, 1 + t, n)
     right = written[:, 0]
-    places = _places(config, lab, runs, config.test).reshape(seeds, config.test, -1)
+    places = _places(config, lab, runs, config.test).reshape(len(right), config.test, -1)
     stays = np.take_along_axis(written[:, 1:].swapaxes(1, 2), places, axis=2)  # (s, n, h)
-    return Measured(
-        right.mean(axis=1), decoded, text, (stays & right[..., None]).sum(axis=1) / right.sum(axis=1)[:, None]
-    )
+    return right.mean(axis=1), (stays & right[..., None]).sum(axis=1) / right.sum(axis=1)[:, None]
 
 
 def _places(config: Config, lab: Lab, runs: Runs, n: int) -> np.ndarray:
