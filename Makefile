@@ -14,13 +14,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed$(if $(EXTRA),-$(EXTRA))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup test test-peers faults reproduce docs lint clean
+.PHONY: help setup test test-peers faults torture reproduce docs lint clean
 
 help:
 	@echo 'make reproduce   install what is missing, then judge the headline claims (PRESET=smoke|small|full)'
 	@echo 'make test        install what is missing, then run the tests'
 	@echo 'make test-peers  install datasets, lm-eval, inspect-ai, reasoning-gym into .venv-peers, and run the splits through them'
 	@echo 'make faults      plant small faults, one at a time: which do the tests notice? (FAULTS="--module ... --sample N --seed N")'
+	@echo 'make torture     kill commands, fill disks, damage inputs: does anything get lost? (TORTURE="--kills 1000 --inputs 10000")'
 	@echo 'make setup       install only; EXTRA=cuda or EXTRA=tpu for an accelerator'
 	@echo 'make docs        install what is missing, then build the documentation into site/'
 	@echo 'make lint        check style, layout and types'
@@ -45,6 +46,9 @@ test-peers:
 
 faults: $(STAMP) .venv/.installed-test
 	$(BIN)/python -m faults --jobs $(shell nproc 2>/dev/null || echo 1) $(FAULTS)
+
+torture: $(STAMP) .venv/.installed-test
+	$(BIN)/python -m torture $(TORTURE)
 
 reproduce: $(STAMP)
 	$(BIN)/alchemy reproduce --preset $(PRESET) $(LOOKS)

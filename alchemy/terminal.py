@@ -46,6 +46,12 @@ def cut(text: str, room: int) -> str:
     return textwrap.shorten(text, max(room, 12), placeholder=" …") if len(text) > room else text
 
 
+def sized(size: float) -> str:
+    """A number of bytes in the unit that suits it."""
+    unit, of_one = next(((unit, of) for unit, of in (("GB", 1e9), ("MB", 1e6)) if size >= of / 10), ("kB", 1e3))
+    return f"{size / of_one:,.1f} {unit}"
+
+
 def printable(text: str) -> str:
     """Text from elsewhere as a terminal may show it: what it would obey, or could not show, as escapes."""
     return "".join(

@@ -40,6 +40,8 @@ from alchemy.errors import UserError, nearest
 from alchemy.terminal import printable, wrapped
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
+LONGEST = 600
+"""Characters of an error that are shown."""
 AGAIN = 0.01
 """Seconds after which an interrupt that was dropped is sent again."""
 
@@ -231,7 +233,10 @@ def _overview() -> str:
 
 def _fail(error: object) -> int:
     """One line on standard error; exit code 2."""
-    print(f"alchemy: error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
+    text = printable(" ".join(str(error).split()))
+    if len(text) > LONGEST:  # it quotes an input
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    print(f"alchemy: error: {text}", file=sys.stderr)
     return 2
 
 

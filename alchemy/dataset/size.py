@@ -12,6 +12,7 @@ import numpy as np
 from alchemy.dataset.recipe import Recipe
 from alchemy.errors import UserError
 from alchemy.problem.task import Task
+from alchemy.terminal import sized
 
 SAMPLE = 1_000
 """Problems of each file that are drawn to tell its size."""
@@ -46,6 +47,4 @@ def check_room(path: Path, lines: int, size: float) -> None:
         home = home.parent
     disk = shutil.disk_usage(home)
     if size > disk.free and disk.total:  # of what is no disk nothing is known
-        raise UserError(
-            f"{path}: {lines:,} lines take about {size / 1e9:,.1f} GB, and the disk has {disk.free / 1e9:,.1f} GB left"
-        )
+        raise UserError(f"{path}: {lines:,} lines take about {sized(size)}, and the disk has {sized(disk.free)} left")

@@ -171,7 +171,7 @@ def test_a_dry_run_of_generate_writes_nothing_and_foretells_the_bytes(alchemy, f
 def test_what_no_disk_holds_is_refused_before_anything_is_written(fails, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10_000_000, total=1))
     out = tmp_path / "new" / "data"
-    assert "lines take about 0.2 GB, and the disk has 0.0 GB left" in fails(
+    assert "lines take about 0.2 GB, and the disk has 10.0 MB left" in fails(
         "generate", "symbols", "--out", out, "--train", 1_000_000
     )
     assert "5,429,503,678,976 lines take about" in fails(
@@ -362,6 +362,14 @@ def test_interrupt(alchemy, monkeypatch, tmp_path):
     monkeypatch.setattr("alchemy.cli.commands.generate.write_splits", interrupt)
     code, _, err = alchemy("generate", "symbols", "--out", tmp_path / "d")
     assert code == 130 and err == "interrupted; run the same command again to resume\n"
+
+
+def test_an_error_that_quotes_much_of_an_input_is_cut(fails, tmp_path):
+    (tmp_path / "p.jsonl").write_text(
+        json.dumps({"prompt": "A " + "[" * 10_000 + " <think>", "completion": "x"}) + "\n"
+    )
+    message = fails("score", tmp_path / "p.jsonl")
+    assert message.startswith("line 1: unknown symbol '[[") and " ... [[" in message and len(message) < 700
 
 
 def test_an_interrupt_while_python_imports_is_quiet():
