@@ -140,8 +140,11 @@ def _at_once(config: Config, lab: Lab, layers: int) -> np.ndarray:
     """Whether models of so many layers say the letter at the end of the hops, bool (s, h, n)."""
     name = f"{layers} layers"
     runs = trained(config, lab, config.at_once, layers, name)
-    tasks = {hops: replace(config.at_once, hops=(hops,)) for hops in config.hops}
-    right = [last_letter.right(lab, runs, task, config.test, f"{name}, hops {hops}") for hops, task in tasks.items()]
+    right = []
+    for hops in config.hops:
+        task = replace(config.at_once, hops=(hops,))
+        batch = lab.held_out(task, config.test, runs.seeds)
+        right.append(last_letter.right(lab, runs, task, batch, f"{name}, hops {hops}"))
     return np.stack(right, axis=1)
 
 

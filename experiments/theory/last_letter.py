@@ -1,4 +1,4 @@
-"""What models that are asked at every letter say at the last one, where the answer to a held-out problem belongs.
+"""What models that are asked at every letter say at the last one, where the answer belongs.
 
 Dimension letters: `s` seeds, `n` problems of each.
 """
@@ -14,24 +14,25 @@ from alchemy.lab.lab import Lab
 from alchemy.lab.seed_rows import rows_of
 from alchemy.lab.store import Pieces
 from alchemy.learning.train import Runs
+from alchemy.problem.task import Batch
 from alchemy.record import digest, fingerprint
 from tasks.groups import Groups
 from tasks.hops import Hops
 
 
-def right(lab: Lab, runs: Runs, task: Hops | Groups, n: int, label: str) -> np.ndarray:
-    """Whether the likeliest token behind the last letter of `n` held-out problems is the answer, bool (s, n).
+def right(lab: Lab, runs: Runs, task: Hops | Groups, batch: Batch, label: str) -> np.ndarray:
+    """Whether the likeliest token behind the last letter of problems is the answer, bool (s, n).
 
-    The task has no chain: behind the letters stands one token more, which says so, and then the mark and the answer.
+    The batch has s * n problems, those of the first seed first, of a task without a chain: behind the letters stands one token
+    more, which says so, and then the mark and the answer.
     """
-    batch = lab.held_out(task, n, runs.seeds)
-    shape, behind = (len(runs.seeds), n), np.array([task.longest_prompt - 1])
+    shape, behind = (len(runs.seeds), len(batch.tokens) // len(runs.seeds)), np.array([task.longest_prompt - 1])
     texts = batch.prompts().reshape(*shape, -1, 1)
     names = [fingerprint({"model": name, "texts": digest(own)}) for name, own in zip(runs.names, texts, strict=True)]
 
     def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
         return {"likeliest": own_answers(runs.model, rows_of(runs.trained.params, rows), texts[rows], behind)[..., 0]}
 
-    likeliest = lab.keep("likeliest", runs.model, names, shape[1:], n * int(behind[0]), make, label)
+    likeliest = lab.keep("likeliest", runs.model, names, shape[1:], shape[1] * int(behind[0]), make, label)
     letter = 1  # behind the mark of the answer
     return likeliest == batch.completions()[:, letter].reshape(shape)
