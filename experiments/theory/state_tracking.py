@@ -1,4 +1,4 @@
-"""At once, one layer counts letters and knows words of A5 by heart alone; with its steps written, any group is multiplied.
+"""At once, one layer counts letters and knows words of A5 mostly by heart; with its steps written, any group is multiplied.
 
 Source       Li, Liu, Zhou, Ma, arXiv:2402.12875, and Merrill, Petty, Sabharwal, arXiv:2404.08819: the product of a word is within
              the reach of fixed depth where the group is commutative or solvable, and in A5 of none that does not grow with the
@@ -6,11 +6,11 @@ Source       Li, Liu, Zhou, Ma, arXiv:2402.12875, and Merrill, Petty, Sabharwal,
 Prediction   Words of up to 16 letters, each one of two generators of A5, A4xZ5 or Z60: groups of 60 elements, so that lines,
              labels and lengths are alike. Models are told the product behind every letter and asked behind the last one. One
              layer multiplies held-out words in Z60, where the product is a matter of how many letters are b. In A5,
-             where counting is worth .056, it is .5 behind that at 16 letters; of words of 8 letters it is right on .5 more
+             where counting is worth .056, it is .5 behind that at 16 letters; of words of 8 letters it is right on .3 more
              of those that training words begin with than of those that none begins with, while in Z60 it makes no
              difference. Two layers that write the element after every letter are right in .95 in each of the groups.
 Refuted if   One layer is less than .5 better in Z60 than in A5 at 16 letters; or of words of 8 letters it is right on less than
-             .5 more of the known ones in A5, or on over .1 more in Z60; or the chain is right in less than .95 in one of
+             .3 more of the known ones in A5, or on over .1 more in Z60; or the chain is right in less than .95 in one of
              the groups; each in most seeds.
 Controls     Models have to know words of 8 letters in A5, so that they did not just learn nothing. No training word begins with
              a tested one: of two letters there are so few words that all short ones begin some word of random training
@@ -40,10 +40,10 @@ from models.transformer import Transformer
 from tasks.groups import Groups, laws
 
 CLAIM = Claim(
-    sentence="At once, one layer counts letters and knows words of A5 by heart alone; with steps written, any group is multiplied.",
+    sentence="At once, one layer counts letters and knows words of A5 mostly by heart; with steps written, any group is multiplied.",
     source="arXiv:2402.12875 and 2404.08819; learning by heart is ours",
-    prediction="one layer .5 better in Z60 than in A5, where .5 more of known words are right than of new ones; chains .95 right",
-    refuted_if="less than .5 between the groups or between known and new words of A5, over .1 of Z60, or chains under .95",
+    prediction="one layer .5 better in Z60 than in A5, where .3 more of known words are right than of new ones; chains .95 right",
+    refuted_if="under .5 between the groups, under .3 between known and new words of A5, over .1 of Z60, or chains under .95",
     question="What does a step buy?",
     among="models that know the short words of A5 with which training words begin",
 )
@@ -182,8 +182,8 @@ def check(measured: Measured) -> list[Check]:
         at_least(
             f"{hard}, {shortest}: right, known - new words",
             measured.known[hard] - measured.new[hard][:, 0],
-            0.5,
-            "most of .8 is known by heart",
+            0.3,
+            "more than counting is worth, .172",
         ),
         at_most(
             f"{easy}, {shortest}: right, known - new words",

@@ -30,7 +30,7 @@ def measured(easy=(1.0, 1.0, 1.0), hard=(0.05, 0.05, 0.05), known=(1.0, 0.95), *
         ({}, Verdict.HOLDS),
         ({"easy": (1.0, 0.8, 0.5)}, Verdict.FAILS),
         ({"hard": (0.05, 0.5, 0.6)}, Verdict.FAILS),
-        ({"hard": (0.5, 0.05, 0.05)}, Verdict.FAILS),
+        ({"hard": (0.7, 0.05, 0.05)}, Verdict.FAILS),
         ({"easy": (0.85, 1.0, 1.0)}, Verdict.FAILS),
         ({"easy": (1.0, 0.8, 0.5), "known": (1.0, 0.7)}, Verdict.UNDECIDED),
         *(({group: 0.94}, Verdict.FAILS) for group in GROUPS),
