@@ -1,4 +1,4 @@
-"""At once, one layer counts letters and knows words of A5 mostly by heart; with its steps written, any group is multiplied.
+"""One layer counts letters at once but knows words of A5 mostly by heart; two that write each product multiply in any group.
 
 Source       Li, Liu, Zhou, Ma, arXiv:2402.12875, and Merrill, Petty, Sabharwal, arXiv:2404.08819: the product of a word is within
              the reach of fixed depth where the group is commutative or solvable, and in A5 of none that does not grow with the
@@ -15,7 +15,9 @@ Refuted if   One layer is less than .5 better in Z60 than in A5 at 16 letters; o
 Controls     Models have to know words of 8 letters in A5, so that they did not just learn nothing. No training word begins with
              a tested one: of two letters there are so few words that all short ones begin some word of random training
              text, and a table of words would pass for multiplication. Two layers that answer at once are beside one,
-             unjudged, and so are the best readers of the last letters and of counts (`tasks/groups/laws.py`).
+             unjudged, and so are the best readers of the last letters and of counts (`tasks/groups/laws.py`). In a trial
+             on a seed from 900 on, 600 steps long, one layer was right in A5 on .93 of known words of 8 letters, on .27
+             of new ones, and on .03 of 16 letters; of chains and of Z60 there were trials with other code alone.
 Run          alchemy reproduce state_tracking --preset small      # on 2 CPU cores; not timed yet
 """
 
@@ -40,7 +42,7 @@ from models.transformer import Transformer
 from tasks.groups import Groups, laws
 
 CLAIM = Claim(
-    sentence="At once, one layer counts letters and knows words of A5 mostly by heart; with steps written, any group is multiplied.",
+    sentence="One layer counts letters at once but knows A5's words mostly by heart; two that write each product multiply in any group.",
     source="arXiv:2402.12875 and 2404.08819; learning by heart is ours",
     prediction="one layer .5 better in Z60 than in A5, where .3 more of known words are right than of new ones; chains .95 right",
     refuted_if="under .5 between the groups, under .3 between known and new words of A5, over .1 of Z60, or chains under .95",
@@ -66,7 +68,9 @@ class Config:
     """Layers of models that answer at once; chains are written by the deeper ones."""
     model: Transformer = Transformer(width=64, heads=4, context=40, tied=False)
     """The layers are those of `depths`."""
-    train: TrainConfig = TrainConfig(steps=600, batch=64, optimizer="muon")
+    train: TrainConfig = TrainConfig(steps=1000, batch=64, optimizer="muon")
+    """Of models that answer at once."""
+    chain_train: TrainConfig = TrainConfig(steps=1500, batch=64, optimizer="muon")
 
     def at_once(self, group: str) -> Groups:
         return replace(self.chain(group), cot=False)
@@ -83,9 +87,9 @@ class Config:
         n = min(self.test, 2**task.length // 2)
         return join([lab.split.distinct(task, stream("known words", seed), n, "train") for seed in seeds])
 
-    def words(self, lab: Lab, seed: int) -> np.ndarray:
+    def words(self, lab: Lab, seed: int, train: TrainConfig) -> np.ndarray:
         """The words int8 (n, length) that training reads, the same ones of a seed for every group and every model."""
-        task, n = self.at_once(HARD), self.train.steps * self.train.batch
+        task, n = self.at_once(HARD), train.steps * train.batch
         return training_words(task, lab.split, stream("words of groups", seed), n, self.tested)
 
 
@@ -98,6 +102,7 @@ PRESETS = {
         tested=(6, 10),
         model=Transformer(width=16, heads=2, context=28, tied=False),
         train=TrainConfig(steps=8, batch=16, chunk=8),
+        chain_train=TrainConfig(steps=8, batch=16, chunk=8),
     ),
     "small": SMALL,
     "full": replace(
@@ -106,6 +111,7 @@ PRESETS = {
         tested=(8, 12, 16, 20, 24, 32),
         model=Transformer(width=128, heads=8, context=72, tied=False),
         train=TrainConfig(steps=10_000, batch=128, optimizer="muon", learning_rate=1e-3),
+        chain_train=TrainConfig(steps=4000, batch=128, optimizer="muon", learning_rate=1e-3),
     ),
 }
 
@@ -143,7 +149,7 @@ def run(config: Config, lab: Lab) -> Measured:
 def _at_once(config: Config, lab: Lab, layers: int, group: str) -> tuple[np.ndarray, np.ndarray]:
     """How often models of so many layers say the product: of new words (s, lengths), and of known ones of the shortest (s,)."""
     task, name, seeds = config.at_once(group), arm(layers, group), lab.seeds(config.seeds)
-    labels = [tagged(task, config.words(lab, seed)) for seed in seeds]
+    labels = [tagged(task, config.words(lab, seed, config.train)) for seed in seeds]
     model = replace(config.model, layers=layers)
     runs = lab.train(model, task, config.train, seeds=seeds, labels=labels, label=f"train {name}")
 
@@ -159,9 +165,9 @@ def _at_once(config: Config, lab: Lab, layers: int, group: str) -> tuple[np.ndar
 def _chain(config: Config, lab: Lab, group: str) -> np.ndarray:
     """Right answers of models of the more layers that write the element after every letter, float (s,)."""
     task, seeds = config.chain(group), lab.seeds(config.seeds)
-    sets = [task.write({"word": config.words(lab, seed)}) for seed in seeds]
+    sets = [task.write({"word": config.words(lab, seed, config.chain_train)}) for seed in seeds]
     model = replace(config.model, layers=max(config.depths))
-    runs = lab.train(model, task, config.train, seeds=seeds, sets=sets, label=f"train chain, {group}")
+    runs = lab.train(model, task, config.chain_train, seeds=seeds, sets=sets, label=f"train chain, {group}")
     return lab.answer(runs, task, config.test, label=f"chain, {group}").values("answer").mean(axis=1)
 
 
