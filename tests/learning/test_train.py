@@ -354,6 +354,12 @@ def test_lines_that_do_not_fit_are_the_users_error(padding):
         examples(batch, "sequence", "group", 999)
 
 
+def test_the_recipe_by_value():
+    """A default that changes is another experiment; and bounds are no narrower than they say."""
+    assert TrainConfig() == TrainConfig(1000, 256, "adamw", 3e-3, 0.02, 0.1, 0.01, 1.0, 50, "auto")
+    assert TrainConfig(steps=1, batch=1, chunk=1, warmup=0.0) and TrainConfig(warmup=1.0)
+
+
 @pytest.mark.parametrize("bad", [{"steps": 0}, {"batch": 0}, {"chunk": -1}, {"warmup": 1.5}])
 def test_an_impossible_config_is_the_users_error(bad):
     with pytest.raises(UserError, match=next(iter(bad))):

@@ -90,13 +90,14 @@ def test_steps_on_a_stream(with_target, unscored):
     check(Stream(draw, unscored=unscored), batch)
 
 
-def test_steps_on_a_finite_set():
+@pytest.mark.parametrize("n", [3, 600], ids=["few rows", "more than the smallest table has"])
+def test_steps_on_a_finite_set(n):
     """Each row of the set stands in the places that its order says; nothing of the other seed's rows is seen."""
-    sets = [examples_of(seed, 0, 3, with_target=False) for seed in SEEDS]
+    sets = [examples_of(seed, 0, n, with_target=False) for seed in SEEDS]
     data = Finite(Examples(*(np.concatenate(parts) for parts in zip(*(rows[:2] for rows in sets), strict=True))), SEEDS)
 
     def batch(seed: int, step: int) -> Examples:
-        order = data.chunk(seed, step, 1, 2)[0] - 3 * SEEDS.index(seed)
+        order = data.chunk(seed, step, 1, 2)[0] - n * SEEDS.index(seed)
         return Examples(*(part[order] for part in sets[SEEDS.index(seed)][:2]))
 
     check(data, batch)

@@ -178,7 +178,9 @@ def test_behind_a_changed_place_the_hops_go_on_from_it():
     assert (task.follow(batch, np.zeros((1, 0), np.int32), 0) == PAD).all()
     assert (task.follow(batch, gold, 1) == gold).all()
     one = SMALL.write(SMALL.parse(PROMPT.replace("2 B", "1 B")))
-    assert (SMALL.follow(one, one.completions(), 1) == PAD).all(), "a chain of one hop has no second step"
+    two_steps = np.array([SMALL.vocabulary.encode("5 B , 2 A <answer> A")], np.int32)
+    for chain in (one.completions(), two_steps):
+        assert (SMALL.follow(one, chain, 1) == PAD).all(), "a chain of one hop has no second step"
 
 
 def test_steps_are_marked_by_what_they_follow_from():

@@ -140,9 +140,9 @@ def test_a_line_has_a_trace_if_it_goes_on_behind_its_first_number():
 def test_features_by_hand():
     task = replace(MIXED, modulus=5, counted=(0, 2, 4))
     for traced in (False, True):
-        problem = task.parse("1 2 0 3 4 4 <think>") | {"traced": np.array([traced])}
+        problem = task.parse("2 2 0 3 4 4 <think>") | {"traced": np.array([traced])}
         features = {name: values.tolist() for name, values in task.features(problem).items()}
-        assert features == {"traced": [int(traced)], "nonzero": [2], "sum": [0]}
+        assert features == {"traced": [int(traced)], "nonzero": [2], "sum": [1]}
 
 
 def test_a_step_that_is_no_number_has_nothing_behind_it():
