@@ -274,6 +274,8 @@ def test_features_count_zeros_and_equations_of_one_unknown():
     task = Equations(unknowns=2)
     features = task.features(task.parse("2 0 = 3 , 4 3 = 4 , all <think>"))
     assert {name: values.tolist() for name, values in features.items()} == {"zeros": [1], "shown_alone": [1]}
+    features = TASK.features(TASK.parse("2 0 0 = 3 , 0 3 0 = 4 , 1 1 1 = 0 , all <think>"))
+    assert {name: values.tolist() for name, values in features.items()} == {"zeros": [4], "shown_alone": [2]}
 
 
 def test_an_answer_alone_has_no_steps():
