@@ -12,7 +12,7 @@ Refuted if   Greedy answers are right in .6 or more at three quarters of the thr
              are right in .03 more than 1 / q after three rounds from p = 0; each in most seeds, for q = 2 or q = 5.
 Controls     Sampled accuracy stands beside greedy, which shows that the jump is one of the decoder. One round that keeps as many
              lines at random, right or wrong, has to leave the odds where they are; it stands beside the rounds.
-Run          alchemy reproduce odds_law --preset small      # on 2 CPU cores; not timed yet
+Run          alchemy reproduce odds_law --preset small      # about an hour on 2 CPU cores beside other runs
 """
 
 from __future__ import annotations
