@@ -20,13 +20,13 @@ from alchemy.lab.lab import Lab
 from alchemy.learning import machine
 from alchemy.progress import Progress
 from alchemy.record import commit, fingerprint, json_text, numbers, plain, read_json, write_json, write_whole
-from alchemy.report import costs, figures, table
+from alchemy.report import costs, figures, open_claims, table
 from alchemy.report.claim import judge
 from alchemy.report.history import Record, append, newest, newest_of
 from alchemy.report.lock import Lock, locked, must_be_publishable, read_all
 from alchemy.report.results import measurements, results
 from alchemy.report.run_directory import STARTED
-from alchemy.stats.power import Counts, forecast, largest_useful
+from alchemy.stats.power import forecast, largest_useful
 from alchemy.stats.verdict import Verdict
 from alchemy.terminal import counted
 
@@ -103,11 +103,7 @@ def _until_decided(
         record = run(config, looks=looks)
         seeds = record["seeds"]
         looks.append({"seeds": seeds, "verdict": record["verdict"]})
-        counts = [
-            Counts(check["satisfied"], check["seeds"], check["share"])
-            for check in record["checks"]
-            if not check["exact"]
-        ]
+        counts = open_claims.counts(record)
         if record["verdict"] != Verdict.UNDECIDED.value or seeds >= max_seeds or not counts:
             return record
         future = forecast(counts, max_seeds)
@@ -231,10 +227,10 @@ def _publish(name: str, preset: str, record: Record, home: Path) -> None:
 
 
 def renew_tables() -> None:
-    """Make the README's table of claims anew, and the table of their costs."""
+    """Make the README's table of claims anew, and the tables of their costs and of what keeps some of them open."""
     records, page = newest(VERDICTS), ROOT / "docs" / "reproducing-claims.md"
     _write(ROOT / "README.md", table.update_readme(ROOT / "README.md", records, read_all(LOCKS)))
-    _write(page, costs.renewed(page.read_text(), experiments(), records))
+    _write(page, open_claims.renewed(costs.renewed(page.read_text(), experiments(), records), records))
 
 
 def _write(path: Path, text: str) -> None:
