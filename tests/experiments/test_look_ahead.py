@@ -48,7 +48,7 @@ MEASURED = claim.Measured(
         ({"backward": seeds(0.94)}, Verdict.FAILS),
         ({"chain": seeds(0.94)}, Verdict.FAILS),
         ({"short": seeds(0.9)}, Verdict.UNDECIDED),
-        ({"forward": seeds(0.9), "fall": seeds(0.02)}, Verdict.UNDECIDED),
+        ({"forward": seeds(0.9), "fall": seeds(0.03)}, Verdict.UNDECIDED),
         ({"teacherless": seeds(0.0), "follow": seeds(0.0)}, Verdict.HOLDS),
     ],
 )
