@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for trial in _trials(options, home):
             trials.append(trial)
             for fault in trial.faults:
-                print(f"\r{trial.campaign}: {trial.told}: {fault}", flush=True)
+                print(f"\r{trial.campaign}: {trial.description}: {fault}", flush=True)
             print(f"\r{len(trials)} trials, {time.monotonic() - began:.0f} s ", end="", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)

@@ -45,19 +45,19 @@ def disks(home: Path, sizes: int, names: Sequence[str] = ()) -> Iterator[Trial]:
 
 def _full(undisturbed: Undisturbed, disk: Path, size: int) -> Trial:
     work, home = undisturbed.work, disk / "home"
-    told = f"{work.name}, {size:,} bytes"
+    description = f"{work.name}, {size:,} bytes"
     try:
         copied(undisturbed.template, home)
     except OSError:
-        return Trial("disk", told, counts={"too small to begin": 1})
+        return Trial("disk", description, counts={"too small to begin": 1})
     ended = process.run(work.argv, home)
     faults = []
     if ended.traceback:
-        faults.append(f"a traceback: {ended.said}")
+        faults.append(f"a traceback: {ended.last_line}")
     if ended.code:
         lines = ended.err.strip().splitlines()
         if ended.code != 2 or not any(word in ended.err for word in FULL):
-            faults.append(f"ended with {ended.code}: {ended.said}")
+            faults.append(f"ended with {ended.code}: {ended.last_line}")
         if len(lines) != 1:
             faults.append(f"said {len(lines)} lines: {lines[:3]}")
         if left := scratch(home):
@@ -68,10 +68,10 @@ def _full(undisturbed: Undisturbed, disk: Path, size: int) -> Trial:
     if ended.code:
         again = process.run(work.argv, home)
         if again.code:
-            faults.append(f"with room again it ended with {again.code}: {again.said}")
+            faults.append(f"with room again it ended with {again.code}: {again.last_line}")
     left = ends(work, home)
     faults += [f"with room again {name} ends otherwise" for name in left if left[name] != undisturbed.ends[name]]
-    return Trial("disk", told, faults, {"full": int(ended.code != 0), "all fitted": int(ended.code == 0)})
+    return Trial("disk", description, faults, {"full": int(ended.code != 0), "all fitted": int(ended.code == 0)})
 
 
 def _taken(home: Path) -> int:

@@ -320,31 +320,31 @@ def _batch(kind: Input, template: Path, home: Path, numbers: Sequence[int], seed
     """One fork is given inputs in turn, and says how each ended; where it dies, the input at hand is at fault."""
     for argv in kind.commands:
         process.warm(argv[0])
-    said = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed once it is read
+    results = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed once it is read
     pid = os.fork()
     if not pid:
         try:
             for number in numbers:
                 trial = _one(kind, template, home, number, seed)
-                said.write(json.dumps([trial.told, trial.faults, trial.counts]) + "\n")
-                said.flush()
+                results.write(json.dumps([trial.description, trial.faults, trial.counts]) + "\n")
+                results.flush()
         except BaseException:
             traceback.print_exc(file=sys.__stderr__)
         finally:
             os._exit(0)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    said.seek(0)
-    lines = said.read().splitlines()
-    said.close()
+    results.seek(0)
+    lines = results.read().splitlines()
+    results.close()
     for line in lines:
-        told, faults, counts = json.loads(line)
-        yield Trial("inputs", told, faults, counts)
+        description, faults, counts = json.loads(line)
+        yield Trial("inputs", description, faults, counts)
     if len(lines) < len(numbers):
         why = f"took over {SECONDS} s" if status == -signal.SIGALRM else f"the process ended with {status}"
-        yield Trial("inputs", _told(kind, numbers[len(lines)], seed), [why])
+        yield Trial("inputs", _description(kind, numbers[len(lines)], seed), [why])
 
 
-def _told(kind: Input, number: int, seed: int) -> str:
+def _description(kind: Input, number: int, seed: int) -> str:
     return f"{kind.name}, number {number} of seed {seed}"
 
 
@@ -381,10 +381,10 @@ def _one(kind: Input, template: Path, home: Path, number: int, seed: int) -> Tri
         faults.append("changed a file that it reads, or wrote another")
     if (grown := 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory)) > BYTES:
         faults.append(f"took {grown / 1e9:.1f} GB")
-    told = f"{_told(kind, number, seed)}: {' '.join(argv)}"
+    description = f"{_description(kind, number, seed)}: {' '.join(argv)}"
     return Trial(
         "inputs",
-        told,
+        description,
         faults,
         {f"{kind.name}: {('read', 'differences', 'refused')[code] if code in (0, 1, 2) else 'other'}": 1},
     )

@@ -28,7 +28,7 @@ def kills(home: Path, count: int, seed: int, names: Sequence[str] = ()) -> Itera
         one = Life(undisturbed[chosen[life % len(chosen)].name], home / "life", np.random.default_rng([seed, life]))
         faults = list(one.lived())
         done += one.kills
-        yield Trial("kills", f"{one.work.name}, life {life} of seed {seed}: {'; '.join(one.told)}", faults, one.counts)
+        yield Trial("kills", f"{one.work.name}, life {life} of seed {seed}: {'; '.join(one.log)}", faults, one.counts)
         life += 1
 
 
@@ -54,7 +54,7 @@ class Life:
 
     def __init__(self, undisturbed: Undisturbed, home: Path, rng: np.random.Generator) -> None:
         self.undisturbed, self.work, self.home, self._rng = undisturbed, undisturbed.work, home, rng
-        self.kills, self.told = 0, list[str]()
+        self.kills, self.log = 0, list[str]()
         self.counts: dict[str, int] = {}
 
     def lived(self) -> Iterator[str]:
@@ -71,30 +71,30 @@ class Life:
                 ended = running.wait()
                 self.kills += 1
                 self.counts[number.name] = self.counts.get(number.name, 0) + 1
-                self.told.append(f"{number.name} after {delay:.2f} s{' (cold)' * cold}")
+                self.log.append(f"{number.name} after {delay:.2f} s{' (cold)' * cold}")
                 yield from self._interrupted(ended, number)
             elif ended.code:
-                yield f"ended by itself with {ended.code}: {ended.said}"
+                yield f"ended by itself with {ended.code}: {ended.last_line}"
             yield from self._whole()
         ended = process.run(self.work.argv, self.home)
         refused = ended.code == 2 and "generate" in self.work.name and "not empty" in ended.err
         if ended.code and not refused:
-            yield f"given again, it ended with {ended.code}: {ended.said}"
+            yield f"given again, it ended with {ended.code}: {ended.last_line}"
         if ended.traceback:
-            yield f"given again, a traceback: {ended.said}"
+            yield f"given again, a traceback: {ended.last_line}"
         left = ends(self.work, self.home)
         yield from (f"{name} ends otherwise" for name in left if left[name] != self.undisturbed.ends[name])
 
     def _interrupted(self, ended: process.Ended, number: signal.Signals) -> Iterator[str]:
         if ended.traceback:
-            yield f"{number.name}: a traceback: {ended.said}"
+            yield f"{number.name}: a traceback: {ended.last_line}"
         if number == signal.SIGKILL:
             self.counts["scratch left by SIGKILL"] = bool(scratch(self.home)) + self.counts.get(
                 "scratch left by SIGKILL", 0
             )
             return
         if ended.code not in (0, 130, -number):
-            yield f"{number.name}: ended with {ended.code}: {ended.said}"
+            yield f"{number.name}: ended with {ended.code}: {ended.last_line}"
         if (left := scratch(self.home)) and not self.counts.get("scratch left by SIGKILL"):
             yield f"{number.name}: left {', '.join(left)}"
 

@@ -34,8 +34,8 @@ def places(home: Path, names: Sequence[str] = ()) -> Iterator[Trial]:
             continue
         undisturbed = Undisturbed(work, home / "templates-places" / work.name.replace(" ", "_"))
         yield _read_only(undisturbed, home / "read-only")
-        for told, env, before in _homes(home):
-            yield _same(undisturbed, home / "place", told, env, before)
+        for description, env, before in _homes(home):
+            yield _same(undisturbed, home / "place", description, env, before)
         if work.store:
             yield _two(undisturbed, home / "two")
     for argv in LOOKS:
@@ -45,11 +45,11 @@ def places(home: Path, names: Sequence[str] = ()) -> Iterator[Trial]:
 
 def _read_only(undisturbed: Undisturbed, home: Path) -> Trial:
     """A directory that cannot be written to: one line says so."""
-    work, told = undisturbed.work, f"{undisturbed.work.name}, a read-only directory"
+    work, description = undisturbed.work, f"{undisturbed.work.name}, a read-only directory"
     copied(undisturbed.template, home)
     undo = _frozen(home)
     if undo is None:
-        return Trial("places", told, skipped="root ignores permissions, and nothing can be mounted here")
+        return Trial("places", description, skipped="root ignores permissions, and nothing can be mounted here")
     try:
         ended = process.run(work.argv, home)
         state = states(work, home)
@@ -59,8 +59,8 @@ def _read_only(undisturbed: Undisturbed, home: Path) -> Trial:
     if ended.traceback or len(ended.err.strip().splitlines()) != 1:
         faults.append(f"said: {ended.err.strip()[:300]}")
     if ended.code != 2:
-        faults.append(f"ended with {ended.code}: {ended.said}")
-    return Trial("places", told, faults)
+        faults.append(f"ended with {ended.code}: {ended.last_line}")
+    return Trial("places", description, faults)
 
 
 def _frozen(home: Path) -> Callable[[], object] | None:
@@ -82,7 +82,7 @@ def _frozen(home: Path) -> Callable[[], object] | None:
 
 
 def _homes(home: Path) -> Iterator[tuple[str, dict[str, str | None], Callable[[], object]]]:
-    """What is told, the environment, and what to do first."""
+    """A description, the environment, and what to do first."""
     file = home / "file"
     file.touch()
     yield "a home that is a file", {"HOME": str(file), "ALCHEMY_CACHE": None}, lambda: None
@@ -109,33 +109,33 @@ def _same(
     undisturbed: Undisturbed, home: Path, place: str, env: dict[str, str | None], before: Callable[[], object]
 ) -> Trial:
     """The command does what it does elsewhere."""
-    work, told = undisturbed.work, f"{undisturbed.work.name}, {place}"
+    work, description = undisturbed.work, f"{undisturbed.work.name}, {place}"
     copied(undisturbed.template, home)
     ended = process.run(work.argv, home, env, before)
     if "no namespace of users" in ended.err:
-        return Trial("places", told, skipped="this system has no namespaces of users, or grants none")
-    faults = [f"ended with {ended.code}: {ended.said}"] if ended.code else []
+        return Trial("places", description, skipped="this system has no namespaces of users, or grants none")
+    faults = [f"ended with {ended.code}: {ended.last_line}"] if ended.code else []
     if ended.err.strip():
         faults.append(f"said: {ended.err.strip()[:300]}")
     left = ends(work, home)
     faults += [f"{name} ends otherwise" for name in left if left[name] != undisturbed.ends[name]]
-    return Trial("places", told, faults)
+    return Trial("places", description, faults)
 
 
 def _two(undisturbed: Undisturbed, home: Path) -> Trial:
     """Two processes on one store: both end well, and what they leave is the same."""
-    work, told = undisturbed.work, f"{undisturbed.work.name}, two processes on one store"
+    work, description = undisturbed.work, f"{undisturbed.work.name}, two processes on one store"
     copied(undisturbed.template, home)
     running = [process.start(work.argv, home) for _ in range(2)]
     both = [one.wait() for one in running]
-    faults = [f"ended with {ended.code}: {ended.said}" for ended in both if ended.code or ended.traceback]
+    faults = [f"ended with {ended.code}: {ended.last_line}" for ended in both if ended.code or ended.traceback]
     if work.whole:  # files that are written by each in turn may be refused as changed, and are judged below
         faults = [fault for fault in faults if "was not written by" not in fault]
     left = ends(work, home)
     faults += [f"{name} ends otherwise" for name in left if left[name] != undisturbed.ends[name]]
     if hidden := scratch(home):
         faults.append(f"left {', '.join(hidden)}")
-    return Trial("places", told, faults)
+    return Trial("places", description, faults)
 
 
 def _terminal(
@@ -143,9 +143,9 @@ def _terminal(
 ) -> Trial:
     ended = process.run(argv, home, env, before)
     fine = {"runs": (0, 2)}.get(argv[0], (0,)) if "ASCII" in place else (0, 1, 2, 141)  # rich ends with 1
-    faults = [f"ended with {ended.code}: {ended.said}"] if ended.code not in fine else []
+    faults = [f"ended with {ended.code}: {ended.last_line}"] if ended.code not in fine else []
     if ended.traceback:
-        faults.append(f"a traceback: {ended.said}")
+        faults.append(f"a traceback: {ended.last_line}")
     return Trial("places", f"{' '.join(argv)}, {place}", faults)
 
 

@@ -46,7 +46,7 @@ class Ended:
         return ("Traceback" in self.err or "Exception ignored" in self.err) and own
 
     @property
-    def said(self) -> str:
+    def last_line(self) -> str:
         """The last line on standard error, with where a traceback ends."""
         lines = [line.strip() for line in self.err.strip().splitlines()] or [""]
         places = [line for line in lines if line.startswith("File ")]
@@ -122,11 +122,11 @@ def start(
     """`alchemy *argv` in a fork, from its first line of code on; `env` has values to set, or None to remove them."""
     warm(argv[0])
     out, err = _files()
-    ready, said = os.pipe()
+    ready, started = os.pipe()
     pid = os.fork()
     if not pid:
-        _child(argv, cwd, env or {}, before, (out, err), said)
-    os.close(said)
+        _child(argv, cwd, env or {}, before, (out, err), started)
+    os.close(started)
     os.read(ready, 1)
     os.close(ready)
     return Running(pid, out, err)
@@ -189,7 +189,7 @@ def _child(
     env: Mapping[str, str | None],
     before: Callable[[], object],
     files: tuple[IO[bytes], IO[bytes]],
-    said: int,
+    started: int,
 ) -> None:
     code = 1
     try:
@@ -203,7 +203,7 @@ def _child(
         from alchemy.cli.main import main
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.write(said, b".")
+        os.write(started, b".")
         code = main(list(argv))
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.stdout.flush()

@@ -11,7 +11,7 @@ class Trial:
     """One trial, and what went wrong in it."""
 
     campaign: str
-    told: str
+    description: str
     """What was done, so that it can be done again."""
     faults: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)

@@ -156,6 +156,8 @@ class TaskDefaults(ABC):
 
     def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
         """One symbol of the state, any of them, is another, any other."""
+        if not self.state_tokens:
+            return completion
         tokens, rows = np.array(self.state_tokens, np.int32), np.arange(len(completion))
         state = (self._gold_fields(batch, completion) == Field.STEP + step) & np.isin(completion, tokens)
         place = np.where(state, rng.random(state.shape), -1).argmax(axis=1)

@@ -30,6 +30,16 @@ def mark_steps(steps: Iterable[tuple[str, bool, bool]]) -> list[Step]:
     return marked
 
 
+def divided(words: Iterable[str], is_end: Callable[[str], bool]) -> list[str]:
+    """Words up to and with each that ends a part; those behind the last make a part of their own."""
+    parts: list[list[str]] = [[]]
+    for word in words:
+        parts[-1].append(word)
+        if is_end(word):
+            parts.append([])
+    return [" ".join(part) for part in parts if part]
+
+
 def mark_states(
     text: str, states: list[str], answer: str, answer_mark: str, leads: Callable[[str, int], str]
 ) -> list[Step]:
@@ -40,20 +50,10 @@ def mark_states(
     words = text.split()
     mark = max((place for place, word in enumerate(words) if word == answer_mark), default=len(words))
     before, judged = "", []
-    for place, part in enumerate(_behind_numbers(words[:mark])):
+    for place, part in enumerate(divided(words[:mark], str.isdigit)):
         judged.append((part, states[place : place + 1] == [part], part == leads(before, place)))
         before = part
     if len(judged) < len(states):
         judged.append(("(ends here)", False, False))
     given = " ".join(words[mark:]) or "(ends here)"
     return mark_steps([*judged, (given, given == f"{answer_mark} {answer}", given == f"{answer_mark} {before}")])
-
-
-def _behind_numbers(words: list[str]) -> list[str]:
-    """Words up to and with each number; those behind the last make a part of their own."""
-    parts: list[list[str]] = [[]]
-    for word in words:
-        parts[-1].append(word)
-        if word.isdigit():
-            parts.append([])
-    return [" ".join(part) for part in parts if part]

@@ -55,8 +55,9 @@ def reproduce(
 
     Records go to `out/claims/NAME/PRESET` (see `home_of`), trained models and answers to `out/models` and `out/answers`, from where
     a later run takes them. With `publish`, verdicts and figures go to `experiments/verdicts` too, and the table into
-    the README, or, of a claim that a package has added, to `verdicts` beside its file; only what was promised before the run can be published (`alchemy.report.lock`). With `until_decided`
-    more seeds are trained, up to `max_seeds`, until a claim HOLDS or FAILS or has little chance to.
+    the README, or, of a claim that a package has added, to `verdicts` beside its file; only what was promised before
+    the run can be published (`alchemy.report.lock`). With `until_decided` more seeds are trained, up to `max_seeds`, until
+    a claim HOLDS or FAILS or has little chance to.
     """
     progress = Progress(quiet)
     locks = {name: locked(name, module, claim_folder(name, "locks")) for name, module in selected.items()}

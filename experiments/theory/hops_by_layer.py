@@ -15,7 +15,7 @@ Controls     Models count only if they are right in .9 at four hops. A probe tha
              Behind the third layer the activation at the place after one, two or three hops is exchanged for that of another
              problem. A model that joins two and two hops loses its answer at the second place alone, one that adds a hop to
              three at the third. Both were seen in trials, so that nothing is promised.
-Run          alchemy reproduce hops_by_layer --preset small      # 13 minutes on 2 CPU cores beside other runs
+Run          alchemy reproduce hops_by_layer --preset small      # 13 minutes on 2 CPU cores beside other runs, fewer after hops_by_depth
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ Dimension letters: `g` elements of a group, `n` letters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -46,13 +45,3 @@ def count(name: str, pair: int, unseen: int) -> float:
 def window(name: str, pair: int, length: int, letters: int) -> float:
     """Right answers of the best reader of the last so many letters of a word."""
     return guess(name, pair, max(0, length - letters))
-
-
-def sight(name: str, pair: int, lengths: Sequence[int], right: np.ndarray) -> np.ndarray:
-    """How many last letters the best reader sees who scores as much in all over words of these lengths; the most, if several do.
-
-    `right` float (..., number of lengths): the share of right answers to words of each length; returns float (...).
-    """
-    letters = range(max(lengths) + 1)
-    totals = [sum(window(name, pair, length, seen) for length in lengths) for seen in letters]
-    return np.interp(right.sum(axis=-1), totals, letters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from alchemy.errors import UserError
-from alchemy.problem.steps import Step, mark_steps
+from alchemy.problem.steps import Step, divided, mark_steps
 from alchemy.problem.task import EOS, Problem
 from tasks.multiplication.spec import TEXT_FORMAT, THINK, TIMES, Spec
 from tasks.multiplication.write import follow
@@ -45,25 +45,15 @@ def parse(spec: Spec, text: str) -> Problem:
 
 def steps(spec: Spec, problem: Problem, gold: str, text: str) -> list[Step]:
     """What was written, divided behind every number, beside the gold text; behind a wrong running sum follows what it leads to."""
-    given, expected = _divided(text), _divided(gold)
+    given, expected = divided(text.split(), str.isdigit), divided(gold.split(), str.isdigit)
     symbols, written, judged = spec.vocabulary, list[int](), []
     for place, part in enumerate(given):
         step = min(place, spec.chain_len) - 1
         rest = (
             follow(spec, problem, np.array([written], np.int32), step) if 0 <= step < len(written) else np.zeros((1, 0))
         )
-        following = _divided(symbols.decode(rest[0]) if (rest == EOS).any() else "")
+        following = divided(symbols.decode(rest[0]).split() if (rest == EOS).any() else (), str.isdigit)
         judged.append((part, expected[place : place + 1] == [part], following[place : place + 1] == [part]))
         if place < spec.chain_len:
             written.append(symbols.index.get(part, EOS))
     return mark_steps(judged + [("(ends here)", False, False)] * (len(given) < len(expected)))
-
-
-def _divided(text: str) -> list[str]:
-    """Words up to and with each number; those behind the last make a part of their own."""
-    parts: list[list[str]] = [[]]
-    for word in text.split():
-        parts[-1].append(word)
-        if word.isdigit():
-            parts.append([])
-    return [" ".join(part) for part in parts if part]

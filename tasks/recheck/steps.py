@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alchemy.problem.steps import Step, mark_steps
+from alchemy.problem.steps import Step, divided, mark_steps
 from alchemy.problem.task import Problem
 from tasks.recheck.draw import walk
 from tasks.recheck.spec import Spec
@@ -14,7 +14,7 @@ def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
     gold, words = _hops(spec, problem), text.split()
     hops, mark = len(gold), max((place for place, word in enumerate(words) if word == "<answer>"), default=len(words))
     before, judged = spec.alphabet[problem["start"][0]], []
-    for place, part in enumerate(_divided(spec, words[:mark])):
+    for place, part in enumerate(divided(words[:mark], set(spec.alphabet).__contains__)):
         expected = gold[place] if place < hops else f"<wait> {gold[-1]}"
         follows = part == table.get(before) if place < hops else part in (f"<wait> {before}", expected)
         judged.append((part, part == expected, follows))
@@ -34,14 +34,3 @@ def gold_text(spec: Spec, problem: Problem) -> str:
 def _hops(spec: Spec, problem: Problem) -> list[str]:
     """The letter after each hop of one problem (n = 1)."""
     return [spec.alphabet[i] for i in walk(problem["map"], problem["start"], int(problem["hops"][0]))[0]]
-
-
-def _divided(spec: Spec, words: list[str]) -> list[str]:
-    """Words up to and with each letter; those behind the last make a part of their own."""
-    letters = set(spec.alphabet)
-    parts: list[list[str]] = [[]]
-    for word in words:
-        parts[-1].append(word)
-        if word in letters:
-            parts.append([])
-    return [" ".join(part) for part in parts if part]

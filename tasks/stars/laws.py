@@ -16,8 +16,3 @@ def guess_arm(arms: int) -> float:
 def teacher_forced(arms: int, length: int) -> float:
     """Share of the nodes that are right of the same reader, shown the right nodes so far."""
     return (guess_arm(arms) + length - 1) / length
-
-
-def looks_back(arms: int, length: int, hops: int) -> float:
-    """Share of paths that are right of whoever goes back from the goal by at most so many edges, and else guesses an arm."""
-    return 1.0 if hops >= length - 1 else guess_arm(arms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from alchemy.errors import UserError
-from alchemy.problem.steps import Step, mark_steps
+from alchemy.problem.steps import Step, divided, mark_steps
 from alchemy.problem.task import Problem
 from tasks.stars.spec import NAMES, TAILS, TEXT_FORMAT, THINK, Spec
 from tasks.stars.walk import NOWHERE, back, onward
@@ -85,7 +85,7 @@ def steps(spec: Spec, problem: Problem, gold: str, text: str) -> list[Step]:
     Behind a wrong node of the walk back the node before it follows, and behind a wrong one of an answer at once the one that
     is next to it on the way; an answer behind a walk follows if it has the nodes of the walk in its order.
     """
-    given, expected = _divided(spec, text), _divided(spec, gold)
+    given, expected = (divided(line.split(), NAMES.__contains__) for line in (text, gold))
     answered = next((place for place, part in enumerate(given) if MARK in part.split()), len(given))
     walked = [_node(spec, part) for part in given[:answered]]
     before, behind = back(problem)[0], onward(problem)[0]
@@ -103,13 +103,3 @@ def steps(spec: Spec, problem: Problem, gold: str, text: str) -> list[Step]:
         follows = [_node(spec, part.removeprefix(MARK).strip())] == following != [NOWHERE]
         judged.append((part, expected[place : place + 1] == [part], follows))
     return mark_steps(judged + [("(ends here)", False, False)] * (len(given) < len(expected)))
-
-
-def _divided(spec: Spec, text: str) -> list[str]:
-    """Words up to and with each node; those behind the last make a part of their own."""
-    parts: list[list[str]] = [[]]
-    for word in text.split():
-        parts[-1].append(word)
-        if word in NAMES:
-            parts.append([])
-    return [" ".join(part) for part in parts if part]

@@ -273,15 +273,3 @@ def test_instructions_say_what_the_letters_do():
 def test_features_count_letters():
     features = Groups("Z60", 4).features(Groups("Z60", 4).parse("a b b a <think>"))
     assert {name: values.tolist() for name, values in features.items()} == {"bs": [2], "product": [16]}
-
-
-@pytest.mark.parametrize("name", ["A5", "A4xZ5"])
-def test_a_reader_of_the_last_letters_is_seen_to_read_as_many(name):
-    lengths = (4, 7, 10, 12, 15, 16)
-    readers = np.array([[laws.window(name, 0, length, letters) for length in lengths] for letters in range(17)])
-    np.testing.assert_allclose(laws.sight(name, 0, lengths, readers), range(17), atol=1e-9)
-    half_way = laws.sight(name, 0, lengths, (readers[9] + readers[10]) / 2)
-    assert half_way == pytest.approx(9.5)
-    assert laws.sight(name, 0, lengths, np.zeros(6)) == 0 and laws.sight(
-        name, 0, lengths, np.ones((2, 6))
-    ).tolist() == [16, 16]
