@@ -5,8 +5,8 @@ Dimension letters: `s` seeds, `m` values of a dial, `g` groups.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -199,6 +199,8 @@ class HeatMap:
     """What the numbers are."""
     limits: tuple[float, float] = (0.0, 1.0)
     """The numbers that have the first and the last colour."""
+    reached: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Bool (rows, columns) by law: the cells that a law says can be reached, outlined."""
     note: str = ""
     """A line under the picture, such as what its axis means."""
 
@@ -217,10 +219,26 @@ class HeatMap:
             if np.isfinite(value):
                 dark = value < low + 0.6 * (high - low)
                 axes.text(column, row, _short(value), ha="center", va="center", fontsize=8, color="w" if dark else "k")
+        for number, (label, cells) in enumerate(self.reached.items()):
+            colour = ("#D55E00", "#CC79A7")[number % 2]
+            for ends in _outline(cells):
+                axes.plot(*zip(*ends, strict=True), color=colour, lw=2.2, solid_capstyle="round", clip_on=False)
+            axes.plot([], [], color=colour, lw=2.2, label=label)
         axes.set_xticks(range(shape[1]), self.columns, rotation=90, fontsize=8)
         axes.set_yticks(range(shape[0]), self.rows)
         axes.tick_params(length=0)
         axes.grid(False)
+        if self.reached:
+            _legend(axes)
+
+
+def _outline(cells: np.ndarray) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
+    """The sides, as two points (column, row), that part cells bool (rows, columns) from all others."""
+    inside = np.pad(cells, 1)
+    for row, column in np.argwhere(inside[:-1] != inside[1:]) - (0.5, 1):
+        yield (column - 0.5, row), (column + 0.5, row)
+    for row, column in np.argwhere(inside[:, :-1] != inside[:, 1:]) - (1, 0.5):
+        yield (column, row - 0.5), (column, row + 0.5)
 
 
 def _short(value: float) -> str:

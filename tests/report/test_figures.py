@@ -75,6 +75,16 @@ def test_a_heat_map_writes_the_median_into_each_cell(axes):
         replace(HEAT, columns=["a", "b"]).draw(axes)
 
 
+def test_a_heat_map_outlines_what_a_law_reaches(axes):
+    """Around two neighbours six sides are drawn, and none between them, nor around cells that are not reached."""
+    cells = np.array([[True, True, False], [False, False, False]])
+    replace(HEAT, reached={"law": cells}).draw(axes)
+    sides = {tuple(map(tuple, line.get_xydata().tolist())) for line in axes.lines if len(line.get_xdata())}
+    below, above = ({((x - 0.5, y), (x + 0.5, y)) for x in (0.0, 1.0)} for y in (-0.5, 0.5))
+    assert sides == below | above | {((x, -0.5), (x, 0.5)) for x in (-0.5, 1.5)}
+    assert [text.get_text() for legend in axes.figure.legends for text in legend.get_texts()] == ["law"]
+
+
 def test_curves_show_the_median_its_limits_and_every_seed(axes):
     """Ten seeds: the limits are the least and the greatest; infinite and missing values leave a gap, five seeds no band."""
     rng = np.random.default_rng(0)
