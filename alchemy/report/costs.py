@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -29,6 +30,8 @@ class Cost:
     """The run that it was measured in."""
     shares: str
     """The claim whose models it takes; empty if it shares none."""
+    folder: str
+    """Where its module is: claims of one folder ask about one thing."""
 
 
 def costs(modules: Mapping[str, ModuleType], records: Mapping[str, Mapping[str, Record]]) -> list[Cost]:
@@ -41,18 +44,22 @@ def _cost(name: str, module: ModuleType, record: Record | None) -> Cost:
     seeds: int = module.PRESETS[PRESET].seeds
     shared = SHARED.search((module.__doc__ or "").rpartition("\nRun ")[2])
     shares = shared[1] if shared else ""
+    folder = module.__name__.split(".")[-2]
     if record is None:
-        return Cost(name, seeds, None, "", shares)
+        return Cost(name, seeds, None, "", shares, folder)
     method = ", earlier method" if is_earlier(record) else ""
     source = f"{record['seeds']} seeds, `{record['commit'][:7]}`{method}"
-    return Cost(name, seeds, record["seconds"] * seeds / record["seeds"], source, shares)
+    return Cost(name, seeds, record["seconds"] * seeds / record["seeds"], source, shares, folder)
 
 
 def markdown(plan: list[Cost]) -> str:
     """The plan as a table, with what all claims take together."""
     by_name = {cost.claim: cost.seconds or 0.0 for cost in plan}
     alone = sum(by_name.values())
-    beyond = sum(max(0.0, by_name[cost.claim] - by_name.get(cost.shares, 0.0)) for cost in plan)
+    by_folder: Counter[str] = Counter()
+    for cost in plan:
+        by_folder[cost.folder] += max(0.0, by_name[cost.claim] - by_name.get(cost.shares, 0.0))
+    beyond = by_folder.total()
     unknown = [f"`{cost.claim}`" for cost in plan if cost.seconds is None]
     lines = ["| claim | seeds | minutes | measured with | takes models of |", "|---|---|---|---|---|"]
     lines += ["| " + " | ".join(_cells(cost)) + " |" for cost in plan]
@@ -60,6 +67,7 @@ def markdown(plan: list[Cost]) -> str:
         "",
         f"All of it: {beyond / 3600:.1f} hours if a claim that takes another's models costs only what it has beyond that "
         f"claim, {alone / 3600:.1f} hours if every claim had to make all that it uses."
+        + f" Of the first: {', '.join(f'`{folder}` {seconds / 3600:.1f}' for folder, seconds in by_folder.most_common())}."
         + (f" Not timed yet: {', '.join(unknown)}." if unknown else ""),
     ]
     return "\n".join(lines)

@@ -9,9 +9,10 @@ from alchemy.report.costs import costs, markdown
 from alchemy.report.results import METHOD
 
 
-def module(seeds, run=""):
+def module(seeds, run="", folder="theory"):
     preset = make_dataclass("Config", [("seeds", int)])(seeds)
-    return SimpleNamespace(PRESETS={"small": preset}, __doc__=f"A sentence.\n\nRun          alchemy reproduce x {run}")
+    doc = f"A sentence.\n\nRun          alchemy reproduce x {run}"
+    return SimpleNamespace(PRESETS={"small": preset}, __doc__=doc, __name__=f"experiments.{folder}.x")
 
 
 def record(seeds, seconds):
@@ -20,7 +21,7 @@ def record(seeds, seconds):
 
 MODULES = {
     "dear": module(10),
-    "sharing": module(5, "# after dear, whose models it shares"),
+    "sharing": module(5, "# after dear, whose models it shares", folder="trace"),
     "cheap": module(10, "# minutes on 2 CPU cores"),
     "unknown": module(5, "# models are those of dear"),
 }
@@ -41,3 +42,4 @@ def test_the_sum_counts_what_is_shared_once():
     text = markdown(costs(MODULES, RECORDS))
     assert "| `sharing` | 5 | 150.0 | 5 seeds, `abcdef0` | `dear` |" in text and "| `cheap` | 10 | under 0.1 |" in text
     assert "All of it: 2.5 hours" in text and "claim, 4.5 hours" in text and "Not timed yet: `unknown`." in text
+    assert "Of the first: `theory` 2.0, `trace` 0.5." in text
