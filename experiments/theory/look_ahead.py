@@ -14,7 +14,7 @@ Controls     A model that writes from the centre counts only if the same recipe 
              Beside them stand models that see no node of the path they are to write, but a blank for each, so that no node can be
              had from the one before (the source's teacherless training), and whether paths follow a goal that is changed in the
              walk back; neither is judged.
-Run          alchemy reproduce look_ahead --preset small      # on 2 CPU cores; not timed yet
+Run          alchemy reproduce look_ahead --preset small      # 13 minutes on 2 CPU cores beside other runs
 """
 
 from __future__ import annotations
