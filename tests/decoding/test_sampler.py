@@ -130,6 +130,38 @@ def test_the_same_key_writes_the_same_and_another_does_not():
     assert first.shape != other_seed.shape or (first != other_seed).any()
 
 
+def test_what_is_drawn_is_that_of_the_key_the_call_the_problem_and_the_branch():
+    """By Gumbel's trick, call after call, up to the last token that the context holds; a plain sampler is that of key 0."""
+    table = 4 * np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
+    table[:, EOS] = -99
+    prompts = np.array([[[2]], [[5]]], np.int32)
+    model, problem, branch = Bigram(8, context=1 + 3 + 2), *np.indices((2, 3))
+
+    def noise(key, call, step):
+        keys = jax.random.fold_in(key, call)
+        keys = jax.vmap(lambda row: jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(keys, row), branch[0]))(
+            7 + problem[:, 0]
+        )
+        return jax.vmap(jax.vmap(lambda key: jax.random.gumbel(jax.random.fold_in(key, step), (8,))))(keys)
+
+    for temperature, key in ((1.0, 0), (0.5, 3)):
+        dials = {} if key == 0 else {"temperature": temperature, "key": jax.random.key(key)}
+        writer = ModelSampler(model, {"table": table}, first=7, **dials)
+        state, last, written = (
+            writer.pick(writer.read(prompts, 9), np.zeros((2, 3), int)),
+            np.repeat(prompts[:, 0], 3, 1),
+            [],
+        )
+        for call, most in ((1, 3), (2, 2)):
+            state = writer.write(state, (), most)
+            for step in range(most):
+                chosen = table[last] / temperature + np.asarray(noise(jax.random.key(key), call, step))
+                last = 1 + chosen[..., 1:].argmax(axis=2)
+                written.append(last)
+        assert state.tokens.tolist() == np.stack(written, axis=2).tolist()
+    assert ModelSampler(model, {"table": table}).first == 0
+
+
 def test_there_is_an_end_to_the_room_and_to_the_context():
     writer = sampler()
     state = writer.read(PROMPTS, 4)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 
 import jax
 import numpy as np
@@ -15,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.learning import tuning
+from alchemy.learning import checkpoint, tuning
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import (
     Examples,
@@ -102,6 +104,7 @@ def shared(monkeypatch):
 @pytest.mark.usefixtures("shared")
 def test_devices_that_share_a_batch_get_the_same_result(model, stream, undisturbed):
     """One seed on two devices sums a batch in two halves: equal but for rounding, which Adam's first steps magnify."""
+    same(train(model, stream, CONFIG, seeds=SEEDS), undisturbed)  # each seed has a device, and none is left to share
     alone = train(model, stream, CONFIG, seeds=SEEDS[:1])
     assert (alone.losses[0] != undisturbed.losses[0]).any(), "the order of sums differs"
     np.testing.assert_allclose(alone.losses[0], undisturbed.losses[0], rtol=1e-4)
@@ -231,6 +234,17 @@ def test_resumes_bit_for_bit_where_the_signal_came(model, stream, undisturbed, t
     same(train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path), undisturbed)
 
 
+def test_who_is_deaf_to_ctrl_c_is_not_stopped(model, stream, undisturbed):
+    """A process that ignores it, and a thread, which is never told of it."""
+    born = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        same(train(model, Signalled(stream), CONFIG, seeds=SEEDS), undisturbed)
+    finally:
+        signal.signal(signal.SIGINT, born)
+    with ThreadPoolExecutor(1) as threads:
+        same(threads.submit(train, model, stream, CONFIG, seeds=SEEDS).result(), undisturbed)
+
+
 def test_resumes_bit_for_bit_after_a_kill(model, stream, undisturbed, tmp_path):
     """A kill leaves an older save, perhaps with half of a newer one beside it."""
     with pytest.raises(KeyboardInterrupt):
@@ -240,6 +254,15 @@ def test_resumes_bit_for_bit_after_a_kill(model, stream, undisturbed, tmp_path):
     next(path for path in half.rglob("*") if path.is_file()).unlink()
     same(train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path, save_every=0), undisturbed)
     same(train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path), undisturbed)
+
+
+def test_a_state_is_saved_once_twenty_seconds_are_over(model, stream, undisturbed, tmp_path, monkeypatch):
+    """By a clock that says 0, and at the end of each chunk ten more: not yet at 10 and 20."""
+    clock, saved = count(0, 10), []
+    monkeypatch.setattr("alchemy.learning.train.monotonic", lambda: next(clock))
+    monkeypatch.setattr(checkpoint, "save", lambda directory, step, state: saved.append(step))
+    same(train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path), undisturbed)
+    assert saved == [12]
 
 
 def test_a_damaged_or_foreign_checkpoint_is_named(model, stream, tmp_path):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from alchemy.errors import UserError
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Finite, Stream
 from alchemy.learning.train import train
@@ -79,6 +80,7 @@ def test_steps_on_a_stream(with_target, unscored):
     """Of which the first tokens may be said to be never judged."""
 
     def draw(seed: int, step: int, n: int) -> Examples:
+        assert n, "nothing is asked for behind the last step"
         examples = examples_of(seed, step, n, with_target)
         return examples._replace(weight=examples.weight & (np.arange(T) >= unscored))
 
@@ -90,14 +92,29 @@ def test_steps_on_a_stream(with_target, unscored):
     check(Stream(draw, unscored=unscored), batch)
 
 
-@pytest.mark.parametrize("n", [3, 600], ids=["few rows", "more than the smallest table has"])
-def test_steps_on_a_finite_set(n):
+@pytest.mark.parametrize("sizes", [(3, 4), (512, 513)], ids=["few rows", "one more than the smallest table has"])
+def test_steps_on_a_finite_set(sizes):
     """Each row of the set stands in the places that its order says; nothing of the other seed's rows is seen."""
-    sets = [examples_of(seed, 0, n, with_target=False) for seed in SEEDS]
-    data = Finite(Examples(*(np.concatenate(parts) for parts in zip(*(rows[:2] for rows in sets), strict=True))), SEEDS)
+    sets = [examples_of(seed, 0, n, with_target=False) for seed, n in zip(SEEDS, sizes, strict=True)]
+    rows = Examples(*(np.concatenate(parts) for parts in zip(*(rows[:2] for rows in sets), strict=True)))
+    data = Finite(rows, SEEDS, sizes)
 
     def batch(seed: int, step: int) -> Examples:
-        order = data.chunk(seed, step, 1, 2)[0] - n * SEEDS.index(seed)
-        return Examples(*(part[order] for part in sets[SEEDS.index(seed)][:2]))
+        place = SEEDS.index(seed)
+        order = data.chunk(seed, step, 1, 2)[0] - sum(sizes[:place])
+        return Examples(*(part[order] for part in sets[place][:2]))
 
     check(data, batch)
+
+
+def test_a_loss_that_is_no_number_is_the_users_error():
+    """Even where it is that of the last step and of one seed alone."""
+    start = np.zeros((2, V, V), np.float32)
+    start[1, 4] = np.inf
+
+    def draw(seed: int, step: int, n: int) -> Examples:
+        tokens = np.where(step + np.arange(n) // CONFIG.batch == 2, 4, 3)
+        return Examples(np.tile(tokens[:, None, None], (1, T, 1)).astype(np.int32), np.ones((n, T), bool))
+
+    with pytest.raises(UserError, match=r"loss of seeds \[8\] is not finite; lower learning_rate 0\.1"):
+        train(Table(), Stream(draw), CONFIG, seeds=SEEDS, init=start)

@@ -176,6 +176,11 @@ def test_a_star_with_a_noise_symbol_is_another_one_whatever_the_order():
     question = replace(TASK, noise=TASK.shift("noise=modify:1.0:question").changes["noise"])
     batch = sample(question, 20)
     np.testing.assert_array_equal(question.surface(batch), question.identity(batch.problem))
+    whole = SMALL.write(SMALL.parse(PROMPT))
+    for edge in range(SMALL.edges):
+        tokens, field = (np.delete(part, edge, axis=1) for part in whole[::2])
+        lost = whole._replace(tokens=tokens, field=field, prompt_len=whole.prompt_len - 1)
+        assert SMALL.surface(lost) != SMALL.identity(whole.problem)
 
 
 @pytest.mark.parametrize(
@@ -246,9 +251,11 @@ def test_shifts_are_on_three_axes():
         "goal_first=on": 1,
     }
     assert {axis for name in TASK.shifts for axis in TASK.shift(name).axis} == {Axis.TASK, Axis.LENGTH, Axis.FORMAT}
-    assert (
-        "goal_first=off" in replace(TASK, goal_first=True).shifts and "names=26" not in replace(TASK, names=26).shifts
-    )
+    back = replace(TASK, goal_first=True)
+    assert "goal_first=off" in back.shifts and not back.shift("goal_first=off")(back).goal_first
+    assert [name for name in replace(TASK, names=26).shifts if name[:5] in ("arms=", "names")] == [
+        *("arms=2", "arms=4", "arms=5")
+    ]
     with pytest.raises(UserError, match="'yes' is not on or off"):
         TASK.shift("goal_first=yes")
 

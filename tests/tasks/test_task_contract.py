@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from alchemy import discover
 from alchemy.cli.main import main
 from alchemy.errors import UserError
+from alchemy.problem.shift import MODES
 from alchemy.problem.split import Split, prompt_hash
 from alchemy.problem.task import EOS, PAD, Field
 
@@ -115,6 +116,14 @@ def test_a_clean_prompt_reads_as_the_problem_it_is(task):
 def must_know_noise(task):
     if "noise" not in {field.name for field in fields(task)}:
         pytest.skip("a family without format noise")
+
+
+@every_task
+def test_noise_of_every_kind_is_a_standard_shift_of_tasks_that_have_none(task):
+    must_know_noise(task)
+    kinds = [shift for shift in task.shifts if shift.startswith("noise")]
+    assert kinds == [f"noise={mode}:0.1" for mode in MODES]
+    assert not any(shift.startswith("noise") for shift in task.shift(kinds[0])(task).shifts)
 
 
 @every_task
