@@ -36,7 +36,9 @@ def document(title: str, body: Iterable[str]) -> str:
             f"<style>{style}</style>",
             "</head>",
             "<body>",
+            "<main>",
             *body,
+            "</main>",
             f"<script>{script}</script>",
             "</body>",
             "</html>",
@@ -47,7 +49,7 @@ def document(title: str, body: Iterable[str]) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
     """Cells are HTML; those that bring their own tag keep it. On a phone each cell says under which name it stands."""
-    names = "".join(f"<th>{name}</th>" for name in head)
+    names = "".join(f'<th scope="col">{name}</th>' for name in head)
     body = "".join(
         "<tr>" + "".join(_cell(name, cell) for name, cell in zip(head, row, strict=True)) + "</tr>" for row in rows
     )

@@ -23,6 +23,7 @@ from alchemy.report.history import Record
 from alchemy.report.markup import document, explorer, number, seed_dots, table, verdict
 from alchemy.report.results import is_earlier
 from alchemy.report.table import decimal
+from alchemy.report.words import explained
 from alchemy.terminal import counted
 
 DECIMALS, OUTLINE = re.compile(r"(\d\.\d\d)\d+"), re.compile(r' d="[^"]*"')
@@ -36,6 +37,13 @@ METHOD = (
     "says that it does not, by a sign test that is valid whenever one looks; a claim HOLDS if all its checks do, and "
     "FAILS if one does after correction for all of them (Holm). Either is wrong for at most 5 % of claims."
 )
+
+FILTER = (
+    '<div class="bar filter nav" role="search"><label>Find <input type="search" autocomplete="off"></label>'
+    '<label>Verdict <select><option value="">any</option><option>HOLDS</option><option>FAILS</option>'
+    '<option>UNDECIDED</option></select></label><span class="count soft" aria-live="polite"></span></div>'
+)
+"""Hides the rows and sections of claims that have not all of the words, or another verdict."""
 
 LEGEND = (
     "A dot is a seed, a hollow one missed a gate; the blue line is the median with its limits; shaded is what the check "
@@ -74,8 +82,9 @@ def page(exhibits: Sequence[Exhibit], unfinished: Sequence[str] = ()) -> str:
             f'<p class="soft">{counted(len(exhibits), "claim")}: {counts}.</p>',
             *_answers(exhibits),
             *(f"<p>Begun and not ended, or under way: {escape(name)}.</p>" for name in unfinished),
-            "<h2>All claims</h2>",
+            '<h2 id="claims">All claims</h2>',
             f'<p class="soft">{METHOD}</p>',
+            FILTER,
             _overview(exhibits),
             *(part for exhibit in exhibits for part in _section(exhibit, differences.get(exhibit.number, ""))),
         ],
@@ -155,9 +164,10 @@ def _section(exhibit: Exhibit, difference: str) -> Iterator[str]:
     yield f"<p>{escape(claim['sentence'])}</p>"
     terms = {"source": claim["source"], "prediction": claim["prediction"], "refuted if": claim["refuted_if"]}
     terms |= {"among": claim["among"]} if claim.get("among") else {}
-    yield f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in terms.items())}</dl>"
+    yield _terms(terms)
     if not is_earlier(record):
         yield from _checks(record["checks"])
+        yield from _words(claim["sentence"], *(check["name"] for check in record["checks"]))
     if exhibit.figures:
         yield '<h3>Figures</h3><div class="figures">'
         yield from (_image(name, text) for name, text in exhibit.figures.items())
@@ -166,7 +176,17 @@ def _section(exhibit: Exhibit, difference: str) -> Iterator[str]:
     yield from _floors(record["measured"])
     if exhibit.journal:
         yield from _journal(exhibit)
-    yield _provenance(record) + "</section>"
+    yield _provenance(record) + '<p class="nav"><a href="#claims">All claims</a></p></section>'
+
+
+def _terms(terms: Mapping[str, str]) -> str:
+    return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in terms.items())}</dl>"
+
+
+def _words(*texts: str) -> Iterator[str]:
+    """What the words of a claim and its checks mean."""
+    if words := dict(explained(*texts)):
+        yield f"<details><summary>Words: {escape(', '.join(words))}</summary>{_terms(words)}</details>"
 
 
 def _checks(checks: Sequence[Record]) -> Iterator[str]:
@@ -309,6 +329,6 @@ def _provenance(record: Record) -> str:
         "FLOPs": f"{record['flops']:.3g}",
         "versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
     }
-    terms = "".join(f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
     config = escape(json.dumps(record["config"], indent=1))
-    return f"<details><summary>Provenance</summary><dl>{terms}</dl><pre>{config}</pre></details>"
+    terms = _terms({name: str(value) for name, value in facts.items()})
+    return f"<details><summary>Provenance</summary>{terms}<pre>{config}</pre></details>"

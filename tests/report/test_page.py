@@ -18,6 +18,7 @@ from alchemy.record import json_text, numbers, write_json
 from alchemy.report.claim import QUESTIONS, Claim, Gate, at_least, at_most, exactly, judge
 from alchemy.report.page import Exhibit, page
 from alchemy.report.results import EARLIER_METHOD, results
+from alchemy.report.words import explained
 from alchemy.testtime.answers import Samples
 from tasks.symbols import Symbols
 
@@ -132,7 +133,7 @@ def test_the_page_is_whole_and_asks_for_nothing(text):
 
     class Reader(HTMLParser):
         def handle_starttag(self, tag, attrs):
-            if tag not in ("meta", "link", "br", "img", "path", "circle", "rect", "polyline"):
+            if tag not in ("meta", "link", "br", "img", "input", "path", "circle", "rect", "polyline"):
                 stack.append(tag)
             for name, value in attrs:
                 assert name not in ("src", "href") or value.startswith(("data:", "#")), (name, value)
@@ -143,8 +144,9 @@ def test_the_page_is_whole_and_asks_for_nothing(text):
 
     Reader().feed(text)
     anchors = re.findall(r' id="(.*?)"', text)
-    assert len(anchors) == len(set(anchors)) == 5, "the same claim of two runs is two sections"
-    assert not stack and "a &amp; b" in text and "x &lt; y" in text and "<i>" not in text
+    assert len(anchors) == len(set(anchors)) == 6, "the same claim of two runs is two sections"
+    assert not stack and text.count("<main>") == text.count("<h1>") == 1 and "<th>" not in text
+    assert "a &amp; b" in text and "x &lt; y" in text and "<i>" not in text
     assert "1.23 2" in text and "1.23456" not in text, "outlines are shortened"
     assert text.count("default-src 'none'") == 1 and '</script>"' not in text
 
@@ -199,6 +201,33 @@ def test_in_a_browser(text, browse):
     assert outcomes[2:4] == OUTCOMES[:2] and outcomes[6] == OUTCOMES[2] and wrong[0] == "" and wrong[3]
     assert tests[3] == "</script>" != tests[4] and counts[5].startswith("3 of 3") and counts[6].startswith("1 of ")
     assert all(name in guesses[0] for name in ("floor: chance", "floor: copy", "floor: replay"))
+
+
+def test_claims_are_found_by_words_and_by_verdict(text, browse):
+    """In what a row or its section says; rows and sections of the others are hidden."""
+    observed = browse(
+        text,
+        """
+    const bar = document.querySelector(".filter"), word = bar.querySelector("input"), verdict = bar.querySelector("select");
+    const shown = (what) => [...document.querySelectorAll(what)].map((one) => one.checkVisibility());
+    observed.shown = [["", ""], ["OPEN  end", ""], ["open nowhere", ""], ["", "HOLDS"], ["law", "HOLDS"]].map(([typed, chosen]) => {
+      word.value = typed; word.dispatchEvent(new Event("input"));
+      verdict.value = chosen; verdict.dispatchEvent(new Event("change"));
+      return [shown("#claims ~ .scroll tbody tr"), shown("section"), bar.querySelector(".count").textContent];
+    });
+    """,
+    )
+    assert observed["faults"] == []
+    for (rows, sections, count), wanted in zip(observed["shown"], ("111", "100", "000", "011", "010"), strict=True):
+        assert rows == sections == [digit == "1" for digit in wanted]
+        assert count == f"{wanted.count('1')} of 3 shown"
+
+
+def test_words_are_explained_where_they_stand():
+    said = dict(explained("CMP, T = 1 - greedy: edit distance", "exact verifier"))
+    assert list(said) == ["CMP", "edit distance", "exact verifier", "greedy", "T"]
+    assert not dict(explained("SWAPPED, exactly, k-hop, Task"))
+    assert "three other compositions" in said["CMP"]
 
 
 def test_a_phone_needs_no_sideways_scrolling(text, browse):

@@ -66,5 +66,30 @@ function explorer(box) {
   });
   chosen();
 }
+
+// The claims: only those whose row or section has every word that was typed, and the verdict that was chosen.
+function filter(bar) {
+  const word = bar.querySelector("input"), verdict = bar.querySelector("select"), count = bar.querySelector(".count");
+  const sections = document.querySelectorAll("section"); // in the order of the rows
+  const claims = [...document.querySelectorAll("#claims ~ .scroll tbody tr")].map((row, number) => {
+    const section = sections[number];
+    const parts = [row, ...section.querySelectorAll("dd, td")];
+    return { row, section, text: parts.map((part) => part.textContent).join(" ").toLowerCase() };
+  });
+  function draw() {
+    const words = word.value.toLowerCase().split(/\s+/);
+    let shown = 0;
+    for (const { row, section, text } of claims) {
+      const fits = words.every((one) => text.includes(one)) && (!verdict.value || row.querySelector(`.${verdict.value}`));
+      row.hidden = section.hidden = !fits;
+      shown += fits ? 1 : 0;
+    }
+    count.textContent = `${shown} of ${claims.length} shown`;
+  }
+  word.addEventListener("input", draw);
+  verdict.addEventListener("change", draw);
+  draw();
+}
+document.querySelectorAll(".filter").forEach(filter);
 document.querySelectorAll(".explorer").forEach(explorer);
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
