@@ -52,6 +52,8 @@ class Stage:
 
     def close(self) -> None:
         """The line that stays: how much was done, and how long it took."""
+        if self._stored and not self._progress.tells_stored:
+            return
         done = f"{self._done:,} {self.unit}, " if self._done and not self._stored else ""
         took = "stored" if self._stored else _clock(monotonic() - self._started)
         self._progress.finish(f"{self.name}: {done}{took}{self._accuracy}")
@@ -64,6 +66,8 @@ class Progress:
         self.console = Console(file=sys.stderr, quiet=quiet, highlight=False)
         self.quiet = quiet
         self.prefix = ""
+        self.tells_stored = True
+        """Whether a stage whose result was there ends with a line."""
         self._status = self.console.status("", spinner="dots") if self.console.is_terminal and not quiet else None
         self._shown = monotonic()
 

@@ -34,6 +34,7 @@ MAY_IMPORT = {
         "safetensors",
         "inspect_ai",
         "reasoning_gym",
+        "ray",
     },
     "tasks": {"alchemy", "tasks", "numpy", "networkx"},
     "models": {"alchemy", "models", "jax", "flax"},
@@ -51,6 +52,7 @@ HOMES = {
     "safetensors": ("alchemy/lab/exported.py",),
     "inspect_ai": ("alchemy/interop/inspect_ai.py",),
     "reasoning_gym": ("alchemy/interop/reasoning_gym.py",),
+    "ray": ("alchemy/sweeps/cluster.py",),
     "flax": ("models/*.py",),
     "networkx": ("tasks/*.py",),
 }
@@ -68,6 +70,7 @@ WINGS = {
     "lab": {"problem", "stats", "dataset", "scoring", "learning", "decoding", "causal", "testtime", "strategies"},
     "report": {"problem", "stats", "scoring", "learning", "lab"},
     "bench": {"problem", "stats", "scoring", "learning", "decoding", "report"},
+    "sweeps": {"problem", "stats", "learning", "lab", "report"},
     "cli": {
         "problem",
         "stats",
@@ -82,6 +85,7 @@ WINGS = {
         "lab",
         "report",
         "bench",
+        "sweeps",
     },
 }
 """The wings of `alchemy`, and which others each may import; all may import the modules at its top."""

@@ -31,6 +31,7 @@ from alchemy.cli.commands import (
     score,
     show,
     solve,
+    sweep,
     train,
     verify,
 )
@@ -67,6 +68,7 @@ COMMANDS = {
     "calibrate": Command(calibrate.Calibrate, calibrate.run),
     "lock": Command(lock.Lock, lock.run),
     "train": Command(train.Train, train.run, train.configs),
+    "sweep": Command(sweep.Sweep, sweep.run, sweep.configs),
     "ask": Command(ask.Ask, ask.run),
     "runs": Command(runs.Runs, runs.run),
     "compare": Command(compare.Compare, compare.run),

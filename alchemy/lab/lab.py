@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import monotonic
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -29,16 +28,16 @@ from alchemy.lab.seed_rows import Make, fetch, padded, rows_of
 from alchemy.lab.store import Pieces, alone
 from alchemy.lab.stored_models import KEY, is_finished, load_models, read_key
 from alchemy.lab.training_data import training_data
-from alchemy.learning import checkpoint
+from alchemy.lab.trainings import Plan, Wanted, keep, resumed
 from alchemy.learning.config import TrainConfig
-from alchemy.learning.data import Data, Examples, Loss, Padding
+from alchemy.learning.data import Examples, Loss, Padding
 from alchemy.learning.model import Model, Params
-from alchemy.learning.train import Runs, Trained, size, train
+from alchemy.learning.train import Part, Runs, Trained, size, train
 from alchemy.problem.split import Split, join
 from alchemy.problem.streams import stream, stream_id
 from alchemy.problem.task import PAD, Batch, Task
 from alchemy.progress import Progress, Stage
-from alchemy.record import commit, digest, fingerprint, plain, read_json, write_json
+from alchemy.record import digest, fingerprint, plain
 from alchemy.testtime import learned_verifier
 from alchemy.testtime.answers import Answers, Samples
 from alchemy.testtime.bank import Bank, fill
@@ -47,23 +46,6 @@ STRETCH_SEEDS = 1_000_000
 """What is added to a seed for the problems of each further stretch of training: more seeds than any claim has."""
 SPARE = 4
 """Tokens that models may write beyond the longest gold completion."""
-
-
-class Plan(NamedTuple):
-    """The models of a training, whether they are there or not."""
-
-    model: Model
-    seeds: list[int]
-    key: dict[str, Any]
-    """What all of them depend on."""
-    own: list[dict[str, Any]]
-    """What each depends on beside that."""
-    homes: list[Path]
-
-    @property
-    def missing(self) -> list[int]:
-        """Which of them are not there, by their places."""
-        return [place for place, home in enumerate(self.homes) if not is_finished(home)]
 
 
 @dataclass
@@ -91,6 +73,8 @@ class Lab:
     """Learning curves and some answers, for a reader to look into."""
     trainings: dict[tuple[str, ...], tuple[str, Runs]] = field(default_factory=dict, repr=False)
     """The models asked for so far that write, with the label of their training, by their names in the store."""
+    puts_off: bool = False
+    """Whether it raises `Wanted` for a training with models that are not there, rather than train them."""
     _used: set[Path] = field(default_factory=set, repr=False)
     """Where the results asked for so far are kept."""
 
@@ -138,39 +122,38 @@ class Lab:
             start=start,
             stretch=stretch,
         )
-        model, seeds, key, own, homes = planned
+        model, seeds, key, homes = planned.model, planned.seeds, planned.key, planned.homes
         names = tuple(home.name for home in homes)
         width = max((rows.tokens.shape[1] for rows in labels), default=context or task.max_len)
         fresh = [self._first_use(home) for home in homes]
         self._count(model, config.steps * config.batch * width * sum(fresh), backward=True)
         stage_name = label or f"train {type(model).__name__.lower()}"
+
+        def part(missing: list[int]) -> Part:
+            chosen = [seeds[i] + stretch * STRETCH_SEEDS for i in missing]
+            picked_sets, picked_labels = ([group[i] for i in missing] if group else () for group in (sets, labels))
+            data = training_data(
+                task,
+                self.split,
+                chosen,
+                loss,
+                padding,
+                context,
+                limit=limit,
+                sets=picked_sets,
+                labels=picked_labels,
+            )
+            init = _initial(model, chosen, start, missing) if start else None
+            return Part(data, config, chosen, init)
+
+        if self.puts_off and planned.missing:
+            raise Wanted(planned, width, part)
         with self._alone(homes, stage_name):
-            missing = [i for i, home in enumerate(homes) if not is_finished(home)]
+            missing = planned.missing
             with self.progress.stage(stage_name, config.steps, seeds=len(missing) or len(seeds)) as stage:
                 if missing:
-                    chosen = [seeds[i] + stretch * STRETCH_SEEDS for i in missing]
-                    picked_sets, picked_labels = (
-                        [group[i] for i in missing] if group else () for group in (sets, labels)
-                    )
-                    data = training_data(
-                        task,
-                        self.split,
-                        chosen,
-                        loss,
-                        padding,
-                        context,
-                        limit=limit,
-                        sets=picked_sets,
-                        labels=picked_labels,
-                    )
-                    init = _initial(model, chosen, start, missing) if start else None
-                    trained, seconds = self._train(
-                        model, data, config, chosen, init, [names[i] for i in missing], stage
-                    )
-                    for row, i in enumerate(missing):
-                        provenance = {"seconds": seconds / len(missing), "commit": commit()}
-                        write_json(homes[i] / KEY, {**key, **own[i], **provenance})
-                        checkpoint.save(homes[i] / "final", config.steps, rows_of(trained, [row]))
+                    trained, seconds = self._train(model, part(missing), [names[i] for i in missing], stage)
+                    keep(planned, missing, trained, config, seconds / len(missing))
                 else:
                     stage.skip()
                 trained = load_models(homes, model, config.steps)
@@ -245,28 +228,14 @@ class Lab:
             return nullcontext()
         return alone(homes[0].parent, lambda text: self.progress.say(f"{stage}: {text}"))
 
-    def _train(
-        self,
-        model: Model,
-        data: Data,
-        config: TrainConfig,
-        seeds: Sequence[int],
-        init: Params | None,
-        names: Sequence[str],
-        stage: Stage,
-    ) -> tuple[Trained, float]:
+    def _train(self, model: Model, part: Part, names: Sequence[str], stage: Stage) -> tuple[Trained, float]:
         """Train, resuming what an interrupted run left; returns the models and the seconds of all runs together."""
-        state = self.root / "models" / f"{fingerprint({'unfinished': list(names)})}.unfinished"
-        spent = state / "spent.json"
-        before = read_json(spent)["seconds"] if spent.exists() else 0.0
-        began = monotonic()
-        try:
-            trained = train(model, data, config, seeds=seeds, init=init, directory=state, progress=stage.update)
-        except KeyboardInterrupt:
-            write_json(spent, {"seconds": before + monotonic() - began})
-            raise
-        checkpoint.drop(state)
-        return trained, before + monotonic() - began
+        data, config, seeds, init = part
+
+        def work(state: Path) -> Trained:
+            return train(model, data, config, seeds=seeds, init=init, directory=state, progress=stage.update)
+
+        return resumed(self.root, names, work)
 
     def answer(
         self, runs: Runs, task: Task, n: int, *, temperature: float = 0.0, max_new: int = 0, label: str = ""

@@ -18,8 +18,8 @@ MAPS = 65_530
 """Memory maps that Linux grants a process (vm.max_map_count)."""
 
 
-def prepare() -> None:
-    """Use every core as a device of its own and keep compiled programs; call before the first array is made.
+def prepare(count: int = 0) -> None:
+    """Use every core, or `count` of them, as a device of its own and keep compiled programs; call before the first array is made.
 
     One single-threaded XLA device a core, with seeds or batches spread over them, is faster for small models than
     one device with many threads.
@@ -27,8 +27,8 @@ def prepare() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_multi_thread_eigen" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
-    if "xla_force_host_platform_device_count" not in flags:
-        jax.config.update("jax_num_cpu_devices", cores())
+    if count or "xla_force_host_platform_device_count" not in flags:
+        jax.config.update("jax_num_cpu_devices", count or cores())
     jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 

@@ -26,7 +26,7 @@ from jax.sharding import PartitionSpec as P
 from alchemy.errors import UserError
 from alchemy.learning import checkpoint, machine, tuning
 from alchemy.learning.config import TrainConfig
-from alchemy.learning.data import Data, Examples
+from alchemy.learning.data import Data, Examples, joined
 from alchemy.learning.kept import Kept
 from alchemy.learning.model import Model, Params
 from alchemy.learning.optimizers import Rates, compiled_part, optimizer, schedule
@@ -83,6 +83,20 @@ class _State(NamedTuple):
     step: jax.Array  # int32 (s,)
 
 
+class Part(NamedTuple):
+    """A training of several seeds, to be done beside others."""
+
+    data: Data
+    config: TrainConfig
+    seeds: Sequence[int]
+    init: Params | None = None
+    """Weights to go on from, leaves (s, ...)."""
+
+
+class Diverged(UserError):
+    """A training whose loss is no number in the end."""
+
+
 MIN_SHARD = 16
 """Sequences of a batch that are worth a device of their own."""
 Progress = Callable[[int, float], None]
@@ -107,15 +121,61 @@ def train(
     from there. With `directory`, the state is saved there every `save_every` seconds and on interruption, and
     training resumes from what is there; a resumed run ends with the same bits as an undisturbed one.
     """
-    if not len(seeds):
+    part = Part(data, config, seeds, init)
+    [trained] = train_together(model, [part], directory=directory, save_every=save_every, progress=progress)
+    check_finite(trained, part)
+    return trained
+
+
+def check_finite(trained: Trained, part: Part) -> None:
+    """Raises `Diverged`, with the seeds, unless every last loss is a number."""
+    if not np.isfinite(trained.losses[:, -1]).all():
+        bad = np.asarray(part.seeds)[~np.isfinite(trained.losses[:, -1])]
+        raise Diverged(
+            f"the loss of seeds {bad.tolist()} is not finite; lower learning_rate {part.config.learning_rate:g}"
+        )
+
+
+def shape(model: Model, part: Part) -> tuple[Any, ...]:
+    """What trainings must have in common to be done together: the program, and the sizes of everything it is given."""
+    config, first = part.config, part.data.chunk(part.seeds[0], 0, 1, 1)
+    examples = part.data.table() or first
+    kinds = tuple(None if rows is None else (rows.shape[-2:], str(rows.dtype)) for rows in examples)
+    sizes = len(part.seeds), config.steps, config.batch, config.chunk
+    return model, compiled_part(config), sizes, part.data.table() is None, part.data.unscored, kinds, part.init is None
+
+
+def train_together(
+    model: Model,
+    parts: Sequence[Part],
+    *,
+    directory: Path | None = None,
+    save_every: float = 20.0,
+    progress: Progress | None = None,
+) -> list[Trained]:
+    """Trainings of one `shape`, such as of several rates or tasks, side by side; each as `train` alone would leave it.
+
+    On a CPU to the bit; on an accelerator, whose products go by how many there are at once, up to rounding. State is kept
+    and taken up as by `train`. A loss that is no number is left to `check_finite`.
+    """
+    count, config = len(parts[0].seeds), parts[0].config
+    if not count:
         raise UserError("there is no seed to train for")
-    mesh = _mesh(len(seeds), config.batch)
+    for part in parts:
+        if part.init is not None and (given := len(jax.tree.leaves(part.init)[0])) != count:
+            raise UserError(f"{given} models were given to train on, for {count} seeds")
+    seeds = [seed for part in parts for seed in part.seeds]
+    mesh = _mesh(count, config.batch)  # that of each alone, so that sums are of the same terms
     rows = NamedSharding(mesh, P("seed"))
     keys = jax.device_put(jax.vmap(jax.random.key)(np.asarray(seeds)), rows)
-    state = jax.device_put(_start(model, config, mesh, keys, init), rows)
-    table = data.table()
-    table = jax.device_put(_padded(table), NamedSharding(mesh, P())) if table is not None else None
-    run = _runner(model, compiled_part(config), mesh, table is None, max(0, data.unscored - 1))
+    inits = [part.init for part in parts]
+    init = None if inits[0] is None else jax.tree.map(lambda *leaves: np.concatenate(leaves), *inits)
+    state = jax.device_put(_starter(model, compiled_part(config), mesh)(keys, init), rows)
+    tables = [part.data.table() for part in parts]
+    streamed = tables[0] is None
+    offsets = [0] * len(parts) if streamed else np.cumsum([0] + [len(table.tokens) for table in tables[:-1]]).tolist()
+    table = None if streamed else jax.device_put(_padded(joined(tables)), NamedSharding(mesh, P()))
+    run = _runner(model, compiled_part(config), mesh, streamed, max(0, parts[0].data.unscored - 1))
 
     losses = np.zeros((len(seeds), config.steps), np.float32)
     done = 0
@@ -130,13 +190,18 @@ def train(
     saved_at, saved_steps = monotonic(), done
 
     def chunk(start: int) -> Any:
-        return jax.device_put(_chunk(data, seeds, start, config), NamedSharding(mesh, P("seed", None, "data")))
+        made = _chunk(parts, offsets, start, min(config.chunk, config.steps - start))
+        return jax.device_put(made, NamedSharding(mesh, P("seed", None, "data")))
+
+    def rates(start: int, steps: int) -> Rates:
+        each = [schedule(part.config, start, steps) for part in parts for _ in part.seeds]
+        return Rates(*(jax.device_put(np.stack(row), rows) for row in zip(*each, strict=True)))
 
     upcoming = chunk(done)
     with _interrupts_held() as stop:
         while done < config.steps:
             ahead = min(done + config.chunk, config.steps)
-            state, loss = run(state, keys, table, upcoming, schedule(config, done, ahead - done))
+            state, loss = run(state, keys, table, upcoming, rates(done, ahead - done))
             upcoming = chunk(ahead)  # made while the device works
             losses[:, done:ahead] = np.asarray(loss)
             done = ahead
@@ -150,10 +215,9 @@ def train(
             if monotonic() - saved_at > save_every:
                 save()
                 saved_at, saved_steps = monotonic(), done
-    if not np.isfinite(losses[:, -1]).all():
-        bad = np.asarray(seeds)[~np.isfinite(losses[:, -1])]
-        raise UserError(f"the loss of seeds {bad.tolist()} is not finite; lower learning_rate {config.learning_rate:g}")
-    return Trained(jax.tree.map(np.asarray, state.params), losses)
+    params = jax.tree.map(np.asarray, state.params)
+    places = [slice(first, first + count) for first in range(0, len(seeds), count)]
+    return [Trained(jax.tree.map(lambda leaf, place=place: leaf[place], params), losses[place]) for place in places]
 
 
 @contextmanager
@@ -195,12 +259,6 @@ def _divisor(number: int, most: int) -> int:
     return max(part for part in range(1, most + 1) if number % part == 0)
 
 
-def _start(model: Model, config: TrainConfig, mesh: Mesh, keys: jax.Array, init: Params | None) -> _State:
-    if init is not None and (given := len(jax.tree.leaves(init)[0])) != len(keys):
-        raise UserError(f"{given} models were given to train on, for {len(keys)} seeds")
-    return _starter(model, compiled_part(config), mesh)(keys, init)
-
-
 @lru_cache(maxsize=64)
 def _starter(model: Model, config: TrainConfig, mesh: Mesh) -> Callable[[jax.Array, Params | None], _State]:
     def start(keys: jax.Array, init: Params | None) -> _State:
@@ -211,13 +269,21 @@ def _starter(model: Model, config: TrainConfig, mesh: Mesh) -> Callable[[jax.Arr
     return Kept(start, model, config, mesh=mesh, specs=(P("seed"), P("seed")), options=machine.fast_compile())
 
 
-def _chunk(data: Data, seeds: Sequence[int], start: int, config: TrainConfig) -> Any:
-    """The next chunk of every seed, with a leading seed axis; None past the end."""
-    steps = min(config.chunk, config.steps - start)
+def _chunk(parts: Sequence[Part], offsets: Sequence[int], start: int, steps: int) -> Any:
+    """The next chunk of every seed, with a leading seed axis; None past the end.
+
+    Rows of finite sets are those of all sets end to end, in which each part's begin at its offset.
+    """
     if steps <= 0:
         return None
-    chunks = _loaders().map(lambda seed: data.chunk(seed, start, steps, config.batch), seeds)
-    return jax.tree.map(lambda *rows: np.stack(rows), *chunks)
+
+    def made(work: tuple[Part, int, int]) -> Any:
+        part, offset, seed = work
+        drawn = part.data.chunk(seed, start, steps, part.config.batch)
+        return drawn + np.int32(offset) if isinstance(drawn, np.ndarray) else drawn
+
+    work = [(part, offset, seed) for part, offset in zip(parts, offsets, strict=True) for seed in part.seeds]
+    return jax.tree.map(lambda *rows: np.stack(rows), *_loaders().map(made, work))
 
 
 @lru_cache(maxsize=1)
@@ -279,15 +345,15 @@ def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, start
         updates, moments = optimizer(config, rates).update(gradient, state.moments, state.params)
         return _State(optax.apply_updates(state.params, updates), moments, state.step + 1), value
 
-    specs = (P("seed"), P("seed"), P(), P("seed", None, "data"), P())
+    specs = (P("seed"), P("seed"), P(), P("seed", None, "data"), P("seed"))
 
     @partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=(P("seed"), P("seed")), check_vma=False)
     def run(state: _State, keys: jax.Array, table: Any, chunk: Any, rates: Rates) -> tuple[_State, jax.Array]:
         def one_seed(inputs: tuple[Any, ...]) -> tuple[_State, jax.Array]:
-            state, key, chunk = inputs
+            state, key, chunk, rates = inputs
             return jax.lax.scan(partial(step, table, key), state, (chunk, rates))
 
-        return tuning.map_seeds(one_seed, (state, keys, chunk))
+        return tuning.map_seeds(one_seed, (state, keys, chunk, rates))
 
     return Kept(run, model, config, streamed, start, mesh=mesh, specs=specs, donated=(0,))
 

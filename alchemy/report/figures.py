@@ -139,6 +139,35 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class Points:
+    """Measurements at places of a dial that have no order, such as random draws: the median seed, its limits, every seed."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    x: Sequence[float]
+    measured: np.ndarray
+    """Float (s, m): a column for each of `x`."""
+    log_x: bool = False
+    note: str = ""
+    """A line under the picture, such as what its axis means."""
+
+    def draw(self, axes: Axes) -> None:
+        x = np.asarray(self.x, float)
+        seeds = _by_seed(self.name, self.y_label, self.measured, len(x))
+        middle, low, high = _summary(seeds)
+        if len(seeds) > 1:
+            axes.scatter(np.tile(x, (len(seeds), 1)), seeds, s=7, color=COLOURS[0], alpha=0.4, lw=0, label="every seed")
+        axes.errorbar(x, middle, [middle - low, high - middle], fmt="none", color="black", lw=1, capsize=2)
+        axes.scatter(x, middle, s=26, color=COLOURS[0], edgecolors="white", lw=0.5, zorder=3, label="the median seed")
+        if self.log_x:
+            axes.set_xscale("log")
+        axes.set_xlabel(self.x_label)
+        _legend(axes)
+
+
+@dataclass(frozen=True)
 class Map:
     """A measured surface over two dials on log scales as filled contours, theory's contours and straight lines on it."""
 
@@ -247,7 +276,7 @@ def _short(value: float) -> str:
     return text.replace("0.", ".", 1) if text not in ("0", "-0") else "0"
 
 
-Figure = Curves | Bars | Map | HeatMap
+Figure = Curves | Bars | Points | Map | HeatMap
 
 
 def _legend(axes: Axes) -> None:

@@ -136,15 +136,17 @@ def run_one(
     lock: Lock | None = None,
     looks: Sequence[Mapping[str, Any]] = (),
     home: Path | None = None,
+    lab: Lab | None = None,
 ) -> dict[str, Any]:
     """One claim: run, check, draw, record. The record is the JSON that was written; `tree` is the commit it names.
 
-    Seeds and test problems are those of the lock; `looks` are the earlier ones at fewer seeds, whose `home` the record
-    shares.
+    Seeds and test problems are those of the lock, or of the `lab` if one is given; `looks` are the earlier ones at fewer seeds,
+    whose `home` the record shares.
     """
     home, began = home or home_of(out, name, preset, module, config), monotonic()
     write_json(home / STARTED, {"name": name, "preset": preset, "config": plain(config), "commit": tree})
-    lab = Lab(out, progress, first_seed=lock.first_seed, tests=lock.tests) if lock else Lab(out, progress)
+    if lab is None:
+        lab = Lab(out, progress, first_seed=lock.first_seed, tests=lock.tests) if lock else Lab(out, progress)
     measured = module.run(config, lab)
     checks = module.check(measured)
     drawn = module.figures(measured)

@@ -14,8 +14,6 @@ from alchemy.errors import UserError
 from alchemy.record import json_text
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from alchemy.learning.train import Runs
 
 METRICS = {"right answer": "answer", "valid chain": "trace", "exact match": "exact_match"}
@@ -51,6 +49,7 @@ def run(options: Compare) -> int:
     from alchemy.lab.lab import Lab
     from alchemy.lab.stored_models import choose, load
     from alchemy.progress import Progress
+    from alchemy.stats.paired import compared
 
     if options.problems < 1:
         raise UserError(f"problems must be at least 1, not {options.problems}")
@@ -70,7 +69,7 @@ def run(options: Compare) -> int:
             rows_of.values(metric)[[runs.seeds.index(seed) for seed in shared]]
             for rows_of, runs in zip(answers, pair, strict=True)
         )
-        rows[label] = _compared(first, second)
+        rows[label] = compared(first, second)
     if options.json:
         print(json_text({"models": names, "seeds": shared, "scores": rows}))
     else:
@@ -87,31 +86,6 @@ def _shared(pair: list[Runs], names: list[str]) -> list[int]:
     if not shared:
         raise UserError(f"models {names[0]} and {names[1]} have no seed in common; train them on the same ones")
     return shared
-
-
-def _compared(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
-    """Means of each seed, what the median seed differs by, and p of the sign test over seeds, or over problems for one seed.
-
-    Scores are of the same problems, each (s, n).
-    """
-    import numpy as np
-    from scipy.stats import binomtest
-
-    from alchemy.stats.verdict import median_limits
-
-    difference = first.mean(axis=1) - second.mean(axis=1)
-    compared = difference if len(difference) > 1 else (first - second)[0]
-    more, less = int((compared > 0).sum()), int((compared < 0).sum())
-    p = float(binomtest(more, more + less).pvalue) if more + less else 1.0
-    return {
-        "first": first.mean(axis=1).tolist(),
-        "second": second.mean(axis=1).tolist(),
-        "median difference": float(np.median(difference)),
-        "limits": median_limits(difference),
-        "first better": more,
-        "second better": less,
-        "p": p,
-    }
 
 
 def _lines(names: list[str], seeds: list[int], rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,13 +17,9 @@ from alchemy.terminal import beside, counted, wrapped
 
 if TYPE_CHECKING:
     from alchemy.lab.lab import Lab
+    from alchemy.lab.plain import Plain
     from alchemy.learning.train import Runs
-    from alchemy.problem.task import Batch, Task
-    from alchemy.testtime.answers import Answers
-
-STANDARD = ("standard",)
-STEPS, BATCH, RATE = 500, 64, 6e-3
-"""How long to train by default: a minute or two on two CPU cores."""
+    from alchemy.problem.task import Task
 
 
 @dataclass(frozen=True)
@@ -68,71 +64,40 @@ class Train:
 
 def configs(options: Train | None, positional: Sequence[str]) -> dict[str, Any]:
     """The named task with a model and a way to train it, as one dataclass; without a name those of the first task."""
-    from alchemy.learning.config import TrainConfig
+    from alchemy.lab import plain
 
     options = options or Train()
     name = options.task or next(iter([*positional, *entries("task")]))
-    task, model = find("task", name)(), find("model", options.architecture)()
-    training = TrainConfig(steps=STEPS, batch=BATCH, learning_rate=RATE)
-    parts = {"task": task, "model": model, "train": training}
-    fields = [(part, type(value), field(default_factory=lambda value=value: value)) for part, value in parts.items()]
-    return {name: make_dataclass("Training", fields, frozen=True)()}
+    return {name: plain.config(find("task", name)(), find("model", options.architecture)())}
 
 
 def run(options: Train, configs: dict[str, Any]) -> int:
     """Train, answer held-out problems, print a row for each test."""
-    from alchemy.lab import room
     from alchemy.lab.lab import Lab
+    from alchemy.lab.plain import How, Plain
     from alchemy.progress import Progress
 
     if not options.task:
         raise UserError(f"name a task, one of {', '.join(entries('task'))}")
-    for name, least in {"seeds": 1, "test": 1, "limit": 0}.items():
-        if getattr(options, name) < least:
-            raise UserError(f"{name} must be at least {least}, not {getattr(options, name)}")
-    if options.data and (options.limit or options.shift):
-        raise UserError(f"--data {options.data} has the training problems: --limit and --shift choose others")
     [config] = configs.values()
-    task = config.task.shift(options.shift)(config.task) if options.shift else config.task
-    shifts = task.shifts if options.shifts == STANDARD else options.shifts
-    tests = {"held out": task, **{name: task.shift(name)(task) for name in shifts}}
+    plain = Plain(config, How(**{item.name: getattr(options, item.name) for item in fields(How)}))
     lab = Lab(options.out, Progress(options.quiet))
-    for lines in (options.limit * options.seeds, options.test * len(tests) * options.seeds):
-        room.check_lines(lines, max(test.max_len for test in tests.values()))
-    own = _lines(task, options.data) if options.data else None
     if options.dry_run:
-        return _dry_run(options, config, task, tests, lab, own)
-    runs = _train(options, config, task, tests, lab, own)
-    answers = {name: lab.answer(runs, test, options.test, label=f"answer {name}") for name, test in tests.items()}
-    results = {name: _scores(rows, runs.task, own) for name, rows in answers.items()}
+        return _dry_run(options, plain, lab)
+    runs, results = plain.run(lab)
     if options.json:
         print(json.dumps({"model": _name(runs), "seeds": runs.seeds, "tests": results}, indent=2))
     else:
-        print("\n".join(_rows(runs, tests, results)))
+        print("\n".join(_rows(runs, plain.tests, results)))
     return 0
 
 
-def _train(options: Train, config: Any, task: Task, tests: Mapping[str, Task], lab: Lab, own: Batch | None) -> Runs:
-    """The models, whose context has room for the longest text of any test, and for some more than that."""
-    return lab.train(task=task, config=config.train, **_training(options, config, tests, own))
-
-
-def _training(options: Train, config: Any, tests: Mapping[str, Task], own: Batch | None) -> dict[str, Any]:
-    """The model and how it is trained, as `Lab.train` and `Lab.plan` take it."""
-    from alchemy.lab.lab import SPARE
-
-    longest = max(test.max_len for test in tests.values()) + SPARE
-    model = replace(config.model, context=max(config.model.context, longest))
-    sets = [own] * options.seeds if own else ()
-    return {"model": model, "seeds": options.seeds, "loss": options.loss, "limit": options.limit, "sets": sets}
-
-
-def _dry_run(options: Train, config: Any, task: Task, tests: Mapping[str, Task], lab: Lab, own: Batch | None) -> int:
+def _dry_run(options: Train, plain: Plain, lab: Lab) -> int:
     """Print what would be trained, what is there of it, and what it takes."""
     from alchemy.lab import room
     from alchemy.learning.train import size
 
-    plan = lab.plan(task=task, config=config.train, **_training(options, config, tests, own))
+    plan, config, task = plain.plan(lab), plain.parts, plain.task
     missing, seeds, tokens = len(plan.missing), len(plan.seeds), task.max_len
     flops = 6.0 * size(plan.model) * config.train.steps * config.train.batch * tokens * missing
     speed = _speed(options.out)
@@ -145,7 +110,7 @@ def _dry_run(options: Train, config: Any, task: Task, tests: Mapping[str, Task],
         "steps": config.train.steps,
         "batch": config.train.batch,
         "tokens of a line": tokens,
-        "tests": {name: options.test for name in tests},
+        "tests": {name: options.test for name in plain.tests},
         "flops": flops,
         "minutes": flops / speed / 60 if speed else None,
         "memory": room.needed(plan.model, config.train, missing, tokens),
@@ -194,67 +159,6 @@ def _speed(root: Path) -> float | None:
     key = last.keys[0]
     tokens = key["train"]["steps"] * key["train"]["batch"] * load_task(last).max_len
     return 6.0 * size(load_model(last)) * tokens / max(key["seconds"], 1e-9)
-
-
-def _lines(task: Task, path: Path) -> Batch:
-    """Lines {input, output} of a file as a batch to train on; raises `UserError` that names the line that is none."""
-    import numpy as np
-
-    from alchemy.problem.task import EOS, PAD, Batch
-
-    rows, prompt_len = [], []
-    try:
-        for prompt, completion in _texts(task, path):
-            rows.append([*prompt, *completion, EOS])
-            prompt_len.append(len(prompt))
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    if not rows:
-        raise UserError(f"{path} has no line to train on")
-    tokens = np.full((len(rows), max(map(len, rows)), 1), PAD, np.int32)
-    for row, ids in zip(tokens, rows, strict=True):
-        row[: len(ids), 0] = ids
-    return Batch(tokens, np.array(prompt_len, np.int32), np.zeros(tokens.shape[:2], np.int8), {})
-
-
-def _texts(task: Task, path: Path) -> Iterator[tuple[list[int], list[int]]]:
-    """Prompt and completion of each line, as ids."""
-    from alchemy.scoring.predictions import lines, parse_line
-
-    with path.open("rb") as stream:
-        for number, line in enumerate(lines(stream), 1):
-            record = parse_line(number, line)
-            texts = [record.get(key) for key in ("input", "output")]
-            if not all(isinstance(text, str) and text.split() for text in texts):
-                raise UserError(f"line {number} has the keys {list(record)}, expected texts as input and output")
-            try:
-                prompt, completion = map(task.vocabulary.encode, texts)
-            except UserError as error:
-                raise UserError(f"line {number}: {error}") from None
-            yield prompt, completion
-
-
-def _scores(answers: Answers, trained: Task, own: Batch | None) -> dict[str, Any]:
-    """Shares of right answers and of valid chains, a number a seed, and exact matches of each floor.
-
-    With lines of its own, the share of the problems whose prompt is among these, too.
-    """
-    import numpy as np
-
-    known = set(_prompts(own)) if own else set()
-    floors = {name: float(np.median(scores["exact full"])) for name, scores in answers.floors(trained).items()}
-    return {
-        "right answer": answers.mean("answer").tolist(),
-        "valid chain": answers.mean("trace").tolist(),
-        "exact match": answers.mean("exact_match").tolist(),
-        "floors": floors,
-        "trained on": float(np.mean([prompt in known for prompt in _prompts(answers.batch)])),
-    }
-
-
-def _prompts(batch: Batch) -> list[bytes]:
-    """The prompt of each line, without padding."""
-    return [row[:length].tobytes() for row, length in zip(batch.text, batch.prompt_len, strict=True)]
 
 
 def _rows(runs: Runs, tests: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

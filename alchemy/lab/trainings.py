@@ -1,0 +1,130 @@
+"""Trainings of a lab: what each depends on, where its models are kept, and several of one shape done together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
+
+from alchemy.lab import room
+from alchemy.lab.seed_rows import rows_of
+from alchemy.lab.store import alone
+from alchemy.lab.stored_models import KEY, is_finished
+from alchemy.learning import checkpoint
+from alchemy.learning.config import TrainConfig
+from alchemy.learning.model import Model
+from alchemy.learning.train import Diverged, Part, Trained, check_finite, shape, train_together
+from alchemy.progress import Progress
+from alchemy.record import commit, fingerprint, read_json, write_json
+from alchemy.terminal import counted
+
+T = TypeVar("T")
+
+
+class Plan(NamedTuple):
+    """The models of a training, whether they are there or not."""
+
+    model: Model
+    seeds: list[int]
+    key: dict[str, Any]
+    """What all of them depend on."""
+    own: list[dict[str, Any]]
+    """What each depends on beside that."""
+    homes: list[Path]
+
+    @property
+    def missing(self) -> list[int]:
+        """Which of them are not there, by their places."""
+        return [place for place, home in enumerate(self.homes) if not is_finished(home)]
+
+
+@dataclass(eq=False)
+class Wanted(Exception):
+    """Raised by a lab that puts trainings off: one with models that are not there, for `make_together`."""
+
+    plan: Plan
+    tokens: int
+    """Of a line."""
+    part: Callable[[list[int]], Part]
+    """What is to be trained for those of its seeds that stand at these places."""
+
+
+def make_together(root: Path, wanted: Sequence[Wanted], progress: Progress) -> list[Diverged | None]:
+    """Train the models that are missing, those of one shape together, as far as they fit into half of the memory.
+
+    Each model is the one that its training alone would make (`alchemy.learning.train.train_together`). Those of a training
+    that diverges are not kept; what it would have raised is returned in its place.
+    """
+    unique = {tuple(training.plan.homes): training for training in wanted}
+    diverged: dict[tuple[Path, ...], Diverged] = {}
+    with ExitStack() as locks:
+        for home in sorted({training.plan.homes[0].parent for training in unique.values()}):
+            locks.enter_context(alone(home, progress.say))
+        for group in _groups(list(unique.values())):
+            for (training, missing, part), (models, seconds) in zip(group, _make(root, group, progress), strict=True):
+                try:
+                    check_finite(models, part)
+                except Diverged as fault:
+                    diverged[tuple(training.plan.homes)] = fault
+                else:
+                    keep(training.plan, missing, models, part.config, seconds)
+    return [diverged.get(tuple(training.plan.homes)) for training in wanted]
+
+
+def _groups(wanted: Sequence[Wanted]) -> Iterator[list[tuple[Wanted, list[int], Part]]]:
+    """What is missing of each training, those of one shape together, in the order in which they were asked for."""
+    by_shape: dict[Any, list[tuple[Wanted, list[int], Part]]] = {}
+    for training in wanted:
+        if missing := training.plan.missing:
+            part = training.part(missing)
+            by_shape.setdefault(shape(training.plan.model, part), []).append((training, missing, part))
+    for alike in by_shape.values():
+        [first, missing, part], *_ = alike
+        one = room.needed(first.plan.model, part.config, len(missing), first.tokens)
+        most = max(1, int(min(len(alike), room.available() / 2 / one)))
+        yield from (alike[start : start + most] for start in range(0, len(alike), most))
+
+
+def _make(
+    root: Path, group: Sequence[tuple[Wanted, list[int], Part]], progress: Progress
+) -> list[tuple[Trained, float]]:
+    """The models of each training of a group, and the seconds that each of them took."""
+    model, parts = group[0][0].plan.model, [part for _, _, part in group]
+    names = [training.plan.homes[place].name for training, missing, _ in group for place in missing]
+    label = f"train {counted(len(group), 'cell')}"
+    with progress.stage(label, parts[0].config.steps, seeds=len(names)) as stage:
+        trained, seconds = resumed(
+            root,
+            names,
+            lambda state: train_together(model, parts, directory=state, progress=stage.update),
+        )
+    return [(models, seconds / len(names)) for models in trained]
+
+
+def keep(plan: Plan, missing: Sequence[int], trained: Trained, config: TrainConfig, seconds: float) -> None:
+    """Write the models of those seeds that were missing, each of which took so many seconds, with what made them."""
+    for row, place in enumerate(missing):
+        provenance = {"seconds": seconds, "commit": commit()}
+        write_json(plan.homes[place] / KEY, {**plan.key, **plan.own[place], **provenance})
+        checkpoint.save(plan.homes[place] / "final", config.steps, rows_of(trained, [row]))
+
+
+def resumed(root: Path, names: Sequence[str], work: Callable[[Path], T]) -> tuple[T, float]:
+    """What `work` makes of models of these names, given the folder for its state, and the seconds of all runs together.
+
+    What an interrupted run left there is gone on with.
+    """
+    state = root / "models" / f"{fingerprint({'unfinished': list(names)})}.unfinished"
+    spent = state / "spent.json"
+    before = read_json(spent)["seconds"] if spent.exists() else 0.0
+    began = monotonic()
+    try:
+        made = work(state)
+    except KeyboardInterrupt:
+        write_json(spent, {"seconds": before + monotonic() - began})
+        raise
+    checkpoint.drop(state)
+    return made, before + monotonic() - began
