@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from types import ModuleType
 from typing import Any
 
@@ -56,10 +57,11 @@ def markdown(plan: list[Cost]) -> str:
     """The plan as a table, with what all claims take together."""
     by_name = {cost.claim: cost.seconds or 0.0 for cost in plan}
     alone = sum(by_name.values())
-    by_folder: Counter[str] = Counter()
+    by_folder: defaultdict[str, float] = defaultdict(float)
     for cost in plan:
         by_folder[cost.folder] += max(0.0, by_name[cost.claim] - by_name.get(cost.shares, 0.0))
-    beyond = by_folder.total()
+    dearest = sorted(by_folder.items(), key=itemgetter(1), reverse=True)
+    beyond = sum(by_folder.values())
     unknown = [f"`{cost.claim}`" for cost in plan if cost.seconds is None]
     lines = ["| claim | seeds | minutes | measured with | takes models of |", "|---|---|---|---|---|"]
     lines += ["| " + " | ".join(_cells(cost)) + " |" for cost in plan]
@@ -67,7 +69,7 @@ def markdown(plan: list[Cost]) -> str:
         "",
         f"All of it: {beyond / 3600:.1f} hours if a claim that takes another's models costs only what it has beyond that "
         f"claim, {alone / 3600:.1f} hours if every claim had to make all that it uses."
-        + f" Of the first: {', '.join(f'`{folder}` {seconds / 3600:.1f}' for folder, seconds in by_folder.most_common())}."
+        + f" Of the first: {', '.join(f'`{folder}` {seconds / 3600:.1f}' for folder, seconds in dearest)}."
         + (f" Not timed yet: {', '.join(unknown)}." if unknown else ""),
     ]
     return "\n".join(lines)
