@@ -1,18 +1,18 @@
-"""Answers without a chain among the training lines: where they teach the answer at once, the chain is no longer followed.
+"""Answers without a chain among the training lines: after few functions the chain is no longer followed, after many it is.
 
 Source       Ours, on Zhao et al., arXiv:2508.01191, and on interventions of Lanham et al., arXiv:2307.13702. Mixtures of lines
              with and without a chain are how models learn to answer both ways: Yu et al., arXiv:2407.06023; Deng et al.,
              arXiv:2405.14838
-Prediction   Every model reads as many lines with right chains. Beside them stand lines of the same problems whose prompt
-             asks for the answer at once: none, as many, or four times as many. Of 12 pairs of primitives the answers come to be known at
-             once; of 108 they do not, at this budget. One letter of the first step of a gold chain is replaced, and the model writes
-             on. With 12 pairs the share of answers that follow it falls, by .1 at least after as many answers, against chains
-             alone that were read twice, and by .4 after four times as many; with 108 pairs, and four times as many answers, at least
-             .9 follow still.
-Refuted if   With 12 pairs following falls by less than .1 after as many answers, or by less than .4 after four times as many; or
-             with 108 pairs under .9 follow; each in most seeds.
-Controls     Every arm writes chains rightly. A seed counts for 12 pairs if at least half of its answers at once are right, and for
-             108 pairs if at most half are. Answers behind chains that were not edited stand beside those behind edited ones.
+Prediction   Every model reads as many lines with right chains, and beside them lines of the same kind whose prompt asks for the answer
+             at once: none, as many, or four times as many. With four times as many most answers are right at once, after 12
+             pairs of primitives and after 108. One letter of the first step of a gold chain is replaced, and the model writes on.
+             After 12 pairs the share of answers that follow is smaller, by .4 at least, than after as many lines that all have
+             chains. After 108 pairs at least .8 follow still: that the answer could be had at once is not enough.
+Refuted if   After 12 pairs the share is smaller by less than .4, or after 108 pairs under .8 follow beside four times as many
+             answers; each in most seeds.
+Controls     A seed counts if its models are right in .95 behind the right first step of a gold chain, in .8 behind chains of their
+             own, and in .5 at once. Whether chains that models write are right is shown beside it, as a model that needs no
+             chain may write a wrong one. Tried on three seeds from 900 on, where answers at once were right in .59 and more.
 Run          alchemy reproduce answer_only_lines --preset small      # minutes on 2 CPU cores
 """
 
@@ -37,15 +37,15 @@ from experiments.theory.change_logs import side_by_side
 from tasks.symbols import Symbols
 
 CLAIM = Claim(
-    sentence="Lines with answers alone make a chain be ignored where they teach the answer at once, and not where they do not.",
+    sentence="Lines with answers alone make a chain be ignored after few functions, not after many, though answers are known at once.",
     source="ours, on arXiv:2508.01191 and 2307.13702",
-    prediction="12 pairs: following falls by .1 after as many answers as chains, by .4 after four times as many; 108 pairs: .9 follow",
-    refuted_if="12 pairs: it falls by less than .1, or less than .4; or 108 pairs: under .9 follow",
+    prediction="beside four times as many answers: 12 pairs, .4 fewer follow than after chains alone; 108 pairs, .8 follow",
+    refuted_if="12 pairs: less than .4 fewer follow beside four times as many answers; or 108 pairs: under .8 follow",
     question="Is the trace used?",
-    among="models that write chains rightly",
+    among="models that know most answers at once",
 )
 FEW, MANY = 12, 108
-"""Pairs whose answers are learned at once, and pairs whose answers are not."""
+"""Pairs of primitives."""
 
 
 class Mixture(NamedTuple):
@@ -55,13 +55,15 @@ class Mixture(NamedTuple):
     answers: int
 
 
-CHAINS, TWICE, EQUAL, MOSTLY = Mixture(1, 0), Mixture(2, 0), Mixture(1, 1), Mixture(1, 4)
+CHAINS, LONGER, EQUAL, MOSTLY = Mixture(1, 0), Mixture(5, 0), Mixture(1, 1), Mixture(1, 4)
 NAMES = {
-    CHAINS: "chains\nalone",
-    TWICE: "chains alone,\ntwice",
-    EQUAL: "as many\nanswers",
-    MOSTLY: "four times as\nmany answers",
+    CHAINS: "chains alone",
+    EQUAL: "as many answers",
+    MOSTLY: "four times as many answers",
+    LONGER: "chains alone, five times as many",
 }
+MIXTURES = {FEW: tuple(NAMES), MANY: (CHAINS, MOSTLY)}
+"""What models of so many pairs are trained on."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,11 @@ class Arm(NamedTuple):
     """Models of one number of pairs and one mixture, on the pairs trained on; each array float (s,)."""
 
     gate: np.ndarray
-    """Share of right chains and answers, on problems for gates."""
+    """Share of right answers behind a chain of the model's own, on problems for gates."""
     at_once: np.ndarray
     """Share of right answers where the prompt asks for the answer at once, on problems for gates."""
-    right: np.ndarray
-    """Share of right chains and answers, on others."""
+    exact: np.ndarray
+    """Share of answers that are right behind a right chain of the model's own, on others."""
     unedited: np.ndarray
     """Share of right answers behind a first step that was not edited."""
     follow: np.ndarray
@@ -124,7 +126,7 @@ def one_seed(config: Config, lab: Lab, count: int, mixture: Mixture, seed: int) 
     """One model, and what becomes of its answers."""
     task, pairs = trained_on(config, count, seed)
     train = replace(config.train, steps=config.train.steps * sum(mixture))
-    name = f"{count} pairs, {NAMES[mixture]}".replace("\n", " ")
+    name = f"{count} pairs, {NAMES[mixture]}"
     runs = lab.train(
         config.model,
         task,
@@ -135,13 +137,13 @@ def one_seed(config: Config, lab: Lab, count: int, mixture: Mixture, seed: int) 
         label=f"train on {name}, seed {seed}",
     )
     gate, judged = gate_split(config.test)
-    chains = lab.answer(runs, pairs, config.test, label="answer by chains").values("exact_match")[0]
+    chains = lab.answer(runs, pairs, config.test, label="answer by chains")
     at_once = lab.answer(runs, replace(pairs, cot=False), config.test, label="answer at once").values("answer")[0]
     edits = lab.intervene(runs, pairs, config.edited, steps=(0,), label="edit a step")
     return Arm(
-        chains[gate].mean(),
+        chains.values("answer")[0, gate].mean(),
         at_once[gate].mean(),
-        chains[judged].mean(),
+        chains.values("exact_match")[0, judged].mean(),
         edits.right.mean(),
         *(rate[0] for rate in edits.answer.rates),
     )
@@ -169,40 +171,36 @@ def lines(config: Config, lab: Lab, task: Symbols, mixture: Mixture, seed: int) 
 
 def check(measured: Measured) -> list[Check]:
     few, many = (measured.arms[count] for count in (FEW, MANY))
-    learned = {
-        (count, mixture): Gate(
-            f"{count} pairs, {NAMES[mixture]}: exact".replace("\n", " "), arm.gate, 0.95, inf, "chains are learned"
-        )
-        for count, arms in measured.arms.items()
-        for mixture, arm in arms.items()
-    }
-    known = Gate(f"{FEW} pairs: answers at once", few[MOSTLY].at_once, 0.5, inf, "most are known without a chain")
-    unknown = Gate(
-        f"{MANY} pairs: answers at once", many[MOSTLY].at_once, -inf, 0.5, "most are not known without a chain"
-    )
     return [
         at_least(
-            f"{FEW} pairs: follow, chains twice - chains and as many answers",
-            few[TWICE].follow - few[EQUAL].follow,
-            0.1,
-            "as many lines, half of them without a chain",
-            gates=[learned[FEW, TWICE], learned[FEW, EQUAL]],
-        ),
-        at_least(
-            f"{FEW} pairs: follow, chains alone - chains and four times as many answers",
-            few[CHAINS].follow - few[MOSTLY].follow,
+            f"{FEW} pairs: follow, chains alone - beside four times as many answers, as many lines",
+            few[LONGER].follow - few[MOSTLY].follow,
             0.4,
-            "the more answers alone, the less the chain is needed",
-            gates=[learned[FEW, CHAINS], learned[FEW, MOSTLY], known],
+            "a chain that is not needed is not read",
+            gates=[*learned(FEW, LONGER, few[LONGER]), *learned(FEW, MOSTLY, few[MOSTLY]), known(FEW, few[MOSTLY])],
         ),
         at_least(
-            f"{MANY} pairs: follow, chains and four times as many answers",
+            f"{MANY} pairs: follow beside four times as many answers",
             many[MOSTLY].follow,
-            0.9,
-            "an answer that is not known at once has to come from the chain",
-            gates=[learned[MANY, MOSTLY], unknown],
+            0.8,
+            "most answers come from the chain",
+            gates=[*learned(MANY, MOSTLY, many[MOSTLY]), known(MANY, many[MOSTLY])],
         ),
     ]
+
+
+def learned(count: int, mixture: Mixture, arm: Arm) -> list[Gate]:
+    """A seed counts where its model goes on rightly from a right first step, and mostly writes chains that lead to the answer."""
+    name = f"{count} pairs, {NAMES[mixture]}"
+    return [
+        Gate(f"{name}: right, unedited", arm.unedited, 0.95, inf, "what it does with a step is not a mistake"),
+        Gate(f"{name}: right", arm.gate, 0.8, inf, "it learned to answer behind a chain"),
+    ]
+
+
+def known(count: int, arm: Arm) -> Gate:
+    """A seed counts where most answers are known without a chain."""
+    return Gate(f"{count} pairs, {NAMES[MOSTLY]}: right at once", arm.at_once, 0.5, inf, "most need no chain")
 
 
 def figures(measured: Measured) -> list[Figure]:
