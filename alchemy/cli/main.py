@@ -151,7 +151,8 @@ def _main(args: list[str]) -> int:
         print(f"alchemy {version('alchemy-lab')}")
         return 0
     if name == completion.OPTION:
-        print(completion.script({name: flags.names(command.options) for name, command in COMMANDS.items()}), end="")
+        options = {name: flags.names(command.options) for name, command in COMMANDS.items()}
+        print(completion.script(options, *rest[:1]), end="")
         return 0
     if name not in COMMANDS:
         raise UserError(f"command {name!r} is unknown{nearest(name, COMMANDS)}")
@@ -223,7 +224,7 @@ def _overview() -> str:
             "usage: alchemy COMMAND [--help]",
             "       alchemy COMMAND --config FILE.toml",
             "       alchemy --version",
-            "       alchemy --completion",
+            "       alchemy --completion [bash|zsh|fish]",
             "",
             *lines,
             "",

@@ -1,6 +1,7 @@
 """Options from a file beside flags, and what a shell completes."""
 
 import json
+import os
 import shutil
 import subprocess
 
@@ -79,8 +80,7 @@ def test_a_file_that_is_none(here, capsys):
     assert main(["list", "--config", "list.toml"]) == 2 and "did you mean 'json'?" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
-@pytest.mark.parametrize(
+COMPLETED = pytest.mark.parametrize(
     ("line", "completed"),
     [
         ("gen", {"generate"}),
@@ -89,6 +89,10 @@ def test_a_file_that_is_none(here, capsys):
         ("score x --pag", {"--page"}),
     ],
 )
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+@COMPLETED
 def test_bash_completes(here, capsys, line, completed):
     assert main(["--completion"]) == 0
     (here / "completion").write_text(capsys.readouterr().out)
@@ -96,3 +100,29 @@ def test_bash_completes(here, capsys, line, completed):
     program = f'. ./completion; COMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}; _alchemy; echo "${{COMPREPLY[@]}}"'
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == completed
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="needs fish")
+@COMPLETED
+def test_fish_completes(here, capsys, line, completed):
+    assert main(["--completion", "fish"]) == 0
+    (here / "completion").write_text(capsys.readouterr().out)
+    program = f"source ./completion; complete -C 'alchemy {line}'"
+    done = subprocess.run(["fish", "--no-config", "-c", program], capture_output=True, text=True, check=True)
+    assert {found.split()[0] for found in done.stdout.splitlines()} == completed
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh")
+def test_zsh_takes_the_script_without_a_configuration_of_its_own(here, capsys):
+    assert main(["--completion", "zsh"]) == 0
+    (here / "completion").write_text(capsys.readouterr().out)
+    program = "source ./completion && print $_comps[alchemy]"
+    done = subprocess.run(
+        ["zsh", "-f", "-c", program], capture_output=True, text=True, env={**os.environ, "HOME": str(here)}
+    )
+    assert (done.stdout.strip(), done.stderr) == ("_bash_complete -o default -F _alchemy", "")
+
+
+def test_other_shells_are_named(capsys):
+    assert main(["--completion", "zhs"]) == 2
+    assert "did you mean 'zsh'?" in capsys.readouterr().err
