@@ -39,6 +39,12 @@ EARLIER = (
 SECTIONS = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)*) {2,}", re.MULTILINE)
 """The sections of a claim's docstring: a title at the margin, two spaces or more, the text."""
 LINK = re.compile(r"(?<=\]\()[^)\s]+(?=\))")
+CONTENTS = re.compile(r'<nav class="md-nav" aria-label="[^"]*">')
+"""A list within the table of contents, which is part of one landmark."""
+SECTION_OF_SITE = re.compile(
+    r'aria-labelledby="[^"]*_label"([^>]*>\s*<label class="md-nav__title"[^>]*>\s*<span[^>]*></span>\s*)([^<]*?)(?=\s*</label>)'
+)
+"""A list of pages; what it is labelled by is an icon alone where the section has a page of its own."""
 FETCHES = re.compile(r"""<(?:script|img|iframe|link rel="(?:stylesheet|preconnect)")[^>]*(?:src|href)="https?:[^"]*""")
 
 
@@ -73,10 +79,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Refuse a page that would fetch something when it is opened."""
+    """Refuse a page that would fetch something when it is opened, and name the theme's landmarks."""
     if fetched := FETCHES.search(output):
         raise PluginError(f"{page.file.src_uri} fetches {fetched[0]}")
-    return output
+    output = output.replace(
+        'data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"'
+    )
+    output = CONTENTS.sub('<nav class="md-nav" role="none">', output)
+    return SECTION_OF_SITE.sub(r'aria-label="\2"\1\2', output)
 
 
 def _relinked(markdown: str, home: str, uri: str) -> str:
