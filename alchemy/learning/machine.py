@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from alchemy.errors import UserError
 from alchemy.learning import kept
 
 CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy"))
@@ -31,6 +32,29 @@ def prepare(count: int = 0) -> None:
         jax.config.update("jax_num_cpu_devices", count or cores())
     jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def join() -> int:
+    """Join the processes of one job, whose devices `alchemy.train` then uses together; returns how many there are.
+
+    They are those of a SLURM job, of a TPU pod, or as many as JAX_NUM_PROCESSES says, of which JAX_PROCESS_ID numbers this one
+    from 0 and JAX_COORDINATOR_ADDRESS is HOST:PORT of the first. Call it before the first array is made. Raises `UserError` if
+    some of these three variables are set, or are no numbers.
+    """
+    given = {name: os.environ.get(name) for name in ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")}
+    address, *counts = given.values()
+    if any(given.values()):
+        if not address or not all(value and value.isdigit() for value in counts):
+            raise UserError(
+                f"expected HOST:PORT and two numbers, got {', '.join(f'{n}={v}' for n, v in given.items())}"
+            )
+        count, number = (int(value or 0) for value in counts)
+        if not 0 <= number < count:
+            raise UserError(f"JAX_PROCESS_ID={number}: expected one of 0 to {count - 1}, as JAX_NUM_PROCESSES={count}")
+        jax.distributed.initialize(address, count, number)
+    elif int(os.environ.get("SLURM_NTASKS", "1")) > 1 or "," in os.environ.get("TPU_WORKER_HOSTNAMES", ""):
+        jax.distributed.initialize()
+    return jax.process_count()
 
 
 def release() -> None:

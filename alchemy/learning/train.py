@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -113,6 +113,7 @@ def train(
     directory: Path | None = None,
     save_every: float = 20.0,
     progress: Progress | None = None,
+    sharded: bool | None = None,
 ) -> Trained:
     """Train a model for each of `seeds`, side by side.
 
@@ -120,9 +121,15 @@ def train(
     depends on `seeds[i]` alone. With `init` (leaves (s, ...)) training goes on
     from there. With `directory`, the state is saved there every `save_every` seconds and on interruption, and
     training resumes from what is there; a resumed run ends with the same bits as an undisturbed one.
+
+    `sharded` divides weights, gradients and moments among the devices (fully sharded data parallel, arXiv:1910.02054), each of
+    which gathers the weights for a step; by default where a device cannot hold the models that would be its own. Where several
+    processes have joined (`alchemy.learning.machine.join`), their devices share the work, and each returns all of it.
     """
     part = Part(data, config, seeds, init)
-    [trained] = train_together(model, [part], directory=directory, save_every=save_every, progress=progress)
+    [trained] = train_together(
+        model, [part], directory=directory, save_every=save_every, progress=progress, sharded=sharded
+    )
     check_finite(trained, part)
     return trained
 
@@ -152,6 +159,7 @@ def train_together(
     directory: Path | None = None,
     save_every: float = 20.0,
     progress: Progress | None = None,
+    sharded: bool | None = None,
 ) -> list[Trained]:
     """Trainings of one `shape`, such as of several rates or tasks, side by side; each as `train` alone would leave it.
 
@@ -165,22 +173,28 @@ def train_together(
         if part.init is not None and (given := len(jax.tree.leaves(part.init)[0])) != count:
             raise UserError(f"{given} models were given to train on, for {count} seeds")
     seeds = [seed for part in parts for seed in part.seeds]
-    mesh = _mesh(count, config.batch)  # that of each alone, so that sums are of the same terms
+    if directory and jax.process_count() > 1:
+        raise UserError(f"{directory}: state is kept by one process, not by {jax.process_count()} that have joined")
+    sharded = _too_large(model, count) if sharded is None else sharded
+    mesh = _mesh(count, config.batch, sharded)  # that of each alone, so that sums are of the same terms
     rows = NamedSharding(mesh, P("seed"))
-    keys = jax.device_put(jax.vmap(jax.random.key)(np.asarray(seeds)), rows)
+    keys = jax.jit(jax.vmap(jax.random.key), out_shardings=rows)(np.asarray(seeds))
     inits = [part.init for part in parts]
     init = None if inits[0] is None else jax.tree.map(lambda *leaves: np.concatenate(leaves), *inits)
-    state = jax.device_put(_starter(model, compiled_part(config), mesh)(keys, init), rows)
+    start, run = _programs(model, config, mesh, parts[0].data, sharded)
+    init = jax.device_put(init, rows) if init is not None else None
+    state = start(keys, init)
+    places = jax.tree.map(lambda leaf: NamedSharding(mesh, _spec(leaf.shape, mesh, sharded)), state)
+    state = jax.device_put(state, places)
     tables = [part.data.table() for part in parts]
     streamed = tables[0] is None
     offsets = [0] * len(parts) if streamed else np.cumsum([0] + [len(table.tokens) for table in tables[:-1]]).tolist()
     table = None if streamed else jax.device_put(_padded(joined(tables)), NamedSharding(mesh, P()))
-    run = _runner(model, compiled_part(config), mesh, streamed, max(0, parts[0].data.unscored - 1))
 
     losses = np.zeros((len(seeds), config.steps), np.float32)
     done = 0
     if directory and (saved := checkpoint.load(directory, (state, losses))):
-        state, losses = jax.device_put(_State(*saved[0]), rows), saved[1]
+        state, losses = jax.device_put(_State(*saved[0]), places), saved[1]
         done = int(saved[0].step[0])
 
     def save() -> None:
@@ -203,7 +217,7 @@ def train_together(
             ahead = min(done + config.chunk, config.steps)
             state, loss = run(state, keys, table, upcoming, rates(done, ahead - done))
             upcoming = chunk(ahead)  # made while the device works
-            losses[:, done:ahead] = np.asarray(loss)
+            losses[:, done:ahead] = _on_host(loss)
             done = ahead
             try:
                 stop()
@@ -215,9 +229,18 @@ def train_together(
             if monotonic() - saved_at > save_every:
                 save()
                 saved_at, saved_steps = monotonic(), done
-    params = jax.tree.map(np.asarray, state.params)
-    places = [slice(first, first + count) for first in range(0, len(seeds), count)]
-    return [Trained(jax.tree.map(lambda leaf, place=place: leaf[place], params), losses[place]) for place in places]
+    params = jax.tree.map(_on_host, state.params)
+    parted = [slice(first, first + count) for first in range(0, len(seeds), count)]
+    return [Trained(jax.tree.map(lambda leaf, own=own: leaf[own], params), losses[own]) for own in parted]
+
+
+def _on_host(array: jax.Array) -> np.ndarray:
+    """All of an array, wherever its parts are."""
+    if array.is_fully_addressable:
+        return np.asarray(array)
+    from jax.experimental.multihost_utils import process_allgather
+
+    return np.asarray(process_allgather(array, tiled=True))
 
 
 @contextmanager
@@ -246,12 +269,35 @@ def _interrupts_held() -> Iterator[Callable[[], None]]:
     stop()
 
 
-def _mesh(seeds: int, batch: int) -> Mesh:
-    """Local devices as (seed, data): seeds side by side first, then a batch shared by what devices are left."""
-    devices = jax.local_devices()
-    across = _divisor(seeds, len(devices))
-    shared = _divisor(batch, min(len(devices) // across, max(1, batch // MIN_SHARD)))
+def _mesh(seeds: int, batch: int, sharded: bool = False) -> Mesh:
+    """Devices as (seed, data): seeds side by side first, then a batch shared by what devices are left.
+
+    Where models are divided among devices, all of them work at each.
+    """
+    devices = jax.devices() if jax.process_count() > 1 else jax.local_devices()
+    across = 1 if sharded else _divisor(seeds, len(devices))
+    most = len(devices) if sharded else min(len(devices) // across, max(1, batch // MIN_SHARD))
+    shared = _divisor(batch, most)
     return Mesh(np.array(devices[: across * shared]).reshape(across, shared), ("seed", "data"))
+
+
+def _too_large(model: Model, seeds: int) -> bool:
+    """Whether a device cannot hold the models that would be its own: their weights, gradients and moments."""
+    devices = jax.local_devices()
+    of_each = seeds // _divisor(seeds, len(devices))
+    return 16 * size(model) * of_each > tuning.model_bytes()
+
+
+def _axis(shape: Sequence[int], mesh: Mesh, sharded: bool) -> int:
+    """The axis by which an array (s, ...) of the state is divided among devices, its longest that can be; 0 for none."""
+    fits = [axis for axis in range(1, len(shape)) if sharded and shape[axis] % mesh.shape["data"] == 0]
+    return max(fits, key=lambda axis: shape[axis], default=0)
+
+
+def _spec(shape: Sequence[int], mesh: Mesh, sharded: bool) -> P:
+    """Where an array (s, ...) of the state lies."""
+    axis = _axis(shape, mesh, sharded)
+    return P("seed", *[None] * (axis - 1), "data") if axis else P("seed")
 
 
 def _divisor(number: int, most: int) -> int:
@@ -259,14 +305,37 @@ def _divisor(number: int, most: int) -> int:
     return max(part for part in range(1, most + 1) if number % part == 0)
 
 
+def _programs(
+    model: Model, config: TrainConfig, mesh: Mesh, data: Data, sharded: bool
+) -> tuple[Callable[..., _State], Callable[..., Any]]:
+    """What makes the state, and what trains it for a chunk of steps."""
+    if sharded and config.optimizer == "muon":
+        raise UserError(
+            "muon needs whole matrices, and a model that is divided among devices has none: train it with adamw"
+        )
+    part, start = compiled_part(config), max(0, data.unscored - 1)
+    return _starter(model, part, mesh, sharded), _runner(model, part, mesh, data.table() is None, start, sharded)
+
+
 @lru_cache(maxsize=64)
-def _starter(model: Model, config: TrainConfig, mesh: Mesh) -> Callable[[jax.Array, Params | None], _State]:
+def _starter(
+    model: Model, config: TrainConfig, mesh: Mesh, sharded: bool = False
+) -> Callable[[jax.Array, Params | None], _State]:
     def start(keys: jax.Array, init: Params | None) -> _State:
         params = init if init is not None else jax.vmap(model.init)(keys)
         moments = jax.vmap(optimizer(config, Rates(0.0, 0.0)).init)(params)
         return _State(params, moments, jnp.zeros(len(keys), jnp.int32))
 
-    return Kept(start, model, config, mesh=mesh, specs=(P("seed"), P("seed")), options=machine.fast_compile())
+    if not sharded:
+        return Kept(start, model, config, mesh=mesh, specs=(P("seed"), P("seed")), options=machine.fast_compile())
+
+    def divided(keys: jax.Array, init: Params | None) -> _State:
+        kinds = jax.eval_shape(start, keys, init)
+        places = jax.tree.map(lambda leaf: NamedSharding(mesh, _spec(leaf.shape, mesh, True)), kinds)
+        state: _State = jax.jit(start, out_shardings=places)(keys, init)
+        return state
+
+    return divided
 
 
 def _chunk(parts: Sequence[Part], offsets: Sequence[int], start: int, steps: int) -> Any:
@@ -324,8 +393,11 @@ def _gradient(
 
 
 @lru_cache(maxsize=64)
-def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, start: int) -> Callable[..., Any]:
+def _runner(
+    model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, start: int, sharded: bool = False
+) -> Callable[..., Any]:
     """One compiled program: a chunk of steps for every seed, with logits from the token at `start` on."""
+    axes = jax.tree.map(lambda leaf: _axis((1, *leaf.shape), mesh, sharded) - 1, shapes(model))
     dtype = machine.dtype(config.precision)
 
     def loss(params: Params, examples: Examples, keys: jax.Array) -> jax.Array:
@@ -339,15 +411,19 @@ def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, start
         batch, rates = inputs
         examples = batch if streamed else jax.tree.map(lambda rows: rows[batch], table)
         keys = _example_keys(jax.random.fold_in(key, state.step), len(examples.tokens))
-        sums = (*_gradient(loss, state.params, examples, keys), examples.weight[:, 1:].astype(jnp.float32).sum())
-        value, gradient, count = jax.lax.psum(sums, "data")
+        value, gradient = _gradient(loss, _gathered(state.params, axes), examples, keys)
+        count = examples.weight[:, 1:].astype(jnp.float32).sum()
+        if sharded:
+            value, count, gradient = *jax.lax.psum((value, count), "data"), _scattered(gradient, axes)
+        else:
+            value, gradient, count = jax.lax.psum((value, gradient, count), "data")
         value, gradient = jax.tree.map(lambda leaf: leaf / jnp.maximum(count, 1.0), (value, gradient))
+        gradient = _clipped(gradient, axes, config.clip) if sharded else gradient
         updates, moments = optimizer(config, rates).update(gradient, state.moments, state.params)
         return _State(optax.apply_updates(state.params, updates), moments, state.step + 1), value
 
     specs = (P("seed"), P("seed"), P(), P("seed", None, "data"), P("seed"))
 
-    @partial(jax.shard_map, mesh=mesh, in_specs=specs, out_specs=(P("seed"), P("seed")), check_vma=False)
     def run(state: _State, keys: jax.Array, table: Any, chunk: Any, rates: Rates) -> tuple[_State, jax.Array]:
         def one_seed(inputs: tuple[Any, ...]) -> tuple[_State, jax.Array]:
             state, key, chunk, rates = inputs
@@ -355,7 +431,45 @@ def _runner(model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, start
 
         return tuning.map_seeds(one_seed, (state, keys, chunk, rates))
 
-    return Kept(run, model, config, streamed, start, mesh=mesh, specs=specs, donated=(0,))
+    if not sharded:
+        shared = jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=(P("seed"), P("seed")), check_vma=False)
+        return Kept(wraps(run)(shared), model, config, streamed, start, mesh=mesh, specs=specs, donated=(0,))
+
+    def divided(state: _State, *rest: Any) -> Any:
+        own = jax.tree.map(lambda leaf: _spec(leaf.shape, mesh, True), state)
+        placed = {"in_specs": (own, *specs[1:]), "out_specs": (own, P("seed"))}
+        return jax.shard_map(run, mesh=mesh, check_vma=False, **placed)(state, *rest)
+
+    return jax.jit(divided, donate_argnums=(0,))
+
+
+def _gathered(params: Params, axes: Any) -> Params:
+    """One model's weights, whole: those divided by an axis that is not -1, put together."""
+
+    def whole(leaf: jax.Array, axis: int) -> jax.Array:
+        return leaf if axis < 0 else jax.lax.all_gather(leaf, "data", axis=axis, tiled=True)
+
+    return jax.tree.map(whole, params, axes)
+
+
+def _scattered(gradient: Params, axes: Any) -> Params:
+    """The sum of all devices' gradients, of which each device has the part that it has of the weights."""
+
+    def summed(leaf: jax.Array, axis: int) -> jax.Array:
+        if axis < 0:
+            return jax.lax.psum(leaf, "data")
+        return jax.lax.psum_scatter(leaf, "data", scatter_dimension=axis, tiled=True)
+
+    return jax.tree.map(summed, gradient, axes)
+
+
+def _clipped(gradient: Params, axes: Any, most: float) -> Params:
+    """A divided gradient, cut to a norm of all its parts together; the optimizer, which sees some of them, finds none longer."""
+    squares = jax.tree.map(lambda leaf, axis: (axis >= 0, jnp.sum(leaf**2)), gradient, axes)
+    pairs = jax.tree.leaves(squares, is_leaf=lambda node: isinstance(node, tuple))
+    apart = sum((square for divided, square in pairs if divided), jnp.float32(0))
+    norm = jnp.sqrt(jax.lax.psum(apart, "data") + sum(square for divided, square in pairs if not divided))
+    return jax.tree.map(lambda leaf: jnp.where(norm < most, leaf, leaf / norm * most), gradient)
 
 
 def _example_keys(key: jax.Array, n: int) -> jax.Array:

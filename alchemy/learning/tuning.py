@@ -6,6 +6,7 @@ Dimension letters: `n` sequences, `t` tokens.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import jax
@@ -57,6 +58,15 @@ def decoded_rows(size: int = 0) -> int:
 def scored_tokens() -> int:
     """Tokens that a device reads at once: as many as a core's caches hold vectors for, or as fill an accelerator."""
     return 3072 if on_cpu() else 1 << 19
+
+
+def model_bytes() -> float:
+    """Bytes of a device's memory for weights, gradients and moments, half of it; without a bound on a CPU, whose devices share
+    the machine's.
+    """
+    if on_cpu():
+        return inf
+    return float((jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", inf)) / 2
 
 
 def in_parallel() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,9 @@ def run_on_ray(
     count = len(jax.local_devices())
     started = not ray.is_initialized()
     if started:
-        ray.init(**_cluster(count, workers), log_to_driver=False, logging_level="ERROR")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # what is forked is another program at once
+            ray.init(**_cluster(count, workers), log_to_driver=False, logging_level="ERROR")
     accelerated = ray.cluster_resources().get("GPU", 0) > 0
     need: dict[str, Any] = {"num_gpus": 1} if accelerated else {"num_cpus": count}
     remote = ray.remote(max_retries=0, **need)(_run)  # lost workers are counted here
@@ -78,8 +82,6 @@ def run_on_ray(
 
 def _cluster(count: int, workers: int) -> dict[str, Any]:
     """What Ray is started with: nothing on a cluster that there is, else a local one of so many workers."""
-    import os
-
     if os.environ.get("RAY_ADDRESS"):
         return {}
     many = {"num_cpus": workers * count} if workers else {"num_cpus": max(count, machine.cores())}

@@ -112,6 +112,21 @@ def test_devices_that_share_a_batch_get_the_same_result(model, stream, undisturb
         np.testing.assert_allclose(leaf[0], stacked[0], atol=2e-3)
 
 
+def test_a_state_that_is_divided_gives_the_same_and_each_device_has_its_part(model, stream, undisturbed):
+    parts = []
+
+    def look(*_):
+        held = [array for array in jax.live_arrays() if array.ndim > 2 and array.shape[0] == len(SEEDS)]
+        parts.extend(array.sharding.shard_shape(array.shape)[1:] != array.shape[1:] for array in held)
+
+    divided = train(model, stream, CONFIG, seeds=SEEDS, sharded=True, progress=look)
+    np.testing.assert_allclose(divided.losses, undisturbed.losses, rtol=1e-4)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=2e-3), divided.params, undisturbed.params)
+    assert any(parts)
+    with pytest.raises(UserError, match="muon needs whole matrices"):
+        train(model, stream, replace(CONFIG, optimizer="muon"), seeds=SEEDS, sharded=True)
+
+
 @pytest.mark.usefixtures("shared")
 def test_what_is_random_does_not_depend_on_the_devices(drawing, stream, drawn):
     """Positions are drawn in training; one seed has both devices, of two seeds each has one."""
