@@ -78,7 +78,8 @@ def test_a_lost_workers_cell_is_done_again_and_none_twice(tmp_path):
     """Records are those of a run in one process, but for the seconds they took."""
     pytest.importorskip("ray")
     here = started(tmp_path / "here")
-    assert here.wait(PATIENCE) == 0, here.stderr.read()
+    _, error = here.communicate(timeout=PATIENCE)
+    assert here.returncode == 0, error
     on_ray = started(tmp_path / "ray", "--on", "ray", "--workers", "2")
     began = monotonic()
     while not (found := at_work(on_ray.pid)):
