@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from alchemy.errors import UserError, nearest
 from alchemy.lab.stored_models import Stored, load, rebuilt
 from alchemy.learning.model import Model, Params
-from alchemy.learning.train import shapes
+from alchemy.learning.train import Runs, Trained, shapes
 from alchemy.record import read_json, write_json
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -70,6 +70,24 @@ def read(directory: Path) -> tuple[Model, Params]:
         if tensors[name].shape != leaf.shape:
             raise UserError(f"{directory / WEIGHTS}: {name} has shape {tensors[name].shape}, expected {leaf.shape}")
     return model, _nested(tensors)
+
+
+def is_exported(directory: Path) -> bool:
+    """Whether a directory has what `write` writes."""
+    return all((directory / name).is_file() for name in (CONFIG, WEIGHTS))
+
+
+def runs(directory: Path) -> Runs:
+    """The same as the one model of its seed, with its task; raises `UserError` if either has other fields now."""
+    model, params = read(directory)
+    config = read_json(directory / CONFIG)
+    try:
+        fields = {name: value for name, value in config["task"].items() if name != "name"}
+        seed, name = int(config["seed"]), str(config["name"])
+    except (KeyError, AttributeError, TypeError, ValueError):
+        raise UserError(f"{directory / CONFIG} does not say its task, seed and name") from None
+    trained = Trained(jax.tree.map(lambda leaf: leaf[None], params), np.zeros((1, 0), np.float32))
+    return Runs(model, rebuilt("task", fields), {}, (seed,), (name,), trained)
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -169,6 +169,12 @@ def test_a_trained_model_comes_back(out, trained, tmp_path, capsys):
         )
     config = json.loads(capsys.readouterr().out.partition("}\n{")[0] + "}")
     assert config["task"]["name"] == "symbols" and config["seed"] == 1 and config["vocabulary"][3] == "[F1]"
+    prompt = "A B C D [F1] [F2] <think>"
+    asked = [
+        json.loads(call(capsys, "ask", prompt, "--model", name, "--seed", 1, "--out", where, "--json")[1])
+        for name, where in ((trained[0], out), (tmp_path / "mine", tmp_path / "nowhere"))
+    ]
+    assert asked[0] == asked[1], "an exported model writes what it wrote before"
     model, params = exported.read(tmp_path / "mine")
     runs = load(choose(out, trained[0]))
     assert model == runs.model

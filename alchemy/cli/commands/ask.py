@@ -26,13 +26,16 @@ class Ask:
 
     Example: alchemy ask "A B C D [F1] [F2] <think>"
 
+    Example: alchemy ask "A B C D [F1] [F2] <think>" --model exported
+
     ✓ a right step, ✗ the first error; behind it ↳ follows from what was written, · does not.
     """
 
     prompt: Positional[Annotated[str, arg(metavar="PROMPT")]] = ""
     """A prompt of the task that the model was trained on, as `alchemy show` prints it."""
     model: str = ""
-    """The first letters of a trained model's name, as `alchemy runs` shows it; by default the last one trained."""
+    """The first letters of a trained model's name, as `alchemy runs` shows it; by default the last one trained. Or a
+    directory that `alchemy export` wrote."""
     task: str = ""
     """Only models trained on this task."""
     seed: int = -1
@@ -47,11 +50,16 @@ class Ask:
 
 def run(options: Ask) -> int:
     """Print what each seed's model writes, step by step."""
+    from alchemy.lab import exported
     from alchemy.lab.stored_models import choose, load
 
     if options.temperature < 0:
         raise UserError(f"temperature must be at least 0, not {options.temperature}")
-    runs = load(choose(options.out, options.model, options.task))
+    directory = Path(options.model)
+    if options.model and exported.is_exported(directory):
+        runs = exported.runs(directory)
+    else:
+        runs = load(choose(options.out, options.model, options.task))
     if not options.prompt.strip():
         raise UserError(f"give a prompt, such as {example(runs.task)!r}")
     if options.seed >= 0 and options.seed not in runs.seeds:
