@@ -62,12 +62,12 @@ def entries(kind: Kind) -> dict[str, Entry]:
 
 def tasks() -> dict[str, type[Any]]:
     """The problem families, by name."""
-    return {name: find("task", name) for name in entries("task")}
+    return {name: _loaded("task", entry) for name, entry in entries("task").items()}
 
 
 def experiments() -> dict[str, ModuleType]:
     """The modules of all claims, by name."""
-    return {name: find("claim", name) for name in entries("claim")}
+    return {name: _loaded("claim", entry) for name, entry in entries("claim").items()}
 
 
 @overload
@@ -83,9 +83,13 @@ def find(kind: Kind, name: str) -> ModuleType | type[Any]:
     known = entries(kind)
     if name not in known:
         raise UserError(f"{kind} {name!r} is unknown{nearest(name, known) if known else f'; there is no {kind} yet'}")
-    module = importlib.import_module(known[name].module)
-    symbol: type[Any] | ModuleType = module if kind == "claim" else getattr(module, known[name].symbol)
-    return symbol
+    return _loaded(kind, known[name])
+
+
+def _loaded(kind: Kind, entry: Entry) -> Any:
+    """What an entry names: a module if it is a claim, otherwise a class of it."""
+    module = importlib.import_module(entry.module)
+    return module if kind == "claim" else getattr(module, entry.symbol)
 
 
 def can_be_imported(name: str) -> bool:

@@ -85,7 +85,8 @@ def from_json(kind: type, values: Any) -> Any:
 
     Raises `UserError` if a field is missing, unknown or of another type.
     """
-    hints = {field.name: get_type_hints(kind)[field.name] for field in fields(kind)}
+    types = get_type_hints(kind)
+    hints = {field.name: types[field.name] for field in fields(kind)}
     if not isinstance(values, dict):
         raise UserError(f"expected the fields of {kind.__name__}, got {json.dumps(values)[:60]}")
     wrong = sorted(values.keys() ^ hints.keys())

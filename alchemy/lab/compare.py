@@ -53,7 +53,8 @@ def strategy(text: str) -> Any:
     """A strategy from `NAME` or `NAME:dial=value,...`; raises `UserError` that names the nearest of what there is."""
     name, _, dials = text.partition(":")
     kind = find("strategy", name)
-    hints = {one.name: get_type_hints(kind)[one.name] for one in fields(kind)}
+    types = get_type_hints(kind)
+    hints = {one.name: types[one.name] for one in fields(kind)}
     given = {}
     for dial in filter(None, dials.split(",")):
         key, _, value = dial.partition("=")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal, get_args, get_type_hints
+from functools import cache, cached_property
+from typing import Any, Literal, get_args, get_type_hints
 
 from alchemy.errors import UserError, nearest
 from alchemy.problem.noise import check_field
@@ -133,7 +133,13 @@ class Spec:
 
 def choices(spec: Spec, name: str) -> tuple[str, ...]:
     """The values that a field can have."""
-    return get_args(get_type_hints(type(spec))[name])
+    return get_args(_types(type(spec))[name])
+
+
+@cache
+def _types(kind: type) -> dict[str, Any]:
+    """The types of a dataclass's fields, by name; read once, which takes longer than all checks."""
+    return get_type_hints(kind)
 
 
 def _require(condition: bool, message: str) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alchemy import discover
+from alchemy.cli import flags
 from alchemy.cli import main as cli
 from alchemy.cli.commands import show
 from alchemy.dataset.export import write_splits
@@ -35,10 +39,17 @@ def shown(program: str) -> list:
     return [pytest.param(call, id=text) for text, call in unique_calls.items()]
 
 
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory):
+    home = tmp_path_factory.mktemp("splits") / "data"
+    write_splits(Symbols(), home, train=20, test=5, shifts=["length=6"])
+    return home
+
+
 @pytest.fixture
-def directory(tmp_path, monkeypatch):
+def directory(splits, tmp_path, monkeypatch):
     """Where commands find what earlier ones would have left."""
-    write_splits(Symbols(), tmp_path / "data", train=20, test=5, shifts=["length=6"])
+    shutil.copytree(splits, tmp_path / "data")
     monkeypatch.chdir(tmp_path)
 
 
@@ -51,6 +62,13 @@ def test_alchemy_commands_exist(call, directory, monkeypatch, capsys):
     again = ["--force"] if call[0] == "generate" else []
     few = SMALL if call[0] == "generate" and "--exhaustive" not in call else []
     assert cli.main([*call, *few, *again]) == 0, capsys.readouterr().err
+
+
+def test_every_field_of_every_claim_can_be_given():
+    """Where none is, `alchemy reproduce --all` makes no flags of them."""
+    for module in discover.experiments().values():
+        config = module.PRESETS["small"]
+        assert flags.parse_config(config, ["--seeds", "7"], "alchemy", type(config)) == replace(config, seeds=7)
 
 
 @pytest.mark.parametrize("call", shown("make"))

@@ -206,7 +206,7 @@ def test_a_budget_conditions():
     )
     law = np.bincount(free[free <= 12], minlength=13) / (free <= 12).sum()
     np.testing.assert_allclose(np.bincount(bound, minlength=13) / 4000, law, atol=0.025)
-    assert replace(task, family="tree", budget=5).draw(np.random.default_rng(0), 50)["trace"].shape == (50, 5)
+    assert replace(task, family="tree", budget=5).draw(np.random.default_rng(0), 5)["trace"].shape == (5, 5)
 
 
 def test_candidates_far_apart_and_random():

@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 import pytest
 from changed_steps import check_step
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy import discover
@@ -74,18 +74,19 @@ def test_batches_are_sound_and_the_oracle_accepts_them(task):
 
 
 @every_task
-@settings(max_examples=150, deadline=None)
-@given(data=st.data())
-def test_the_oracle_rejects_any_corrupted_answer_token(task, data):
-    batch = sample(task)
-    row = data.draw(st.integers(0, len(batch.tokens) - 1))
-    place = data.draw(st.sampled_from(np.flatnonzero(batch.field[row] == Field.ANSWER).tolist()))
-    wrong = data.draw(st.integers(0, len(task.vocabulary) - 1))
-    assume(wrong != batch.text[row, place])
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_the_oracle_rejects_any_corrupted_answer_token(task, seed):
+    """Of some lines any token of the answer is another one; the others stay right."""
+    rng = np.random.default_rng(seed)
+    batch, vocabulary = sample(task, seed=seed), len(task.vocabulary)
+    in_answer = batch.field == Field.ANSWER
+    place = np.where(in_answer, rng.random(in_answer.shape), -1).argmax(axis=1)
+    rows, corrupted = np.arange(len(place)), rng.random(len(place)) < 0.5
     completion = batch.completions()
-    completion[row, place - batch.prompt_len[row]] = wrong
-    answer = task.verify(batch, completion).answer
-    assert not answer[row] and answer.sum() == len(answer) - 1
+    column, shift = place - batch.prompt_len, np.where(corrupted, rng.integers(1, vocabulary, len(place)), 0)
+    completion[rows, column] = (completion[rows, column] + shift) % vocabulary
+    np.testing.assert_array_equal(task.verify(batch, completion).answer, ~corrupted)
 
 
 @every_task

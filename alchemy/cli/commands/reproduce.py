@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
-from alchemy.discover import entries, find
+from alchemy.discover import experiments, find
 from alchemy.errors import UserError
 
 Preset = Literal["smoke", "small", "full"]
@@ -53,8 +53,7 @@ class Reproduce:
 def configs(options: Reproduce | None, positional: Sequence[str]) -> dict[str, Any]:
     """The selected claims' configs under the preset."""
     options = options or Reproduce(names=tuple(positional))
-    known = entries("claim")
-    modules = {name: find("claim", name) for name in options.names or known}
+    modules = {name: find("claim", name) for name in options.names} or experiments()
     if not (options.names or options.all):
         modules = {name: module for name, module in modules.items() if module.CLAIM.headline}
     if not modules:
