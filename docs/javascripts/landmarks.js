@@ -1,6 +1,12 @@
-// The buttons beside code are no landmarks of the page; the theme makes them when code comes into sight.
-function unmark() {
+// What the theme makes when it comes into sight. The buttons beside code are no landmarks of the page; and what has to be
+// moved sideways on a narrow screen is reached by keys.
+function mend() {
   document.querySelectorAll(".md-code__nav:not([role])").forEach((buttons) => buttons.setAttribute("role", "none"));
+  document.querySelectorAll("pre > code, .md-typeset__scrollwrap, .md-typeset p:has(> img)").forEach((box) => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  });
 }
-new MutationObserver(unmark).observe(document.body, { childList: true, subtree: true });
-unmark();
+new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
+addEventListener("resize", mend);
+addEventListener("load", mend);
+mend();

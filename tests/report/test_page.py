@@ -231,9 +231,13 @@ def test_words_are_explained_where_they_stand():
 
 
 def test_a_phone_needs_no_sideways_scrolling(text, browse):
-    wide = "observed.wide = document.documentElement.scrollWidth; observed.room = innerWidth"
+    wide = """
+    observed.wide = document.documentElement.scrollWidth; observed.room = innerWidth;
+    observed.figures = [...document.querySelectorAll("figure:has(> img)")].map((one) => [one.scrollWidth > one.clientWidth, one.tabIndex]);
+    """
     observed = browse(text, wide, width=500)
     assert observed["faults"] == [] and observed["wide"] <= observed["room"] <= 500
+    assert observed["figures"] and all(wider == (index == 0) for wider, index in observed["figures"]), "reached by keys"
 
 
 def test_the_command(tmp_path, capsys):

@@ -92,4 +92,12 @@ function filter(bar) {
 }
 document.querySelectorAll(".filter").forEach(filter);
 document.querySelectorAll(".explorer").forEach(explorer);
+
+// What has to be moved sideways on a narrow screen is reached by keys.
+function reach() {
+  document.querySelectorAll("figure, .scroll, pre").forEach((box) => { if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; });
+}
+reach();
+addEventListener("load", reach);
+addEventListener("resize", reach);
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
