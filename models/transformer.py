@@ -63,6 +63,8 @@ class Transformer:
         for name in ("vocabulary", "width", "layers", "heads", "loops", "context", "spread"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.hidden < 0:
+            raise UserError(f"hidden must be at least 0, which is 4 x width, not {self.hidden}")
         if self.width % self.heads:
             raise UserError(f"width {self.width} is not a multiple of heads {self.heads}")
         if self.positions not in POSITIONS:

@@ -287,6 +287,7 @@ def test_named_sizes_hold_the_parameters_they_are_named_after(name):
         {"width": 6, "heads": 2, "positions": "rotary"},
         {"heads": 0},
         {"layers": 0},
+        {"hidden": -1},
         {"context": 0},
         {"spread": 0},
         {"positions": "alibi"},
