@@ -1,4 +1,4 @@
-"""What models that are asked at every letter say at the last one, where the answer belongs.
+"""What models say at one place of a text, such as the last letter, where those that are asked at every letter give the answer.
 
 Dimension letters: `s` seeds, `n` problems of each.
 """
@@ -26,13 +26,19 @@ def right(lab: Lab, runs: Runs, task: Hops | Groups, batch: Batch, label: str) -
     The batch has s * n problems, those of the first seed first, of a task without a chain: behind the letters stands one token
     more, which says so, and then the mark and the answer.
     """
-    shape, behind = (len(runs.seeds), len(batch.tokens) // len(runs.seeds)), np.array([task.longest_prompt - 1])
-    texts = batch.prompts().reshape(*shape, -1, 1)
+    shape, letter = (len(runs.seeds), len(batch.tokens) // len(runs.seeds)), 1  # behind the mark of the answer
+    return said(lab, runs, batch.prompts().reshape(*shape, -1, 1), label) == batch.completions()[:, letter].reshape(
+        shape
+    )
+
+
+def said(lab: Lab, runs: Runs, texts: np.ndarray, label: str) -> np.ndarray:
+    """The likeliest token in place of the last one of texts int32 (s, n, t, c): int32 (s, n)."""
     names = [fingerprint({"model": name, "texts": digest(own)}) for name, own in zip(runs.names, texts, strict=True)]
 
     def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
-        return {"likeliest": own_answers(runs.model, rows_of(runs.trained.params, rows), texts[rows], behind)[..., 0]}
+        params = rows_of(runs.trained.params, rows)
+        return {"likeliest": own_answers(runs.model, params, texts[rows], np.array([last]))[..., 0]}
 
-    likeliest = lab.keep("likeliest", runs.model, names, shape[1:], shape[1] * int(behind[0]), make, label)
-    letter = 1  # behind the mark of the answer
-    return likeliest == batch.completions()[:, letter].reshape(shape)
+    n, last = texts.shape[1], texts.shape[2] - 1
+    return lab.keep("likeliest", runs.model, names, (n,), n * last, make, label)
