@@ -153,6 +153,7 @@ def forced(choices, least, budget, exact):
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_forcing_is_what_its_rules_say(exact):
+    assert UNLIMITED == 2**30, "no text is as long"
     choices = np.random.default_rng(1).choice([EOS, END, WAIT, A, A], (7, 60)).astype(np.int32)
     marks = Marks(END, WAIT)
     step = jax.jit(marks)

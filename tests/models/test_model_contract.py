@@ -299,6 +299,11 @@ def test_an_impossible_model_is_the_users_error(bad):
         Transformer(**bad)
 
 
+def test_the_architecture_by_value():
+    """Models are named by what differs from it."""
+    assert Transformer() == Transformer(1, 64, 2, 4, 0, 1, 32, "gpt", "learned", 4, 0.02, True, "gelu")
+
+
 def test_an_unknown_size_is_the_users_error():
     with pytest.raises(UserError, match="did you mean 'gpt-68k'"):
         Transformer.sized("gpt-68")

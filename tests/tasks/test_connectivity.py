@@ -357,7 +357,7 @@ def test_no_trace_is_asked_for_without_a_chain_of_thought():
         ({"reserved": 30}, "needs as many names, ids 44 has 14 without the 30 reserved"),
         ({"strange": 1}, "strange 1: expected 0 to 0"),
         ({"reserved": 44}, "reserved 44: expected at least 0, less than the 44 ids"),
-        ({"ids": 1 << 20}, "ids 1048576: expected 1 to"),
+        ({"ids": (1 << 15) + 1}, "ids 32769: expected 1 to 32768 names"),
         ({"distractors": 0}, "distractors 0: the wrong candidate needs at least 1"),
         ({"depth": 9999}, "a bridge of depth 9999 short 3 long 5 dead 3 is too large, 99991 nodes"),
         ({"distractors": 1999}, "a graph of 22000 edges has more than"),

@@ -254,6 +254,7 @@ def test_shifts_are_on_three_axes():
     assert sizes == {"zeros=0.5": 0.5, "digits=2": 1, "digits=4": 1, "digits=5": 2, "first=high": 1}
     assert {axis for name in TASK.shifts for axis in TASK.shift(name).axis} == {Axis.TASK, Axis.LENGTH, Axis.FORMAT}
     assert "digits=9" not in replace(TASK, digits=8).shifts
+    assert replace(TASK, zeros=0.5).shift("zeros=0.25").size == 0.25
 
 
 def test_features_count_zeros_and_carries():

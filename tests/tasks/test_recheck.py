@@ -16,6 +16,7 @@ from alchemy.problem.task import EOS, PAD
 from alchemy.scoring.score import TextOracle
 from tasks.recheck import Recheck, laws
 from tasks.recheck.draw import kinds, walk
+from tasks.recheck.shifts import novelty
 from tasks.recheck.spec import CLASSES, KINDS
 
 TASK = Recheck()
@@ -84,7 +85,10 @@ def test_noisy_drafts_obey_the_dials_and_the_law(name):
     problem = task.draw(np.random.default_rng(1), 40_000)
     rows = kinds(problem["class"], problem["start"], len(task.alphabet)) == kind
     hops = task.longest_walk
-    right = problem["drafts"][rows, hops - 1 :] == walk(problem["map"], problem["start"], hops)[rows, -1:]
+    gold = walk(problem["map"], problem["start"], hops)[rows, -1:]
+    right = problem["drafts"][rows, hops - 1 :] == gold
+    others = ((problem["drafts"][rows, hops - 1 :] - gold) % len(task.alphabet))[~right]
+    assert not others.size or (np.bincount(others)[1:] / others.size == pytest.approx(1 / 9, abs=0.02)), "any other"
     rates = laws.estimate(right[:, 0], right[:, 1])
     np.testing.assert_allclose(rates.right, task.right[kind], atol=0.01)
     np.testing.assert_allclose(rates.breaks, task.breaks[kind], atol=0.03)
@@ -174,6 +178,8 @@ def test_any_number_of_rechecks_is_accepted_and_none_ends_in_a_wait():
         ({"asked": 12}, "asked 12"),
         ({"waits": False, "asked": 2}, "without waits"),
         ({"alphabet": "AB"}, "fewer than 3"),
+        ({"alphabet": "ABC1"}, "must be ASCII letters"),
+        ({"alphabet": "ABCÉ"}, "must be ASCII letters"),
     ],
 )
 def test_what_cannot_be_is_the_users_error(fields, says):
@@ -288,6 +294,19 @@ def test_first_hops_are_pairs_of_a_letter_and_its_image():
 
     known = set(pairs(train))
     assert TASK.overlap(train, test)["first_hops"] == pytest.approx(np.mean([pair in known for pair in pairs(test)]))
+
+
+def test_novelty_by_hand():
+    """Training has one hop and two, no re-check and two, and every entry but those of a letter with itself."""
+    task = Recheck(alphabet="ABC", classes=("help",), hops=(1, 2, 3), most=3)
+
+    def problems(*prompts):
+        parsed = [task.parse(prompt) for prompt in prompts]
+        return {name: np.concatenate([one[name] for one in parsed]) for name in ("hops", "rechecks", "map")}
+
+    train = problems("[help] 1 2 B C A A <think>", "[help] 2 0 C A B A <think>")
+    test = problems("[help] 1 0 B A C A <think>", "[help] 3 1 A B C B <think>")
+    assert novelty(train, test, 3) == {"unseen_hops": 1 / 2, "unseen_rechecks": 1 / 2, "unseen_entries": (1 + 3) / 2}
 
 
 CHAIN = [

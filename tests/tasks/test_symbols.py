@@ -118,7 +118,7 @@ def test_compositions_side_by_side_agree_with_plain_python():
     for row, record, composition in zip(batch.tokens, task.record(batch), names, strict=True):
         assert task.show(row) == " ".join(line(record["element"].split(), composition, 4, 2))
         steps.append(len(composition))
-    assert len({*map(len, names)}) == 3
+    assert len({*map(len, names)}) == 3 and Symbols().shortest_prompt == Symbols().longest_prompt == 7
     assert task.shortest_prompt == batch.prompt_len.min() == 4 and batch.prompt_len.max() == task.longest_prompt == 9
     features = task.features(batch.problem)
     assert features["steps"].tolist() == steps and [*features] == ["steps", "letters", "F1", "F2", "F3"]
@@ -352,7 +352,8 @@ def test_novelty_compares_compositions_by_what_they_do():
     known = train.shift("task=F1 F2")(train).sample(RNG, 100)
     assert train.novelty(batch, known)["task_complexity"] == 0
     pood = train.shift("task=F1 F3")(train).sample(RNG, 100)
-    assert train.novelty(batch, pood)["unseen_primitives"] == 1
+    novelty = train.novelty(batch, pood)
+    assert novelty["unseen_primitives"] == 1 and novelty["task_complexity"] == 2
     longer = train.shift("steps=3")(train).sample(RNG, 100)
     assert train.novelty(batch, longer)["task_complexity"] == 1
     second = Symbols(compositions=("F2 F3",)).sample(RNG, 2000)
@@ -425,6 +426,7 @@ def test_impossible_shifts(name, message):
     "task", [Symbols(), VARIED, Symbols(banned=3, atoms="ABCDEFG"), Symbols(compositions=("F1",), length=(1,))]
 )
 def test_standard_shifts_all_work(task):
+    assert Symbols(compositions=("F1 F2", "F2 F2")).shifts[:3] == ("task=F1 F1", "task=F1 F3", "task=F3 F3")
     assert len(task.shifts) >= 8
     for name in task.shifts:
         shifted = task.shift(name)(task)
@@ -441,7 +443,7 @@ def test_standard_shifts_all_work(task):
         ({"compositions": ()}, "compositions is empty"),
         ({"compositions": ("F1", "")}, "at least one primitive"),
         ({"compositions": ("F1 F2", "F1  F2")}, "use weights"),
-        ({"compositions": (" ".join(["F1"] * 200),)}, "200 steps"),
+        ({"compositions": (" ".join(["F1"] * 112),)}, "112 steps is longer than 111"),
         ({"length": ()}, "length is empty"),
         ({"length": (0, 4)}, "length 0"),
         ({"alphabet": "ABA"}, "twice"),
@@ -463,6 +465,11 @@ def test_standard_shifts_all_work(task):
 def test_impossible_tasks(changes, message):
     with pytest.raises(UserError, match=message):
         Symbols(**changes)
+
+
+def test_the_longest_composition_is_possible():
+    task = Symbols(compositions=(" ".join(["F1"] * 111),))
+    assert task.sample(RNG, 1).field.max() == Field.STEP + 109, "110 steps, and then the answer"
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,8 @@ def test_a_chain_has_the_fields_it_was_written_with(task):
     batch = sample(task)
     gold = batch.completions()
     np.testing.assert_array_equal(task.chain_fields(batch, gold), batch.completion_fields())
+    tail = np.where((np.cumsum(gold == EOS, axis=1) > 0) & (gold != EOS), 3, gold)
+    np.testing.assert_array_equal(task.chain_fields(batch, tail), batch.completion_fields(), "what follows the end")
     assert (task.chain_fields(batch, np.full_like(gold, 3)) == Field.PADDING).all(), "rubbish has no steps"
 
 
@@ -247,6 +249,7 @@ def test_standard_shifts(name, shift):
     change = task.shift(shift)
     shifted = change(task)
     assert change.name == shift and change.axis and change.changes and change.size >= 0
+    assert hash(change) == hash(task.shift(shift))
     assert shifted != task and shifted.vocabulary == task.vocabulary
     batch = sample(shifted, 200)
     check_batch(shifted, batch)

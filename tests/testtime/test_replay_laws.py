@@ -138,3 +138,17 @@ def test_a_curve_between_its_sizes_is_a_mixture_that_costs_its_budget(seed):
         np.testing.assert_allclose(right.mean(axis=1), expected)
     for end, budget in ((0, cost.min() / 2), (-1, 2 * cost.max())):
         np.testing.assert_allclose(points.at(budget), (points.right[end], points.flops[end]))
+
+
+def test_what_is_not_said_is_the_mean_of_four_deals():
+    bank = random_bank(0)
+    same(averaged(SelfConsistency(), bank, 3, 5), averaged(SelfConsistency(), bank, 3, 5, draws=4))
+    left, right = (curve(SelfConsistency(), bank, (1, 3), 5, **said) for said in ({}, {"draws": 4}))
+    np.testing.assert_array_equal(left.right, right.right)
+
+
+def test_what_is_not_said_of_simulated_answers():
+    p = np.full((1, 50), 0.3)
+    plain, said = simulated(p, 40, 0), simulated(p, 40, 0, wrong=20, popular=0.35, tokens=(40, 40), facts={})
+    np.testing.assert_array_equal(plain.answer, said.answer)
+    assert (plain.tokens == 40).all() and not plain.facts
