@@ -147,6 +147,8 @@ def test_prompts_are_read_back_and_texts_judged():
         "[flat] 1 * B C <think>",
         "[flat] 0 * B C D E F G H I J A C <think>",
         "1 [flat] * B C D E F G H I J A C <think>",
+        "[flat] 1 * 1 C D E F G H I J A C <think>",
+        "[flat] 1 * B C D E F G H I J A 1 <think>",
     ):
         with pytest.raises(UserError):
             TASK.parse(wrong)

@@ -467,6 +467,10 @@ def test_impossible_tasks(changes, message):
         Symbols(**changes)
 
 
+def test_shares_are_weights_and_one_letter_may_be_banned():
+    assert Symbols(compositions=("F1 F2", "F2"), weights=(0.25, 0.5)) and Symbols(banned=1, unseen=1)
+
+
 def test_the_longest_composition_is_possible():
     task = Symbols(compositions=(" ".join(["F1"] * 111),))
     assert task.sample(RNG, 1).field.max() == Field.STEP + 109, "110 steps, and then the answer"
