@@ -11,7 +11,7 @@ Prediction   Components are connected graphs of 8 nodes and 9 links, of which co
              a test the difference of two shares near .95 has a standard error of .01, a fifth of the margin.
 Refuted if   Evidence on new structures under .9, or .05 or more behind that on trained ones, after 128 structures; or 4
              structures within .1 of 128, in most seeds.
-Run          alchemy reproduce new_structures --preset small      # 38 minutes on 2 CPU cores beside other runs
+Run          alchemy reproduce new_structures --preset small      # 44 minutes on 2 CPU cores beside other runs
 """
 
 from __future__ import annotations
