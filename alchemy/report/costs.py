@@ -45,7 +45,7 @@ def _cost(name: str, module: ModuleType, record: Record | None) -> Cost:
     seeds: int = module.PRESETS[PRESET].seeds
     shared = SHARED.search((module.__doc__ or "").rpartition("\nRun ")[2])
     shares = shared[1] if shared else ""
-    folder = module.__name__.split(".")[-2]
+    folder = module.__name__.rpartition(".")[0].rpartition(".")[2]
     if record is None:
         return Cost(name, seeds, None, "", shares, folder)
     method = ", earlier method" if is_earlier(record) else ""

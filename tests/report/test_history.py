@@ -152,9 +152,8 @@ def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeyp
     page = tmp_path / "docs" / "reproducing-claims.md"
     page.parent.mkdir()
     page.write_text(f"before {costs.START} old {costs.END} {open_claims.START} old {open_claims.END} after")
-    monkeypatch.setattr(
-        reproduce, "experiments", lambda: {"law": SimpleNamespace(PRESETS={"small": Config()}, __doc__="")}
-    )
+    module = SimpleNamespace(PRESETS={"small": Config()}, __doc__="", __name__="law")
+    monkeypatch.setattr(reproduce, "experiments", lambda: {"law": module})
     monkeypatch.setattr(table, "entries", lambda kind: {name: SimpleNamespace(file=f"{name}.py") for name in locks})
     reproduce._publish("law", "small", record, home)
     figure = tmp_path / "verdicts" / "figures" / "small-law.svg"
