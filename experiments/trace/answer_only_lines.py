@@ -62,8 +62,6 @@ NAMES = {
     MOSTLY: "four times as many answers",
     LONGER: "chains alone, five times as many",
 }
-MIXTURES = {FEW: tuple(NAMES), MANY: (CHAINS, MOSTLY)}
-"""What models of so many pairs are trained on."""
 
 
 @dataclass(frozen=True)

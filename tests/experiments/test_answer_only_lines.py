@@ -10,7 +10,7 @@ from alchemy.learning.config import TrainConfig
 from alchemy.progress import Progress
 from alchemy.report.claim import judge
 from experiments.trace import answer_only_lines as claim
-from experiments.trace.answer_only_lines import FEW, LONGER, MANY, MIXTURES, MOSTLY, NAMES, Arm
+from experiments.trace.answer_only_lines import FEW, LONGER, MANY, MOSTLY, NAMES, Arm
 
 CONFIG = claim.Config(train=TrainConfig(steps=5, batch=40))
 
@@ -35,9 +35,7 @@ def arms(follow, at_once):
         one, share = np.ones(10), np.full(10, follow.get((count, mixture), 0.95))
         return Arm(one, np.full(10, at_once[count]), one, one, share, 1 - share, 0 * one)
 
-    return claim.Measured(
-        {count: {mixture: arm(count, mixture) for mixture in chosen} for count, chosen in MIXTURES.items()}
-    )
+    return claim.Measured({count: {mixture: arm(count, mixture) for mixture in NAMES} for count in (FEW, MANY)})
 
 
 FALLS = {(FEW, MOSTLY): 0.1}
