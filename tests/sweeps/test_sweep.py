@@ -116,7 +116,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_records(swept, tmp_path, monke
 
 def test_a_table_a_figure_and_the_best_by_the_rule(swept, capsys):
     assert sweep(swept, "train", "symbols", *VARY, *COMMON, "--by", "loss", "--least") == 0
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())  # lines are as wide as the terminal
     medians = {record["values"]["train.steps"] + record["values"]["train.learning_rate"]: np.median(record["loss"])
                for record in records(swept).values()}  # fmt: skip
     best = min(medians, key=medians.get)
