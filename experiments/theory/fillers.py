@@ -180,7 +180,7 @@ def _said(config: Config, lab: Lab, runs: Runs, place: int, label: str) -> np.nd
     """How often models with blanks say the right element at a place of held-out lines, float (s,)."""
     batch, shape = lab.held_out(config.chain, config.test, runs.seeds), (len(runs.seeds), config.test)
     texts = blanked(config.chain, batch).reshape(*shape, *batch.tokens.shape[1:])
-    right = last_letter.said(lab, runs, texts[:, :, : place + 1], label) == batch.text[:, place].reshape(shape)
+    right = last_letter.said(lab, runs, texts, np.array([place]), label)[..., 0] == batch.text[:, place].reshape(shape)
     return np.asarray(right.mean(axis=1))
 
 

@@ -1,6 +1,6 @@
 """What models say at one place of a text, such as the last letter, where those that are asked at every letter give the answer.
 
-Dimension letters: `s` seeds, `n` problems of each.
+Dimension letters: `s` seeds, `n` problems of each, `t` tokens, `c` ids a position carries, `k` places.
 """
 
 from __future__ import annotations
@@ -26,19 +26,24 @@ def right(lab: Lab, runs: Runs, task: Hops | Groups, batch: Batch, label: str) -
     The batch has s * n problems, those of the first seed first, of a task without a chain: behind the letters stands one token
     more, which says so, and then the mark and the answer.
     """
-    shape, letter = (len(runs.seeds), len(batch.tokens) // len(runs.seeds)), 1  # behind the mark of the answer
-    return said(lab, runs, batch.prompts().reshape(*shape, -1, 1), label) == batch.completions()[:, letter].reshape(
-        shape
-    )
+    texts = batch.prompts().reshape(len(runs.seeds), -1, *batch.prompts().shape[1:])
+    letter = 1  # behind the mark of the answer
+    last = np.array([texts.shape[2] - 1])
+    return said(lab, runs, texts, last, label)[..., 0] == batch.completions()[:, letter].reshape(texts.shape[:2])
 
 
-def said(lab: Lab, runs: Runs, texts: np.ndarray, label: str) -> np.ndarray:
-    """The likeliest token in place of the last one of texts int32 (s, n, t, c): int32 (s, n)."""
-    names = [fingerprint({"model": name, "texts": digest(own)}) for name, own in zip(runs.names, texts, strict=True)]
+def said(lab: Lab, runs: Runs, texts: np.ndarray, places: np.ndarray, label: str) -> np.ndarray:
+    """The likeliest token at each of some places int (k,) of texts int32 (s, n, t, c), behind what stands there before it: int32
+    (s, n, k)."""
+    names = [
+        fingerprint({"model": name, "texts": digest(own), "places": places.tolist()})
+        for name, own in zip(runs.names, texts, strict=True)
+    ]
 
     def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
         params = rows_of(runs.trained.params, rows)
-        return {"likeliest": own_answers(runs.model, params, texts[rows], np.array([last]))[..., 0]}
+        each = [own_answers(runs.model, params, texts[rows], place) for place in places[:, None]]
+        return {"likeliest": np.concatenate(each, axis=2)}
 
-    n, last = texts.shape[1], texts.shape[2] - 1
-    return lab.keep("likeliest", runs.model, names, (n,), n * last, make, label)
+    n = texts.shape[1]
+    return lab.keep("likeliest", runs.model, names, (n, len(places)), n * int(places.sum()), make, label)

@@ -25,19 +25,16 @@ from math import inf
 
 import numpy as np
 
-from alchemy.causal.readout import own_answers
 from alchemy.lab.lab import Lab
-from alchemy.lab.seed_rows import rows_of
-from alchemy.lab.store import Pieces
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples
 from alchemy.learning.train import Runs
 from alchemy.problem.streams import stream
 from alchemy.problem.task import Batch, Field
-from alchemy.record import digest, fingerprint
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Figure
 from alchemy.stats.replicates import gate_split
+from experiments.theory import last_letter
 from experiments.theory.linear_equations import fall
 from models.transformer import Transformer
 from tasks.stars import Stars, laws
@@ -197,16 +194,8 @@ def _shown(config: Config, lab: Lab, runs: Runs, texts: Callable[[Batch], np.nda
     (n, t, c) that `texts` makes of the lines: bool (s, n, length)."""
     batch, shape = lab.held_out(config.forward, config.test, runs.seeds), (len(runs.seeds), config.test)
     shown, places = texts(batch).reshape(*shape, *batch.tokens.shape[1:]), np.flatnonzero(path(batch)[0])
-    names = [fingerprint({"model": name, "texts": digest(own)}) for name, own in zip(runs.names, shown, strict=True)]
-
-    def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
-        params = rows_of(runs.trained.params, rows)
-        each = [own_answers(runs.model, params, shown[rows], places[at : at + 1]) for at in range(len(places))]
-        return {"likeliest": np.concatenate(each, axis=2)}
-
-    tokens = config.test * int(places.sum())
-    likeliest = lab.keep("likeliest", runs.model, names, (config.test, len(places)), tokens, make, label)
-    return likeliest == batch.text[:, places].reshape(*shape, -1)
+    likeliest = last_letter.said(lab, runs, shown, places, label)
+    return np.asarray(likeliest == batch.text[:, places].reshape(*shape, -1))
 
 
 def check(measured: Measured) -> list[Check]:
