@@ -209,7 +209,7 @@ def figures(axes: Sequence[Axis], outcomes: Sequence[Outcome], by: str, drawn: b
             by,
             x := [float(one.cell.values[axis.name]) for one in known],
             _stacked(known),
-            log_x=_spread(x),
+            log_x=axis.range.log if axis.range else _spread(x),
         )
         for axis in numeric
     ]
