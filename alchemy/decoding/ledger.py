@@ -21,7 +21,7 @@ class Ledger(NamedTuple):
 
     prompt: np.ndarray  # prompt tokens read
     written: np.ndarray  # tokens written, those of dropped branches and of roll-outs included
-    checked: np.ndarray  # tokens that verifiers read
+    checked: np.ndarray  # tokens that verifiers read, and write where they write
     calls: np.ndarray  # times a verifier was asked about a chain or a part of one
     depth: np.ndarray  # tokens that had to be written one after the other: what latency is made of
     flops: np.ndarray  # of policy and verifiers

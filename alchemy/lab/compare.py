@@ -16,6 +16,7 @@ from alchemy.decoding import forcing
 from alchemy.decoding.ledger import Ledger
 from alchemy.discover import find
 from alchemy.errors import UserError, nearest
+from alchemy.lab import thinking_verifiers
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
 from alchemy.lab.verifiers import fit, score_samples
@@ -25,13 +26,14 @@ from alchemy.problem.task import PAD, Batch, Task
 from alchemy.testtime.answers import Answers
 from alchemy.testtime.bank import Bank
 from alchemy.testtime.learned_verifier import Verifier, aggregated
-from alchemy.testtime.rewards import Kind, LearnedReward, OracleReward
+from alchemy.testtime.rewards import LEAST, Kind, LearnedReward, OracleReward, Reward, ThinkingReward
 from alchemy.testtime.simulated_verifiers import (
     exact,
     logprob,
     noisy,
     scored,
 )
+from alchemy.testtime.thinking_verifier import Format, ThinkingVerifier, mean_probability
 
 CHECKER = TrainConfig(steps=300, batch=64, optimizer="muon", matrix_rate=0.01, learning_rate=3e-3)
 """How a verifier is trained, from the weights of the model whose answers it judges."""
@@ -91,8 +93,9 @@ class Comparison:
     samples: int
     """Answers in the bank, as `answers` counts them."""
     temperature: float = 1.0
-    reward: Kind | Literal["learned"] = "step"
-    """What guides searches: the oracle, of steps or of outcomes, or a process verifier learned from the model's answers."""
+    reward: Kind | Literal["learned", "thinking"] = "step"
+    """What guides searches: the oracle, of steps or of outcomes, or a verifier learned from the model's answers, of the process
+    or one that solves the problem before it compares."""
     noise: float = 0.0
     practice: int = 4000
     """Training problems whose answers a verifier learns from."""
@@ -142,19 +145,29 @@ class Comparison:
     def _bank(self) -> Bank:
         samples, drawn = self.lab.bank(self.runs, self.task, self.problems, self.samples, temperature=self.temperature)
         bank = scored(drawn, exact=exact(drawn), logprob=logprob(drawn), noisy=noisy(drawn, 0, self.noise, 0.0))
-        if self.reward != "learned":
-            return bank
-        return scored(bank, learned=np.maximum(aggregated(score_samples(self.lab, self._verifier, samples)), -30.0))
+        if self.reward == "learned":
+            return scored(bank, learned=np.maximum(aggregated(score_samples(self.lab, self._verifier, samples)), LEAST))
+        if self.reward == "thinking":
+            said = thinking_verifiers.check_samples(self.lab, self._thinker, samples)
+            bank = scored(bank, thinking=np.maximum(mean_probability(said.weighed.marks), LEAST))
+            return bank._replace(thinking={"thinking": said.tokens})
+        return bank
 
     @cached_property
     def _verifier(self) -> Verifier:
         return fit(self.lab, self.runs, CHECKER, kind="process", problems=self.practice)
 
+    @cached_property
+    def _thinker(self) -> ThinkingVerifier:
+        return thinking_verifiers.fit(self.lab, self.runs, CHECKER, form=Format("own"), problems=self.practice)
+
     def _searched(self, searcher: Any) -> tuple[np.ndarray, Ledger]:
-        batch = self._problems
+        batch, seeds = self._problems, range(len(self.runs.seeds))
+        reward: Reward | list[Reward]
         if self.reward == "learned":
-            seeds = range(len(self.runs.seeds))
             reward = [LearnedReward(self._verifier, row, self.task, batch) for row in seeds]
+        elif self.reward == "thinking":
+            reward = [ThinkingReward(self._thinker, row, self.task, batch) for row in seeds]
         else:
             reward = OracleReward(self.task, batch, self.reward, self.noise)
         answered = search(self.lab, self.runs, self.task, batch, searcher, reward, temperature=self.temperature)

@@ -52,7 +52,7 @@ class Bandit:
         right = hand.of(bank.right)
         if self.score:
             chosen = best_scored(hand.score(self.score), right, used)
-            return chosen, bill(hand, used, rounds, scored=True, checker=self.checker)
+            return chosen, bill(hand, used, rounds, score=self.score, checker=self.checker)
         return vote(hand.of(bank.answer), right, used), bill(hand, used, rounds)
 
     def _rounds(self, hand: Hand, n: int | np.ndarray, rng: np.random.Generator | None) -> np.ndarray:

@@ -22,4 +22,4 @@ class BestOfN:
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, n, rng)
         right = best_scored(hand.score(self.score), hand.of(bank.right), hand.dealt)
-        return right, bill(hand, hand.dealt, scored=True, checker=self.checker)
+        return right, bill(hand, hand.dealt, score=self.score, checker=self.checker)

@@ -73,7 +73,7 @@ class Pilot:
         used = (place >= begin) & (place < begin + counts[..., None])
         if self.then == "discarded":
             used |= place < self.first
-        return right, bill(hand, used, (0, self.first), scored=bool(self.score), checker=self.checker)
+        return right, bill(hand, used, (0, self.first), score=self.score, checker=self.checker)
 
     def _estimate(self, first: Bank) -> np.ndarray:
         """How easy each problem looks, float (s, n)."""

@@ -38,4 +38,4 @@ class Rejection:
         answers = used if self.guess else used & passed  # one that passes has the highest score of those used
         right = best_scored(score, hand.of(bank.right), answers)
         rounds = range(used.shape[2])
-        return right, bill(hand, used, rounds, scored=True, checker=self.checker)
+        return right, bill(hand, used, rounds, score=self.score, checker=self.checker)

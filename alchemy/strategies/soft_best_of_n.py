@@ -28,7 +28,7 @@ class SoftBestOfN:
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, n, rng)
         right = _drawn(hand.score(self.score), hand, self.temperature)
-        return right, bill(hand, hand.dealt, scored=True, checker=self.checker)
+        return right, bill(hand, hand.dealt, score=self.score, checker=self.checker)
 
 
 def tuned(bank: Bank, n: int, score: str, rng: np.random.Generator | int) -> SoftBestOfN:

@@ -116,8 +116,10 @@ class Bill:
     def score(self, branches: Branches, new: np.ndarray | None = None) -> np.ndarray:
         """Scores (n, w); only the `new` branches, bool (n, w), by default all, are charged: the others were scored before."""
         new = np.ones(branches.ended.shape, bool) if new is None else new
+        first = (self._calls == 0) & new.any(axis=1)
         self._calls += new.sum(axis=1)
         if self._reward.parameters:
+            self._checked += self._reward.thinking * first
             self._checked += (new * (branches.length + self._prompt[:, None])).sum(axis=1)
         return self._reward.score(branches)
 

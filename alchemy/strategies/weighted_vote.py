@@ -29,4 +29,4 @@ class WeightedVote:
         score = hand.score(self.score)
         weight = np.exp((score - score.max(axis=2, keepdims=True)) / self.temperature) if self.temperature else score
         right = vote(hand.of(bank.answer), hand.of(bank.right), hand.dealt, weight)
-        return right, bill(hand, hand.dealt, scored=True, checker=self.checker)
+        return right, bill(hand, hand.dealt, score=self.score, checker=self.checker)

@@ -28,6 +28,9 @@ class Bank(NamedTuple):
     prompt: np.ndarray  # int32 (s, n): tokens of the prompt
     facts: Mapping[str, np.ndarray]  # what is known of a problem before any model sees it: (s, n)
     parameters: int  # of the model that answered
+    thinking: Mapping[
+        str, np.ndarray
+    ]  # tokens that a verifier writes about a problem before it scores, by name: (s, n)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -51,4 +54,5 @@ def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:
         prompt=batch.prompt_len.reshape(seeds, n),
         facts={name: values.reshape(seeds, n) for name, values in task.features(batch.problem).items()},
         parameters=parameters,
+        thinking={},
     )

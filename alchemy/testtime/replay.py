@@ -65,19 +65,19 @@ def deal(bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> Ha
     return Hand(bank, place, np.arange(most) < count[..., None])
 
 
-def bill(
-    hand: Hand, used: np.ndarray, rounds: Sequence[int] = (0,), *, scored: bool = False, checker: int = 0
-) -> Ledger:
+def bill(hand: Hand, used: np.ndarray, rounds: Sequence[int] = (0,), *, score: str = "", checker: int = 0) -> Ledger:
     """The cost of the `used` answers, bool (s, n, m).
 
     The model reads the prompt once and shares its KV cache between all answers; where no answer is drawn, not at all.
-    `rounds` are the places at which rounds begin; a round's answers are written in parallel. Where answers are `scored`,
-    a verifier of `checker` parameters reads the prompt and the answer of each anew.
+    `rounds` are the places at which rounds begin; a round's answers are written in parallel. Where answers have a `score`,
+    a verifier of `checker` parameters reads the prompt and the answer of each anew; what it thinks it writes once a problem.
     """
     tokens = np.where(used, hand.of(hand.bank.tokens), 0)
     count, written = used.sum(axis=2), tokens.sum(axis=2)
     depth = np.maximum.reduceat(tokens, np.asarray(rounds), axis=2).sum(axis=2)
-    checked, calls = (hand.bank.prompt * count + written, count) if scored else (0.0, 0.0)
+    checked, calls = (hand.bank.prompt * count + written, count) if score else (0.0, 0.0)
+    if score in hand.bank.thinking:
+        checked = checked + hand.bank.thinking[score] * (count > 0)
     prompt = hand.bank.prompt * (count > 0)
     return Ledger.of(hand.bank.parameters, prompt, written, depth, checker=checker, checked=checked, calls=calls)
 
@@ -210,6 +210,7 @@ def _cut(bank: Bank, answers: Callable[[np.ndarray], np.ndarray], problems: Call
     return bank._replace(
         **{name: answers(getattr(bank, name)) for name in per_answer},
         scores={name: answers(score) for name, score in bank.scores.items()},
+        thinking={name: problems(tokens) for name, tokens in bank.thinking.items()},
         prompt=problems(bank.prompt),
         facts={name: problems(fact) for name, fact in bank.facts.items()},
     )

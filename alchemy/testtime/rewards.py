@@ -6,7 +6,8 @@ Dimension letters: `n` problems, `w` branches of each, `m` tokens of a completio
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from functools import cached_property
+from typing import ClassVar, Literal, Protocol
 
 import jax
 import numpy as np
@@ -14,6 +15,8 @@ from scipy.special import ndtri
 
 from alchemy.decoding.sampler import Branches
 from alchemy.errors import UserError, nearest
+from alchemy.learning.model import Model, Params
+from alchemy.learning.train import Runs
 from alchemy.problem.split import hash_rows, splitmix64
 from alchemy.problem.task import PAD, Batch, Task
 from alchemy.testtime.learned_verifier import (
@@ -24,11 +27,14 @@ from alchemy.testtime.learned_verifier import (
     ends,
     log_odds,
 )
+from alchemy.testtime.thinking_verifier import ThinkingVerifier, mean_probability, read, think
 
 Kind = Literal["step", "outcome"]
 KINDS: tuple[Kind, ...] = ("step", "outcome")
 WIDTH = 16
 """Texts are padded to a multiple of so many tokens: few shapes, few compiled programs."""
+LEAST = -30.0
+"""Log-odds and log-probabilities are no lower: a text without a verdict is as bad as can be."""
 
 
 class Reward(Protocol):
@@ -41,6 +47,10 @@ class Reward(Protocol):
 
     def score(self, branches: Branches) -> np.ndarray:
         """float (n, w): the higher, the better."""
+
+    @property
+    def thinking(self) -> np.ndarray | float:
+        """Tokens that the verifier writes about each problem before it scores, float (n,); 0 of one that reads only."""
 
     def rows(self, rows: np.ndarray) -> Reward:
         """The reward of some of the problems."""
@@ -66,6 +76,7 @@ class OracleReward:
     salt: int = 0
     parameters: int = 0
     """Of the verifier that it stands in for, which is billed for reading the texts; 0 for one that costs nothing."""
+    thinking: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -126,10 +137,11 @@ class LearnedReward:
     """The problems whose branches are scored, in order."""
     how: Aggregation = "last"
     """How the scores of steps become one score."""
+    thinking: ClassVar[float] = 0.0
 
     @property
     def parameters(self) -> int:
-        return sum(int(np.prod(leaf.shape[1:])) for leaf in jax.tree.leaves(self.verifier.runs.trained.params))
+        return _parameters(self.verifier.runs)
 
     @property
     def name(self) -> str:
@@ -145,3 +157,61 @@ class LearnedReward:
         params = jax.tree.map(lambda leaf: leaf[self.row : self.row + 1], runs.trained.params)
         odds = log_odds(runs.model, params, self.batch.prompts(), tokens[None])[0]
         return aggregated(by_step(odds, ends(self.task, tokens, self.verifier.kind)), self.how)
+
+
+@dataclass(frozen=True, eq=False)
+class ThinkingReward:
+    """What a verifier trained for one seed of a policy says after it thought (`alchemy.testtime.thinking_verifier`).
+
+    The log of the mean over thoughts of the product of the marks' probabilities, of a chain that goes on as far as it goes. One
+    that is shown answers alone says nothing of a chain before it has one.
+    """
+
+    verifier: ThinkingVerifier
+    row: int
+    """Which of the seeds."""
+    task: Task
+    batch: Batch
+    """The problems whose branches are scored, in order."""
+    thoughts: int = 1
+    """About each problem."""
+    temperature: float = 0.0
+    """At which thoughts are sampled."""
+
+    @property
+    def parameters(self) -> int:
+        return _parameters(self.verifier.runs)
+
+    @property
+    def name(self) -> str:
+        form, sampled = self.verifier.form, f"{self.thoughts} at {self.temperature:g}"
+        return f"thinking verifier {self.verifier.runs.names[self.row]}, {form.thought}, {form.shows}, {sampled}"
+
+    @cached_property
+    def thinking(self) -> np.ndarray:
+        return (self._thoughts != PAD).sum(axis=(1, 2)).astype(float)
+
+    def rows(self, rows: np.ndarray) -> ThinkingReward:
+        return replace(self, batch=self.batch.rows(rows))
+
+    def score(self, branches: Branches) -> np.ndarray:
+        tokens = np.pad(branches.tokens, ((0, 0), (0, 0), (0, -branches.tokens.shape[2] % WIDTH)))
+        weighed = read(*self._model, self.task, self.batch, self._thoughts, tokens, self.verifier.form)
+        return np.maximum(mean_probability(weighed.marks), LEAST)
+
+    @property
+    def _model(self) -> tuple[Model, Params]:
+        runs = self.verifier.runs
+        return runs.model, jax.tree.map(lambda leaf: leaf[self.row : self.row + 1], runs.trained.params)
+
+    @cached_property
+    def _thoughts(self) -> np.ndarray:
+        """int32 (n, q, w)."""
+        seed, form = self.verifier.runs.seeds[self.row], self.verifier.form
+        options = {"samples": self.thoughts, "temperature": self.temperature, "seed": seed}
+        return think(*self._model, self.task, self.batch, form, **options)
+
+
+def _parameters(runs: Runs) -> int:
+    """Of the model of one seed."""
+    return sum(int(np.prod(leaf.shape[1:])) for leaf in jax.tree.leaves(runs.trained.params))

@@ -113,10 +113,11 @@ def test_bad_input_is_one_line(runs, capsys, args, words):
     assert words in message and len(message.splitlines()) == 1
 
 
-def test_a_learned_verifier_guides_searches_and_choices(runs, capsys, monkeypatch):
+@pytest.mark.parametrize("reward", ["learned", "thinking"])
+def test_a_learned_verifier_guides_searches_and_choices(runs, capsys, monkeypatch, reward):
     monkeypatch.setattr("alchemy.lab.compare.CHECKER", TrainConfig(steps=4, batch=16, chunk=4))
-    names = ["beam:width=2", "best_of_n:score=learned"]
-    assert solve(runs, "--strategy", *names, "--budget", "4", "--reward", "learned", "--practice", "64", "--json") == 0
+    names = ["beam:width=2", f"best_of_n:score={reward}"]
+    assert solve(runs, "--strategy", *names, "--budget", "4", "--reward", reward, "--practice", "64", "--json") == 0
     beam, _ = json.loads(capsys.readouterr().out)
     assert beam["bill"]["checked"] > beam["bill"]["written"] > 0, "every step is judged from the beginning"
     assert len(beam["right"]) == 2 and all(0 <= share <= 1 for share in beam["right"])

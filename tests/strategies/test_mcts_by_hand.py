@@ -53,6 +53,7 @@ class Wandering(Scripted):
 @dataclass
 class Worth:
     parameters: int = CHECKER
+    thinking: float = 0.0
 
     def score(self, branches):
         return np.array([[worth(text[text != PAD].tolist()) for text in row] for row in branches.tokens])

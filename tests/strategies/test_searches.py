@@ -88,6 +88,7 @@ class Perfect:
 
     outcome: bool = False
     parameters: int = 7
+    thinking: float = 0.0
     calls: int = 0
 
     def rows(self, rows):

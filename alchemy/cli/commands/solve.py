@@ -25,8 +25,8 @@ class Solve:
     Example: alchemy solve --strategy self_consistency beam:width=2 mcts --budget 4 16 --figure compare.svg
 
     `alchemy list` names the strategies; their dials follow a colon. Those that search ask a reward: the exact oracle,
-    with noise if --noise is given, or a process verifier trained on what the model writes. Those that choose among answers
-    can take the scores exact, noisy, logprob and, where there is a verifier, learned.
+    with noise if --noise is given, or a verifier trained on what the model writes. Those that choose among answers can take
+    the scores exact, noisy, logprob and, where there is a verifier, learned or thinking.
     """
 
     model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = ""
@@ -41,8 +41,9 @@ class Solve:
     """Chains a problem; of MCTS, tries; of what forces a chain, tokens of thinking or drafts."""
     problems: int = 200
     temperature: float = 1.0
-    reward: Literal["step", "outcome", "learned"] = "step"
-    """What guides searches: the exact oracle of every step or of whole answers alone, or a verifier that is trained first."""
+    reward: Literal["step", "outcome", "learned", "thinking"] = "step"
+    """What guides searches: the exact oracle of every step or of whole answers alone, or a verifier that is trained first: one that
+    scores at once, or one that solves the problem before it compares."""
     noise: float = 0.0
     """Standard deviation of the noise on the oracle."""
     practice: int = 4000

@@ -1,0 +1,200 @@
+"""Verifiers that think: models that write about a problem before they mark a completion, letter by letter, and say whether it is good.
+
+A line is the problem, a thought with its end, and what is shown of the completion. Behind each letter of that a mark is due, is it
+the right one, and behind its end the verdict. Marks and verdicts are the two ids that learned verifiers have beyond the task's
+(`alchemy.testtime.learned_verifier`); they are never read. A thought is written once a problem, whatever many completions are
+judged, and read from a cache.
+
+| thought | what stands between the problem and the completion |
+|---|---|
+| `none` | nothing: a verdict at once, of a verifier that was told letter by letter, too |
+| `own` | what the verifier writes; it learns to write the right completion: it solves first and then compares |
+| `filler` | as many tokens as the right completion has, all the same; given, not written |
+| `swapped` | what the verifier writes; it learns to write the right completion of another problem |
+
+Sources: verifiers trained by next token to reason first, Zhang et al., arXiv:2408.15240; solving before judging, Chen et al.,
+arXiv:2505.02387. The controls and the marks are ours. A mark compares with the one right completion, so the task has to have one.
+
+Dimension letters: `n` problems, `k` completions of each, `q` thoughts about each, `m` tokens of a completion, `w` of a thought,
+`t` of a line, `c` ids a position carries.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from scipy.special import log_expit, logsumexp
+
+from alchemy.decoding.generate import BUCKET, draw
+from alchemy.errors import UserError, nearest
+from alchemy.learning.data import Examples
+from alchemy.learning.model import Model, Params
+from alchemy.learning.train import Runs
+from alchemy.problem.task import EOS, PAD, Batch, Task
+from alchemy.testtime.learned_verifier import exact, log_odds, written
+
+Thought = Literal["none", "own", "filler", "swapped"]
+THOUGHTS: tuple[Thought, ...] = get_args(Thought)
+WRITTEN: tuple[Thought, ...] = ("own", "swapped")
+"""Those that the verifier writes itself."""
+Shows = Literal["chain", "answer"]
+SHOWS: tuple[Shows, ...] = get_args(Shows)
+SPARE = 2
+"""Tokens that a thought may have beyond the longest right completion."""
+
+
+class Format(NamedTuple):
+    """What a verifier thinks, and what it is shown of a completion."""
+
+    thought: Thought = "own"
+    shows: Shows = "chain"
+    """The whole text, which is good if all of it is right; or the answer alone, which is good if it is right."""
+
+
+class ThinkingVerifier(NamedTuple):
+    """Trained verifiers, one for each seed."""
+
+    runs: Runs
+    form: Format
+
+
+class Weighed(NamedTuple):
+    """What verifiers say of completions after each of their thoughts, float32 (n, k, q) each."""
+
+    marks: np.ndarray
+    """Log of the product of the probabilities of good at all letters, and at the end if there is one."""
+    verdict: np.ndarray
+    """Log of the probability of good at the end, or where the text breaks off; -inf of an empty one."""
+
+
+def check_form(task: Task, form: Format) -> None:
+    """Raises `UserError` unless there is such a format, and the task has letters to be marked."""
+    for given, known, kind in ((form.thought, THOUGHTS, "thought"), (form.shows, SHOWS, "view of a completion")):
+        if given not in known:
+            raise UserError(f"{kind} {given!r} is unknown{nearest(given, known)}")
+    if not task.state_tokens:
+        raise UserError(f"{type(task).__name__} has no steps that say a state: there is nothing to mark")
+
+
+def shown(task: Task, completions: np.ndarray, shows: Shows) -> np.ndarray:
+    """What a verifier sees of completions int32 (n, m), left-aligned: int32 (n, m); an answer with its mark, and none
+    where there is no mark."""
+    text = np.where(written(completions), completions, PAD)
+    if shows == "chain" or not task.answer_opening:
+        return text
+    width, marked = text.shape[1], text == task.answer_opening[-1]
+    first = np.where(marked.any(axis=1), width - 1 - marked[:, ::-1].argmax(axis=1), width)
+    return _joined(np.where(np.arange(width) >= first[:, None], text, PAD))
+
+
+def _joined(*texts: np.ndarray) -> np.ndarray:
+    """Texts int32 (n, t) or (n, t, c) end to end without the padding between, left-aligned, as wide as the widest needs."""
+    ids = max((text.shape[2] for text in texts if text.ndim == 3), default=0)
+    wide = [
+        np.pad(text[..., None], ((0, 0), (0, 0), (0, ids - 1))) if ids and text.ndim == 2 else text for text in texts
+    ]
+    whole = np.concatenate(wide, axis=1).astype(np.int32)
+    real = (whole[..., 0] if ids else whole) != PAD
+    order = np.argsort(~real, axis=1, kind="stable")[:, : max(1, int(real.sum(axis=1).max(initial=0)))]
+    return np.take_along_axis(whole, order[..., None] if ids else order, axis=1)
+
+
+def marks(task: Task, batch: Batch, completions: np.ndarray, shows: Shows) -> tuple[np.ndarray, np.ndarray]:
+    """Behind which tokens of what is shown of completions int32 (n, m) a mark or the verdict is due, and whether it is good:
+    bool (n, m) both. A letter is good if the right completion has it in its place, the end if the oracle says so.
+
+    Raises `UserError` where a completion is good and not the one that the task says.
+    """
+    text, gold = shown(task, completions, shows), shown(task, batch.completions(), shows)
+    letters, ends = np.isin(text, task.state_tokens), text == EOS
+    gold = np.pad(gold, ((0, 0), (0, max(0, text.shape[1] - gold.shape[1]))))[:, : text.shape[1]]
+    verdict = exact(task, batch, completions, "outcome")[:, 0]
+    if shows == "chain":
+        verdict = verdict & task.verify(batch, completions).trace
+    good = np.where(ends, verdict[:, None], text == gold)
+    if (verdict & ends.any(axis=1) & (letters & ~good).any(axis=1)).any():
+        raise UserError(
+            f"{type(task).__name__} has several right completions of a problem; marks compare with the only one"
+        )
+    return letters | ends, good
+
+
+def thoughts(task: Task, batch: Batch, thought: Thought, rng: np.random.Generator) -> np.ndarray:
+    """What is to be thought about problems, the end included if anything is: int32 (n, w)."""
+    gold = batch.completions()
+    if thought == "none":
+        return np.zeros((len(gold), 1), np.int32)
+    if thought == "filler":
+        return np.where((gold == PAD) | (gold == EOS), gold, np.int32(task.step_delimiters[0]))
+    if thought == "swapped":
+        length, order = (gold != PAD).sum(axis=1), rng.permutation(len(gold))
+        for size in np.unique(length):
+            rows = order[length[order] == size]
+            gold[rows] = gold[np.roll(rows, 1)]
+    return gold
+
+
+def labelled(task: Task, batch: Batch, completions: np.ndarray, form: Format, rng: np.random.Generator) -> Examples:
+    """Training examples from completions int32 (n, m), one of each problem: marks, verdicts, and thoughts that are written."""
+    check_form(task, form)
+    text, thought = shown(task, completions, form.shows), thoughts(task, batch, form.thought, rng)
+    due, good = marks(task, batch, completions, form.shows)
+    tokens = _joined(batch.prompts(), thought, np.pad(text, ((0, 0), (0, 1))))
+    tokens = np.pad(tokens, ((0, 0), (0, 1), (0, 0)))
+    target, place = tokens[..., 0].copy(), np.arange(tokens.shape[1])
+    first = batch.prompt_len + (thought != PAD).sum(axis=1)  # of what is shown
+    weight = (place >= batch.prompt_len[:, None]) & (place < first[:, None]) & (form.thought in WRITTEN)
+    row, at = np.nonzero(due)
+    weight[row, first[row] + at + 1] = True
+    target[row, first[row] + at + 1] = len(task.vocabulary) + (1 - good[row, at])
+    return Examples(tokens, weight, target)
+
+
+def think(
+    model: Model,
+    params: Params,
+    task: Task,
+    batch: Batch,
+    form: Format,
+    *,
+    samples: int = 1,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> np.ndarray:
+    """What one model (leaves (1, ...)) thinks about problems, `samples` times, greedily or sampled: int32 (n, q, w), with the
+    end, which is put behind a thought that has none."""
+    check_form(task, form)
+    if form.thought not in WRITTEN:
+        given = thoughts(task, batch, form.thought, np.random.default_rng(0))
+        return np.repeat(given[:, None], samples, axis=1)
+    prompts, longest = batch.prompts(), (batch.completions() != PAD).sum(axis=1).max(initial=1)
+    room = min(-(-int(longest + SPARE) // BUCKET) * BUCKET, model.context - prompts.shape[1])
+    drawn = draw(model, params, prompts, samples=samples, max_new=room, temperature=temperature, seed=seed)
+    texts = drawn.completions[0].reshape(-1, room)
+    end = np.where((texts == EOS).any(axis=1), PAD, EOS)[:, None]
+    return _joined(texts, end).reshape(len(prompts), samples, -1)
+
+
+def read(
+    model: Model, params: Params, task: Task, batch: Batch, thought: np.ndarray, completions: np.ndarray, form: Format
+) -> Weighed:
+    """What one model (leaves (1, ...)) says of completions int32 (n, k, m) behind each of its thoughts int32 (n, q, w)."""
+    (n, q, _), (_, k, m) = thought.shape, completions.shape
+    rows = np.repeat(np.arange(n), q)
+    before = _joined(batch.prompts()[rows], thought.reshape(n * q, -1))
+    text = shown(task, completions.reshape(n * k, m), form.shows)
+    due = (np.isin(text, task.state_tokens) | (text == EOS)).reshape(n, k, -1)
+    text = text.reshape(n, k, -1)
+    odds = log_odds(model, params, before, text[rows][None])[0].reshape(n, q, k, -1)
+    good = log_expit(odds.astype(float)).swapaxes(1, 2)  # (n, k, q, m)
+    last = (text != PAD).sum(axis=2) - 1
+    verdict = np.take_along_axis(good, np.maximum(last, 0)[..., None, None], axis=3)[..., 0]
+    product = np.where(due[:, :, None], good, 0.0).sum(axis=3)
+    empty = (last < 0)[..., None]
+    return Weighed(*(np.where(empty, -np.inf, values).astype(np.float32) for values in (product, verdict)))
+
+
+def mean_probability(values: np.ndarray) -> np.ndarray:
+    """Log of the mean over thoughts of probabilities whose logs are float (..., q): float64 (...)."""
+    return logsumexp(values.astype(float), axis=-1) - np.log(values.shape[-1])
