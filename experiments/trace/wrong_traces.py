@@ -24,8 +24,9 @@ import numpy as np
 
 from alchemy.lab.lab import Lab
 from alchemy.learning.train import Runs
+from alchemy.problem.documents import written_as
 from alchemy.problem.streams import stream
-from alchemy.problem.task import NOISE, Batch, Field
+from alchemy.problem.task import Batch, Field
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Figure
 from alchemy.stats.replicates import gate_split, stacked
@@ -121,21 +122,9 @@ def followed(config: Config, lab: Lab, runs: Runs, task: Symbols) -> tuple[float
 
 def rewritten(lines: Batch, trace: Trace, rng: np.random.Generator) -> Batch:
     """Lines of one shape whose answers stay and whose steps are of that kind."""
-    text, inside = lines.text, lines.field >= Field.STEP
-    if trace == "swapped":
-        text = np.where(inside, text[another(len(text), rng)], text)
-    elif trace == "filler":
-        text = np.where(inside, np.int32(NOISE), text)
-    elif trace == "shuffled":
-        text = reordered(lines, rng)
-    return lines._replace(tokens=text[..., None])
-
-
-def another(n: int, rng: np.random.Generator) -> np.ndarray:
-    """For each of `n` lines another one, each named once: int (n,)."""
-    order, partner = rng.permutation(n), np.empty(n, int)
-    partner[order] = np.roll(order, 1)
-    return partner
+    if trace == "swapped" or trace == "filler":
+        return written_as(lines, trace, rng)
+    return lines._replace(tokens=reordered(lines, rng)[..., None]) if trace == "shuffled" else lines
 
 
 def reordered(lines: Batch, rng: np.random.Generator) -> np.ndarray:

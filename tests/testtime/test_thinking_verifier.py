@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.decoding.generate import Drawn
@@ -117,6 +117,7 @@ def test_what_breaks_off_has_marks_and_no_verdict():
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_marks_are_those_of_a_plain_comparison(task, seed):
     """Token by token beside the gold text alone: the oracle is not asked."""

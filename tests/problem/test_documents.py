@@ -1,0 +1,96 @@
+"""Documents have the questions and answers of the task's own lines, and what is said of their thoughts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alchemy.errors import UserError
+from alchemy.problem.documents import DOCUMENTS, another, written_as
+from alchemy.problem.task import EOS, NOISE, PAD, Field
+from tasks.connectivity import Connectivity
+from tasks.modular import Modular
+from tasks.symbols import Symbols
+
+LETTERS = Symbols(length=(2,), alphabet="ABCDEFGH", compositions=("F1 F2 F1",), rotate=1)
+TASKS = {
+    "symbols": LETTERS,
+    "mixed symbols": Symbols(length=(1, 3), alphabet="ABCDE", compositions=("F1", "F2 F1"), dialect="uniform"),
+    "modular": Modular(),
+    "paths": Connectivity(trace="path"),
+}
+each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+
+
+def parts(line, field):
+    """Question, thought and answer of a line, as lists of positions."""
+    kinds = (field >= 0) & (field < Field.ANSWER), field >= Field.STEP, field == Field.ANSWER
+    return [line[kind].tolist() for kind in kinds]
+
+
+def rewritten(task, document, seed=0, n=40):
+    lines = task.sample(np.random.default_rng(seed), n)
+    return lines, written_as(lines, document, np.random.default_rng(seed))
+
+
+def test_documents_of_letters_by_hand():
+    lines = LETTERS.write(LETTERS.parse("A C [F1] [F2] [F1] <think>"))
+    of = {
+        document: LETTERS.show(written_as(lines, document, np.random.default_rng(0)).tokens[0])
+        for document in DOCUMENTS
+    }
+    question, thought = "A C [F1] [F2] [F1] <think>", "B D [F2] [F1] <think> D B [F1]"
+    noise = " ".join(["<unk>"] * 8)
+    assert of == {
+        "thought first": f"{question} {thought} <answer> E C",
+        "thought last": f"{question} <answer> E C {thought}",
+        "answer": f"{question} <answer> E C",
+        "filler": f"{question} {noise} <answer> E C",
+        "swapped": f"{question} {thought} <answer> E C",
+    }, "there is no other line to swap with"
+
+
+@each_task
+@pytest.mark.parametrize("document", DOCUMENTS)
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 100))
+def test_questions_and_answers_stay(task, document, seed):
+    lines, documents = rewritten(task, document, seed, n=12)
+    np.testing.assert_array_equal(lines.prompt_len, documents.prompt_len)
+    for row in range(12):
+        before = parts(lines.tokens[row], lines.field[row])
+        after = parts(documents.tokens[row], documents.field[row])
+        assert before[0] == after[0] and before[2] == after[2]
+        text, length = documents.text[row], int((documents.text[row] != PAD).sum())
+        assert text[length - 1] == EOS and (documents.field[row] >= 0).sum() == length
+        if document in ("thought first", "thought last"):
+            assert before[1] == after[1]
+        elif document == "answer":
+            assert after[1] == []
+        else:
+            assert len(before[1]) == len(after[1]) and length == (lines.text[row] != PAD).sum()
+        if document == "filler":
+            assert all(position[0] == NOISE for position in after[1])
+        if document == "thought last" and before[1]:
+            assert documents.field[row, length - 2] >= Field.STEP
+
+
+@each_task
+def test_swapped_thoughts_are_those_of_other_lines(task):
+    lines, documents = rewritten(task, "swapped")
+    thoughts = [
+        [parts(row, field)[1] for row, field in zip(b.tokens, b.field, strict=True)] for b in (lines, documents)
+    ]
+    assert sorted(thoughts[0]) == sorted(thoughts[1])
+    partner = another(lines.field, np.random.default_rng(0))
+    assert sorted(partner) == list(range(len(partner)))
+    np.testing.assert_array_equal(lines.field[partner], lines.field)
+    alone = [(lines.field == row).all(axis=1).sum() == 1 for row in lines.field]
+    assert ((partner == np.arange(len(partner))) == alone).all()
+
+
+def test_an_unknown_document_is_named():
+    with pytest.raises(UserError, match="did you mean 'thought last'"):
+        written_as(LETTERS.sample(np.random.default_rng(0), 2), "thought lst", np.random.default_rng(0))
