@@ -41,16 +41,21 @@ def divided(words: Iterable[str], is_end: Callable[[str], bool]) -> list[str]:
 
 
 def mark_states(
-    text: str, states: list[str], answer: str, answer_mark: str, leads: Callable[[str, int], str]
+    text: str,
+    states: list[str],
+    answer: str,
+    answer_mark: str,
+    leads: Callable[[str, int], str],
+    is_state: Callable[[str], bool] = str.isdigit,
 ) -> list[Step]:
-    """The steps of a text that says one number after the other, beside the right ones, and the answer behind the last mark.
+    """The steps of a text that says one state after the other, beside the right ones, and the answer behind the last mark.
 
-    `leads` gives the number at a place that the one written before it leads to, "" where none does; the answer repeats the last.
+    `leads` gives the state at a place that the one written before it leads to, "" where none does; the answer repeats the last.
     """
     words = text.split()
     mark = max((place for place, word in enumerate(words) if word == answer_mark), default=len(words))
     before, judged = "", []
-    for place, part in enumerate(divided(words[:mark], str.isdigit)):
+    for place, part in enumerate(divided(words[:mark], is_state)):
         judged.append((part, states[place : place + 1] == [part], part == leads(before, place)))
         before = part
     if len(judged) < len(states):

@@ -29,6 +29,7 @@ NOWHERE_FAR = {
     "multiplication": ["zeros=0", "digits=3", "first=low"],
     "stars": ["arms=3", "names=20", "length=4", "goal_first=off"],
     "groups": ["group=A5", "pair=0", "length=16", "stride=1"],
+    "rules": ["letters=7"],
 }
 """Shifts of tasks with their defaults to where they are."""
 
