@@ -70,12 +70,18 @@ class Engine:
             steering=steering,
         )
 
-    def read(self, params: Params, texts: Texts, ids: int = 1) -> tuple[jax.Array, Texts]:
-        """Reads what was written last, at positions of so many ids: logits (n, v) of the next tokens."""
-        last = texts.tokens[texts.step - 1]
-        tokens = jnp.zeros((len(last), 1, ids), jnp.int32).at[:, 0, 0].set(last)
+    def read(self, params: Params, texts: Texts, ids: int = 1, count: int = 1) -> tuple[jax.Array, Texts]:
+        """Reads the tokens written last, so many, at positions of so many ids: logits (n, v) of the next tokens."""
+        last = jax.lax.dynamic_slice_in_dim(texts.tokens, texts.step - count, count).T
+        tokens = jnp.zeros((*last.shape, ids), jnp.int32).at[:, :, 0].set(last)
         logits, cache = self.model.extend(params, texts.cache, tokens)
-        return logits[:, 0], texts._replace(cache=cache)
+        return logits[:, -1], texts._replace(cache=cache)
+
+    def hear(self, texts: Texts, told: jax.Array) -> Texts:
+        """Tokens int32 (n, w) that others write behind each text that goes on."""
+        told = jnp.where(texts.stopped[:, None], PAD, told)
+        tokens = jax.lax.dynamic_update_slice_in_dim(texts.tokens, told.T, texts.step, axis=0)
+        return texts._replace(step=texts.step + told.shape[1], tokens=tokens)
 
     def _choose(self, texts: Texts, logits: jax.Array, temperature: jax.Array) -> jax.Array:
         """Tokens int32 (n,); random ones depend on a text's key and on the step alone, whatever is written beside it."""

@@ -25,6 +25,8 @@ class Ledger(NamedTuple):
     calls: np.ndarray  # times a verifier was asked about a chain or a part of one
     depth: np.ndarray  # tokens that had to be written one after the other: what latency is made of
     flops: np.ndarray  # of policy and verifiers
+    told: np.ndarray  # tokens read that an environment wrote
+    searches: np.ndarray  # times it was asked
 
     @classmethod
     def of(
@@ -37,11 +39,16 @@ class Ledger(NamedTuple):
         checker: int = 0,
         checked: np.ndarray | float = 0.0,
         calls: np.ndarray | float = 0.0,
+        told: np.ndarray | float = 0.0,
+        searches: np.ndarray | float = 0.0,
     ) -> Ledger:
         """The bill of a policy and a verifier with so many parameters."""
-        arrays = np.broadcast_arrays(*(np.asarray(array, float) for array in (prompt, written, checked, calls, depth)))
-        prompt, written, checked, calls, depth = arrays
-        return cls(prompt, written, checked, calls, depth, 2.0 * (parameters * (prompt + written) + checker * checked))
+        entries = prompt, written, checked, calls, depth, told, searches
+        prompt, written, checked, calls, depth, told, searches = np.broadcast_arrays(
+            *(np.asarray(entry, float) for entry in entries)
+        )
+        flops = 2.0 * (parameters * (prompt + written + told) + checker * checked)
+        return cls(prompt, written, checked, calls, depth, flops, told, searches)
 
     def __add__(self, other: Ledger) -> Ledger:  # type: ignore[override]
         """Both bills, one after the other."""

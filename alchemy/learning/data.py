@@ -40,7 +40,8 @@ class Data(Protocol):
 def examples(batch: Batch, loss: Loss = "completion", padding: Padding = "none", context: int = 0) -> Examples:
     """A batch as training examples.
 
-    `completion` scores what follows the prompt, `sequence` every token, as plain causal language modelling does.
+    `completion` scores what follows the prompt, `sequence` every token, as plain causal language modelling does; what an
+    environment told is scored by neither (arXiv:2503.09516).
     `pad` right-pads every line to `context`; `group` joins the lines end to end and cuts blocks of `context`
     tokens, the rest dropped (arXiv:2508.01191, section 6, padding strategies).
     """
@@ -49,6 +50,8 @@ def examples(batch: Batch, loss: Loss = "completion", padding: Padding = "none",
     weight = batch.text != PAD
     if loss == "completion":
         weight &= np.arange(weight.shape[1]) >= batch.prompt_len[:, None]
+    if batch.told is not None:
+        weight &= ~batch.told
     if padding == "none":
         return Examples(batch.tokens, weight)
     if padding == "pad":

@@ -44,17 +44,20 @@ def perturb(
     n, _, c = batch.tokens.shape
     tokens = np.full((n, width, c), PAD, np.int32)
     field = np.full((n, width), Field.PADDING, np.int8)
+    told = None if batch.told is None else np.zeros((n, width), bool)
     symbol = np.full(c, PAD, np.int32)
     symbol[0] = NOISE
     kept = line & ~deleted
     row, column = np.nonzero(kept)
     tokens[row, after[kept] - 1] = np.where(modified[..., None], symbol, batch.tokens)[kept]
     field[row, after[kept] - 1] = batch.field[kept]
+    if told is not None and batch.told is not None:
+        told[row, after[kept] - 1] = batch.told[kept]
     row, column = np.nonzero(inserted)
     tokens[row, after[inserted] - 2] = symbol
     field[row, after[inserted] - 2] = batch.field[row, column]
     prompt_len = (batch.prompt_len + inserted.sum(axis=1) - deleted.sum(axis=1)).astype(np.int32)
-    return Batch(tokens, prompt_len, field, batch.problem)
+    return Batch(tokens, prompt_len, field, batch.problem, told)
 
 
 def _targets(batch: Batch, noise: Noise, prompt_fields: tuple[str, ...]) -> np.ndarray:

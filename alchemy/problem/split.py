@@ -177,9 +177,10 @@ def join(batches: list[Batch]) -> Batch:
     """Batches of one task, one after the other; at least one."""
     if len(batches) == 1:
         return batches[0]
-    tokens, prompt_len, field, problems = zip(*batches, strict=True)
+    tokens, prompt_len, field, problems, told = zip(*batches, strict=True)
     problem = {name: np.concatenate([part[name] for part in problems]) for name in problems[0]}
-    return Batch(np.concatenate(tokens), np.concatenate(prompt_len), np.concatenate(field), problem)
+    all_told = None if told[0] is None else np.concatenate(told)
+    return Batch(np.concatenate(tokens), np.concatenate(prompt_len), np.concatenate(field), problem, all_told)
 
 
 def train_chunk(task: Task, split: Split, seed: int, index: int, n: int) -> Batch:

@@ -41,6 +41,9 @@ class Batch(NamedTuple):
     prompt_len: np.ndarray  # int32 (n,)
     field: np.ndarray  # int8 (n, t)
     problem: Problem
+    told: np.ndarray | None = (
+        None  # bool (n, t): what an environment writes, which is read and not predicted; None for nothing
+    )
 
     @property
     def text(self) -> np.ndarray:
@@ -50,7 +53,8 @@ class Batch(NamedTuple):
     def rows(self, index: np.ndarray | slice) -> Batch:
         """The problems at `index`."""
         problem = {name: values[index] for name, values in self.problem.items()}
-        return Batch(self.tokens[index], self.prompt_len[index], self.field[index], problem)
+        told = None if self.told is None else self.told[index]
+        return Batch(self.tokens[index], self.prompt_len[index], self.field[index], problem, told)
 
     def prompts(self) -> np.ndarray:
         """The prompts alone, right-padded: int32 (n, max(prompt_len), c)."""

@@ -24,7 +24,8 @@ def test_no_verifier_costs_nothing():
 
 
 def test_two_bills_are_added_item_by_item():
-    first = Ledger.of(10, np.array([[3]]), np.array([[5]]), np.array([[4]]), checker=2, checked=1, calls=1)
+    options = dict(checker=2, checked=1, calls=1, told=2, searches=1)
+    first = Ledger.of(10, np.array([[3]]), np.array([[5]]), np.array([[4]]), **options)
     second = Ledger.of(1, np.array([[2]]), np.array([[1]]), np.array([[1]]))
     total = [array.item() for array in first + second]
-    assert total == [5, 6, 1, 1, 5, 2 * (10 * 8 + 2 * 1) + 2 * 3]
+    assert total == [5, 6, 1, 1, 5, 2 * (10 * 10 + 2 * 1) + 2 * 3, 2, 1]

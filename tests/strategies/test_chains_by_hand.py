@@ -139,7 +139,7 @@ def test_a_verifier_without_parameters_reads_for_nothing():
 def test_answers_are_packed_and_unpacked(width):
     rng, room = np.random.default_rng(0), 5
     text = rng.integers(1, 9, (2, 4, width)).astype(np.int32)
-    bills = [Ledger(*rng.random((6, 4))) for _ in range(2)]
+    bills = [Ledger(*rng.random((len(Ledger._fields), 4))) for _ in range(2)]
     packed = np.stack([pack(Answered(rows, bill), room) for rows, bill in zip(text, bills, strict=True)])
     assert packed.shape == (2, 4, room + 6)
     result = unpack(packed, room)

@@ -28,6 +28,16 @@ NOWHERE_FAR = {
     "hops": ["letters=8", "length=64"],
     "multiplication": ["zeros=0", "digits=3", "first=low"],
     "stars": ["arms=3", "names=20", "length=4", "goal_first=off"],
+    "search": [
+        "entities=16",
+        "joins=seen",
+        "missing=0",
+        "reliability=1",
+        "tags=on",
+        "announced=on",
+        "hops=4",
+        "budget=8",
+    ],
     "groups": ["group=A5", "pair=0", "length=16", "stride=1"],
     "rules": ["letters=7"],
 }

@@ -1,0 +1,109 @@
+"""Look-ups in a world that no prompt shows: relations are followed from an entity, and each can only be searched for.
+
+3 14 15 9 26 c R3 R1 8 <think> <search> c R3 k <found> <search> k R1 d <found> <answer> d          8 searches are allowed
+
+Five numbers name a world, and nobody can compute it from them. A searcher writes `<search> c R3`; the environment writes
+where R3 leads from c, and a mark. Three regimes: results are what the world holds, and accuracy at a budget is the distribution
+of hops; or results are that only with probability `reliability`, and say so (`tags`); or they do not say it, and it takes looks
+that agree. What is the best that can be known with so many searches is in `tasks/search/laws.py`. The design follows
+arXiv:2503.09516 (what is told has no loss) and 2511.17006 (budgets that are announced).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from alchemy.problem.defaults import TaskDefaults
+from alchemy.problem.shift import Shift
+from alchemy.problem.split import hash_rows
+from alchemy.problem.steps import Step
+from alchemy.problem.task import NOISE, Batch, Field, Judgement, Problem
+from alchemy.problem.text_format import TextFormat
+from tasks.search import draw, judge, shifts, words
+from tasks.search.environment import Lookup, episodes
+from tasks.search.spec import BASE, PROMPT_FIELDS, TEXT_FORMAT, Spec
+from tasks.search.write import completion_fields, follow, other_state, write
+
+
+@dataclass(frozen=True)
+class Search(Spec, TaskDefaults):
+    """Follow relations from an entity by looking each one up."""
+
+    prompt_fields: ClassVar[tuple[str, ...]] = PROMPT_FIELDS
+    text_format: ClassVar[TextFormat] = TEXT_FORMAT
+
+    def draw(self, rng: np.random.Generator, n: int) -> Problem:
+        """`world` int32 (n,), `start` int8 (n,), `path` int8 (n, k): relations, -1 behind the last; `budget` int8 (n,)."""
+        return draw.draw(self, rng, n)
+
+    def write(self, problem: Problem) -> Batch:
+        return write(self, problem)
+
+    @property
+    def environment(self) -> Lookup:
+        """What answers searches."""
+        return Lookup.of(self)
+
+    def episodes(self, problem: Problem) -> dict[str, np.ndarray]:
+        """What the environment has to know of problems: arrays (n, ...)."""
+        return episodes(self, problem)
+
+    def verify(self, batch: Batch, completion: np.ndarray) -> Judgement:
+        """Judge completions int32 (n, m): any searches that are due and told the truth make a valid chain."""
+        return judge.verify(self, batch, completion)
+
+    def chain_fields(self, batch: Batch, completion: np.ndarray) -> np.ndarray:
+        """A step for each search and its result."""
+        formed = self.verify(batch, completion).well_formed
+        fields = completion_fields(self, judge.cut(completion))
+        return np.where(formed[:, None], fields, np.int8(Field.PADDING))
+
+    def identity(self, problem: Problem) -> np.ndarray:
+        """Hash of the numbers of the world: every question to it is in the same part."""
+        digits = self.digits(problem)
+        return hash_rows(digits, np.ones(digits.shape, bool))
+
+    def surface(self, batch: Batch) -> np.ndarray:
+        """Hash of the numbers and the noise among them; of a clean prompt its identity."""
+        width = int(batch.prompt_len.max(initial=0))
+        text, field = batch.text[:, :width], batch.field[:, :width]
+        codes = np.where(text == NOISE, BASE, text - self.first_number)
+        return hash_rows(codes, (field == 0) & (codes >= 0))
+
+    def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
+        """Another entity is told."""
+        return other_state(self, batch.problem, completion, step, rng)
+
+    def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """The searches that follow from what the step was told, as the best searcher makes them, and the answer there."""
+        return follow(self, batch.problem, completion, step)
+
+    def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """The relations of the question, and the searches that are allowed."""
+        return {"hops": (problem["path"] >= 0).sum(axis=1), "budget": problem["budget"]}
+
+    @property
+    def instructions(self) -> str:
+        """The rules and the format, in English."""
+        return words.instructions(self)
+
+    def text_steps(self, problem: Problem, text: str) -> list[Step]:
+        """The steps of anybody's text to one problem (n = 1), each with its mark."""
+        return words.steps(self, problem, text)
+
+    def parse(self, text: str) -> Problem:
+        """The problem (n = 1) of a clean prompt; raises `UserError`."""
+        return words.parse(self, text)
+
+    @property
+    def shifts(self) -> tuple[str, ...]:
+        """Names of the standard shifts that make sense for this task."""
+        return shifts.standard(self)
+
+    def shift(self, name: str) -> Shift:
+        """The shift called `name`: the grammar is in `tasks/search/shifts.py`."""
+        return shifts.parse(self, name)

@@ -1,0 +1,61 @@
+"""What answers searches: a function of arrays in the array API standard, for numpy and for a decoding loop alike.
+
+Dimension letters: `n` episodes, `e` entities, `r` relations, `t` searches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alchemy.problem.task import Problem
+from tasks.search.spec import FOUND, SAID, SEARCH, STRAY, TEXT_FORMAT, TURN, Spec
+from tasks.search.world import luck, tables
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Tells of an entity and a relation where it leads; a request that is none is told of nothing."""
+
+    said: int
+    told: int
+    asks: int
+    """The id of the mark that asks for the answer."""
+    search: int
+    found: int
+    stray: int
+    first_entity: int
+    first_relation: int
+    nothing: int
+    tags: bool
+
+    @classmethod
+    def of(cls, spec: Spec) -> Lookup:
+        """That of a task."""
+        asks, search, found, stray = map(
+            spec.vocabulary.index.__getitem__, (TEXT_FORMAT.answer_mark, SEARCH, FOUND, STRAY)
+        )
+        ids = (asks, search, found, stray, spec.first_entity, spec.first_relation, spec.nothing)
+        return cls(SAID, TURN - SAID, *ids, spec.tags)
+
+    def tell(self, episode: Mapping[str, Any], turn: Any, said: Any) -> Any:
+        """What the turns int32 (n, 3) that were written as search number `turn` are told: int32 (n, 2)."""
+        xp, table = said.__array_namespace__(), episode["world"]
+        entity, relation = said[:, 1] - self.first_entity, said[:, 2] - self.first_relation
+        asked = (said[:, 0] == self.search) & (entity >= 0) & (entity < table.shape[1])
+        asked = asked & (relation >= 0) & (relation < table.shape[2])
+        rows = xp.arange(said.shape[0])
+        holds = table[rows, xp.where(asked, entity, 0), xp.where(asked, relation, 0)]
+        right = episode["luck"][:, turn]
+        to = xp.where(asked, xp.where(right, holds, episode["strays"][:, turn]), self.nothing)
+        mark = xp.where(right | ~asked, self.found, self.stray if self.tags else self.found)
+        return xp.stack([to + self.first_entity, mark], axis=1).astype(said.dtype)
+
+
+def episodes(spec: Spec, problem: Problem) -> dict[str, np.ndarray]:
+    """What `Lookup` needs to know of problems: `world` int8 (n, e, r), `luck` bool (n, t), `strays` int8 (n, t)."""
+    right, strays = luck(spec, problem["world"])
+    return {"world": tables(spec, problem["world"]), "luck": right, "strays": strays}

@@ -1,0 +1,97 @@
+"""What completions of `Search` are worth: the answer, searches that are told what the world holds, and searches that are none.
+
+Dimension letters: `n` problems, `t` searches, `m` tokens of a completion.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from alchemy.problem import gold
+from alchemy.problem.task import EOS, PAD, Batch, Judgement, Problem
+from tasks.search.environment import Lookup, episodes
+from tasks.search.spec import FOUND, MOST_SEARCHES, SAID, SEARCH, STRAY, TEXT_FORMAT, TURN, Spec
+from tasks.search.write import completion_fields, completions, truth
+
+
+class Searches(NamedTuple):
+    """The searches of completions, a verdict each: bool (n, t) but for the first."""
+
+    made: np.ndarray
+    """How many there are, int (n,): turns of the right form from the first on."""
+    true: np.ndarray
+    """Told what the environment tells."""
+    supported: np.ndarray
+    """About an entity that was found by the relation before, or the first one, and the relation that is due there."""
+    redundant: np.ndarray
+    """Made before, with a result that can be trusted."""
+
+
+def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
+    """Judge the searches of completions int32 (n, m); at most as many as a world answers."""
+    t = min(MOST_SEARCHES, -(-completion.shape[1] // TURN))
+    padded = np.pad(completion, ((0, 0), (0, t * TURN)))[:, : t * TURN]
+    turns = padded.reshape(len(completion), t, TURN)
+    entity, relation = turns[:, :, 1] - spec.first_entity, turns[:, :, 2] - spec.first_relation
+    to = turns[:, :, SAID] - spec.first_entity
+    formed = (turns[:, :, 0] == spec.vocabulary.index[SEARCH]) & (entity >= 0) & (entity < spec.entities)
+    formed &= (relation >= 0) & (relation < spec.relations) & (to >= 0) & ((to < spec.entities) | (to == spec.nothing))
+    formed &= np.isin(turns[:, :, -1], [spec.vocabulary.index[mark] for mark in (FOUND, STRAY)])
+    formed = np.logical_and.accumulate(formed, axis=1)
+    world, lookup, rows = episodes(spec, problem), Lookup.of(spec), np.arange(len(turns))
+    path = problem["path"]
+    reached = np.zeros((len(turns), path.shape[1] + 1, spec.nothing + 1), bool)
+    reached[rows, 0, problem["start"]] = True
+    known = np.zeros((len(turns), spec.entities, spec.relations), bool)
+    true, supported, redundant = (np.zeros(formed.shape, bool) for _ in range(3))
+    sure = spec.tags or spec.reliability == 1
+    for turn in range(t):
+        said, there = turns[:, turn, :SAID], formed[:, turn]
+        e, r = (np.where(there, values[:, turn], 0) for values in (entity, relation))
+        true[:, turn] = there & (turns[:, turn, SAID:] == lookup.tell(world, turn, said)).all(axis=1)
+        due = (path == r[:, None]) & reached[rows, :-1, e]
+        supported[:, turn] = there & due.any(axis=1)
+        redundant[:, turn] = there & known[rows, e, r]
+        trusted = there & sure & (turns[:, turn, -1] == spec.vocabulary.index[FOUND])
+        known[rows, e, r] |= trusted
+        counts = (turns[:, turn, -1] == spec.vocabulary.index[FOUND]) & there
+        for step in range(path.shape[1]):
+            reached[rows, step + 1, np.where(there, to[:, turn], 0)] |= counts & due[:, step]
+    return Searches(formed.sum(axis=1), true, supported, redundant)
+
+
+def well_formed(spec: Spec, completion: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """Whether completions int32 (n, m) are turns, of which the first `made` int (n,) have the right form, and an answer: bool (n,)."""
+    padded = np.pad(completion, ((0, 0), (0, TURN + 3)))
+    rows, width = np.arange(len(padded))[:, None], padded.shape[1]
+    end = padded[rows, np.minimum(TURN * made[:, None] + np.arange(3), width - 1)]
+    answer = end[:, 1] - spec.first_entity
+    is_answer = (answer >= 0) & (answer <= spec.nothing) & ((answer < spec.entities) | (answer == spec.nothing))
+    mark = end[:, 0] == spec.vocabulary.index[TEXT_FORMAT.answer_mark]
+    return np.asarray(mark & is_answer & (end[:, 2] == EOS))
+
+
+def verify(spec: Spec, batch: Batch, completion: np.ndarray) -> Judgement:
+    """Any searches will do that are told the truth and supported, within the budget; the answer has to be the right one."""
+    mark, problem = spec.vocabulary.index[TEXT_FORMAT.answer_mark], batch.problem
+    none = np.zeros((len(completion), 0, TURN), np.int32)
+    right = completions(none, spec, truth(spec, problem))
+    fields = completion_fields(spec, right)
+    lines = gold.Gold(right, fields, np.ones(len(right), int), np.zeros(len(right), bool))
+    answer = gold.judge(lines, completion, np.arange(len(spec.vocabulary)), mark).answer
+    judged = searches(spec, problem, completion)
+    formed = well_formed(spec, completion, judged.made)
+    t = judged.true.shape[1]
+    valid = judged.true & judged.supported & (np.arange(t) < problem["budget"][:, None])
+    good = np.logical_and.accumulate(valid, axis=1).sum(axis=1)
+    trace = formed & (good >= judged.made)
+    first_wrong = np.where(trace, judged.made + answer, good).astype(np.int32)
+    return Judgement(answer, trace, first_wrong, formed)
+
+
+def cut(completion: np.ndarray) -> np.ndarray:
+    """Completions int32 (n, m) with all behind their end blanked."""
+    over = np.cumsum(completion == EOS, axis=1) - (completion == EOS) > 0
+    return np.where(over, PAD, completion)

@@ -1,0 +1,95 @@
+"""Words around worlds: what a language model has to be told, prompts read back, and steps with their marks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alchemy.errors import UserError
+from alchemy.problem.steps import Step, divided, mark_steps
+from alchemy.problem.task import Problem
+from tasks.search.draw import allowed
+from tasks.search.judge import searches
+from tasks.search.spec import BASE, DIGITS, FOUND, NAMES, NONE, RELATIONS, STRAY, TEXT_FORMAT, THINK, TURN, UNTOLD, Spec
+from tasks.search.write import truth
+
+MARK = TEXT_FORMAT.answer_mark
+
+
+def instructions(spec: Spec) -> str:
+    """The rules and the format, in English."""
+    budget = (
+        "the number of searches allowed"
+        if spec.announced
+        else f"{UNTOLD}, as the number of searches allowed is not told"
+    )
+    trust = {
+        (True, True): "what the world holds",
+        (True, False): "what the world holds",
+        (False, True): f"what the world holds, or any entity, then marked {STRAY}",
+        (False, False): "what the world holds, or any entity",
+    }[spec.reliability == 1, spec.tags]
+    none = f" {NONE} is where a relation leads to none, and the answer then." if spec.missing else ""
+    return (
+        f"A line gives five numbers that name a world, an entity, relations to follow from it, and {budget}. The world is looked "
+        f"up: write `<search> c R3`, and the environment writes behind it the entity that R3 leads to from c and {FOUND}. A result "
+        f"is {trust}.{none} Then write {MARK} and the entity at the end. Keep single spaces between symbols, and write nothing else."
+    )
+
+
+def parse(spec: Spec, text: str) -> Problem:
+    """The problem (n = 1) of a clean prompt such as `3 1 4 1 5 c R3 R1 8 <think>`."""
+    spec.vocabulary.encode(text)
+    *words, think = text.split() or [""]
+    world, rest = words[:DIGITS], words[DIGITS:]
+    start, relations, budget = rest[:1], rest[1:-1], rest[-1:]
+    budgets = list(map(str, spec.budgets)) if spec.announced else [UNTOLD]
+    fits = (
+        think == THINK
+        and len(world) == DIGITS
+        and all(word.isdigit() and int(word) < BASE for word in world)
+        and start[0:1] != []
+        and start[0] in NAMES[: spec.entities]
+        and len(relations) in spec.hops
+        and set(relations) <= set(RELATIONS[: spec.relations])
+        and len(set(relations)) == len(relations)
+        and budget[0] in budgets
+    )
+    if not fits:
+        hops, number = (" or ".join(dict.fromkeys(map(str, values))) for values in (spec.hops, budgets))
+        raise UserError(
+            f"prompt {text!r} is not {DIGITS} numbers, an entity from a to {NAMES[spec.entities - 1]}, {hops} different relations "
+            f"from R1 to {RELATIONS[spec.relations - 1]}, {number}, {THINK}"
+        )
+    path = np.full((1, max(spec.hops)), -1, np.int8)
+    path[0, : len(relations)] = [RELATIONS.index(word) for word in relations]
+    if not allowed(spec, path)[0]:
+        raise UserError(f"prompt {text!r} has relations side by side that joins {spec.joins!r} does not have")
+    named = 0
+    for word in world:
+        named = named * BASE + int(word)
+    return {
+        "world": np.array([named], np.int32),
+        "start": np.array([NAMES.index(start[0])], np.int8),
+        "path": path,
+        "budget": np.array([int(budget[0]) if spec.announced else max(spec.budgets)], np.int8),
+    }
+
+
+def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
+    """What was written, divided behind each result. A search is right if it is due and told the truth; behind a wrong one those
+    follow that are due by what was told, and an answer if it is the last entity that was."""
+    parts = divided(text.split(), (FOUND, STRAY).__contains__)
+    answered = bool(parts) and parts[-1].split()[0] == MARK
+    turns = parts[:-1] if answered else parts
+    known = [word for part in turns for word in (part.split() if len(part.split()) == TURN else ["<pad>"] * TURN)]
+    row = np.array([[spec.vocabulary.index.get(word, 0) for word in known]], np.int32).reshape(1, -1)
+    judged = searches(spec, problem, row)
+    marked = []
+    for place, part in enumerate(turns):
+        here = place < judged.made[0]
+        supported = bool(here and judged.supported[0, place])
+        marked.append((part, bool(supported and judged.true[0, place] and place < problem["budget"][0]), supported))
+    right = f"{MARK} {[*NAMES, NONE][truth(spec, problem)[0]]}"
+    last = turns[-1].split()[-2:-1] if turns else []
+    given = parts[-1] if answered else "(ends here)"
+    return mark_steps([*marked, (given, given == right, bool(last) and given == f"{MARK} {last[0]}")])

@@ -1,0 +1,222 @@
+"""Episodes with scripted policies: an oracle meets the law, who cannot search scores the floor, and one loop is many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from alchemy.decoding.episodes import bill, play
+from alchemy.decoding.ledger import Ledger
+from alchemy.errors import UserError
+from alchemy.learning.model import Cache
+from alchemy.problem.task import EOS, PAD
+from models.transformer import Transformer
+from tasks.search import Search, laws
+from tasks.search import searcher as searchers
+from tasks.search.spec import DIGITS
+from tasks.search.write import truth
+
+TURNS, N = 6, 300
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """Not a network: it keeps the text, and its logits are one-hot on what a rule on texts says comes next."""
+
+    rule: str
+    task: Search
+    context: int = 64
+    loops: int = 1
+
+    def init(self, key):
+        return {"none": jnp.zeros(1)}
+
+    def init_cache(self, n, length, dtype: Any = jnp.float32):
+        return Cache({"text": jnp.zeros((n, self.context), jnp.int32)}, jnp.int32(0), jnp.zeros(n, jnp.int32))
+
+    def extend(self, params, cache, tokens, last=False):
+        ids, text, length = tokens[..., 0], cache.memory["text"], cache.length
+        logits = []
+        for place in range(ids.shape[1]):
+            token = ids[:, place]
+            text = jnp.where(
+                (jnp.arange(self.context)[None] == length[:, None]) & (token != PAD)[:, None], token[:, None], text
+            )
+            length = length + (token != PAD)
+            logits.append(self._next(text, length))
+        stacked = jnp.stack([logits[-1]] if last else logits, axis=1)
+        return stacked, Cache({"text": text}, cache.slot + ids.shape[1], length, cache.shared)
+
+    def _next(self, text, length):
+        return jax.nn.one_hot(RULES[self.rule](self.task, text, length), len(self.task.vocabulary))
+
+
+def oracle(task, text, length):
+    """Searches for what is due at the entity found last, and answers with it, or the first entity if it got nowhere."""
+    index, at = task.vocabulary.index, jnp.arange(text.shape[1])[None]
+
+    def token(place):
+        return jnp.take_along_axis(text, place[:, None], axis=1)[:, 0]
+
+    think = (text == index["<think>"]).argmax(axis=1)
+    found = text == index["<found>"]
+    done, last = found.sum(axis=1), jnp.where(found, at, 0).max(axis=1)
+    entity = jnp.where(done > 0, token(last - 1), text[:, DIGITS])
+    over = done >= think - DIGITS - 2
+    phase, before, asks = (length - think - 1) % 5, token(length - 1), index["<answer>"]
+    turn = jnp.where(
+        phase == 0,
+        jnp.where(over, asks, index["<search>"]),
+        jnp.where(phase == 1, entity, token(jnp.minimum(DIGITS + 1 + done, think))),
+    )
+    turn = jnp.where(before == asks, jnp.where(over, entity, task.first_entity), turn)
+    return jnp.where(token(jnp.maximum(length - 2, 0)) == asks, EOS, turn)
+
+
+def still(task, text, length):
+    """Never searches: the first entity is as good an answer as any."""
+    last, asks = jnp.take_along_axis(text, length[:, None] - 1, axis=1)[:, 0], task.vocabulary.index["<answer>"]
+    think = task.vocabulary.index["<think>"]
+    return jnp.where(last == asks, task.first_entity, jnp.where(last == think, asks, EOS))
+
+
+RULES = {"oracle": oracle, "still": still}
+EXACT = Search(entities=8, relations=4, hops=(1, 2, 3), budgets=(TURNS,))
+REGIMES = {
+    "exact": EXACT,
+    "tagged": replace(EXACT, reliability=0.6),
+}
+
+
+def played(rule, task, n=N, turns=TURNS, temperature=0.0):
+    batch = task.sample(np.random.default_rng(0), n)
+    episodes = {name: array[None] for name, array in task.episodes(batch.problem).items()}
+    model = Scripted(rule, task)
+    params = {"none": jnp.zeros((1, 1))}
+    return batch, play(
+        model, params, batch.prompts()[None], task.environment, episodes, turns=turns, temperature=temperature
+    )
+
+
+def right(task, batch, answers):
+    return answers[0] == truth(task, batch.problem)[:, None] + task.first_entity
+
+
+@pytest.mark.parametrize("task", REGIMES.values(), ids=REGIMES)
+def test_an_oracle_writes_gold_searches_and_is_as_right_as_the_law_says(task):
+    batch, episodes = played("oracle", task)
+    gold = searchers.play(task, batch.problem)
+    searches = np.where((episodes.turns[0, :, :, 0] == task.environment.search)[..., None], episodes.turns[0], PAD)
+    np.testing.assert_array_equal(searches, gold)
+    np.testing.assert_array_equal(episodes.made[0], (gold[:, :, 0] != PAD).sum(axis=1))
+    hops = (batch.problem["path"] >= 0).sum(axis=1)
+    for k in task.hops:
+        measured = right(task, batch, episodes.answers)[hops == k, TURNS].mean()
+        assert measured == pytest.approx(laws.ceiling(task, k, TURNS), abs=4 * 0.5 / np.sqrt((hops == k).sum()))
+
+
+def test_asked_after_fewer_turns_an_oracle_says_what_it_knows_so_far():
+    task = REGIMES["tagged"]
+    batch, episodes = played("oracle", task)
+    made = np.where((episodes.turns[0, :, :, 0] == task.environment.search)[..., None], episodes.turns[0], PAD)
+    for turns in range(TURNS + 1):
+        known = laws.posterior(task, batch.problem, np.where(np.arange(TURNS)[:, None] < turns, made, PAD))
+        said = known[np.arange(N), episodes.answers[0, :, turns] - task.first_entity]
+        np.testing.assert_allclose(said, known.max(axis=1), rtol=1e-9)
+
+
+def test_who_cannot_search_scores_the_floor():
+    batch, episodes = played("still", EXACT, 2000, 2)
+    assert not episodes.made.any() and not episodes.searches().any()
+    assert right(EXACT, batch, episodes.answers)[:, 2].mean() == pytest.approx(1 / 8, abs=0.03)
+    assert (episodes.turns[0, :, 0] == [EXACT.environment.asks, EXACT.first_entity, EOS, PAD, PAD]).all()
+    assert not episodes.turns[0, :, 1:].any()
+
+
+@pytest.fixture(scope="module")
+def small():
+    model = Transformer(vocabulary=len(EXACT.vocabulary), width=16, layers=2, heads=2, context=48)
+    return model, jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
+
+
+def by_hand(model, params, prompt, environment, episode, turns):
+    """One episode, each token with a whole pass through the model."""
+
+    whole = jax.jit(model.apply)
+
+    def likeliest(text):
+        padded = np.pad(np.array(text, np.int32), (0, model.context - len(text)))
+        logits = np.array(whole(params, padded[None, :, None])[0, len(text) - 1])
+        logits[PAD] = -np.inf
+        return int(logits.argmax())
+
+    text, answers, written = list(prompt), [], []
+    for turn in range(turns):
+        answers.append(likeliest([*text, environment.asks]))
+        said = []
+        for _ in range(environment.said):
+            said.append(likeliest([*text, *said]))
+        told = environment.tell(episode, turn, np.array([said], np.int32))[0].tolist()
+        text += [*said, *told]
+        written.append([*said, *told])
+    return written, [*answers, likeliest([*text, environment.asks])]
+
+
+def test_the_loop_is_what_whole_passes_through_the_model_say(small):
+    model, params = small
+    batch = EXACT.sample(np.random.default_rng(1), 5)
+    episodes = EXACT.episodes(batch.problem)
+    both = [np.stack([array, array[::-1]]) for array in (batch.prompts(), *episodes.values())]
+    prompts, worlds = both[0], dict(zip(episodes, both[1:], strict=True))
+    result = play(model, params, prompts, EXACT.environment, worlds, turns=3, rows=2)
+    assert result.turns.shape == (2, 5, 3, 5) and result.answers.shape == (2, 5, 4)
+    for seed, row in ((0, 0), (0, 4), (1, 2)):
+        own = jax.tree.map(lambda leaf, seed=seed: leaf[seed], params)
+        prompt = prompts[seed, row, :, 0]
+        episode = {name: array[seed, row : row + 1] for name, array in worlds.items()}
+        written, answers = by_hand(model, own, prompt[prompt != PAD], EXACT.environment, episode, 3)
+        ends = [place for place, turn in enumerate(written) if EXACT.environment.asks in turn[:1] or EOS in turn[:3]]
+        if not ends:
+            assert result.turns[seed, row].tolist() == written and result.answers[seed, row].tolist() == answers
+
+
+def test_drawn_episodes_depend_on_their_seed_and_not_on_the_rows_beside_them(small):
+    model, params = small
+    batch = EXACT.sample(np.random.default_rng(1), 6)
+    prompts = np.stack([batch.prompts()] * 2)
+    worlds = {name: np.stack([array] * 2) for name, array in EXACT.episodes(batch.problem).items()}
+
+    def drawn(**options):
+        return play(model, params, prompts, EXACT.environment, worlds, turns=2, temperature=2.0, **options)
+
+    first, again, other = drawn(seeds=(3, 4)), drawn(seeds=(3, 4), rows=4), drawn(seeds=(3, 4), seed=1)
+    np.testing.assert_array_equal(first.turns, again.turns)
+    assert (first.turns != other.turns).any()
+
+
+def test_the_bill_by_hand():
+    batch, episodes = played("oracle", EXACT, 3)
+    prompt_len = batch.prompt_len[None].astype(float)
+    made = episodes.made[0].astype(float)
+    whole = bill(episodes, prompt_len, 100, EXACT.environment, TURNS)
+    np.testing.assert_array_equal(whole.searches[0], made)
+    np.testing.assert_array_equal(whole.written[0], 3 * made + 3)
+    np.testing.assert_array_equal(whole.told[0], 2 * made)
+    np.testing.assert_array_equal(whole.flops[0], 200 * (prompt_len[0] + 5 * made + 3))
+    at_once = bill(episodes, prompt_len, 100, EXACT.environment, 0)
+    assert not at_once.searches.any() and not at_once.told.any() and (at_once.written == 3).all()
+    assert (Ledger(*(whole + at_once)).written == whole.written + 3).all()
+
+
+def test_too_long_an_episode_is_the_users_error(small):
+    model, params = small
+    batch = EXACT.sample(np.random.default_rng(1), 2)
+    worlds = {name: np.stack([array] * 2) for name, array in EXACT.episodes(batch.problem).items()}
+    for turns, says in ((20, "do not fit a context of 48"), (0, "0 turns")):
+        with pytest.raises(UserError, match=says):
+            play(model, params, np.stack([batch.prompts()] * 2), EXACT.environment, worlds, turns=turns)

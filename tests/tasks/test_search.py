@@ -1,0 +1,360 @@
+"""Worlds to look things up in: by hand, and against other ways to compute what is right, what is known, and what is best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise, permutations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alchemy.errors import UserError
+from alchemy.learning.data import examples
+from alchemy.problem.task import PAD, Field
+from tasks.search import Search, judge, laws
+from tasks.search.environment import Lookup, episodes
+from tasks.search.searcher import play
+from tasks.search.spec import TURN
+from tasks.search.world import WORLDS
+
+VOTES = Search(entities=16, reliability=0.7, tags=False, budgets=(0, 1, 2, 4, 8), price=0.003)
+TAGGED = Search(reliability=0.6, budgets=(2, 6))
+SOME = Search(missing=0.3, budgets=(1, 2, 8))
+TASKS = {"exact": Search(), "tagged": TAGGED, "votes": VOTES, "unaware": replace(VOTES, announced=False), "some": SOME}
+every_regime = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+seeds = st.integers(0, 2**16)
+
+
+def sample(task, n=200, seed=0):
+    return task.sample(np.random.default_rng(seed), n)
+
+
+def followed(task, world, row, entity, relations):
+    """A path of a world, one relation after the other."""
+    for relation in relations:
+        if relation >= 0 and entity != task.nothing:
+            entity = world["world"][row, entity, relation]
+    return entity
+
+
+@every_regime
+def test_the_answer_is_where_the_relations_lead(task):
+    batch = sample(task)
+    world, problem = episodes(task, batch.problem), batch.problem
+    for row in range(200):
+        text = task.vocabulary.decode(batch.completions()[row]).split()
+        entity = followed(task, world, row, problem["start"][row], problem["path"][row])
+        assert text[-1] == ("<none>" if entity == task.nothing else "abcdefghijklmnopqrstuvwxyz"[entity])
+
+
+@every_regime
+def test_searches_stay_in_the_budget_and_are_told_what_the_environment_tells(task):
+    batch = sample(task)
+    searched = judge.searches(task, batch.problem, batch.completions())
+    inside = np.arange(searched.true.shape[1]) < searched.made[:, None]
+    assert (searched.made <= batch.problem["budget"]).all() and searched.made.max() > 1
+    for verdict in (searched.true, searched.supported):
+        np.testing.assert_array_equal(verdict, inside)
+    assert not searched.redundant.any()
+    judged = task.verify(batch, batch.completions())
+    assert judged.answer.all() and judged.trace.all() and judged.well_formed.all()
+
+
+def test_a_transcript_by_hand():
+    task = Search()
+    problem = task.parse("3 14 15 9 26 c R3 R1 8 <think>")
+    assert task.gold_text(problem) == "<search> c R3 n <found> <search> n R1 i <found> <answer> i"
+    table = episodes(task, problem)["world"][0]
+    assert (table[2, 2], table[13, 0]) == (13, 8), "which no prompt says"
+
+    def marks(text):
+        return [step.mark for step in task.text_steps(problem, text)]
+
+    lie = "<search> c R3 d <found> <search> d R1 a <found> <answer> a"
+    assert marks(lie)[0] == "wrong" and marks(lie)[1:] == ["follows", "follows"]
+    assert marks("<search> c R3 n <found> <answer> i") == ["ok", "ok"], "whoever guesses rightly is right"
+    assert marks("<search> n R1 i <found> <answer> i") == ["wrong", "follows"], "nothing said that n matters"
+    assert marks("<search> c R3 n <found> <search> c R3 n <found> <answer> i") == ["ok"] * 3
+    assert marks("") == ["wrong"]
+
+
+@pytest.mark.parametrize(
+    ("text", "made", "supported", "redundant"),
+    [
+        ("<search> c R3 n <found> <search> c R3 n <found> <search> n R1 i <found> <answer> i", 3, [1, 1, 1], [0, 1, 0]),
+        ("<search> n R1 i <found> <search> c R3 n <found> <answer> i", 2, [0, 1], [0, 0]),
+        ("<search> c R1 i <found>", 1, [0], [0]),
+        ("<search> c R3 n <found> <search> n <answer> i", 1, [1], [0]),
+    ],
+)
+def test_searches_that_are_redundant_or_not_supported(text, made, supported, redundant):
+    task = Search()
+    problem = task.parse("3 14 15 9 26 c R3 R1 8 <think>")
+    searched = judge.searches(task, problem, np.array([task.vocabulary.encode(text)], np.int32))
+    assert searched.made == [made]
+    assert searched.supported[0, :made].tolist() == [*map(bool, supported)]
+    assert searched.redundant[0, :made].tolist() == [*map(bool, redundant)]
+
+
+def test_worlds_are_uniform_and_results_as_reliable_as_they_say():
+    problem = {"world": np.arange(0, WORLDS, WORLDS // 500, dtype=np.int32)[:500]}
+    world = episodes(replace(VOTES, missing=0), problem)
+    shares = np.bincount(world["world"].ravel(), minlength=16) / world["world"].size
+    assert np.abs(shares - 1 / 16).max() < 0.004 and abs(world["luck"].mean() - 0.7) < 0.02
+    assert np.abs(np.bincount(world["strays"].ravel(), minlength=16) / world["strays"].size - 1 / 16).max() < 0.01
+    nowhere = episodes(SOME, problem)["world"] == SOME.nothing
+    assert abs(nowhere.mean() - 0.3) < 0.01
+    again = episodes(replace(VOTES, relations=4), problem)["world"]
+    np.testing.assert_array_equal(again, world["world"][:, :, :4], "fewer relations of the same world")
+
+
+def test_an_environment_tells_of_entities_and_nothing_else():
+    task = Search(entities=8, relations=4)
+    problem = {"world": np.array([7, 7, 7, 7, 7], np.int32)}
+    words = ["<search> a R2", "<search> i R1", "<search> a R5", "R2 a R2", "<search> R1 R2"]
+    said = np.array([task.vocabulary.encode(text) for text in words], np.int32)
+    told = Lookup.of(task).tell(episodes(task, problem), 0, said)
+    leads = "abcdefgh"[episodes(task, problem)["world"][0, 0, 1]]
+    assert task.vocabulary.decode_all(told) == [f"{leads} <found>"] + ["<none> <found>"] * 4
+
+
+def test_what_is_told_has_no_loss_and_all_else_that_is_written_has():
+    task = VOTES
+    batch = sample(task, 50)
+    scored = examples(batch)
+    field = batch.field
+    turn = field >= Field.STEP
+    made = turn.sum(axis=1) // TURN
+    asked = made == batch.problem["budget"]  # by the environment, which writes the mark then
+    assert asked.any() and not asked.all()
+    np.testing.assert_array_equal(scored.weight.sum(axis=1), 3 + 3 * made - asked)
+    told = [
+        task.show(row[~weight & (code >= Field.STEP)])
+        for row, weight, code in zip(batch.text, scored.weight, field, strict=True)
+    ]
+    assert all(word in {"<found>", "<none>", *"abcdefghijklmnop"} for text in told for word in text.split())
+    noisy = replace(task, noise=task.shift("noise=insert:0.5").changes["noise"])
+    lines = sample(noisy, 50)
+    np.testing.assert_array_equal(examples(lines).weight.sum(axis=1), (~lines.told & (lines.field >= 10)).sum(axis=1))
+    step = lines.field >= Field.STEP
+    np.testing.assert_array_equal(step.sum(axis=1) * 2, 5 * (lines.told & step).sum(axis=1))
+
+
+def brute_posterior(task, problem, row, turns):
+    """By the likelihood of every assignment of the relations that the question asks for."""
+    e, stray = task.entities, (1 - task.reliability) / task.entities
+    path, start = [step for step in problem["path"][row] if step >= 0], problem["start"][row]
+    cells = [(entity, relation) for relation in path for entity in range(e)]
+    total = np.zeros(e)
+    for values in product(range(e), repeat=len(cells)):
+        world = dict(zip(cells, values, strict=True))
+        likely = 1.0
+        for search, entity, relation, told, _ in turns:
+            if search == PAD:
+                continue
+            key = (entity - task.first_entity, relation - task.first_relation)
+            if key in world:
+                likely *= stray + task.reliability * (told - task.first_entity == world[key])
+        at = start
+        for relation in path:
+            at = world[at, relation]
+        total[at] += likely
+    return total / total.sum()
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=seeds)
+def test_the_posterior_is_that_of_all_worlds(seed):
+    task = Search(entities=3, relations=3, hops=(1, 2), reliability=0.5, tags=False, budgets=(4,))
+    batch = sample(task, 2, seed)
+    turns = play(task, batch.problem)
+    rng = np.random.default_rng(seed)
+    turns[0, -1, 1] = rng.integers(3) + task.first_entity  # whoever searches elsewhere
+    known = laws.posterior(task, batch.problem, turns)
+    for row in range(2):
+        np.testing.assert_allclose(known[row, :3], brute_posterior(task, batch.problem, row, turns[row]), atol=1e-9)
+
+
+def anything_goes(entities, reliability, budget, supported):
+    """The best of all searchers of two hops, also of those who come back.
+
+    A state has a count of looks at the start and counts of answers seen there, for each entity that was seen or searched; answers
+    are the same state under other names. What was not searched is any answer alike.
+    """
+    stray = (1 - reliability) / entities
+    odds = 1 + reliability / stray
+
+    def shares(counts):
+        weights = np.array([odds**count for count in counts] + [1.0] * (entities - len(counts)))
+        return weights / weights.sum()
+
+    def outcomes(counts):
+        """How likely a look says each entity that has a place, and any other."""
+        likely = shares(counts) * reliability + stray
+        yield from ((place, likely[place]) for place in range(len(counts)))
+        if len(counts) < entities:
+            yield len(counts), likely[len(counts) :].sum()
+
+    def one_more(counts, place):
+        counts = [*counts, *[0] * (place + 1 - len(counts))]
+        counts[place] += 1
+        return tuple(counts)
+
+    def same(state):
+        names = max((len(answers) for _, answers in state), default=0)
+        padded = [(count, (*answers, *[0] * (names - len(answers)))) for count, answers in state]
+        return min(
+            tuple(sorted((count, tuple(answers[name] for name in order)) for count, answers in padded))
+            for order in permutations(range(names))
+        )
+
+    @cache
+    def value(state, left):
+        there, names = shares([count for count, _ in state]), max((len(answers) for _, answers in state), default=0)
+        behind = [shares(answers)[: names + 1] for _, answers in state]
+        elsewhere = (1 - there[: len(state)].sum()) / entities
+        known = sum(
+            (there[place] * answers for place, answers in enumerate(behind)),
+            np.full(min(names + 1, entities), elsewhere),
+        )
+        choices = [known[:entities].max()]
+        if left:
+            choices.append(
+                sum(
+                    chance * value(same(looked(state, place, names)), left - 1)
+                    for place, chance in outcomes([count for count, _ in state])
+                )
+            )
+            for place in range(len(state) + (not supported and len(state) < entities)):
+                grown = [*state, (0, (0,) * names)][: max(len(state), place + 1)]
+                count, answers = grown[place]
+                choices.append(
+                    sum(
+                        chance
+                        * value(same([*grown[:place], (count, one_more(answers, name)), *grown[place + 1 :]]), left - 1)
+                        for name, chance in outcomes(answers)
+                    )
+                )
+        return max(choices)
+
+    def looked(state, place, names):
+        grown = [*state, (0, (0,) * names)][: max(len(state), place + 1)]
+        return [*grown[:place], (grown[place][0] + 1, grown[place][1]), *grown[place + 1 :]]
+
+    return value((), budget)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+@pytest.mark.parametrize(("entities", "reliability", "budget"), [(16, 0.7, 5), (4, 0.5, 5), (26, 0.3, 4)])
+def test_nobody_who_comes_back_does_better(entities, reliability, budget, supported):
+    best = laws.best(entities, reliability, 2, budget, supported=supported).value[2]
+    for searches in range(budget + 1):
+        assert best[searches] == pytest.approx(anything_goes(entities, reliability, searches, supported), abs=1e-9)
+
+
+def test_one_hop_is_a_vote():
+    """How often the entity seen most often of three is right, by all outcomes."""
+    e, p = 4, 0.5
+    likely = np.full(e, (1 - p) / e)
+    likely[0] += p
+    right = 0.0
+    for seen in product(range(e), repeat=3):
+        counts = np.bincount(seen, minlength=e)
+        right += likely[list(seen)].prod() * (counts[0] == counts.max()) / (counts == counts.max()).sum()
+    assert laws.ceiling(Search(entities=e, reliability=p, tags=False), 1, 3) == pytest.approx(right)
+
+
+@pytest.mark.parametrize("task", [VOTES, TASKS["unaware"], TAGGED, SOME, replace(VOTES, price=0.05)], ids=str)
+def test_whoever_writes_the_texts_is_as_good_as_the_law_says(task):
+    """The likeliest answer behind the searches of gold texts, over many worlds."""
+    problem = task.draw(np.random.default_rng(1), 20_000)
+    known = laws.posterior(task, problem, play(task, problem))
+    hops, budget = (problem["path"] >= 0).sum(axis=1), problem["budget"]
+    most = max(task.budgets)
+    for k, b in product(task.hops, task.budgets):
+        here = (hops == k) & (budget == b)
+        foretold = laws.ceiling(task, k, b)
+        if not task.tags:
+            searcher = (
+                laws.best(task.entities, task.reliability, k, most, task.price)
+                if task.announced
+                else laws.best_unaware(task.entities, task.reliability, k, task.budgets, task.price)
+            )
+            assert searcher.value[k, b] <= foretold + 1e-9
+            foretold = searcher.value[k, b]
+        assert known[here].max(axis=1).mean() == pytest.approx(foretold, abs=4 * 0.5 / np.sqrt(here.sum()))
+
+
+def test_exact_results_make_the_distribution_of_hops():
+    task = Search(budgets=(0, 1, 2, 3, 4, 5))
+    for budget in task.budgets:
+        mean = np.mean([laws.ceiling(task, hops, budget) for hops in task.hops])
+        assert mean == pytest.approx(min(budget, 4) / 4 + (1 - min(budget, 4) / 4) / 16)
+
+
+def test_more_searches_never_hurt_and_knowing_the_budget_never_does():
+    for reliability, entities in ((0.3, 26), (0.7, 16)):
+        aware = laws.best(entities, reliability, 4, 12)
+        unaware = laws.best_unaware(entities, reliability, 4, tuple(range(13)))
+        assert (np.diff(aware.value, axis=1) >= -1e-12).all() and (unaware.value <= aware.value + 1e-12).all()
+        assert (aware.value[1:, 0] == 1 / entities).all() and aware.value[1, 12] > 0.8
+
+
+def test_unseen_joins_are_none_of_those_seen():
+    seen, unseen = Search(), Search().shift("joins=unseen")(Search())
+
+    def pairs(task):
+        return [
+            {(a, b) for a, b in pairwise(row) if b >= 0}
+            for row in task.draw(np.random.default_rng(0), 2000)["path"].tolist()
+        ]
+
+    known = set().union(*pairs(seen))
+    assert len(known) == 8 * 7 - 8 and all(path - known for path in pairs(unseen) if path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"entities": 27}, "entities 27 is outside 2 to 26"),
+        ({"relations": 9}, "relations 9 is outside 3 to 8"),
+        ({"hops": (9,)}, "hops 9 is outside 1 to 8"),
+        ({"hops": ()}, "hops is empty"),
+        ({"budgets": (33,)}, "budgets 33 is outside 0 to 32"),
+        ({"budgets": (17,), "tags": False, "reliability": 0.5}, "above 16"),
+        ({"reliability": 0.0}, "reliability 0.0 is outside"),
+        ({"missing": 1.0}, "missing 1.0 is outside"),
+        ({"missing": 0.1, "tags": False}, "without tags"),
+        ({"joins": "sen"}, "joins 'sen' is unknown; did you mean 'seen'"),
+        ({"price": 1.0}, "price 1.0 is outside"),
+    ],
+)
+def test_impossible_fields(change, says):
+    with pytest.raises(UserError, match=says):
+        Search(**change)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "3 14 15 9 c R3 8 <think>",
+        "3 14 15 9 26 c R3 R3 8 <think>",
+        "3 14 15 9 26 c R3 7 <think>",
+        "3 14 15 9 26 q R3 8 <think>",
+        "3 14 15 9 26 c 8 <think>",
+        "3 14 15 9 26 c R3 8",
+        "3 14 15 9 a c R3 8 <think>",
+    ],
+)
+def test_prompts_that_are_none(text):
+    with pytest.raises(UserError, match="is not 5 numbers"):
+        Search().parse(text)
+
+
+def test_joins_of_a_prompt_are_checked():
+    with pytest.raises(UserError, match="side by side"):
+        Search().parse("3 14 15 9 26 c R1 R2 8 <think>")
