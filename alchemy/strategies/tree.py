@@ -120,7 +120,7 @@ class Bill:
         self._calls += new.sum(axis=1)
         if self._reward.parameters:
             self._checked += self._reward.thinking * first
-            self._checked += (new * (branches.length + self._prompt[:, None])).sum(axis=1)
+            self._checked += self._reward.readings * (new * (branches.length + self._prompt[:, None])).sum(axis=1)
         return self._reward.score(branches)
 
     def ledger(self) -> Ledger:

@@ -31,6 +31,7 @@ class Bank(NamedTuple):
     thinking: Mapping[
         str, np.ndarray
     ]  # tokens that a verifier writes about a problem before it scores, by name: (s, n)
+    readings: Mapping[str, int]  # how often it reads each answer, by name: behind each of its thoughts
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -55,4 +56,5 @@ def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:
         facts={name: values.reshape(seeds, n) for name, values in task.features(batch.problem).items()},
         parameters=parameters,
         thinking={},
+        readings={},
     )

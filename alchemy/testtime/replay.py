@@ -77,7 +77,7 @@ def bill(hand: Hand, used: np.ndarray, rounds: Sequence[int] = (0,), *, score: s
     depth = np.maximum.reduceat(tokens, np.asarray(rounds), axis=2).sum(axis=2)
     checked, calls = (hand.bank.prompt * count + written, count) if score else (0.0, 0.0)
     if score in hand.bank.thinking:
-        checked = checked + hand.bank.thinking[score] * (count > 0)
+        checked = checked * hand.bank.readings.get(score, 1) + hand.bank.thinking[score] * (count > 0)
     prompt = hand.bank.prompt * (count > 0)
     return Ledger.of(hand.bank.parameters, prompt, written, depth, checker=checker, checked=checked, calls=calls)
 

@@ -52,6 +52,10 @@ class Reward(Protocol):
     def thinking(self) -> np.ndarray | float:
         """Tokens that the verifier writes about each problem before it scores, float (n,); 0 of one that reads only."""
 
+    @property
+    def readings(self) -> int:
+        """How often the verifier reads each text: behind each of its thoughts, or once."""
+
     def rows(self, rows: np.ndarray) -> Reward:
         """The reward of some of the problems."""
 
@@ -77,6 +81,7 @@ class OracleReward:
     parameters: int = 0
     """Of the verifier that it stands in for, which is billed for reading the texts; 0 for one that costs nothing."""
     thinking: ClassVar[float] = 0.0
+    readings: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -138,6 +143,7 @@ class LearnedReward:
     how: Aggregation = "last"
     """How the scores of steps become one score."""
     thinking: ClassVar[float] = 0.0
+    readings: ClassVar[int] = 1
 
     @property
     def parameters(self) -> int:
@@ -190,6 +196,10 @@ class ThinkingReward:
     @cached_property
     def thinking(self) -> np.ndarray:
         return (self._thoughts != PAD).sum(axis=(1, 2)).astype(float)
+
+    @property
+    def readings(self) -> int:
+        return self.thoughts
 
     def rows(self, rows: np.ndarray) -> ThinkingReward:
         return replace(self, batch=self.batch.rows(rows))

@@ -48,4 +48,5 @@ def simulated(
         facts={name: np.broadcast_to(values, p.shape) for name, values in (facts or {}).items()},
         parameters=PARAMETERS,
         thinking={},
+        readings={},
     )

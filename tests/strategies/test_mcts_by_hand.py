@@ -54,6 +54,7 @@ class Wandering(Scripted):
 class Worth:
     parameters: int = CHECKER
     thinking: float = 0.0
+    readings: int = 1
 
     def score(self, branches):
         return np.array([[worth(text[text != PAD].tolist()) for text in row] for row in branches.tokens])

@@ -89,6 +89,7 @@ class Perfect:
     outcome: bool = False
     parameters: int = 7
     thinking: float = 0.0
+    readings: int = 1
     calls: int = 0
 
     def rows(self, rows):

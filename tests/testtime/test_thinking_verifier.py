@@ -315,10 +315,10 @@ def test_every_token_of_a_thought_is_charged_once(tmp_path, monkeypatch):
     scores = bill.score(branches, np.array([[True, False], [True, True]]))
     assert scores.shape == (2, 2) and (scores <= 0).all() and scores[0, 0] == scores[0, 1]
     read = batch.prompt_len + (gold != PAD).sum(axis=1)
-    assert bill.ledger().checked.tolist() == [read[0] + 5, 2 * read[1] + 5]
+    assert bill.ledger().checked.tolist() == [2 * read[0] + 5, 4 * read[1] + 5], "behind each of two thoughts"
     bill.score(branches, np.array([[True, False], [False, False]]))
     ledger = bill.ledger()
-    assert ledger.checked.tolist() == [2 * read[0] + 5, 2 * read[1] + 5] and calls == [1]
+    assert ledger.checked.tolist() == [4 * read[0] + 5, 4 * read[1] + 5] and calls == [1]
     assert (ledger.flops == 2.0 * reward.parameters * ledger.checked).all() and reward.parameters > 1000
     assert "own" in reward.name and policy.names[0] in reward.name
     assert reward.rows(np.array([1])).batch.prompt_len.tolist() == batch.prompt_len[1:].tolist()
@@ -328,6 +328,9 @@ def test_every_token_of_a_thought_is_charged_once(tmp_path, monkeypatch):
     bank = bank._replace(thinking={"thinking": np.array([[5.0, 7.0]])})
     _, ledger = BestOfN("thinking", checker=5).replay(bank, 2, None)
     assert ledger.checked[0].tolist() == [2 * read[0] + 5, 2 * read[1] + 7]
+    thrice = bank._replace(readings={"thinking": 3})
+    _, ledger = BestOfN("thinking").replay(thrice, 2, None)
+    assert ledger.checked[0].tolist() == [6 * read[0] + 5, 6 * read[1] + 7]
     _, ledger = BestOfN("thinking").replay(bank, 0, None)
     assert ledger.checked[0].tolist() == [0, 0], "who draws nothing asks nobody"
     assert of_problems(by_seed(bank)[0], slice(1, 2)).thinking["thinking"].tolist() == [[7.0]]
