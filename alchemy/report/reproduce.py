@@ -9,7 +9,7 @@ from importlib.metadata import version
 from math import inf
 from pathlib import Path
 from shutil import copyfile
-from time import monotonic
+from time import monotonic, process_time
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +17,7 @@ from alchemy.discover import added_claim, claim_folder, experiments
 from alchemy.errors import UserError
 from alchemy.lab.following import PROBLEMS, following
 from alchemy.lab.lab import Lab
-from alchemy.learning import machine
+from alchemy.learning import compiling, machine
 from alchemy.progress import Progress
 from alchemy.record import commit, fingerprint, json_text, numbers, plain, read_json, write_json, write_whole
 from alchemy.report import costs, figures, open_claims, table
@@ -143,7 +143,7 @@ def run_one(
     Seeds and test problems are those of the lock, or of the `lab` if one is given; `looks` are the earlier ones at fewer seeds,
     whose `home` the record shares.
     """
-    home, began = home or home_of(out, name, preset, module, config), monotonic()
+    home, began = home or home_of(out, name, preset, module, config), _spent()
     write_json(home / STARTED, {"name": name, "preset": preset, "config": plain(config), "commit": tree})
     if lab is None:
         lab = Lab(out, progress, first_seed=lock.first_seed, tests=lock.tests) if lock else Lab(out, progress)
@@ -161,7 +161,10 @@ def run_one(
         "figures": [f"{figure.name}.svg" for figure in drawn],
         "config": plain(config),
         "seconds": round(lab.seconds, 1),
-        "seconds_now": round(monotonic() - began, 1),
+        **{
+            kind: round(spent - before, 1)
+            for (kind, spent), before in zip(_spent().items(), began.values(), strict=True)
+        },
         "tokens": lab.tokens,
         "flops": lab.flops,
         "device": machine.describe(),
@@ -179,8 +182,19 @@ def run_one(
     (home / STARTED).unlink()
     record = numbers(read_json(home / "record.json"))
     machine.release()
-    progress.say(f"{record['verdict']} after {record['seconds_now']} s; {table.deciding(record)}")
+    progress.say(f"{record['verdict']} after {record['seconds_now']} s{_compiled(record)}; {table.deciding(record)}")
     return record
+
+
+def _spent() -> dict[str, float]:
+    """Seconds until now on the clock, of all processors, and of those on the clock in which programs were made: what a record says
+    of the run that wrote it, whatever was stored before."""
+    return {"seconds_now": monotonic(), "processor_seconds_now": process_time(), "compiling_now": compiling.seconds()}
+
+
+def _compiled(record: Mapping[str, Any]) -> str:
+    share = record["compiling_now"] / max(record["seconds_now"], 0.1)
+    return f", {share:.0%} of them compiling" if share >= 0.01 else ""
 
 
 def _tree(name: str) -> str:
@@ -221,7 +235,7 @@ def _publish(name: str, preset: str, record: Record, home: Path) -> None:
     shown = verdicts / "figures"
     for figure in newest(verdicts).get(name, {}).get(preset, {}).get("figures", ()):
         (shown / f"{preset}-{figure}").unlink(missing_ok=True)
-    append(verdicts / f"{name}.json", preset, {key: value for key, value in record.items() if key != "seconds_now"})
+    append(verdicts / f"{name}.json", preset, {key: value for key, value in record.items() if not key.endswith("_now")})
     write_json(verdicts / "journals" / f"{preset}-{name}.json", read_json(home / "journal.json"))
     for figure in record["figures"]:
         write_whole(shown / f"{preset}-{figure}", partial(copyfile, home / figure))

@@ -21,7 +21,7 @@ SMALL = ["--model.width", "16", "--model.layers", "1", "--model.heads", "2", "--
 TASK = ["--task.compositions", "F1 F2", "--task.alphabet", "ABCDEFGH"]
 COMMON = [*TASK, *SMALL, "--seeds", "2", "--test", "20"]
 VARY = ["--vary", "train.learning_rate=1e-3,6e-3", "train.steps=4,8"]
-COSTS = {"seconds", "seconds_now"}
+COSTS = {"seconds", "seconds_now", "processor_seconds_now", "compiling_now"}
 CLAIM = '''"""Models learn."""
 from dataclasses import dataclass
 from alchemy.lab.lab import Lab
