@@ -1,0 +1,1 @@
+"""Looking things up: what searches are worth, and who rations them."""

@@ -1,0 +1,87 @@
+"""A claim on searching: what agents are asked, the numbers that decide, and that each check can fail and each gate leaves it open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from alchemy.report.claim import judge
+from alchemy.stats.verdict import Verdict
+from experiments.world import agents, rationing
+from experiments.world.agents import Answered, Worlds
+from tasks.search.spec import TURN
+
+WORLDS = Worlds()
+EXACT, TAGGED, VOTES = (WORLDS.task(regime, True) for regime in agents.REGIMES)
+BEST, UNAWARE = agents.ceiling(VOTES), agents.unaware(VOTES)
+
+
+def seeds(values):
+    return np.broadcast_to(np.asarray(values, float), (10, *np.shape(values))).copy()
+
+
+CONTROLS = {"exact": seeds([0.5, 0.7, 1.0]), "tagged": seeds([0.3, 0.5, 0.9])}
+RATIONING = rationing.Measured(
+    budgets={"exact": (2, 3, 6), "tagged": (2, 3, 6), "votes": WORLDS.budgets},
+    known={**CONTROLS, "votes": seeds(BEST.mean(axis=0))},
+    hidden={**CONTROLS, "votes": seeds(UNAWARE.mean(axis=0))},
+    one_hop={"exact": seeds(1.0), "tagged": seeds(1.0), "votes": seeds(1.0)},
+    best=BEST.mean(axis=0),
+    best_hidden=UNAWARE.mean(axis=0),
+)
+
+
+def gained(regime, by):
+    """Agents that know the budget gain so much more."""
+    return {"known": {**RATIONING.known, regime: RATIONING.known[regime] + by}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.HOLDS),
+        (gained("votes", -0.1), Verdict.FAILS),
+        (gained("votes", 0.09), Verdict.FAILS),
+        (gained("exact", 0.04), Verdict.FAILS),
+        (gained("tagged", -0.04), Verdict.FAILS),
+        ({"one_hop": {**RATIONING.one_hop, "votes": seeds(0.5)}}, Verdict.UNDECIDED),
+        ({**gained("exact", 0.04), "one_hop": {**RATIONING.one_hop, "exact": seeds(0.5)}}, Verdict.UNDECIDED),
+    ],
+)
+def test_each_check_of_rationing_can_fail_and_each_gate_leaves_it_open(changes, verdict):
+    assert judge(rationing.CLAIM, rationing.check(replace(RATIONING, **changes))).verdict == verdict
+
+
+def test_the_numbers_that_decide_by_hand():
+    assert rationing.small((1, 2, 3, 4), np.array([9.0, 0.1, 0.2, 9.0])) == pytest.approx(0.15)
+
+
+def test_controls_are_asked_at_the_small_budgets_and_the_largest():
+    assert [rationing.asked(task) for task in (EXACT, TAGGED)] == [(2, 3, 6)] * 2
+    assert rationing.asked(VOTES) == WORLDS.budgets
+
+
+def test_means_by_number_of_hops():
+    said = Answered(np.array([[1, 2, 1, 2]]), np.array([[[True], [True], [False], [True]]]), np.zeros((1, 4, 1), int))
+    assert said.accuracy((1, 2)).tolist() == [[[0.5], [1.0]]]
+    assert said.part(slice(1, 3)).accuracy((1, 2)).tolist() == [[[0.0], [1.0]]]
+
+
+def test_what_the_optima_foretell():
+    """The claims' reasons: what knowing is worth without tags, and that it is worth nothing elsewhere."""
+    gap = rationing.small(VOTES.budgets, (BEST - UNAWARE).mean(axis=0))
+    assert 0.1 < gap < 0.2 and np.all(UNAWARE <= BEST + 1e-9)
+
+
+def test_agents_are_asked_the_same_whatever_they_know_and_fit_their_context():
+    for task in (EXACT, TAGGED, VOTES):
+        batches = [
+            some.sample(np.random.default_rng(0), 50)
+            for some in (task, replace(task, announced=False), replace(task, budgets=(3,)))
+        ]
+        for name in ("world", "start", "path"):
+            for batch in batches[1:]:
+                np.testing.assert_array_equal(batch.problem[name], batches[0].problem[name])
+        assert task.longest_prompt + TURN * max(task.budgets) + 1 <= WORLDS.model.context
