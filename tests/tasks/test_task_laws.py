@@ -35,7 +35,6 @@ NOWHERE_FAR = {
         "reliability=1",
         "tags=on",
         "announced=on",
-        "hops=4",
         "budget=8",
     ],
     "groups": ["group=A5", "pair=0", "length=16", "stride=1"],
