@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from alchemy.decoding.ledger import Ledger
 from alchemy.decoding.sampler import ModelSampler
 from alchemy.lab import store
 from alchemy.lab.lab import Lab
@@ -20,7 +19,7 @@ from alchemy.learning import tuning
 from alchemy.learning.train import Runs
 from alchemy.problem.task import Batch, Task
 from alchemy.record import digest, fingerprint, plain
-from alchemy.strategies.tree import Search, SearchResult, pack, question_of, unpack
+from alchemy.strategies.tree import SPENT, Search, SearchResult, pack, question_of, unpack
 from alchemy.testtime.answers import trimmed
 from alchemy.testtime.rewards import Reward
 
@@ -90,7 +89,7 @@ def search(
                 raise
         return {"searched": np.concatenate([done[name] for name in todo]).reshape(len(rows), *shape)}
 
-    shape = (n, question.room + len(Ledger._fields))
+    shape = (n, question.room + SPENT)
     tokens = n * (question.prompts.shape[1] + question.room)  # of one chain: what is spent is in the ledger
     stage = label or f"search with {type(how).__name__.lower()}"
     pieces = seeds * len(starts)

@@ -65,15 +65,21 @@ def question_of(task: Task, batch: Batch) -> Question:
     return Question(batch.prompts(), tuple(task.step_delimiters), longest + 2, room, np.arange(len(gold)))
 
 
+SPENT = 6
+"""Fields of a ledger up to the two of environments, in which no strategy searches."""
+
+
 def pack(answered: Answered, room: int) -> np.ndarray:
-    """Answers as one array, float64 (n, room + fields of the ledger)."""
+    """Answers as one array, float64 (n, room + SPENT)."""
     text = np.pad(answered.completions, ((0, 0), (0, room)))[:, :room]
-    return np.concatenate([text, np.stack(answered.ledger, axis=1)], axis=1)
+    return np.concatenate([text, np.stack(answered.ledger[:SPENT], axis=1)], axis=1)
 
 
 def unpack(packed: np.ndarray, room: int) -> SearchResult:
-    """The inverse of `pack` for each of `s` models, from float64 (s, n, room + fields of the ledger)."""
-    return SearchResult(packed[..., :room].astype(np.int32), Ledger(*np.moveaxis(packed[..., room:], 2, 0)))
+    """The inverse of `pack` for each of `s` models, from float64 (s, n, room + SPENT)."""
+    nothing = np.zeros(packed.shape[:2])
+    spent = Ledger(*np.moveaxis(packed[..., room:], 2, 0), told=nothing, searches=nothing)
+    return SearchResult(packed[..., :room].astype(np.int32), spent)
 
 
 class Search(Protocol):

@@ -93,7 +93,7 @@ def test_all_chains_are_those_of_each_problem(search, room):
         tokens = answered.completions[row]
         assert tokens[tokens != PAD].tolist() == text
         flops = 2 * (10 * (prompt + written) + CHECKER * checked)
-        assert [values[row] for values in answered.ledger] == [prompt, written, checked, calls, depth, flops]
+        assert [values[row] for values in answered.ledger] == [prompt, written, checked, calls, depth, flops, 0, 0]
 
 
 class Uneven(Wandering):
@@ -139,7 +139,7 @@ def test_a_verifier_without_parameters_reads_for_nothing():
 def test_answers_are_packed_and_unpacked(width):
     rng, room = np.random.default_rng(0), 5
     text = rng.integers(1, 9, (2, 4, width)).astype(np.int32)
-    bills = [Ledger(*rng.random((len(Ledger._fields), 4))) for _ in range(2)]
+    bills = [Ledger(*rng.random((6, 4)), told=np.zeros(4), searches=np.zeros(4)) for _ in range(2)]
     packed = np.stack([pack(Answered(rows, bill), room) for rows, bill in zip(text, bills, strict=True)])
     assert packed.shape == (2, 4, room + 6)
     result = unpack(packed, room)
