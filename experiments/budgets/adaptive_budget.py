@@ -12,7 +12,7 @@ Prediction   Every prompt gets some of the same mean budget, by an estimate of h
 Refuted if   k by facts or of the used pilot is under 1.5, or k of the one thrown away over 1; or k of the oracle, who knows
              how hard each prompt is for nothing, is under 1.5. A seed in which an oracle gains where all prompts are alike,
              which would be a leak, is not judged.
-Run          alchemy reproduce adaptive_budget --preset small      # about a minute a seed on 2 CPU cores, not timed yet
+Run          alchemy reproduce adaptive_budget --preset small      # about a minute a seed on 2 CPU cores
 """
 
 from __future__ import annotations

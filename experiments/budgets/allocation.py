@@ -13,7 +13,7 @@ Prediction   Five arms spend the same mean budget on one bank: uniform, by a reg
 Refuted if   Captured by facts minus captured online is under -.1 in distribution, or over -.1 under shift; or under shift
              online rules lose to a uniform budget; or with a checker online and blind differ by two points. A seed in
              which the oracle gains less than a point is not judged.
-Run          alchemy reproduce allocation --preset small      # about a minute and a half a seed on 2 CPU cores, not timed yet
+Run          alchemy reproduce allocation --preset small      # about a minute and a half a seed on 2 CPU cores
 """
 
 from __future__ import annotations

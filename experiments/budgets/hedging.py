@@ -13,7 +13,7 @@ Prediction   One bank of answers, one exact checker and two dials on it: Gaussia
              Rivals, temperatures and the best n are chosen on the other half of a seed's problems.
 Refuted if   A selector loses its own cell, best-of-n is best with all answers under systematic errors, or hedges regret as
              much as the pure ways.
-Run          alchemy reproduce hedging --preset small      # about two minutes a seed on 2 CPU cores, not timed yet
+Run          alchemy reproduce hedging --preset small      # about two minutes a seed on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Prediction   The paper: what a step leaves unsaid of the right thought adds up, 
              must cost by Fano's inequality, a theorem, are drawn beside those that were made.
 Refuted if   The snowball explains held-out chains worse than the exponential, or the information lost does not grow with
              the steps.
-Run          alchemy reproduce snowball --preset small      # about half a minute a seed on 2 CPU cores, not timed yet
+Run          alchemy reproduce snowball --preset small      # about half a minute a seed on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Prediction   Every prompt has the same number of chains; only the way to spend t
              k of 2 and more is likely, over the best single way hardly any.
 Refuted if   Over the best single way k is under 1.5 with facts of the prompt as the estimate, which cost nothing; or over
              best-of-n k is under 3 ("4 times") with the true difficulty, uncharged as in the paper.
-Run          alchemy reproduce strategy_by_difficulty --preset small      # about two minutes a seed on 2 CPU cores, not timed yet
+Run          alchemy reproduce strategy_by_difficulty --preset small      # about two minutes a seed on 2 CPU cores
 """
 
 from __future__ import annotations

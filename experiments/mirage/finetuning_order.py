@@ -5,7 +5,7 @@ Prediction   Fine-tuned on the same examples of F2 F2, models trained on it befo
              F1 and F2 (CMP), on F1 F2 (POOD) and on F1 F1 (OOD) recover in this order.
 Refuted if   A nearer start does worse than the next farther one, by exact match on the same held-out elements, as a mean
              over all numbers of examples.
-Run          alchemy reproduce finetuning_order --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce finetuning_order --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

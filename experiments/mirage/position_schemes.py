@@ -7,7 +7,7 @@ Prediction   After training on l = 4, exact match is 0 % at l = 2, 3, 5, 6 with 
              trained length to 99 %; others say nothing about lengths. Models without places have no arm here: at the small
              scale none of six solved the trained length to 99 % after 2,400 steps (pilot, two learning rates).
 Refuted if   Some length but 4 is solved by more than 1 %, under one of these schemes.
-Run          alchemy reproduce position_schemes --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce position_schemes --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Prediction   Trained on F1 F1 and fine-tuned on equally few examples of F2 F2 (1
              paper), the largest model has a higher exact match than the smallest on held-out elements, as a mean over the
              numbers of examples. One number alone can leave both at 0, where neither can lose.
 Refuted if   The largest recovers less than the smallest.
-Run          alchemy reproduce size_recovery --preset small      # minutes on 2 CPU cores; not timed yet
+Run          alchemy reproduce size_recovery --preset small      # minutes on 2 CPU cores
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Prediction   Every chain thinks exactly the budget: its end is suppressed and `<
 Refuted if   A slope has the wrong sign, forcing is .02 worse than prompts at its best, a model that never saw `<wait>` gains
              .01 a doubling, or at equal tokens either comparison goes the other way. A seed whose models do not walk the
              whole way is not judged.
-Run          alchemy reproduce budget_forcing --preset small      # about a minute and a half a seed on 2 CPU cores, not timed yet
+Run          alchemy reproduce budget_forcing --preset small      # about a minute and a half a seed on 2 CPU cores
 """
 
 from __future__ import annotations

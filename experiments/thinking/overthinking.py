@@ -22,7 +22,7 @@ Refuted if   The largest deviation of accuracy from the law over all classes and
              are hurt. A seed whose model did not learn to follow maps, and to look letters up, is not judged.
              A first run, with 800 steps of training in place of 1,200, kept 22 of 35 checks: two of its five models had not
              told the kinds of the mixed class apart.
-Run          alchemy reproduce overthinking --preset small      # about a minute and a half a seed on 2 CPU cores, not timed yet
+Run          alchemy reproduce overthinking --preset small      # about a minute and a half a seed on 2 CPU cores
 """
 
 from __future__ import annotations

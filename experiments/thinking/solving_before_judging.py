@@ -16,7 +16,7 @@ Controls     All start from the weights of one model that solves the problems wi
              seed from 900 on, with as many steps as the rival, they stayed near chance at one step already, since they are told one bit
              a letter. What such a verifier could know is what its rival says. Verifiers that are shown chains are not asked.
              The bound of a verifier that solves is its own solving; what it adds is to compare.
-Run          alchemy reproduce solving_before_judging --preset small      # on 2 CPU cores; not timed yet
+Run          alchemy reproduce solving_before_judging --preset small      # on 2 CPU cores, about a quarter of an hour
 """
 
 from __future__ import annotations
