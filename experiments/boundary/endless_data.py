@@ -53,6 +53,8 @@ SHIFTED = {
     "five letters": "length=5",
     "noise behind every symbol": "noise=insert:1.0",
 }
+FEW = {"three letters": 500}
+"""Problems of tests of which fewer exist than others have: of four pairs some 780 elements of three letters are held out."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ def _one(config: Config, lab: Lab, model: Model) -> Arm:
     tests |= {name: model.trained.shift(shift)(model.trained) for name, shift in SHIFTED.items()}
     exact, following = {}, {}
     for name, task in tests.items():
-        exact[name] = lab.answer(model.runs, task, config.test, label=f"answer {name}").mean("exact_match")[0]
+        problems = min(config.test, FEW.get(name, config.test))
+        exact[name] = lab.answer(model.runs, task, problems, label=f"answer {name}").mean("exact_match")[0]
         following[name] = follow(lab, model.runs, task, config.edited, name).follow[0]
     return Arm(exact, following)
 
