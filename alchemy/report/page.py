@@ -264,10 +264,13 @@ def _floors(measured: Any) -> Iterator[str]:
 
 
 def _predictors(measured: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Mapping[str, Mapping[str, Any]]]]:
-    """Tests by name, with the scores of each predictor, wherever in what was measured."""
+    """Tests by name, with the scores of each predictor, wherever in what was measured; floors that are bare numbers are no such."""
     if isinstance(measured, Mapping):
         for name, value in measured.items():
-            yield from [(", ".join(path), value)] if name == "floors" else _predictors(value, (*path, name))
+            if name != "floors":
+                yield from _predictors(value, (*path, name))
+            elif isinstance(value, Mapping) and all(isinstance(scores, Mapping) for scores in value.values()):
+                yield ", ".join(path), value
 
 
 def _image(name: str, svg: str) -> str:
