@@ -12,7 +12,7 @@ Controls     The two regimes in which a budget tells nothing of what to do next.
              has learned to look up: right in .85 of other questions of one hop at the largest budget. Small is relative: which
              budgets gain depends on those that occur, as who does not know is best for all of them together; here they are 1
              to 12 searches for 1 to 3 hops.
-Run          alchemy reproduce rationing --preset small      # 15 minutes on 2 CPU cores
+Run          alchemy reproduce rationing --preset small      # half an hour on 2 CPU cores
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def figures(measured: Measured) -> list[Figure]:
     return [
         Curves(
             name="rationing",
-            title="Noisy results without tags: agents that know their budget of searches, and that do not",
+            title="Noisy results without tags, the budget known and hidden",
             x_label="searches allowed",
             y_label="right answers",
             x=budgets,
