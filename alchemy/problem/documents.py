@@ -34,7 +34,10 @@ def written_as(lines: Batch, document: Document, rng: np.random.Generator) -> Ba
         tokens = tokens.copy()
         tokens[thought, 0] = NOISE
     elif document == "swapped":
-        tokens = np.where(thought[..., None], tokens[another(lines.field, rng)], tokens)
+        partner = another(lines.field, rng)
+        tokens = np.where(thought[..., None], tokens[partner], tokens)
+        if lines.told is not None:
+            lines = lines._replace(told=np.where(thought, lines.told[partner], lines.told))
     elif document == "answer":
         return _ordered(lines, np.where(thought, 3, 0))
     elif document == "thought last":
@@ -61,4 +64,5 @@ def _ordered(lines: Batch, rank: np.ndarray) -> Batch:
     order, kept = order[:, :width], np.take_along_axis(rank < 3, order, axis=1)[:, :width]
     tokens = np.where(kept[..., None], np.take_along_axis(lines.tokens, order[..., None], axis=1), PAD)
     field = np.where(kept, np.take_along_axis(lines.field, order, axis=1), np.int8(Field.PADDING))
-    return lines._replace(tokens=tokens, field=field)
+    told = None if lines.told is None else kept & np.take_along_axis(lines.told, order, axis=1)
+    return lines._replace(tokens=tokens, field=field, told=told)

@@ -31,6 +31,7 @@ from alchemy.errors import UserError, nearest
 from alchemy.learning.data import Examples
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Runs
+from alchemy.problem.documents import another
 from alchemy.problem.task import EOS, PAD, Batch, Task
 from alchemy.testtime.learned_verifier import exact, log_odds, written
 
@@ -128,10 +129,7 @@ def thoughts(task: Task, batch: Batch, thought: Thought, rng: np.random.Generato
     if thought == "filler":
         return np.where((gold == PAD) | (gold == EOS), gold, np.int32(task.step_delimiters[0]))
     if thought == "swapped":
-        length, order = (gold != PAD).sum(axis=1), rng.permutation(len(gold))
-        for size in np.unique(length):
-            rows = order[length[order] == size]
-            gold[rows] = gold[np.roll(rows, 1)]
+        gold = gold[another((gold != PAD).sum(axis=1, keepdims=True), rng)]
     return gold
 
 

@@ -12,6 +12,7 @@ from alchemy.problem.documents import DOCUMENTS, another, written_as
 from alchemy.problem.task import EOS, NOISE, PAD, Field
 from tasks.connectivity import Connectivity
 from tasks.modular import Modular
+from tasks.search import Search
 from tasks.symbols import Symbols
 
 LETTERS = Symbols(length=(2,), alphabet="ABCDEFGH", compositions=("F1 F2 F1",), rotate=1)
@@ -94,3 +95,24 @@ def test_swapped_thoughts_are_those_of_other_lines(task):
 def test_an_unknown_document_is_named():
     with pytest.raises(UserError, match="did you mean 'thought last'"):
         written_as(LETTERS.sample(np.random.default_rng(0), 2), "thought lst", np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("document", ["thought last", "answer", "swapped"])
+def test_what_an_environment_told_moves_with_its_tokens(document):
+    task = Search()
+    lines = task.sample(np.random.default_rng(0), 40)
+    assert lines.told.any()
+    moved = written_as(lines, document, np.random.default_rng(1))
+    assert moved.told.shape == moved.tokens.shape[:2]
+
+    def told(batch, row):
+        return sorted(batch.tokens[row][batch.told[row]][..., 0].tolist())
+
+    if document == "answer":
+        thought = lines.field >= Field.STEP
+        rest = [sorted(lines.tokens[row][lines.told[row] & ~thought[row]][..., 0].tolist()) for row in range(40)]
+        assert [told(moved, row) for row in range(40)] == rest
+    elif document == "thought last":
+        assert [told(moved, row) for row in range(40)] == [told(lines, row) for row in range(40)]
+    else:
+        assert sorted(told(moved, row) for row in range(40)) == sorted(told(lines, row) for row in range(40))
