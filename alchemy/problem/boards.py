@@ -16,7 +16,7 @@ from alchemy.problem.task import Problem, Task
 class Board(NamedTuple):
     """Problems as a model reads them that sees all cells at once, and one solution of each."""
 
-    tokens: np.ndarray  # int32 (n, k, c): the ids a cell carries, summed in the embedding: its value or blank, neighbours; 0 pads
+    tokens: np.ndarray  # int32 (n, k, c): ids that a cell carries, summed: its value or blank, its neighbours; 0 pads
     target: np.ndarray  # int32 (n, k): the values of one solution, any as likely, which the problem records
     blank: np.ndarray  # bool (n, k): cells that are not given
 
@@ -48,6 +48,8 @@ class BoardTask(Task, Protocol):
     def solution_ids(self, problem: Problem, filled: np.ndarray) -> np.ndarray:
         """int64 (n,) of boards int (n, k): equal for equal boards, -1 for what is no solution."""
 
-    def relabelled(self, problem: Problem, rng: np.random.Generator) -> tuple[Problem, Callable[[np.ndarray], np.ndarray]]:
+    def relabelled(
+        self, problem: Problem, rng: np.random.Generator
+    ) -> tuple[Problem, Callable[[np.ndarray], np.ndarray]]:
         """The problems under a symmetry drawn for each, and what takes boards int (n, k) back to the original's values and
         places: solutions become solutions, and others do not."""
