@@ -24,7 +24,7 @@ from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs, size
 from alchemy.problem.task import PAD, Batch, Task
 from alchemy.testtime.answers import Answers
-from alchemy.testtime.bank import Bank
+from alchemy.testtime.bank import Bank, Reader
 from alchemy.testtime.learned_verifier import Verifier, aggregated
 from alchemy.testtime.rewards import LEAST, Kind, LearnedReward, OracleReward, Reward, ThinkingReward
 from alchemy.testtime.simulated_verifiers import (
@@ -146,11 +146,12 @@ class Comparison:
         samples, drawn = self.lab.bank(self.runs, self.task, self.problems, self.samples, temperature=self.temperature)
         bank = scored(drawn, exact=exact(drawn), logprob=logprob(drawn), noisy=noisy(drawn, 0, self.noise, 0.0))
         if self.reward == "learned":
-            return scored(bank, learned=np.maximum(aggregated(score_samples(self.lab, self._verifier, samples)), LEAST))
+            bank = scored(bank, learned=np.maximum(aggregated(score_samples(self.lab, self._verifier, samples)), LEAST))
+            return bank._replace(readers={"learned": Reader(size(self._verifier.runs.model))})
         if self.reward == "thinking":
             said = thinking_verifiers.check_samples(self.lab, self._thinker, samples)
             bank = scored(bank, thinking=np.maximum(mean_probability(said.weighed.marks), LEAST))
-            return bank._replace(thinking={"thinking": said.tokens})
+            return bank._replace(readers={"thinking": Reader(size(self._thinker.runs.model), said.tokens)})
         return bank
 
     @cached_property

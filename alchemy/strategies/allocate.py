@@ -41,7 +41,7 @@ class Allocate:
     first: int = 4
     """Answers of a probe, and of a round online."""
     checker: int = 0
-    """Parameters of the verifier."""
+    """Parameters of the verifier; 0 for as many as the bank says that it has."""
     spare: ClassVar[int] = 4
     """Answers a bank should have for each in the budget, so that some problems can get more than others."""
 

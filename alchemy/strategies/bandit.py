@@ -39,7 +39,7 @@ class Bandit:
     round_size: int = 4
     """Answers an open problem gets in a round."""
     checker: int = 0
-    """Parameters of the verifier."""
+    """Parameters of the verifier; 0 for as many as the bank says that it has."""
     spare: ClassVar[int] = 4
     """Answers a bank should have for each in the budget, so that some problems can get more than others."""
 

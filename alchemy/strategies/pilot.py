@@ -44,7 +44,7 @@ class Pilot:
     then: Literal["reused", "discarded", "free"] = "reused"
     """Whether these answers count later on, are paid for and dropped, or are dropped and not even paid for."""
     checker: int = 0
-    """Parameters of the verifier."""
+    """Parameters of the verifier; 0 for as many as the bank says that it has."""
     spare: ClassVar[int] = 4
     """Answers a bank should have for each in the budget, so that some problems can get more than others."""
 

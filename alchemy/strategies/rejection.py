@@ -28,7 +28,7 @@ class Rejection:
     guess: bool = True
     """Whether the best seen is the answer if none passes; otherwise there is none, which is wrong."""
     checker: int = 0
-    """Parameters of the verifier."""
+    """Parameters of the verifier; 0 for as many as the bank says that it has."""
 
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, n, rng)

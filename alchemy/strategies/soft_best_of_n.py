@@ -23,7 +23,7 @@ class SoftBestOfN:
     score: str = "exact"
     temperature: float = 0.1
     checker: int = 0
-    """Parameters of the verifier."""
+    """Parameters of the verifier; 0 for as many as the bank says that it has."""
 
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, n, rng)

@@ -22,7 +22,7 @@ class WeightedVote:
     temperature: float = 0.0
     """Where positive a chain weighs exp(score / temperature), so that scores may be negative."""
     checker: int = 0
-    """Parameters of the verifier."""
+    """Parameters of the verifier; 0 for as many as the bank says that it has."""
 
     def replay(self, bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Ledger]:
         hand = deal(bank, n, rng)

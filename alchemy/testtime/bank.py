@@ -15,6 +15,14 @@ from alchemy.problem.task import PAD
 from alchemy.testtime.answers import Samples
 
 
+class Reader(NamedTuple):
+    """What asking a verifier costs, whose scores a bank has."""
+
+    parameters: int
+    thinking: np.ndarray | float = 0.0  # tokens that it writes about a problem before it scores: (s, n)
+    readings: int = 1  # how often it reads each answer: behind each of its thoughts
+
+
 class Bank(NamedTuple):
     """`k` sampled answers of each of `s` models to each of its `n` problems."""
 
@@ -28,10 +36,7 @@ class Bank(NamedTuple):
     prompt: np.ndarray  # int32 (s, n): tokens of the prompt
     facts: Mapping[str, np.ndarray]  # what is known of a problem before any model sees it: (s, n)
     parameters: int  # of the model that answered
-    thinking: Mapping[
-        str, np.ndarray
-    ]  # tokens that a verifier writes about a problem before it scores, by name: (s, n)
-    readings: Mapping[str, int]  # how often it reads each answer, by name: behind each of its thoughts
+    readers: Mapping[str, Reader]  # the verifiers that gave scores, by name; those that cost nothing are left out
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -55,6 +60,5 @@ def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:
         prompt=batch.prompt_len.reshape(seeds, n),
         facts={name: values.reshape(seeds, n) for name, values in task.features(batch.problem).items()},
         parameters=parameters,
-        thinking={},
-        readings={},
+        readers={},
     )

@@ -70,14 +70,17 @@ def bill(hand: Hand, used: np.ndarray, rounds: Sequence[int] = (0,), *, score: s
 
     The model reads the prompt once and shares its KV cache between all answers; where no answer is drawn, not at all.
     `rounds` are the places at which rounds begin; a round's answers are written in parallel. Where answers have a `score`,
-    a verifier of `checker` parameters reads the prompt and the answer of each anew; what it thinks it writes once a problem.
+    a verifier reads the prompt and the answer of each anew; what it thinks it writes once a problem. It has as many parameters
+    as the bank says, or `checker`, where that is given: those of the one that a simulated verifier stands in for.
     """
     tokens = np.where(used, hand.of(hand.bank.tokens), 0)
     count, written = used.sum(axis=2), tokens.sum(axis=2)
     depth = np.maximum.reduceat(tokens, np.asarray(rounds), axis=2).sum(axis=2)
     checked, calls = (hand.bank.prompt * count + written, count) if score else (0.0, 0.0)
-    if score in hand.bank.thinking:
-        checked = checked * hand.bank.readings.get(score, 1) + hand.bank.thinking[score] * (count > 0)
+    if score in hand.bank.readers:
+        reader = hand.bank.readers[score]
+        checked = checked * reader.readings + reader.thinking * (count > 0)
+        checker = checker or reader.parameters
     prompt = hand.bank.prompt * (count > 0)
     return Ledger.of(hand.bank.parameters, prompt, written, depth, checker=checker, checked=checked, calls=calls)
 
@@ -210,7 +213,10 @@ def _cut(bank: Bank, answers: Callable[[np.ndarray], np.ndarray], problems: Call
     return bank._replace(
         **{name: answers(getattr(bank, name)) for name in per_answer},
         scores={name: answers(score) for name, score in bank.scores.items()},
-        thinking={name: problems(tokens) for name, tokens in bank.thinking.items()},
+        readers={
+            name: reader._replace(thinking=problems(np.broadcast_to(reader.thinking, bank.prompt.shape)))
+            for name, reader in bank.readers.items()
+        },
         prompt=problems(bank.prompt),
         facts={name: problems(fact) for name, fact in bank.facts.items()},
     )

@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from alchemy.decoding.sampler import Branches
 from alchemy.errors import UserError, nearest
 from alchemy.learning.model import Model, Params
-from alchemy.learning.train import Runs
+from alchemy.learning.train import size
 from alchemy.problem.split import hash_rows, splitmix64
 from alchemy.problem.task import PAD, Batch, Task
 from alchemy.testtime.learned_verifier import (
@@ -147,7 +147,7 @@ class LearnedReward:
 
     @property
     def parameters(self) -> int:
-        return _parameters(self.verifier.runs)
+        return size(self.verifier.runs.model)
 
     @property
     def name(self) -> str:
@@ -186,7 +186,7 @@ class ThinkingReward:
 
     @property
     def parameters(self) -> int:
-        return _parameters(self.verifier.runs)
+        return size(self.verifier.runs.model)
 
     @property
     def name(self) -> str:
@@ -220,8 +220,3 @@ class ThinkingReward:
         seed, form = self.verifier.runs.seeds[self.row], self.verifier.form
         options = {"samples": self.thoughts, "temperature": self.temperature, "seed": seed}
         return think(*self._model, self.task, self.batch, form, **options)
-
-
-def _parameters(runs: Runs) -> int:
-    """Of the model of one seed."""
-    return sum(int(np.prod(leaf.shape[1:])) for leaf in jax.tree.leaves(runs.trained.params))

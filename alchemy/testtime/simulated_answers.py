@@ -47,6 +47,5 @@ def simulated(
         prompt=np.full(p.shape, 10, np.int32),
         facts={name: np.broadcast_to(values, p.shape) for name, values in (facts or {}).items()},
         parameters=PARAMETERS,
-        thinking={},
-        readings={},
+        readers={},
     )

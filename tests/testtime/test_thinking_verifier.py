@@ -21,7 +21,7 @@ from alchemy.strategies.best_of_n import BestOfN
 from alchemy.strategies.tree import Bill, question_of
 from alchemy.testtime import thinking_verifier
 from alchemy.testtime.answers import Samples
-from alchemy.testtime.bank import fill
+from alchemy.testtime.bank import Reader, fill
 from alchemy.testtime.replay import by_seed, of_problems
 from alchemy.testtime.rewards import ThinkingReward
 from alchemy.testtime.simulated_verifiers import auc, scored
@@ -325,12 +325,14 @@ def test_every_token_of_a_thought_is_charged_once(tmp_path, monkeypatch):
 
     samples = Samples(LETTERS, batch, np.repeat(gold[None, :, None], 2, axis=2))
     bank = scored(fill(samples, np.zeros((1, 2, 2), np.float32), 11), thinking=scores[None])
-    bank = bank._replace(thinking={"thinking": np.array([[5.0, 7.0]])})
+    bank = bank._replace(readers={"thinking": Reader(13, np.array([[5.0, 7.0]]))})
     _, ledger = BestOfN("thinking", checker=5).replay(bank, 2, None)
     assert ledger.checked[0].tolist() == [2 * read[0] + 5, 2 * read[1] + 7]
-    thrice = bank._replace(readings={"thinking": 3})
+    assert (ledger.flops == 2.0 * (11 * (ledger.prompt + ledger.written) + 5 * ledger.checked)).all()
+    thrice = bank._replace(readers={"thinking": bank.readers["thinking"]._replace(readings=3)})
     _, ledger = BestOfN("thinking").replay(thrice, 2, None)
     assert ledger.checked[0].tolist() == [6 * read[0] + 5, 6 * read[1] + 7]
+    assert (ledger.flops == 2.0 * (11 * (ledger.prompt + ledger.written) + 13 * ledger.checked)).all()
     _, ledger = BestOfN("thinking").replay(bank, 0, None)
     assert ledger.checked[0].tolist() == [0, 0], "who draws nothing asks nobody"
-    assert of_problems(by_seed(bank)[0], slice(1, 2)).thinking["thinking"].tolist() == [[7.0]]
+    assert of_problems(by_seed(bank)[0], slice(1, 2)).readers["thinking"].thinking.tolist() == [[7.0]]
