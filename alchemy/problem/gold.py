@@ -60,6 +60,12 @@ def answer_hashes(completion: np.ndarray, direct: bool, answer_mark: int) -> np.
     return np.where((answer != PAD).any(axis=1), hashed, -1)
 
 
+def parts(completion: np.ndarray, answer_mark: int) -> tuple[np.ndarray, np.ndarray]:
+    """What completions int32 (n, m) say before and behind the last answer mark, int32 (n, m) each, left-aligned and without EOS."""
+    given = _until_end(_widen(completion, max(1, completion.shape[1])))
+    return _parts(given, np.zeros(len(given), bool), answer_mark)
+
+
 def _widen(rows: np.ndarray, width: int) -> np.ndarray:
     """Rows (n, m) padded with PAD to (n, width)."""
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1])), constant_values=PAD)

@@ -1,0 +1,73 @@
+"""The rules of each kind of board, as constraints between cells that can be counted.
+
+Queens: no two in a column or diagonal. Colouring: no two neighbours of a colour. Latin squares: no two equal numbers in a row
+or column. Sudoku: nor in a box. Paths: each end has one neighbour on the path, each other node on it two, and there are as many
+nodes on it as on a shortest path, which leaves no room for a circle beside it.
+
+Dimension letters: `n` problems, `k` cells, `m` pairs of cells.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations
+from math import isqrt
+
+import numpy as np
+
+from alchemy.problem.task import Problem
+from tasks.boards.spec import ON_PATH, Kind, Spec
+
+
+@lru_cache(maxsize=32)
+def pairs(kind: Kind, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of cells that may not have the same value, int (m,) each, the lower cell first; on a graph all pairs."""
+    if kind not in ("latin", "sudoku"):
+        first, second = np.triu_indices(size, 1)
+        return first, second
+    box = isqrt(size) if kind == "sudoku" else 0
+
+    def meet(one: int, other: int) -> bool:
+        (row, column), (row2, column2) = divmod(one, size), divmod(other, size)
+        same_box = box > 0 and row // box == row2 // box and column // box == column2 // box
+        return row == row2 or column == column2 or same_box
+
+    met = np.array([pair for pair in combinations(range(size**2), 2) if meet(*pair)])
+    return met[:, 0], met[:, 1]
+
+
+def clash(kind: Kind, first: np.ndarray, second: np.ndarray, apart: np.ndarray | int) -> np.ndarray:
+    """Whether values of two cells that are so far `apart` break the rule of a pair, bool (n, m)."""
+    equal = first == second
+    return equal | (abs(first.astype(int) - second) == apart) if kind == "queens" else equal
+
+
+def adjacent(graph: np.ndarray) -> np.ndarray:
+    """Who is next to whom, bool (n, k, k), from the neighbours of each node as bits, uint16 (n, k)."""
+    return (graph[:, :, None] >> np.arange(graph.shape[1], dtype=np.uint16)) & 1 > 0
+
+
+def conflicts(spec: Spec, problem: Problem, filled: np.ndarray) -> np.ndarray:
+    """Violated constraints of boards int (n, k), int32 (n,): pairs, nodes, changed givens, and values that there are none of."""
+    given = problem["given"]
+    count = ((given >= 0) & (filled != given)).sum(axis=1) + ((filled < 0) | (filled >= spec.values)).sum(axis=1)
+    if spec.kind == "paths":
+        count = count + _path_conflicts(problem, filled == ON_PATH)
+    else:
+        first, second = pairs(spec.kind, spec.side)
+        broken = clash(spec.kind, filled[:, first], filled[:, second], second - first)
+        if spec.is_graph:
+            broken &= adjacent(problem["graph"])[:, first, second]
+        count = count + broken.sum(axis=1)
+    return count.astype(np.int32)
+
+
+def _path_conflicts(problem: Problem, on: np.ndarray) -> np.ndarray:
+    """Nodes of the path that have not as many neighbours on it as they should, ends that are not on it, and what it is too long
+    or too short by, int (n,); on bool (n, k)."""
+    degree = (adjacent(problem["graph"]) & on[:, None]).sum(axis=2)
+    is_end = np.zeros(on.shape, bool)
+    np.put_along_axis(is_end, problem["ends"].astype(np.intp), True, axis=1)
+    wrong = (on & (degree != np.where(is_end, 1, 2))) | (is_end & ~on)
+    shortest = (problem["filled"] == ON_PATH).sum(axis=1)
+    return wrong.sum(axis=1) + abs(on.sum(axis=1) - shortest)

@@ -1,0 +1,121 @@
+"""Problems of `Boards`: a graph where there is one, a solution, and which cells of it are blank, until solutions are as many as asked.
+
+As the solution is drawn before the blanks, any solution of a problem is as likely to be the one it records, and a problem is as
+likely as it has solutions (on a graph: beside others of the same graph).
+
+Dimension letters: `n` problems, `k` cells.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from alchemy.errors import UserError
+from alchemy.problem.task import Problem
+from tasks.boards.search import grids
+from tasks.boards.sets import MOST_ROWS, Solutions, blocks, listed, solutions
+from tasks.boards.spec import Spec
+
+PATIENCE = 1 << 22
+"""Boards drawn without a problem before there is said to be none."""
+
+
+def draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
+    """Problems of the task, or of its pool, with a solution drawn anew."""
+    if not spec.pool:
+        return _draw(spec, rng, n)
+    pool = _pool(spec)
+    row = rng.integers(spec.pool, size=n)
+    return with_solution(spec, {name: values[row] for name, values in pool.items()}, rng.random(n))
+
+
+def with_solution(spec: Spec, problem: Problem, chance: np.ndarray) -> Problem:
+    """The problems with as many solutions as they have, and of these the one that chance float (n,) in [0, 1) falls on."""
+    filled, count = np.empty_like(problem["given"]), np.empty(len(chance), np.int32)
+    for rows, part in blocks(spec, problem):
+        found = solutions(spec, part)
+        count[rows], filled[rows] = _chosen(found, chance[rows])
+    return {**problem, "filled": filled, "solutions": count}
+
+
+def _chosen(found: Solutions, chance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many solutions there are, and the one that chance falls on, of none any board."""
+    count = found.count()
+    return count, np.where((count > 0)[:, None], found.nth((chance * count).astype(np.int64)), np.int8(-1))
+
+
+@lru_cache(maxsize=16)
+def _pool(spec: Spec) -> Problem:
+    """The problems that a task with a pool has."""
+    return _draw(spec, np.random.default_rng(0), spec.pool)
+
+
+def _draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
+    kept: list[Problem] = []
+    have, drawn = 0, 0
+    while have < n or not kept:
+        size = int(min(MOST_ROWS, max(64, 1.2 * (n - have) * (drawn + 1) / (have + 1))))
+        problem = _tried(spec, rng, size)
+        least, most = spec.solutions
+        right = np.flatnonzero((problem["solutions"] >= least) & (problem["solutions"] <= most))[: n - have]
+        kept.append({name: values[right] for name, values in problem.items()})
+        have, drawn = have + len(right), drawn + size
+        if drawn > PATIENCE * (have + 1):
+            raise UserError(
+                f"found {have} of {n} boards with {least} to {most} solutions in {drawn} draws: {spec} has too few"
+            )
+    return {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
+
+
+def _tried(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
+    """Problems with any number of solutions, 0 included on graphs that have none."""
+    problem = {**_graphs(spec, rng, n), "given": np.full((n, spec.cells), -1, np.int8)}
+    if not spec.is_listed:
+        filled = grids(rng, n)
+    elif spec.is_graph:
+        filled = with_solution(spec, problem, rng.random(n))["filled"]
+    else:
+        boards = listed(spec.kind, spec.side).boards
+        filled = boards[rng.integers(len(boards), size=n)]
+    blank = _blanks(spec, rng, n)
+    problem |= {"given": np.where(blank, np.int8(-1), filled), "filled": filled}
+    return problem | {"solutions": _counted(spec, problem)}
+
+
+def _counted(spec: Spec, problem: Problem) -> np.ndarray:
+    """How many solutions problems have, int32 (n,); of those that are searched, no more than need be known."""
+    count = np.empty(len(problem["given"]), np.int32)
+    for rows, part in blocks(spec, problem):
+        count[rows] = solutions(spec, part, spec.solutions[1] + 1).count()
+    if spec.is_graph:
+        count[(problem["filled"] < 0).any(axis=1)] = 0
+    return count
+
+
+def _graphs(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
+    """Erdos-Renyi graphs as the neighbours of each node, and two nodes that are not neighbours as the ends of paths."""
+    if not spec.is_graph:
+        return {}
+    k = spec.cells
+    first, second = np.triu_indices(k, 1)
+    edge = rng.random((n, len(first))) < spec.density
+    graph = np.zeros((n, k), np.uint16)
+    if spec.kind == "paths":
+        ends = np.argsort(rng.random((n, k)), axis=1)[:, :2].astype(np.int8)
+        low, high = ends.min(axis=1, keepdims=True), ends.max(axis=1, keepdims=True)
+        edge &= (first != low) | (second != high)
+    for column, (one, other) in enumerate(zip(first, second, strict=True)):
+        graph[:, one] |= edge[:, column].astype(np.uint16) << np.uint16(other)
+        graph[:, other] |= edge[:, column].astype(np.uint16) << np.uint16(one)
+    return {"graph": graph} | ({"ends": ends} if spec.kind == "paths" else {})
+
+
+def _blanks(spec: Spec, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Which cells are not given, bool (n, k)."""
+    k = spec.cells
+    count = np.array(spec.blank_counts)[rng.integers(len(spec.blank_counts), size=n)][:, None]
+    if spec.places == "together":
+        return (np.arange(k) - rng.integers(k, size=(n, 1))) % k < count
+    return np.argsort(np.argsort(rng.random((n, k)), axis=1), axis=1) < count
