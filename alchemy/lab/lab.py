@@ -33,6 +33,7 @@ from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Loss, Padding
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Part, Runs, Trained, size, train
+from alchemy.problem.documents import Document, check_document
 from alchemy.problem.split import Split, join
 from alchemy.problem.streams import stream, stream_id
 from alchemy.problem.task import PAD, Batch, Task
@@ -99,6 +100,7 @@ class Lab:
         labels: Sequence[Examples] = (),
         start: Runs | None = None,
         stretch: int = 0,
+        document: Document = "thought first",
         label: str = "",
     ) -> Runs:
         """Models trained on the training part of `task`, one for each of `seeds`.
@@ -106,7 +108,8 @@ class Lab:
         Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `sets` each
         seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may
         be verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With `start` training goes on from those
-        models; another `stretch` of training sees other problems.
+        models; another `stretch` of training sees other problems. `document` says where the thought stands in lines of the task,
+        or what is there instead.
         """
         planned = self.plan(
             model,
@@ -121,6 +124,7 @@ class Lab:
             labels=labels,
             start=start,
             stretch=stretch,
+            document=document,
         )
         model, seeds, key, homes = planned.model, planned.seeds, planned.key, planned.homes
         names = tuple(home.name for home in homes)
@@ -142,6 +146,7 @@ class Lab:
                 limit=limit,
                 sets=picked_sets,
                 labels=picked_labels,
+                document=document,
             )
             init = _initial(model, chosen, start, missing) if start else None
             return Part(data, config, chosen, init)
@@ -181,6 +186,7 @@ class Lab:
         labels: Sequence[Examples] = (),
         start: Runs | None = None,
         stretch: int = 0,
+        document: Document = "thought first",
     ) -> Plan:
         """What `train` would make with the same arguments, and where it would be kept; nothing is made.
 
@@ -194,6 +200,9 @@ class Lab:
             raise UserError(
                 f"{len(sets or labels)} training sets for {len(seeds)} seeds; each seed needs one of its own"
             )
+        check_document(document)
+        if (sets or labels) and document != "thought first":
+            raise UserError(f"document {document!r} is of lines that a task writes; sets are trained on as they are")
         key = {
             "model": plain(model),
             "task": plain(task),
@@ -210,6 +219,8 @@ class Lab:
             "backend": jax.default_backend(),
             "jax": jax.__version__,
         }
+        if document != "thought first":  # left out otherwise: what was trained before there were others keeps its name
+            key["document"] = document
         own = [
             {
                 "seed": seed,

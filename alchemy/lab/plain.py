@@ -18,6 +18,7 @@ from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Loss
 from alchemy.learning.model import Model
 from alchemy.learning.train import Runs
+from alchemy.problem.documents import Document
 from alchemy.problem.task import EOS, PAD, Batch, Task
 from alchemy.scoring.predictions import lines, parse_line
 from alchemy.testtime.answers import Answers
@@ -40,6 +41,8 @@ class How:
     """Train on these lines instead of fresh problems: JSON lines {input, output} of the task's symbols."""
     limit: int = 0
     """Only so many training problems, drawn once for each seed; 0 for fresh ones at every step."""
+    document: Document = "thought first"
+    """Where the thought stands in a line, or what is there instead."""
     loss: Loss = "completion"
     """On what follows the prompt, or on the whole line."""
     seeds: int = 1
@@ -74,6 +77,10 @@ class Plain:
                 raise UserError(f"{name} must be at least {least}, not {getattr(how, name)}")
         if how.data and (how.limit or how.shift):
             raise UserError(f"--data {how.data} has the training problems: --limit and --shift choose others")
+        if how.data and how.document != "thought first":
+            raise UserError(
+                f"--data {how.data} has lines of its own: --document {how.document!r} writes those of the task"
+            )
         for many in (how.limit * how.seeds, how.test * len(self.tests) * how.seeds):
             room.check_lines(many, self.longest)
 
@@ -103,8 +110,8 @@ class Plain:
         """What `Lab.train` and `Lab.plan` are asked for: a model whose context has room for the longest text, and some more."""
         model = replace(self.parts.model, context=max(self.parts.model.context, self.longest + SPARE))
         sets = [self.own] * self.how.seeds if self.own else ()
-        how = {"seeds": self.how.seeds, "loss": self.how.loss, "limit": self.how.limit, "sets": sets}
-        return {"model": model, "task": self.task, "config": self.parts.train, **how}
+        how = {"seeds": self.how.seeds, "loss": self.how.loss, "limit": self.how.limit, "document": self.how.document}
+        return {"model": model, "task": self.task, "config": self.parts.train, "sets": sets, **how}
 
     def plan(self, lab: Lab) -> Plan:
         """What would be trained, and where it would be kept."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from alchemy.errors import UserError
 from alchemy.learning.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
+from alchemy.problem.documents import Document, written_as
 from alchemy.problem.split import Split, join, train_chunk
 from alchemy.problem.streams import stream
 from alchemy.problem.task import PAD, Batch, Task
@@ -24,8 +25,12 @@ def training_data(
     limit: int = 0,
     sets: Sequence[Batch] = (),
     labels: Sequence[Examples] = (),
+    document: Document = "thought first",
 ) -> Data:
-    """Fresh problems at every step; or `limit` problems a seed; or a set, or labelled examples, for each seed."""
+    """Fresh problems at every step; or `limit` problems a seed; or a set, or labelled examples, for each seed.
+
+    Problems of the task are written as the `document` says; sets and examples are as they are.
+    """
     unscored = task.shortest_prompt if loss == "completion" and padding != "group" else 0
     if sets or labels:
         sizes = tuple(len(rows.tokens) for rows in (sets or labels))
@@ -35,13 +40,15 @@ def training_data(
         first_predicted = int(rows.weight.any(axis=0).argmax())  # sets need not be of this task
         return Finite(rows, tuple(seeds), sizes, min(unscored, first_predicted))
     if limit:
-        batch = join([split.distinct(task, stream("training set", seed), limit, "train") for seed in seeds])
+        kept = {seed: split.distinct(task, stream("training set", seed), limit, "train") for seed in seeds}
+        batch = join([written_as(rows, document, stream("documents", seed)) for seed, rows in kept.items()])
         return Finite(examples(batch, loss, padding, context), tuple(seeds), unscored=unscored)
     shortest = _shortest_line(task) if padding == "group" else 0
 
     def draw(seed: int, step: int, n: int) -> Examples:
         lines = -(-n * context // shortest) + 1 if padding == "group" else n
-        batch = examples(train_chunk(task, split, seed, step, lines), loss, padding, context)
+        rows = written_as(train_chunk(task, split, seed, step, lines), document, stream("documents", seed, step))
+        batch = examples(rows, loss, padding, context)
         return Examples(batch.tokens[:n], batch.weight[:n])
 
     return Stream(draw, unscored)

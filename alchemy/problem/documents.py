@@ -8,8 +8,9 @@
 | `filler` | question, as many noise symbols as the thought has tokens, answer |
 | `swapped` | question, the thought about another question whose line has the same parts, answer |
 
-A line of another document is trained on as any set of lines is (`Lab.train(..., sets=...)`). Dimension letters: `n` lines, `t`
-tokens, `c` ids a position carries.
+A training writes its lines as one of these (`Lab.train(..., document=...)`, `alchemy train --document`).
+
+Dimension letters: `n` lines, `t` tokens, `c` ids a position carries.
 """
 
 from __future__ import annotations
@@ -25,10 +26,15 @@ Document = Literal["thought first", "thought last", "answer", "filler", "swapped
 DOCUMENTS: tuple[Document, ...] = get_args(Document)
 
 
+def check_document(name: str) -> None:
+    """Raises `UserError` unless there is a document of that name."""
+    if name not in DOCUMENTS:
+        raise UserError(f"document {name!r} is unknown{nearest(name, DOCUMENTS)}")
+
+
 def written_as(lines: Batch, document: Document, rng: np.random.Generator) -> Batch:
     """Lines of a task as documents of that kind; `rng` says whose thoughts are swapped. Raises `UserError` if there is no such."""
-    if document not in DOCUMENTS:
-        raise UserError(f"document {document!r} is unknown{nearest(document, DOCUMENTS)}")
+    check_document(document)
     thought, tokens = lines.field >= Field.STEP, lines.tokens
     if document == "filler":
         tokens = tokens.copy()
@@ -58,10 +64,9 @@ def another(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _ordered(lines: Batch, rank: np.ndarray) -> Batch:
-    """Positions in the order of their rank int (n, t), as before where it is the same; 3 is left out."""
+    """Positions in the order of their rank int (n, t), as before where it is the same; 3 is left out, for padding at the end."""
     order = np.argsort(rank, axis=1, kind="stable")
-    width = max(1, int((rank < 3).sum(axis=1).max(initial=0)))
-    order, kept = order[:, :width], np.take_along_axis(rank < 3, order, axis=1)[:, :width]
+    kept = np.take_along_axis(rank < 3, order, axis=1)
     tokens = np.where(kept[..., None], np.take_along_axis(lines.tokens, order[..., None], axis=1), PAD)
     field = np.where(kept, np.take_along_axis(lines.field, order, axis=1), np.int8(Field.PADDING))
     told = None if lines.told is None else kept & np.take_along_axis(lines.told, order, axis=1)

@@ -138,6 +138,7 @@ def test_bad_lines_are_named(capsys, tmp_path, text, message):
         (["train", "symbols", "--architecture", "transformr"], "did you mean 'transformer'?"),
         (["train", "symbols", "--seeds", 0], "seeds must be at least 1, not 0"),
         (["train", "symbols", "--data", "x", "--limit", 3], "--limit and --shift choose others"),
+        (["train", "symbols", "--data", "x", "--document", "answer"], "--data x has lines of its own: --document"),
         (["train", "symbols", "--train.step", 3], "did you mean '--train.steps'?"),
         (["ask", "A"], "holds no trained model; `alchemy train` makes some"),
         (["ask", "A", "--temperature", -1], "temperature must be at least 0"),

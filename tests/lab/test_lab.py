@@ -380,6 +380,37 @@ def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, 
     assert training_data[0].unscored == shorter.shortest_prompt < task.shortest_prompt
 
 
+@pytest.mark.parametrize("how", [{}, {"limit": 12}])
+@pytest.mark.parametrize("document", ["thought last", "answer", "swapped"])
+def test_lines_are_written_as_the_document_says(model, task, tmp_path, training_data, document, how):
+    """The same problems in the same order; answers behind the prompt, or the thought of another line."""
+    for kind in ("thought first", document):
+        with pytest.raises(KeyboardInterrupt):
+            new_lab(tmp_path).train(model, task, CONFIG, seeds=2, document=kind, **how)
+    before, after = (data.table() or data.chunk(1, 3, 4, 8) for data in training_data)
+    rows, others = (lines.tokens[..., 0].reshape(-1, lines.tokens.shape[-2]) for lines in (before, after))
+    assert rows.shape == others.shape
+    np.testing.assert_array_equal(rows[:, : task.shortest_prompt], others[:, : task.shortest_prompt])
+    mark, place = task.answer_opening[-1], task.shortest_prompt
+    if document == "swapped":
+        thoughts = [sorted(map(tuple, lines[:, place:-6])) for lines in (rows, others)]
+        assert (rows != others).any() and (how.get("limit") is None or thoughts[0] == thoughts[1])
+    else:
+        assert (rows[:, place] != mark).all() and (others[:, place] == mark).all()
+        assert (others.astype(bool).sum() < rows.astype(bool).sum()) == (document == "answer")
+
+
+def test_what_a_training_is_called_says_its_document_only_where_it_is_another(model, task, tmp_path):
+    lab = new_lab(tmp_path)
+    plain, last = (lab.plan(model, task, CONFIG, seeds=1, document=kind) for kind in ("thought first", "thought last"))
+    assert plain.homes == lab.plan(model, task, CONFIG, seeds=1).homes != last.homes
+    assert "document" not in plain.key and last.key["document"] == "thought last"
+    with pytest.raises(UserError, match="did you mean 'thought last'"):
+        lab.plan(model, task, CONFIG, seeds=1, document="thought lst")
+    with pytest.raises(UserError, match="sets are trained on as they are"):
+        lab.plan(model, task, CONFIG, seeds=1, sets=[task.sample(np.random.default_rng(0), 4)], document="answer")
+
+
 def test_seeds_and_tests_that_were_never_used(task, model, tmp_path):
     """A lab with another first seed and other tests shares no model and no test problem."""
     lab = Lab(tmp_path, Progress(quiet=True), first_seed=1000, tests=1)
