@@ -14,12 +14,14 @@ import numpy as np
 
 from alchemy.errors import UserError
 from alchemy.problem.task import Problem
-from tasks.boards.search import grids
-from tasks.boards.sets import MOST_ROWS, Solutions, blocks, listed, solutions
+from tasks.boards.search import dug, grids
+from tasks.boards.sets import MOST_ROWS, Solutions, blocks, listed, solutions, with_values
 from tasks.boards.spec import Spec
 
-PATIENCE = 1 << 22
+PATIENCE = 1 << 20
 """Boards drawn without a problem before there is said to be none."""
+DUG_AT_ONCE = 1 << 9
+"""Boards that are blanked cell by cell at the same time."""
 
 
 def draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
@@ -70,28 +72,46 @@ def _draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
 
 
 def _tried(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
-    """Problems with any number of solutions, 0 included on graphs that have none."""
-    problem = {**_graphs(spec, rng, n), "given": np.full((n, spec.cells), -1, np.int8)}
-    if not spec.is_listed:
-        filled = grids(rng, n)
-    elif spec.is_graph:
-        filled = with_solution(spec, problem, rng.random(n))["filled"]
-    else:
+    """Problems with any number of solutions, 0 on graphs that have none."""
+    if spec.is_graph:
+        return _on_graphs(spec, _graphs(spec, rng, n), rng.random(n), _blanks(spec, rng, n))
+    if spec.is_listed:
         boards = listed(spec.kind, spec.side).boards
         filled = boards[rng.integers(len(boards), size=n)]
-    blank = _blanks(spec, rng, n)
-    problem |= {"given": np.where(blank, np.int8(-1), filled), "filled": filled}
-    return problem | {"solutions": _counted(spec, problem)}
-
-
-def _counted(spec: Spec, problem: Problem) -> np.ndarray:
-    """How many solutions problems have, int32 (n,); of those that are searched, no more than need be known."""
-    count = np.empty(len(problem["given"]), np.int32)
+        blank = _blanks(spec, rng, n)
+    elif spec.solutions == (1, 1) and spec.places == "scattered":
+        return _dug(spec, rng, n)
+    else:
+        filled, blank = grids(rng, n), _blanks(spec, rng, n)
+    problem = {"given": np.where(blank, np.int8(-1), filled), "filled": filled}
+    count = np.empty(n, np.int32)
     for rows, part in blocks(spec, problem):
-        count[rows] = solutions(spec, part, spec.solutions[1] + 1).count()
-    if spec.is_graph:
-        count[(problem["filled"] < 0).any(axis=1)] = 0
-    return count
+        count[rows] = solutions(spec, part, spec.solutions[1] + 1).count()  # of those that are searched, no more
+    return {**problem, "solutions": count}
+
+
+def _dug(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
+    """Boards that are too many to be listed, blanked cell by cell with one solution left; said to have none where fewer cells
+    than asked for can be blank."""
+    filled, order = grids(rng, n), np.argsort(rng.random((n, spec.cells)), axis=1)
+    asked = np.array(spec.blank_counts)[rng.integers(len(spec.blank_counts), size=n)]
+    blank = np.concatenate(
+        [dug(filled[at], order[at], asked[at]) for at in np.array_split(np.arange(n), -(-n // DUG_AT_ONCE))]
+    )
+    given = np.where(blank, np.int8(-1), filled)
+    return {"given": given, "filled": filled, "solutions": (blank.sum(axis=1) == asked).astype(np.int32)}
+
+
+def _on_graphs(spec: Spec, graphs: Problem, chance: np.ndarray, blank: np.ndarray) -> Problem:
+    """Problems of the graphs, with the solution that chance float (n,) falls on, and blanks bool (n, k)."""
+    filled, count = np.empty(blank.shape, np.int8), np.empty(len(chance), np.int32)
+    boards = listed(spec.kind, spec.side)
+    for rows, part in blocks(spec, {**graphs, "given": np.full(blank.shape, -1, np.int8)}):
+        found = solutions(spec, part)
+        there, filled[rows] = _chosen(found, chance[rows])
+        given = np.where(blank[rows], np.int8(-1), filled[rows])
+        count[rows] = np.where(there > 0, Solutions(boards, with_values(boards, found.sets, given)).count(), 0)
+    return {**graphs, "given": np.where(blank, np.int8(-1), filled), "filled": filled, "solutions": count}
 
 
 def _graphs(spec: Spec, rng: np.random.Generator, n: int) -> Problem:

@@ -2,7 +2,7 @@
 
 Each cell has a set of candidates, as bits. A cell with one candidate takes it from its peers; a number that has one cell left in
 a row, column or box goes there; where neither says more, the cell with the fewest candidates is tried with each of them. Boards
-of all problems are worked on side by side.
+of many problems are worked on side by side.
 
 Dimension letters: `n` problems, `b` boards in work, `s` solutions that a problem has at most.
 """
@@ -14,12 +14,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from tasks.boards.spec import MOST_SEARCHED
-
 SIDE, BOX, CELLS = 9, 3, 81
 ALL = np.uint16((1 << SIDE) - 1)
 GRIDS = 64
 """Solved boards from which others are made by symmetries."""
+AT_ONCE = 1 << 8
+"""Boards in work at the same time."""
+MOST_BLANKED = 24
+"""Cells that are blanked together, as long as that leaves one solution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +43,8 @@ class Found:
         return self.boards[np.arange(len(self.boards)), np.minimum(place, self.boards.shape[1] - 1)]
 
 
-def found(given: np.ndarray, most: int = MOST_SEARCHED) -> Found:
-    """The solutions of boards int8 (n, 81), -1 for blanks, in the order of their values; of more than `most`, some of them."""
+def found(given: np.ndarray, most: int) -> Found:
+    """The solutions of boards int8 (n, 81), -1 for blanks, in the order of their values; of more than `most` (at most 64), some."""
     owner, solved = search(given, most)
     order = np.lexsort((*solved.T[::-1], owner))
     owner, solved = owner[order], solved[order]
@@ -57,20 +59,43 @@ def found(given: np.ndarray, most: int = MOST_SEARCHED) -> Found:
 def search(given: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Solutions int8 (m, 81) of boards int8 (n, 81) and the problem that each solves, int (m,); of a problem with more than
     `most` at least so many."""
-    open_ = np.where(given >= 0, np.uint16(1) << np.maximum(given, 0).astype(np.uint16), ALL)
-    owner, count = np.arange(len(given)), np.zeros(len(given), int)
-    owners, boards = [], []
-    while len(open_):
-        open_, alive = _eliminated(open_)
-        open_, owner = open_[alive], owner[alive]
+    waiting, owner, count = _candidates(given), np.arange(len(given)), np.zeros(len(given), int)
+    owners, boards = [np.zeros(0, int)], [np.zeros((0, CELLS), np.int8)]
+    while len(waiting):
+        open_, alive = _eliminated(waiting[-AT_ONCE:])  # those that are furthest, so that few are ever waiting
+        open_, at = open_[alive], owner[-AT_ONCE:][alive]
         left = np.bitwise_count(open_)
         done = (left == 1).all(axis=1)
-        owners.append(owner[done])
+        owners.append(at[done])
         boards.append(np.bitwise_count(open_[done] - np.uint16(1)).astype(np.int8))
-        count += np.bincount(owner[done], minlength=len(count))
-        on = ~done & (count[owner] < most)
-        open_, owner = _branched(open_[on], owner[on], left[on])
-    return np.concatenate(owners or [owner]), np.concatenate(boards or [given])
+        count += np.bincount(at[done], minlength=len(count))
+        open_, at = _branched(open_[~done], at[~done], left[~done])
+        waiting, owner = np.concatenate([waiting[:-AT_ONCE], open_]), np.concatenate([owner[:-AT_ONCE], at])
+        on = count[owner] < most
+        waiting, owner = waiting[on], owner[on]
+    return np.concatenate(owners), np.concatenate(boards)
+
+
+def _candidates(given: np.ndarray) -> np.ndarray:
+    """The numbers that boards int8 (n, 81) leave to each cell by itself, as bits: uint16 (n, 81)."""
+    return np.where(given >= 0, np.uint16(1) << np.maximum(given, 0).astype(np.uint16), ALL)
+
+
+def dug(filled: np.ndarray, order: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Which cells are blank if cells int (n, 81) of solved boards int8 (n, 81) are blanked in this order, each that leaves one
+    solution, until so many are, int (n,): bool (n, 81); of boards without any such cell left, fewer."""
+    n, rank = len(filled), np.argsort(order, axis=1)
+    blank, tried, step = np.zeros(filled.shape, bool), np.zeros(n, int), np.full(n, MOST_BLANKED)
+    while (active := np.flatnonzero((blank.sum(axis=1) < count) & (tried < CELLS))).size:
+        size = np.minimum(step[active], (count - blank.sum(axis=1))[active])
+        place = rank[active] - tried[active, None]
+        more = blank[active] | ((place >= 0) & (place < size[:, None]))
+        owner, _ = search(np.where(more, np.int8(-1), filled[active]), 2)
+        one = np.bincount(owner, minlength=len(active)) == 1
+        blank[active[one]] = more[one]
+        tried[active] += np.where(one, size, size == 1)  # one cell that leaves more than one solution stays
+        step[active] = np.where(one, size, np.maximum(1, size // 2))
+    return blank
 
 
 def _eliminated(open_: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -135,8 +160,7 @@ def solved_grids() -> np.ndarray:
         box = rng.permuted(np.tile(np.arange(SIDE), (BOX, 1)), axis=1)
         for place in range(BOX):  # the boxes of a diagonal do not meet
             given[0, GROUPS[2 * SIDE + 4 * place]] = box[place]
-        open_ = np.where(given >= 0, np.uint16(1) << np.maximum(given, 0).astype(np.uint16), ALL)
-        solved.append(_some_solution(open_, rng))
+        solved.append(_some_solution(_candidates(given), rng))
     return np.concatenate(solved)
 
 

@@ -23,8 +23,10 @@ from tasks.boards.constraints import clash, pairs
 from tasks.boards.search import found
 from tasks.boards.spec import COLOURS, MOST_SEARCHED, ON_PATH, Kind, Spec
 
-BLOCK_WORDS = 1 << 19
+BLOCK_WORDS = 1 << 16  # of the sets of problems that are worked on at once
 MOST_ROWS = 1 << 14
+SPARSE = 1 << 9  # words of a set from which on few are left when some cells are known
+KNOWN = 4
 
 
 class Boards(Protocol):
@@ -81,14 +83,14 @@ class Solutions:
 
 def blocks(spec: Spec, problem: Problem) -> Iterator[tuple[slice, Problem]]:
     """Problems some at a time, so that their sets stay in the cache."""
-    words = len(listed(spec.kind, spec.side).by_value[0, 0]) if spec.is_listed else BLOCK_WORDS // 512
+    words = len(listed(spec.kind, spec.side).by_value[0, 0]) if spec.is_listed else BLOCK_WORDS // SPARSE
     size, n = max(1, min(MOST_ROWS, BLOCK_WORDS // words)), len(problem["given"])
     for start in range(0, n, size):
         rows = slice(start, start + size)
         yield rows, {name: values[rows] for name, values in problem.items()}
 
 
-def solutions(spec: Spec, problem: Problem, most: int = MOST_SEARCHED) -> Solutions:
+def solutions(spec: Spec, problem: Problem, most: int = MOST_SEARCHED + 1) -> Solutions:
     """What solves problems: `given` int8 (n, k), and on a graph `graph` uint16 (n, k) and `ends` int8 (n, 2).
 
     Where boards are searched and not listed, some `most` of those that have more.
@@ -97,10 +99,24 @@ def solutions(spec: Spec, problem: Problem, most: int = MOST_SEARCHED) -> Soluti
         searched = found(problem["given"], most)
         return Solutions(searched, searched.sets)
     boards = listed(spec.kind, spec.side)
-    sets = _right_around(boards, spec, problem)
-    for cell, value in enumerate(problem["given"].T):
-        sets &= boards.by_value[cell][value]
-    return Solutions(boards, sets)
+    return Solutions(boards, with_values(boards, _right_around(boards, spec, problem), problem["given"]))
+
+
+def with_values(boards: Listed, sets: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """What of sets uint64 (n, w) has all values of boards int8 (n, k), -1 for blanks."""
+    cell = np.argsort(given < 0, axis=1, kind="stable")[:, : int((given >= 0).sum(axis=1).max(initial=0))]
+    value = np.take_along_axis(given, cell, axis=1)
+    dense = KNOWN if sets.shape[1] > SPARSE else cell.shape[1]
+    for place in range(min(dense, cell.shape[1])):
+        sets = sets & boards.by_value[cell[:, place], value[:, place]]
+    if cell.shape[1] > dense:
+        row, word = np.nonzero(sets)
+        left = sets[row, word]
+        for place in range(dense, cell.shape[1]):
+            left &= boards.by_value[cell[row, place], value[row, place], word]
+        sets = np.zeros_like(sets)
+        sets[row, word] = left
+    return sets
 
 
 def _right_around(boards: Listed, spec: Spec, problem: Problem) -> np.ndarray:

@@ -38,8 +38,8 @@ USUAL: dict[Kind, tuple[int, tuple[int, ...]]] = {
     "paths": (8, (8,)),
 }
 """The size, and the numbers of blanks, that a task has which says neither."""
-MOST_SEARCHED = 64
-"""Solutions that are looked for where boards are too many to be listed (Sudoku of 9 rows)."""
+MOST_SEARCHED = 63
+"""Solutions that are counted where boards are too many to be listed (Sudoku of 9 rows)."""
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,8 @@ def parse(spec: Spec, text: str) -> Problem:
     solved = with_solution(spec, problem, chance)
     if not solved["solutions"][0]:
         raise UserError(f"prompt {text!r} has no solution")
-    if not spec.is_listed and solved["solutions"][0] == MOST_SEARCHED:
-        raise UserError(f"prompt {text!r} has {MOST_SEARCHED} solutions or more, which are not counted")
+    if not spec.is_listed and solved["solutions"][0] > MOST_SEARCHED:
+        raise UserError(f"prompt {text!r} has more than {MOST_SEARCHED} solutions, which are not counted")
     return solved
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from itertools import combinations, permutations, product
 
@@ -13,7 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from tasks.boards import Boards
+from alchemy.problem.shift import Axis
+from alchemy.problem.split import Split
+from alchemy.problem.task import PAD
+from tasks.boards import Boards, laws
+from tasks.boards.search import dug, found, grids
 
 SOME = {
     "queens": Boards("queens", 6, (4, 5), (1, 40)),
@@ -50,24 +55,25 @@ def queens(n):
     return [board for board in permutations(range(n)) if all(abs(board[i] - board[j]) != j - i for i, j in pairs)]
 
 
-def latin(board, side, box, cell=0):
-    """All ways to fill blanks (-1) of a board, cell by cell."""
-    if cell == side * side:
-        return [tuple(board)]
-    if board[cell] >= 0:
-        return latin(board, side, box, cell + 1)
+@cache
+def peers(side, box, cell):
+    """The cells in the row, the column and the box of a cell."""
     row, column = divmod(cell, side)
-    solved = []
-    for value in range(side):
-        seen = {board[row * side + other] for other in range(side)} | {
-            board[other * side + column] for other in range(side)
-        }
-        if box:
-            top, left = row // box * box, column // box * box
-            seen |= {board[(top + down) * side + left + across] for down in range(box) for across in range(box)}
-        if value not in seen:
-            solved += latin([*board[:cell], value, *board[cell + 1 :]], side, box, cell + 1)
-    return solved
+    met = {(row, other) for other in range(side)} | {(other, column) for other in range(side)}
+    if box:
+        top, left = row // box * box, column // box * box
+        met |= {(top + down, left + across) for down in range(box) for across in range(box)}
+    return sorted(down * side + across for down, across in met - {(row, column)})
+
+
+def latin(board, side, box):
+    """All ways to fill in the blanks (-1) of a board, that with the fewest numbers first."""
+    blanks = [cell for cell, held in enumerate(board) if held < 0]
+    if not blanks:
+        return [tuple(board)]
+    free = {cell: set(range(side)) - {board[other] for other in peers(side, box, cell)} for cell in blanks}
+    cell = min(blanks, key=lambda cell: len(free[cell]))
+    return [one for value in free[cell] for one in latin([*board[:cell], value, *board[cell + 1 :]], side, box)]
 
 
 def every_solution(task, problem, row):
@@ -279,3 +285,272 @@ def test_prompts_are_read_back(task):
             if name != "filled":
                 np.testing.assert_array_equal(values[0], batch.problem[name][row])
         assert tuple(problem["filled"][0].tolist()) in every_solution(task, problem, 0)
+
+
+def may_stand(task, problem, row, board, cell, value):
+    """Whether a value breaks no rule beside what stands in a board with blanks (-1), told from the rules of the kind."""
+    if task.kind == "queens":
+        return all(held < 0 or (held != value and abs(held - value) != abs(at - cell)) for at, held in enumerate(board))
+    if task.kind == "colouring":
+        return all(board[other] != value for other in graph_of(task, problem, row)[cell])
+    return all(board[other] != value for other in peers(task.side, 2 if task.kind == "sudoku" else 0, cell))
+
+
+def filled_at_random(task, problem, row, board, solutions):
+    """How often any values that may stand, blank after blank, end in a solution."""
+    blanks = [cell for cell, held in enumerate(board) if held < 0]
+    if not blanks:
+        return float(tuple(board) in solutions)
+    cell = blanks[0]
+    values = [value for value in range(task.values) if may_stand(task, problem, row, board, cell, value)]
+    after = [[*board[:cell], value, *board[cell + 1 :]] for value in values]
+    return sum(filled_at_random(task, problem, row, one, solutions) for one in after) / max(1, len(values))
+
+
+@every_task
+def test_floors_are_those_of_going_through_all_solutions(task):
+    problem = sample(task, 6).problem
+    share, majority = laws.marginals(task, problem), laws.majority(task, problem)
+    right, independent, guessing = (law(task, problem) for law in (laws.share_right, laws.independent, laws.guessing))
+    careful = None if task.kind == "paths" else laws.one_by_one(task, problem)
+    for row in range(6):
+        solutions, given = every_solution(task, problem, row), problem["given"][row].tolist()
+        blanks = [cell for cell, held in enumerate(given) if held < 0]
+        count = [Counter(board[cell] for board in solutions) for cell in range(task.cells)]
+        by_hand = [[count[cell][value] / len(solutions) for value in range(task.values)] for cell in range(task.cells)]
+        np.testing.assert_allclose(share[row], by_hand)
+        assert right[row] == pytest.approx(np.mean([max(by_hand[cell]) for cell in blanks]))
+        most = tuple(shares.index(max(shares)) for shares in by_hand)
+        assert majority[row] == (most in solutions)
+        alone = sum(np.prod([by_hand[cell][value] for cell, value in enumerate(board)]) for board in solutions)
+        assert independent[row] == pytest.approx(alone)
+        assert guessing[row] == pytest.approx(len(solutions) / task.values ** len(blanks))
+        if careful is not None:
+            assert careful[row] == pytest.approx(filled_at_random(task, problem, row, given, solutions))
+
+
+def test_of_paths_nobody_says_what_breaks_a_rule_so_far():
+    with pytest.raises(UserError, match="kind 'paths': expected one whose rules are about two cells"):
+        laws.one_by_one(SOME["paths"], SOME["paths"].draw(np.random.default_rng(0), 1))
+
+
+def test_the_recorded_solution_is_any_of_them_alike():
+    for task in (SOME["eight queens"], SOME["colouring"], Boards("queens", solutions=(3, 3), pool=1)):
+        rng = np.random.default_rng(0)
+        problem = task.draw(rng, 30_000)
+        several = problem["solutions"] == 3
+        rank = np.zeros(several.sum(), int)
+        some = {name: values[several] for name, values in problem.items()}
+        for there, board in laws.each_solution(task, some):
+            rank += there & (lexical(board) < lexical(some["filled"]))
+        np.testing.assert_allclose(np.bincount(rank) / rank.size, 1 / 3, atol=4 * (2 / 9 / rank.size) ** 0.5)
+
+
+def lexical(boards):
+    return boards.astype(int) @ 10 ** np.arange(boards.shape[1])[::-1]
+
+
+def test_sudoku_of_nine_rows():
+    board = grids(np.random.default_rng(0), 200)
+    lines = board.reshape(-1, 9, 9)
+    boxes = lines.reshape(-1, 3, 3, 3, 3).swapaxes(2, 3).reshape(-1, 9, 9)
+    for groups in (lines, lines.swapaxes(1, 2), boxes):
+        assert (np.sort(groups, axis=2) == np.arange(9)).all()
+    assert len(np.unique(board, axis=0)) == 200
+    one, some = Boards("sudoku", 9, (40, 50)), Boards("sudoku", 9, (52,), (2, 12))
+    for task, n in ((one, 12), (some, 6)):
+        problem = task.draw(np.random.default_rng(0), n)
+        for row in range(n):
+            solutions = every_solution(task, problem, row)
+            assert len(solutions) == problem["solutions"][row] and tuple(problem["filled"][row].tolist()) in solutions
+            assert (problem["given"][row] < 0).sum() in task.blanks
+        assert not task.conflicts(problem, problem["filled"]).any()
+        batch = task.write(problem)
+        judged = task.verify(batch, batch.completions())
+        assert judged.answer.all() and judged.trace.all() and judged.well_formed.all()
+    boards = [list(solutions) for solutions in (every_solution(some, problem, row) for row in range(n))]
+    other = {**problem, "filled": np.array([max(solutions) for solutions in boards], np.int8)}
+    batch = some.write(problem)
+    judged = some.verify(batch, some.write(other).completions())
+    assert judged.answer.all() and judged.trace.all(), "another solution than the recorded one"
+
+
+def test_cells_are_blanked_in_their_order_as_long_as_one_solution_is_left():
+    rng = np.random.default_rng(0)
+    board, order = grids(rng, 4), np.argsort(rng.random((4, 81)), axis=1)
+    blank = dug(board, order, np.array([30, 45, 52, 81]))
+    assert blank.sum(axis=1)[:3].tolist() == [30, 45, 52]
+    for row in range(4):
+        left, count = board[row].copy(), int(blank[row].sum())
+        for cell in order[row]:
+            if (left < 0).sum() < count or row == 3:
+                tried = np.where(np.arange(81) == cell, -1, left).astype(np.int8)
+                left = tried if found(tried[None], 2).sets[0, 0] == 1 else left
+        np.testing.assert_array_equal(left < 0, blank[row])
+
+
+def test_a_pool_has_as_many_problems_and_is_cut_by_the_split_as_any_other():
+    task = Boards("sudoku", 4, (11,), (2, 12), pool=50)
+    problem = task.draw(np.random.default_rng(0), 4_000)
+    assert len(np.unique(task.identity(problem))) == 50
+    again = task.draw(np.random.default_rng(1), 4_000)
+    assert np.isin(task.identity(again), task.identity(problem)).all()
+    assert len(np.unique(problem["filled"], axis=0)) > 50, "a problem may record each of its solutions"
+    parts = [Split().sample(task, np.random.default_rng(0), 900, part).problem for part in ("train", "test")]
+    sizes = [len(np.unique(task.identity(part))) for part in parts]
+    assert sum(sizes) == 50 and 0 < sizes[1] < 20
+
+
+def test_blanks_are_scattered_or_together():
+    for places in ("scattered", "together"):
+        task = Boards("latin", 4, (6,), (1, 99), places)
+        blank = task.draw(np.random.default_rng(0), 3_000)["given"] < 0
+        runs = (blank & ~np.roll(blank, 1, axis=1)).sum(axis=1)
+        assert (blank.sum(axis=1) == 6).all() and (runs == 1).all() == (places == "together")
+        np.testing.assert_allclose(blank.mean(axis=0), 6 / 16, atol=0.06)
+
+
+@pytest.mark.parametrize("density", [0.2, 0.6])
+def test_graphs_have_edges_as_often_as_asked(density):
+    task = Boards("colouring", 4, (4,), (1, 99), density=density)
+    graph = task.draw(np.random.default_rng(0), 20_000)["graph"]
+    joined = graph[:, 0] >> 2 & 1
+    full = density**6  # the one graph of four nodes that three colours do not do for
+    assert joined.mean() == pytest.approx((density - full) / (1 - full), abs=0.015)
+    paths = Boards("paths", 5, (5,), (1, 99), density=density).draw(np.random.default_rng(0), 3_000)
+    start, goal = paths["ends"].T
+    assert (start != goal).all() and not (paths["graph"][np.arange(3_000), start] >> goal.astype(np.uint16) & 1).any()
+
+
+def test_shifts_are_on_three_axes():
+    for task in (Boards(), *(Boards(kind) for kind in ("queens", "colouring", "latin", "paths"))):
+        found_axes = {axis for name in task.shifts for axis in task.shift(name).axis}
+        assert found_axes == {Axis.TASK, Axis.LENGTH, Axis.FORMAT}
+    sizes = {name: Boards("queens").shift(name).size for name in Boards("queens").shifts if "noise" not in name}
+    assert sizes == {"solutions=2:12": 11, "places=together": 1, "blanks=7": 1, "blanks=8": 2, "size=9": 1}
+    graph = Boards("colouring", solutions=(2, 12))
+    assert [name for name in graph.shifts if "=" in name][:4] == [
+        "solutions=1",
+        "places=together",
+        "density=0.3",
+        "density=0.5",
+    ]
+    assert graph.shift("density=0.5").size == pytest.approx(0.1)
+    for name in ("size=5", "density=0.3", "solutions=x", "solutions=3:2", "places=here", "blanks=17"):
+        with pytest.raises(UserError):
+            Boards().shift(name)
+    larger = Boards("queens").shift("size=9")(Boards("queens"))
+    assert larger.vocabulary == Boards("queens").vocabulary and larger.cells == 9 and larger.blanks == (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"kind": "queen"}, "kind 'queen' is unknown; did you mean 'queens'"),
+        ({"size": 5}, "sudoku of size 5: expected 4 or 9, such as 4"),
+        ({"kind": "queens", "size": 3}, "queens of size 3: expected 4 or 5 or 6 or 7 or 8 or 9 or 10, such as 4"),
+        ({"kind": "queens", "size": 4}, "queens of size 4: expected blanks, at most 4"),
+        ({"blanks": (0,)}, "blanks 0 is outside 1 to 16"),
+        ({"blanks": (8, 17)}, "blanks 17 is outside 1 to 16"),
+        ({"solutions": (0, 1)}, "solutions 0 to 1: expected the least first, and at least 1"),
+        ({"solutions": (3, 2)}, "solutions 3 to 2: expected the least first"),
+        ({"size": 9, "solutions": (1, 64)}, "solutions up to 64: of sudoku of size 9 at most 63 are counted"),
+        ({"places": "here"}, "places 'here' is unknown"),
+        ({"density": 1.0}, r"density 1.0 is outside \(0, 1\)"),
+        ({"pool": -1}, "pool -1 is less than 0"),
+    ],
+)
+def test_what_cannot_be_is_the_users_error(fields, says):
+    with pytest.raises(UserError, match=says):
+        Boards(**fields)
+
+
+@pytest.mark.parametrize(
+    ("task", "prompt", "says"),
+    [
+        (Boards(), "", "does not end in 16 cells, . or 1 2 3 4, and <think>"),
+        (Boards(), "1 . <think>", "does not end in 16 cells"),
+        (Boards(), f"{'. ' * 15}5 <think>", "does not end in 16 cells"),
+        (Boards(), f"{'. ' * 17}<think>", "has more before its board"),
+        (Boards(), f"{'. ' * 14}1 1 <think>", "has no solution"),
+        (Boards("sudoku", 9, (80,)), f"{'. ' * 81}<think>", "has more than 63 solutions, which are not counted"),
+        (Boards("colouring", 4, (4,)), "A B A C <think> . . . .", "does not end in 4 cells"),
+        (
+            Boards("colouring", 4, (4,)),
+            "B A . . . . <think>",
+            "does not begin with edges in order, two nodes each from A to D",
+        ),
+        (Boards("colouring", 4, (4,)), "A C A B . . . . <think>", "does not begin with edges in order"),
+        (Boards("colouring", 4, (4,)), "A B C . . . . <think>", "does not begin with edges in order"),
+        (Boards("colouring", 4, (4,)), "A B A B . . . . <think>", "does not begin with edges in order"),
+        (Boards("colouring", 4, (4,)), "A E . . . . <think>", "does not begin with edges in order"),
+        (Boards("paths", 4, (4,)), "A B C D B A . . . . <think>", "and two ends that no edge joins"),
+        (Boards("paths", 4, (4,)), "A B A A . . . . <think>", "and two ends that no edge joins"),
+        (Boards("paths", 4, (4,)), "A B C D . . . . <think>", "has no solution"),
+        (Boards(), f"{'. ' * 16}think", "unknown symbol 'think'"),
+    ],
+)
+def test_what_is_no_prompt_is_the_users_error(task, prompt, says):
+    with pytest.raises(UserError, match=says):
+        task.parse(prompt)
+
+
+def test_steps_are_marked_by_what_they_follow_from():
+    task = Boards()
+    problem = task.parse("1 2 3 4 3 4 . . 2 1 4 3 4 3 2 . <think>")
+
+    def marks(text):
+        return [step.mark for step in task.text_steps(problem, text)]
+
+    board = "1 2 3 4 3 4 {} {} 2 1 4 3 4 3 2 {}".format
+    assert marks(f"1 , 2 , 1 <answer> {board(1, 2, 1)}") == ["ok"] * 4
+    assert marks(f"1 , 3 , 1 <answer> {board(1, 3, 1)}") == ["ok", "wrong", "follows", "follows"]
+    assert marks(f"1 , 3 , x <answer> {board(1, 2, 1)}") == ["ok", "wrong", "wrong after", "wrong after"]
+    assert marks(f"1 , 2 <answer> {board(1, 2, 1)}") == ["ok", "ok", "wrong", "wrong after"]
+    assert marks(f"1 , 2 , 1 , 1 <answer> {board(1, 2, 1)}") == ["ok", "ok", "ok", "wrong", "follows"]
+    assert marks(f"1 , 2 , 1 <answer> {board(1, 2, 2)}") == ["ok", "ok", "ok", "wrong"]
+    assert marks("1 , 2 , 1") == ["ok", "ok", "ok", "wrong"]
+    assert marks("") == ["wrong", "wrong after", "wrong after"]
+
+
+@every_task
+@pytest.mark.parametrize("cot", [True, False])
+def test_behind_a_changed_value_a_solution_goes_on_that_has_it_if_there_is_any(task, cot):
+    task = replace(task, cot=cot)
+    batch = sample(task, 20)
+    problem, gold = batch.problem, batch.completions()
+    if not cot:
+        assert (task.follow(batch, gold, 0) == PAD).all()
+        judged = task.verify(batch, gold)
+        assert judged.answer.all() and judged.trace.all() and (judged.first_wrong_step == 1).all()
+        assert "Write <answer>" in task.instructions
+        return
+    rng = np.random.default_rng(0)
+    for step in (0, 2):
+        changed = gold.copy()
+        changed[:, 2 * step] = rng.choice(task.state_tokens, 20)
+        followed = task.follow(batch, changed, step)
+        ids = task.answer_ids(followed)
+        for row in range(20):
+            blanks = np.flatnonzero(problem["given"][row] < 0)
+            if step >= len(blanks):
+                assert (followed[row] == PAD).all()
+                continue
+            said = changed[row, : 2 * step + 1 : 2] - task.first_value
+            fits = [
+                b
+                for b in every_solution(task, problem, row)
+                if all(b[c] == v for c, v in zip(blanks[: step + 1], said, strict=True))
+            ]
+            text = task.vocabulary.decode(followed[row])
+            chain, _, answer = text.partition(" <answer> ")
+            board = tuple(task.symbols.index(word) for word in answer.split())
+            assert [board[cell] for cell in blanks] == [task.symbols.index(word) for word in chain.split(" , ")]
+            assert [board[cell] for cell in blanks[: step + 1]] == said.tolist() and ids[row] >= 0
+            assert (
+                (board in fits)
+                if fits
+                else task.conflicts({n: v[row : row + 1] for n, v in problem.items()}, np.array([board]))[0]
+            )
+            if tuple(problem["filled"][row].tolist()) in fits:
+                assert board == tuple(problem["filled"][row].tolist())
