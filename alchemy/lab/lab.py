@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jax
 import jax.numpy as jnp
@@ -27,12 +27,13 @@ from alchemy.lab.journal import EXAMINED, Journal, described
 from alchemy.lab.seed_rows import Make, fetch, padded, rows_of
 from alchemy.lab.store import Pieces, alone
 from alchemy.lab.stored_models import KEY, is_finished, load_models, read_key
-from alchemy.lab.training_data import training_data
+from alchemy.lab.training_data import Scored, training_data
 from alchemy.lab.trainings import Plan, Wanted, keep, resumed
 from alchemy.learning.config import TrainConfig
-from alchemy.learning.data import Examples, Loss, Padding
+from alchemy.learning.data import Examples, Padding
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Part, Runs, Trained, size, train
+from alchemy.problem.boards import BoardTask
 from alchemy.problem.documents import Document, check_document
 from alchemy.problem.split import Split, join
 from alchemy.problem.streams import stream, stream_id
@@ -92,7 +93,7 @@ class Lab:
         config: TrainConfig,
         *,
         seeds: int | Sequence[int],
-        loss: Loss = "completion",
+        loss: Scored = "completion",
         padding: Padding = "none",
         context: int = 0,
         limit: int = 0,
@@ -107,9 +108,9 @@ class Lab:
 
         Every step sees fresh problems; with `limit`, each seed has only so many, drawn for it once. With `sets` each
         seed has the lines of its own set instead, whoever wrote them; with `labels` examples of its own, whose targets may
-        be verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With `start` training goes on from those
-        models; another `stretch` of training sees other problems. `document` says where the thought stands in lines of the task,
-        or what is there instead.
+        be verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With the loss of boards, models read whole
+        boards of a `BoardTask` (`alchemy.lab.reasoners`). With `start` training goes on from those models; another `stretch` of
+        training sees other problems. `document` says where the thought stands in lines of the task, or what is there instead.
         """
         planned = self.plan(
             model,
@@ -128,7 +129,7 @@ class Lab:
         )
         model, seeds, key, homes = planned.model, planned.seeds, planned.key, planned.homes
         names = tuple(home.name for home in homes)
-        width = max((rows.tokens.shape[1] for rows in labels), default=context or task.max_len)
+        width = max((rows.tokens.shape[1] for rows in labels), default=planned.tokens)
         fresh = [self._first_use(home) for home in homes]
         self._count(model, config.steps * config.batch * width * sum(fresh), backward=True)
         stage_name = label or f"train {type(model).__name__.lower()}"
@@ -167,7 +168,7 @@ class Lab:
         self.seconds += sum(model["seconds"] for model, first in zip(made, fresh, strict=True) if first)
         self.journal.add_training(f"{stage_name}: {described(task)}", trained.losses)
         runs = Runs(model, task, key, tuple(seeds), names, trained)
-        if not labels:
+        if not labels and loss != "board":
             self.trainings.setdefault(names, (stage_name, runs))
         return runs
 
@@ -178,7 +179,7 @@ class Lab:
         config: TrainConfig,
         *,
         seeds: int | Sequence[int],
-        loss: Loss = "completion",
+        loss: Scored = "completion",
         padding: Padding = "none",
         context: int = 0,
         limit: int = 0,
@@ -192,9 +193,15 @@ class Lab:
 
         Raises `UserError` if it would not fit into memory.
         """
-        vocabulary = len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0)
+        vocabulary, tokens = (
+            len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0),
+            context or task.max_len,
+        )
+        if loss == "board":
+            boards = cast(BoardTask, task)
+            vocabulary, tokens = boards.board_vocabulary, boards.cells
         model = replace(model, vocabulary=vocabulary)
-        room.check(model, config, seeds if isinstance(seeds, int) else len(seeds), context or task.max_len)
+        room.check(model, config, seeds if isinstance(seeds, int) else len(seeds), tokens)
         seeds = self.seeds(seeds) if isinstance(seeds, int) else list(seeds)
         if (sets or labels) and len(sets or labels) != len(seeds):
             raise UserError(
@@ -231,7 +238,7 @@ class Lab:
             for i, seed in enumerate(seeds)
         ]
         names = [fingerprint({**key, **one_seed}) for one_seed in own]
-        return Plan(model, seeds, key, own, [self.root / "models" / fingerprint(key) / name for name in names])
+        return Plan(model, seeds, tokens, key, own, [self.root / "models" / fingerprint(key) / name for name in names])
 
     def _alone(self, homes: Sequence[Path], stage: str) -> AbstractContextManager[None]:
         """Hold the lock of one training's models, unless all of them are there."""
@@ -439,7 +446,7 @@ class Lab:
             return {name: arrays[name] for name in shapes_kept}
 
         tokens = n * (prompts.shape[2] + samples * longest)
-        arrays = self._kept("answers", names, shapes_kept, runs.model, tokens, make, stage)
+        arrays = self.keep_all("answers", names, shapes_kept, runs.model, tokens, make, stage)
         completions = padded(arrays["completions"])
         unknown = np.full(completions.shape[:3], np.nan, np.float32)
         logprob = np.concatenate(arrays["logprob"]) if "logprob" in arrays else unknown
@@ -461,10 +468,10 @@ class Lab:
         `names` are hashes of everything that each seed's part depends on, `tokens` what the model reads and writes for it.
         """
         with self.progress.stage(label, pieces, "pieces") as stage:
-            arrays = self._kept("scores", names, {kind: (1, *shape)}, model, tokens, make, stage)
+            arrays = self.keep_all("scores", names, {kind: (1, *shape)}, model, tokens, make, stage)
         return np.concatenate(arrays[kind])
 
-    def _kept(
+    def keep_all(
         self,
         folder: str,
         names: Sequence[str],
@@ -474,7 +481,10 @@ class Lab:
         make: Make,
         stage: Stage,
     ) -> dict[str, list[np.ndarray]]:
-        """For each array its rows, one a seed: those that are stored, and the others made together."""
+        """For each array its rows, one a seed: those that are stored in a folder, and the others made together by `make`.
+
+        `names` are hashes of everything that each seed's part depends on, `tokens` what the model reads and writes for it.
+        """
         paths = [self.root / folder / f"{name}.npz" for name in names]
         fresh = [self._first_use(path) for path in paths]
         self._count(model, tokens * sum(fresh))

@@ -30,7 +30,7 @@ FIELDS = {
     "task": {"class": str},
     "train": {"class": str, "steps": int, "batch": int},
     "split": {"class": str},
-    "loss": get_args(Loss),
+    "loss": (*get_args(Loss), "board"),
     "padding": get_args(Padding),
     "context": int,
     "limit": int,
@@ -86,7 +86,7 @@ class Stored:
 def stored(root: Path, task: str = "", own_sets: bool = False) -> list[Stored]:
     """The trained models under `root`, of one task if it is named, the last trained last.
 
-    Verifiers are left out, and so are models trained on lines of their own unless `own_sets`.
+    Verifiers and those that read boards are left out, and so are models trained on lines of their own unless `own_sets`.
     """
     names = {entry.symbol: entry.name for entry in entries("task").values()}
     groups: list[tuple[float, Stored]] = []
@@ -95,12 +95,16 @@ def stored(root: Path, task: str = "", own_sets: bool = False) -> list[Stored]:
         keys = sorted(map(read_key, paths), key=lambda key: key["seed"])
         name = (
             names.get(keys[0]["task"]["class"], "")
-            if keys and not keys[0]["verifier"] and (own_sets or not keys[0]["own sets"])
+            if keys and not _never_writes(keys[0]) and (own_sets or not keys[0]["own sets"])
             else ""
         )
         if name and task in ("", name):
             groups.append((max(path.stat().st_mtime for path in paths), Stored(home, tuple(keys), name)))
     return [models for _, models in sorted(groups, key=lambda group: group[0])]
+
+
+def _never_writes(key: dict[str, Any]) -> bool:
+    return key["verifier"] or key["loss"] == "board"
 
 
 def choose(root: Path, name: str = "", task: str = "") -> Stored:

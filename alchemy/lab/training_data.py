@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from alchemy.problem.split import Split, join, train_chunk
 from alchemy.problem.streams import stream
 from alchemy.problem.task import PAD, Batch, Task
 
+Scored = Loss | Literal["board"]
+"""What a loss is taken of: tokens of a text, or the blanks of boards that are read whole (`alchemy.problem.boards`)."""
+
 
 def training_data(
     task: Task,
     split: Split,
     seeds: Sequence[int],
-    loss: Loss = "completion",
+    loss: Scored = "completion",
     padding: Padding = "none",
     context: int = 0,
     *,
@@ -31,6 +35,8 @@ def training_data(
 
     Problems of the task are written as the `document` says; sets and examples are as they are.
     """
+    if loss == "board":
+        return _boards(task, split, seeds, limit)
     unscored = task.shortest_prompt if loss == "completion" and padding != "group" else 0
     if sets or labels:
         sizes = tuple(len(rows.tokens) for rows in (sets or labels))
@@ -52,6 +58,19 @@ def training_data(
         return Examples(batch.tokens[:n], batch.weight[:n])
 
     return Stream(draw, unscored)
+
+
+def _boards(task: Any, split: Split, seeds: Sequence[int], limit: int) -> Data:
+    """Boards with one solution of each, of a `BoardTask`."""
+
+    def read(batch: Batch) -> Examples:
+        board = task.board(batch.problem)
+        return Examples(board.tokens, board.blank, board.target)
+
+    if limit:
+        sets = [read(split.distinct(task, stream("training set", seed), limit, "train")) for seed in seeds]
+        return Finite(joined(sets), tuple(seeds))
+    return Stream(lambda seed, step, n: read(train_chunk(task, split, seed, step, n)))
 
 
 def _shortest_line(task: Task) -> int:

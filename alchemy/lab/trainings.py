@@ -29,6 +29,8 @@ class Plan(NamedTuple):
 
     model: Model
     seeds: list[int]
+    tokens: int
+    """Of a line."""
     key: dict[str, Any]
     """What all of them depend on."""
     own: list[dict[str, Any]]

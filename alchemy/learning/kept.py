@@ -29,7 +29,15 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from alchemy.errors import UserError
 from alchemy.record import write_whole
 
-PACKAGES = ("alchemy.causal", "alchemy.decoding", "alchemy.learning", "alchemy.problem", "alchemy.testtime", "models")
+PACKAGES = (
+    "alchemy.causal",
+    "alchemy.decoding",
+    "alchemy.latent",
+    "alchemy.learning",
+    "alchemy.problem",
+    "alchemy.testtime",
+    "models",
+)
 """All that is traced is code of these: functions of others, and those made for values of other types, are not kept."""
 LIBRARIES = ("jax", "jaxlib", "flax", "optax")
 VERSIONS = 4

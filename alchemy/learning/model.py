@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     import jax
 
+    from alchemy.learning.data import Examples
+
 Params = Any
 """A nested dict of float arrays; with an axis `s` in front of every leaf where many seeds are held."""
 
@@ -28,11 +30,8 @@ class Cache(NamedTuple):
     are None. None where nothing is shared."""
 
 
-class Model(Protocol):
+class Trainable(Protocol):
     """A hashable description of an architecture; it holds no arrays."""
-
-    context: int
-    """The longest sequence the model may be asked to read, in tokens."""
 
     @property
     def loops(self) -> int:
@@ -40,6 +39,23 @@ class Model(Protocol):
 
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters."""
+
+
+class WithLoss(Trainable, Protocol):
+    """An architecture that says itself what training is to make small."""
+
+    ema: float
+    """Decay of the moving average of weights that training leaves in place of the last ones; 0 for the last ones."""
+
+    def loss(self, params: Params, examples: Examples, keys: jax.Array) -> jax.Array:
+        """The summed loss of a batch; `keys` (n,), one for each example, drive what is random."""
+
+
+class Model(Trainable, Protocol):
+    """A trainable that writes: it predicts the next token."""
+
+    context: int
+    """The longest sequence the model may be asked to read, in tokens."""
 
     def apply(self, params: Params, tokens: jax.Array, keys: jax.Array | None = None, start: int = 0) -> jax.Array:
         """Logits (n, t - start, v) of the next token after each of `tokens` int32 (n, t, c) from the one at `start` on.

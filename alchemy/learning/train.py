@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial, wraps
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from alchemy.learning import checkpoint, machine, tuning
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Data, Examples, joined
 from alchemy.learning.kept import Kept
-from alchemy.learning.model import Model, Params
+from alchemy.learning.model import Model, Params, Trainable
 from alchemy.learning.optimizers import Rates, compiled_part, optimizer, schedule
 from alchemy.problem.task import Task
 
@@ -61,17 +61,17 @@ class Runs:
 
 
 @lru_cache
-def shapes(model: Model) -> Params:
+def shapes(model: Trainable) -> Params:
     """Shapes and types of the parameters of one model; nothing is computed."""
     return jax.eval_shape(model.init, jax.random.key(0))
 
 
-def size(model: Model) -> int:
+def size(model: Trainable) -> int:
     """Parameters that a token passes through, those of looped layers each time: twice as many FLOPs read a token."""
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes(model))) * model.loops
 
 
-def expected(model: Model, seeds: int, steps: int) -> Trained:
+def expected(model: Trainable, seeds: int, steps: int) -> Trained:
     """What training that many seeds for so many steps will leave, by shape, as a checkpoint is read into."""
     params = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((seeds, *leaf.shape), leaf.dtype), shapes(model))
     return Trained(params, np.zeros((seeds, steps), np.float32))
@@ -81,6 +81,8 @@ class _State(NamedTuple):
     params: Params
     moments: Any
     step: jax.Array  # int32 (s,)
+    average: Params = ()
+    """Of the weights of all steps, where the model asks for it."""
 
 
 class Part(NamedTuple):
@@ -104,7 +106,7 @@ Progress = Callable[[int, float], None]
 
 
 def train(
-    model: Model,
+    model: Trainable,
     data: Data,
     config: TrainConfig,
     *,
@@ -143,7 +145,7 @@ def check_finite(trained: Trained, part: Part) -> None:
         )
 
 
-def shape(model: Model, part: Part) -> tuple[Any, ...]:
+def shape(model: Trainable, part: Part) -> tuple[Any, ...]:
     """What trainings must have in common to be done together: the program, and the sizes of everything it is given."""
     config, first = part.config, part.data.chunk(part.seeds[0], 0, 1, 1)
     examples = part.data.table() or first
@@ -153,7 +155,7 @@ def shape(model: Model, part: Part) -> tuple[Any, ...]:
 
 
 def train_together(
-    model: Model,
+    model: Trainable,
     parts: Sequence[Part],
     *,
     directory: Path | None = None,
@@ -229,7 +231,7 @@ def train_together(
             if monotonic() - saved_at > save_every:
                 save()
                 saved_at, saved_steps = monotonic(), done
-    params = jax.tree.map(_on_host, state.params)
+    params = jax.tree.map(_on_host, state.average or state.params)
     parted = [slice(first, first + count) for first in range(0, len(seeds), count)]
     return [Trained(jax.tree.map(lambda leaf, own=own: leaf[own], params), losses[own]) for own in parted]
 
@@ -281,7 +283,7 @@ def _mesh(seeds: int, batch: int, sharded: bool = False) -> Mesh:
     return Mesh(np.array(devices[: across * shared]).reshape(across, shared), ("seed", "data"))
 
 
-def _too_large(model: Model, seeds: int) -> bool:
+def _too_large(model: Trainable, seeds: int) -> bool:
     """Whether a device cannot hold the models that would be its own: their weights, gradients and moments."""
     devices = jax.local_devices()
     of_each = seeds // _divisor(seeds, len(devices))
@@ -306,7 +308,7 @@ def _divisor(number: int, most: int) -> int:
 
 
 def _programs(
-    model: Model, config: TrainConfig, mesh: Mesh, data: Data, sharded: bool
+    model: Trainable, config: TrainConfig, mesh: Mesh, data: Data, sharded: bool
 ) -> tuple[Callable[..., _State], Callable[..., Any]]:
     """What makes the state, and what trains it for a chunk of steps."""
     if sharded and config.optimizer == "muon":
@@ -319,12 +321,12 @@ def _programs(
 
 @lru_cache(maxsize=64)
 def _starter(
-    model: Model, config: TrainConfig, mesh: Mesh, sharded: bool = False
+    model: Trainable, config: TrainConfig, mesh: Mesh, sharded: bool = False
 ) -> Callable[[jax.Array, Params | None], _State]:
     def start(keys: jax.Array, init: Params | None) -> _State:
         params = init if init is not None else jax.vmap(model.init)(keys)
         moments = jax.vmap(optimizer(config, Rates(0.0, 0.0)).init)(params)
-        return _State(params, moments, jnp.zeros(len(keys), jnp.int32))
+        return _State(params, moments, jnp.zeros(len(keys), jnp.int32), params if _decay(model) else ())
 
     if not sharded:
         return Kept(start, model, config, mesh=mesh, specs=(P("seed"), P("seed")), options=machine.fast_compile())
@@ -394,15 +396,19 @@ def _gradient(
 
 @lru_cache(maxsize=64)
 def _runner(
-    model: Model, config: TrainConfig, mesh: Mesh, streamed: bool, start: int, sharded: bool = False
+    model: Trainable, config: TrainConfig, mesh: Mesh, streamed: bool, start: int, sharded: bool = False
 ) -> Callable[..., Any]:
     """One compiled program: a chunk of steps for every seed, with logits from the token at `start` on."""
+    own, decay = getattr(model, "loss", None), _decay(model)
+    first = 0 if own else 1  # nothing predicts the first token of a text
     axes = jax.tree.map(lambda leaf: _axis((1, *leaf.shape), mesh, sharded) - 1, shapes(model))
     dtype = machine.dtype(config.precision)
 
     def loss(params: Params, examples: Examples, keys: jax.Array) -> jax.Array:
         params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
-        logits = model.apply(params, examples.tokens[:, :-1], keys, start)
+        if own:
+            return own(params, examples, keys)
+        logits = cast(Model, model).apply(params, examples.tokens[:, :-1], keys, start)
         target = examples.tokens[..., 0] if examples.target is None else examples.target
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, target[:, start + 1 :])
         return (losses * examples.weight[:, start + 1 :].astype(jnp.float32)).sum()
@@ -412,7 +418,7 @@ def _runner(
         examples = batch if streamed else jax.tree.map(lambda rows: rows[batch], table)
         keys = _example_keys(jax.random.fold_in(key, state.step), len(examples.tokens))
         value, gradient = _gradient(loss, _gathered(state.params, axes), examples, keys)
-        count = examples.weight[:, 1:].astype(jnp.float32).sum()
+        count = examples.weight[:, first:].astype(jnp.float32).sum()
         if sharded:
             value, count, gradient = *jax.lax.psum((value, count), "data"), _scattered(gradient, axes)
         else:
@@ -420,7 +426,11 @@ def _runner(
         value, gradient = jax.tree.map(lambda leaf: leaf / jnp.maximum(count, 1.0), (value, gradient))
         gradient = _clipped(gradient, axes, config.clip) if sharded else gradient
         updates, moments = optimizer(config, rates).update(gradient, state.moments, state.params)
-        return _State(optax.apply_updates(state.params, updates), moments, state.step + 1), value
+        params, average = optax.apply_updates(state.params, updates), state.average
+        if decay:  # of few steps a plain mean, so that the first weights are soon forgotten
+            share = jnp.maximum(1 - decay, 1 / (state.step + 1.0))
+            average = jax.tree.map(lambda mean, leaf: mean + share * (leaf - mean), average, params)
+        return _State(params, moments, state.step + 1, average), value
 
     specs = (P("seed"), P("seed"), P(), P("seed", None, "data"), P("seed"))
 
@@ -441,6 +451,11 @@ def _runner(
         return jax.shard_map(run, mesh=mesh, check_vma=False, **placed)(state, *rest)
 
     return jax.jit(divided, donate_argnums=(0,))
+
+
+def _decay(model: Trainable) -> float:
+    """Of the moving average of weights that a model asks for; 0 where the last ones are kept."""
+    return float(getattr(model, "ema", 0.0))
 
 
 def _gathered(params: Params, axes: Any) -> Params:

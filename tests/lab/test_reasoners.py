@@ -1,0 +1,78 @@
+"""Reasoners at the lab: nothing is made twice, and what is read off is judged by the task."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alchemy.lab.lab import Lab
+from alchemy.lab.reasoners import diagnose, fit, reason
+from alchemy.lab.stored_models import stored
+from alchemy.learning.config import TrainConfig
+from alchemy.progress import Progress
+from models.recursive import Recursive
+from tasks.boards import Boards
+
+TASK = Boards("sudoku", blanks=(4,), solutions=(1, 2))
+MODEL = Recursive(width=8, layers=1, inner=1, transitions=1, supervision=2, guide="posterior")
+TRAIN = TrainConfig(steps=4, batch=8, chunk=2)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    return Lab(tmp_path_factory.mktemp("lab"), Progress(quiet=True), first_seed=3)
+
+
+@pytest.fixture(scope="module")
+def runs(lab):
+    return fit(lab, MODEL, TASK, TRAIN, seeds=2, limit=16)
+
+
+def test_models_are_sized_by_the_task_and_kept(lab, runs):
+    assert (runs.model.cells, runs.model.values, runs.model.vocabulary) == (16, 4, TASK.board_vocabulary)
+    assert runs.trained.losses.shape == (2, 4)
+    again = fit(Lab(lab.root, Progress(quiet=True), first_seed=3), MODEL, TASK, TRAIN, seeds=3, limit=16)
+    np.testing.assert_array_equal(again.trained.losses[:2], runs.trained.losses)
+    assert again.names[:2] == runs.names
+    assert not stored(lab.root), "those who write are asked by `alchemy solve`; these do not"
+    assert not lab.trainings
+
+
+def test_trajectories_are_kept_and_judged(lab, runs):
+    reasoned = reason(lab, runs, TASK, 5, width=3, depth=4)
+    assert reasoned.solution.shape == (2, 5, 3, 4)
+    assert reasoned.rollout.filled.shape == (2, 5, 3, 4, 16)
+    problem = lab.held_out(TASK, 5, runs.seeds).problem
+    given = problem["given"].reshape(2, 5, 1, 1, 16)
+    assert ((reasoned.rollout.filled == given) | (given < 0)).all()
+    for place in np.ndindex(reasoned.solution.shape):
+        one = {name: rows.reshape(2, 5, *rows.shape[1:])[place[:2]][None] for name, rows in problem.items()}
+        assert reasoned.solved[place] == (TASK.conflicts(one, reasoned.rollout.filled[place][None])[0] == 0)
+    np.testing.assert_array_equal(reasoned.count, TASK.solution_count(problem).reshape(2, 5))
+    before = lab.seconds
+    other = Lab(lab.root, Progress(quiet=True), first_seed=3)
+    again = reason(other, fit(other, MODEL, TASK, TRAIN, seeds=2, limit=16), TASK, 5, width=3, depth=4)
+    np.testing.assert_array_equal(again.rollout.filled, reasoned.rollout.filled)
+    assert other.seconds > 0 and lab.seconds == before
+    narrow = reasoned.part(2, 1)
+    assert narrow.solution.shape == (2, 5, 2, 1)
+    assert narrow.bill().written[0, 0] == 2
+
+
+def test_relabelled_copies_come_back_as_boards_of_the_problem(lab, runs):
+    reasoned = reason(lab, runs, TASK, 5, width=4, depth=1, relabelled=True)
+    given = lab.held_out(TASK, 5, runs.seeds).problem["given"].reshape(2, 5, 1, 1, 16)
+    assert ((reasoned.rollout.filled == given) | (given < 0)).all()
+    plain = reason(lab, runs, TASK, 5, width=1, depth=1)
+    np.testing.assert_array_equal(reasoned.rollout.filled[:, :, :1], plain.rollout.filled)
+
+
+def test_noise_is_told_by_seed(lab, runs):
+    noise = diagnose(lab, runs, TASK, 6)
+    assert all(values.shape == (2,) for values in noise)
+    assert (noise.divergence >= 0).all() and (noise.prior_size > 0).all()
+
+
+def test_fresh_boards_at_every_step_without_a_limit(lab):
+    runs = fit(lab, MODEL, TASK, TRAIN, seeds=1)
+    assert np.isfinite(runs.trained.losses).all()

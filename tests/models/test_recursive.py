@@ -1,0 +1,205 @@
+"""Recursive reasoners: losses, gradients and noise with right values worked out apart from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from alchemy.errors import UserError
+from alchemy.learning.config import TrainConfig
+from alchemy.learning.data import Examples, Finite
+from alchemy.learning.optimizers import schedule
+from alchemy.learning.train import train
+from models.recursive import FIRST_SIZE, Gaussian, Recursive, divergence
+
+P, A = 4, 3
+PLAIN = Recursive(vocabulary=5, cells=P, values=A, width=8, layers=1, heads=2, inner=1, transitions=1, supervision=1)
+KINDS = {
+    "trm": replace(PLAIN, transitions=2, supervision=2),
+    "looped": replace(PLAIN, hierarchy=False, mixer="attention"),
+    "eqr": replace(PLAIN, start_noise=1.0, damping=0.05, update_noise=0.01),
+    "gram": replace(PLAIN, guide="posterior", transitions=2, supervision=2, ema=0.9),
+    "free": replace(PLAIN, guide="free", supervision=2),
+    "winner": replace(PLAIN, start_noise=1.0, starts=3),
+}
+every_kind = pytest.mark.parametrize("model", KINDS.values(), ids=KINDS)
+
+
+def boards(n, seed=0):
+    """Boards whose blanks can be told from what is given: the target is the id that a cell carries, shifted by one place."""
+    rng = np.random.default_rng(seed)
+    target = rng.integers(0, A, (n, P)).astype(np.int32)
+    blank = rng.random((n, P)) < 0.5
+    blank[:, 0] = True
+    return Examples(np.where(blank, 1, target + 2)[..., None].astype(np.int32), blank, target)
+
+
+def keys(n, seed=0):
+    return jax.random.split(jax.random.key(seed), n)
+
+
+def without_readout(model):
+    """Fresh parameters with which every value is as likely, and which say nothing of halting."""
+    params = model.init(jax.random.key(1))
+    return {**params, "read": jnp.zeros_like(params["read"])}
+
+
+@every_kind
+def test_who_reads_nothing_loses_the_logarithm_of_the_values_a_blank(model):
+    examples = boards(6)
+    by_hand = examples.weight.sum() * np.log(A) + 6 * np.log(2)  # and a coin is thrown for halting
+    np.testing.assert_allclose(jax.jit(model.loss)(without_readout(model), examples, keys(6)), by_hand, rtol=1e-5)
+
+
+@every_kind
+def test_cells_that_are_given_cost_nothing(model):
+    examples, params = boards(6), model.init(jax.random.key(1))
+    other = examples._replace(target=np.where(examples.weight, examples.target, (examples.target + 1) % A))
+    if model.guide == "posterior":  # which sees the whole solution
+        params = {**params, "solution": jnp.zeros_like(params["solution"])}
+    np.testing.assert_array_equal(*(jax.jit(model.loss)(params, each, keys(6)) for each in (examples, other)))
+
+
+@pytest.mark.parametrize("kind", ["eqr", "gram"])
+def test_the_gradient_of_one_step_is_the_slope_of_the_loss(kind):
+    model = replace(KINDS[kind], transitions=1, supervision=1, beta=0.7)
+    params, examples = model.init(jax.random.key(1)), boards(5)
+    fixed = {"start": params.pop("start")}  # no gradient comes through it
+    fixed["judge"] = jax.tree.map(jnp.zeros_like, params.pop("judge"))  # it is taught without moving what it judges
+
+    @jax.jit
+    def loss(params):
+        return model.loss({**params, **fixed}, examples, keys(5))
+
+    way = jax.tree.map(lambda leaf: jnp.cos(jnp.arange(leaf.size, dtype=jnp.float32)).reshape(leaf.shape), params)
+    slope = sum(jax.tree.leaves(jax.tree.map(lambda g, w: (g * w).sum(), jax.grad(loss)(params), way)))
+    before, behind = (
+        loss(jax.tree.map(lambda leaf, w, step=step: leaf + step * w, params, way)) for step in (-1e-3, 1e-3)
+    )
+    np.testing.assert_allclose(slope, (behind - before) / 2e-3, rtol=0.03)
+
+
+def test_the_best_of_several_starts_is_trained():
+    model, examples = KINDS["winner"], boards(1)
+    params, [key] = model.init(jax.random.key(1)), keys(1)
+    one = replace(model, starts=1)
+    apart = [float(jax.jit(one.loss)(params, examples, own[None])) for own in jax.random.split(key, 3)]
+    assert len(set(apart)) == 3
+    np.testing.assert_allclose(jax.jit(model.loss)(params, examples, key[None]), min(apart), rtol=1e-6)
+
+
+def test_divergence_by_quadrature():
+    rng = np.random.default_rng(0)
+    means, log_sizes = rng.normal(size=(2, 1, 2, 3)), rng.uniform(-1, 0.5, (2, 1, 2, 3))
+    x = np.linspace(-15, 15, 40_001)
+    by_hand = 0.0
+    for mean, log_size in zip(means.reshape(2, -1).T, log_sizes.reshape(2, -1).T, strict=True):
+        left, right = (
+            -((x - m) ** 2) / (2 * np.exp(2 * s)) - s - np.log(2 * np.pi) / 2
+            for m, s in zip(mean, log_size, strict=True)
+        )
+        by_hand += np.trapezoid(np.exp(left) * (left - right), x)
+    left, right = (Gaussian(jnp.asarray(m), jnp.asarray(s)) for m, s in zip(means, log_sizes, strict=True))
+    np.testing.assert_allclose(divergence(left, right), [by_hand], rtol=1e-5)
+    np.testing.assert_array_equal(divergence(left, left), [0.0])
+
+
+def test_noise_begins_small_and_untold():
+    model = KINDS["gram"]
+    seen = jax.jit(model.diagnose)(model.init(jax.random.key(1)), boards(4), keys(4))
+    np.testing.assert_allclose(seen.divergence, 0, atol=1e-6)
+    np.testing.assert_allclose(seen.prior_size, np.exp(FIRST_SIZE), rtol=1e-6)
+    np.testing.assert_allclose(seen.prior_mean, 0, atol=1e-6)
+
+
+def test_only_what_is_paid_for_has_seen_the_solution():
+    """A posterior that says the solution outright moves the last transition of a step, and is charged for it."""
+    model = replace(KINDS["gram"], supervision=1)
+    params, examples = model.init(jax.random.key(1)), boards(6)
+    params["posterior"]["bias"] = params["posterior"]["bias"].at[0].set(5.0)
+    seen = jax.jit(model.diagnose)(params, examples, keys(6))
+    by_hand = 8 * 25 / (2 * np.exp(2 * FIRST_SIZE))  # eight coordinates of a cell, each five off
+    np.testing.assert_allclose(seen.divergence, by_hand, rtol=1e-4)
+    untold = model.step(
+        params, model.embed(params, jnp.asarray(examples.tokens)), model.start(params, keys(6)), keys(6)
+    )
+    assert abs(float(untold.high.mean())) < 1  # the prior's noise, in every transition
+
+
+def test_a_step_costs_what_it_multiplies():
+    for model in KINDS.values():
+        model = replace(model, width=64, cells=16, values=4, start_noise=0.0, starts=1, guide="none")
+        params, tokens = model.init(jax.random.key(0)), jnp.ones((8, 16, 1), jnp.int32)
+
+        def step(params, tokens, model=model):
+            state = model.step(params, model.embed(params, tokens), model.start(params, keys(8)), keys(8))
+            return model.read(params, state)
+
+        counted = jax.jit(step).lower(params, tokens).compile().cost_analysis()["flops"]
+        assert 0.8 < 8 * 2 * model.step_cost / counted < 1.01
+
+
+@pytest.mark.parametrize("kind", ["trm", "gram"])
+def test_boards_are_learned_by_heart_and_training_resumes(kind, tmp_path):
+    model = replace(KINDS[kind], width=16, ema=0.9)
+    data = Finite(boards(16), (0, 1))
+    config = TrainConfig(steps=120, batch=8, chunk=40, optimizer="muon")
+    trained = train(model, data, config, seeds=(0, 1))
+    assert (trained.losses[:, -10:].mean(axis=1) < trained.losses[:, :10].mean(axis=1) / 2).all()
+
+    def stop(done, loss):
+        if done == 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(model, data, config, seeds=(0, 1), directory=tmp_path / "state", progress=stop)
+    resumed = train(model, data, config, seeds=(0, 1), directory=tmp_path / "state")
+    jax.tree.map(np.testing.assert_array_equal, resumed, trained)
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Its only weight goes down by the learning rate at every step."""
+
+    ema: float = 0.0
+    loops: int = 1
+
+    def init(self, key):
+        return {"weight": jnp.zeros(1)}
+
+    def loss(self, params, examples, keys):
+        return params["weight"].sum() * examples.weight.sum()
+
+
+def test_what_is_left_is_the_mean_of_the_weights_of_all_steps():
+    config = TrainConfig(steps=6, batch=4, chunk=3, weight_decay=0.0)
+    at = -np.cumsum(schedule(config, 0, 6).adamw)
+    last, short, long = (
+        train(Slope(ema), Finite(boards(8), (0,)), config, seeds=(0,)).params["weight"].item()
+        for ema in (0.0, 0.5, 0.99)
+    )
+    by_hand = at[0]
+    for weight in at[1:]:
+        by_hand = (by_hand + weight) / 2
+    np.testing.assert_allclose([last, short, long], [at[-1], by_hand, at.mean()], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"layers": 0}, "at least 1"),
+        ({"beta": -1.0}, "at least 0"),
+        ({"damping": 1.0}, "outside"),
+        ({"guide": "posterio"}, "posterior"),
+        ({"mixer": "cell"}, "cells"),
+        ({"mixer": "attention", "heads": 3}, "multiple"),
+        ({"starts": 2}, "the same"),
+    ],
+)
+def test_what_cannot_be_is_named(wrong, said):
+    with pytest.raises(UserError, match=said):
+        replace(PLAIN, **wrong)
