@@ -49,25 +49,44 @@ def adjacent(graph: np.ndarray) -> np.ndarray:
 
 def conflicts(spec: Spec, problem: Problem, filled: np.ndarray) -> np.ndarray:
     """Violated constraints of boards int (n, k), int32 (n,): pairs, nodes, changed givens, and values that there are none of."""
-    given = problem["given"]
-    count = ((given >= 0) & (filled != given)).sum(axis=1) + ((filled < 0) | (filled >= spec.values)).sum(axis=1)
+    count = _not_allowed(spec, problem, filled).sum(axis=1)
     if spec.kind == "paths":
-        count = count + _path_conflicts(problem, filled == ON_PATH)
+        on = filled == ON_PATH
+        shortest = (problem["filled"] == ON_PATH).sum(axis=1)
+        count = count + _wrong_nodes(problem, on).sum(axis=1) + abs(on.sum(axis=1) - shortest)
     else:
-        first, second = pairs(spec.kind, spec.side)
-        broken = clash(spec.kind, filled[:, first], filled[:, second], second - first)
-        if spec.is_graph:
-            broken &= adjacent(problem["graph"])[:, first, second]
-        count = count + broken.sum(axis=1)
+        count = count + _broken_pairs(spec, problem, filled).sum(axis=1)
     return count.astype(np.int32)
 
 
-def _path_conflicts(problem: Problem, on: np.ndarray) -> np.ndarray:
-    """Nodes of the path that have not as many neighbours on it as they should, ends that are not on it, and what it is too long
-    or too short by, int (n,); on bool (n, k)."""
+def in_conflict(spec: Spec, problem: Problem, filled: np.ndarray) -> np.ndarray:
+    """Cells of boards int (n, k) that have a part in a violated constraint, bool (n, k); that a path is too long is no cell's."""
+    wrong = _not_allowed(spec, problem, filled)
+    if spec.kind == "paths":
+        return wrong | _wrong_nodes(problem, filled == ON_PATH)
+    row, pair = np.nonzero(_broken_pairs(spec, problem, filled))
+    for cell in pairs(spec.kind, spec.side):
+        wrong[row, cell[pair]] = True
+    return wrong
+
+
+def _not_allowed(spec: Spec, problem: Problem, filled: np.ndarray) -> np.ndarray:
+    """Cells whose given value was changed, or whose value there is none of, bool (n, k)."""
+    given = problem["given"]
+    return np.asarray(((given >= 0) & (filled != given)) | (filled < 0) | (filled >= spec.values))
+
+
+def _broken_pairs(spec: Spec, problem: Problem, filled: np.ndarray) -> np.ndarray:
+    """Pairs of cells with values that clash, bool (n, m)."""
+    first, second = pairs(spec.kind, spec.side)
+    there = (filled >= 0) & (filled < spec.values)
+    broken = clash(spec.kind, filled[:, first], filled[:, second], second - first) & there[:, first] & there[:, second]
+    return broken & adjacent(problem["graph"])[:, first, second] if spec.is_graph else broken
+
+
+def _wrong_nodes(problem: Problem, on: np.ndarray) -> np.ndarray:
+    """Nodes of paths bool (n, k) that have not as many neighbours on it as they should, and ends that are not on it: bool (n, k)."""
     degree = (adjacent(problem["graph"]) & on[:, None]).sum(axis=2)
     is_end = np.zeros(on.shape, bool)
     np.put_along_axis(is_end, problem["ends"].astype(np.intp), True, axis=1)
-    wrong = (on & (degree != np.where(is_end, 1, 2))) | (is_end & ~on)
-    shortest = (problem["filled"] == ON_PATH).sum(axis=1)
-    return wrong.sum(axis=1) + abs(on.sum(axis=1) - shortest)
+    return (on & (degree != np.where(is_end, 1, 2))) | (is_end & ~on)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from functools import cache
 from itertools import combinations, permutations, product
+from xml.etree import ElementTree
 
 import networkx as nx
 import numpy as np
@@ -17,7 +18,7 @@ from alchemy.errors import UserError
 from alchemy.problem.shift import Axis
 from alchemy.problem.split import Split
 from alchemy.problem.task import PAD
-from tasks.boards import Boards, laws
+from tasks.boards import Boards, laws, picture
 from tasks.boards.search import dug, found, grids
 
 SOME = {
@@ -136,9 +137,9 @@ def test_conflicts_are_counted():
     boards = np.array([[1, 3, 0, 2], [0, 0, 0, 0], [0, 1, 2, 3]])
     assert queens.conflicts(none, boards).tolist() == [0, 6, 6]
     held = {"given": np.array([[2, -1, -1, -1]], np.int8)}
-    assert queens.conflicts(held, boards[:1]).tolist() == [1] and queens.conflicts(
-        held, np.array([[9, 3, 0, 2]])
-    ).tolist() == [2]
+    changed = np.array([[1, 3, 0, 2], [9, 3, 0, 2], [-1, 0, -1, 1]])
+    held = {"given": np.repeat(held["given"], 3, axis=0)}
+    assert queens.conflicts(held, changed).tolist() == [1, 1, 2], "a value that there is none of clashes with no other"
     sudoku = {"given": np.full((1, 16), -1, np.int8)}
     assert Boards().conflicts(sudoku, np.zeros((1, 16), int)).tolist() == [4 * 6 * 2 + 4 * 2]
 
@@ -554,3 +555,54 @@ def test_behind_a_changed_value_a_solution_goes_on_that_has_it_if_there_is_any(t
             )
             if tuple(problem["filled"][row].tolist()) in fits:
                 assert board == tuple(problem["filled"][row].tolist())
+
+
+def test_a_board_as_text_has_a_mark_behind_what_is_broken():
+    task = Boards()
+    problem = task.parse("1 2 3 4 3 4 . . 2 1 4 3 4 3 2 . <think>")
+    board = problem["filled"][0].copy()
+    assert picture.text(task, problem, board) == "1  2  3  4\n3  4  1  2\n2  1  4  3\n4  3  2  1"
+    board[15] = 3
+    assert picture.text(task, problem, board) == "1  2  3  4!\n3  4  1  2\n2  1  4! 3\n4! 3  2  4!"
+    queens = Boards("queens", 4, (4,))
+    problem = {"given": np.full((1, 4), -1, np.int8)}
+    assert picture.text(queens, problem, np.array([1, 3, 0, 2])) == ".  Q  .  .\n.  .  .  Q\nQ  .  .  .\n.  .  Q  ."
+    assert picture.text(queens, problem, np.array([1, 2, -1, 3])) == ".  Q! .  .\n.  .  Q! .\n.  .  .  .\n.  .  .  Q"
+    paths = Boards("paths", 4, (4,))
+    problem = paths.parse("A B B C C D A C . . . . <think>")
+    assert picture.text(paths, problem, np.array([1, 1, 1, 1])) == "A +\nB +\nC +!\nD +!"
+
+
+@every_task
+def test_boards_are_drawn_step_by_step(task):
+    problem = task.draw(np.random.default_rng(0), 1)
+    rng = np.random.default_rng(1)
+    blank = problem["given"][0] < 0
+    guess = np.where(blank, rng.integers(0, task.values, task.cells), problem["filled"][0])
+    steps = np.stack([problem["given"][0], guess, problem["filled"][0]])
+    html = picture.strip(task, problem, steps)
+    assert html == picture.strip(task, problem, steps)
+    page = ElementTree.fromstring(f"<div>{html}</div>")
+    figures = page.findall(".//figure")
+    captions = [figure.findtext("figcaption") for figure in figures]
+    broken = int(task.conflicts(problem, guess[None])[0])
+    assert captions == [
+        f"step 1: {blank.sum()} blank",
+        f"step 2: {broken} broken" if broken else "step 2: solved",
+        "step 3: solved",
+    ]
+    drawn = [Counter(shape.get("class") for shape in figure.iter()) for figure in figures]
+    assert [shapes["broken"] > 0 for shapes in drawn] == [False, bool(broken) and drawn[1]["broken"] > 0, False]
+    given = int((~blank).sum())
+    assert drawn[2]["given"] == len(
+        {*np.flatnonzero(~blank), *problem["ends"][0].tolist()} if task.kind == "paths" else range(given)
+    )
+    words = [shape.text for shape in figures[2].iter("text")]
+    symbols = [task.symbols[value] for value in problem["filled"][0]]
+    if task.is_graph:
+        assert words == [f"{node}{symbol}" for node, symbol in zip("ABCDEFGHIJ", symbols, strict=False)]
+        assert sum(drawn[2][name] for name in ("edge", "along")) == task.features(problem)["edges"][0]
+    else:
+        assert words == (["Q"] * task.cells if task.kind == "queens" else symbols)
+    if task.kind == "paths":
+        assert drawn[2]["along"] == problem["filled"].sum() - 1
