@@ -12,7 +12,7 @@ from alchemy.learning.data import Data, Examples, Finite, Loss, Padding, Stream,
 from alchemy.problem.documents import Document, written_as
 from alchemy.problem.split import Split, join, train_chunk
 from alchemy.problem.streams import stream
-from alchemy.problem.task import PAD, Batch, Task
+from alchemy.problem.task import PAD, Batch, Field, Task
 
 Scored = Loss | Literal["board"]
 """What a loss is taken of: tokens of a text, or the blanks of boards that are read whole (`alchemy.problem.boards`)."""
@@ -47,13 +47,13 @@ def training_data(
         return Finite(rows, tuple(seeds), sizes, min(unscored, first_predicted))
     if limit:
         kept = {seed: split.distinct(task, stream("training set", seed), limit, "train") for seed in seeds}
-        batch = join([written_as(rows, document, stream("documents", seed)) for seed, rows in kept.items()])
+        batch = join([_written(rows, document, stream("documents", seed)) for seed, rows in kept.items()])
         return Finite(examples(batch, loss, padding, context), tuple(seeds), unscored=unscored)
     shortest = _shortest_line(task) if padding == "group" else 0
 
     def draw(seed: int, step: int, n: int) -> Examples:
         lines = -(-n * context // shortest) + 1 if padding == "group" else n
-        rows = written_as(train_chunk(task, split, seed, step, lines), document, stream("documents", seed, step))
+        rows = _written(train_chunk(task, split, seed, step, lines), document, stream("documents", seed, step))
         batch = examples(rows, loss, padding, context)
         return Examples(batch.tokens[:n], batch.weight[:n])
 
@@ -71,6 +71,18 @@ def _boards(task: Any, split: Split, seeds: Sequence[int], limit: int) -> Data:
         sets = [read(split.distinct(task, stream("training set", seed), limit, "train")) for seed in seeds]
         return Finite(joined(sets), tuple(seeds))
     return Stream(lambda seed, step, n: read(train_chunk(task, split, seed, step, n)))
+
+
+def _written(lines: Batch, document: Document, rng: np.random.Generator) -> Batch:
+    """Lines as documents, as wide as they were, so that all chunks of a training have one shape."""
+    documents = written_as(lines, document, rng)
+    extra = lines.text.shape[1] - documents.text.shape[1]
+    if not extra:
+        return documents
+    tokens = np.pad(documents.tokens, ((0, 0), (0, extra), (0, 0)))
+    field = np.pad(documents.field, ((0, 0), (0, extra)), constant_values=np.int8(Field.PADDING))
+    told = None if documents.told is None else np.pad(documents.told, ((0, 0), (0, extra)))
+    return documents._replace(tokens=tokens, field=field, told=told)
 
 
 def _shortest_line(task: Task) -> int:

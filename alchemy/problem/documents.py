@@ -64,9 +64,10 @@ def another(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _ordered(lines: Batch, rank: np.ndarray) -> Batch:
-    """Positions in the order of their rank int (n, t), as before where it is the same; 3 is left out, for padding at the end."""
+    """Positions in the order of their rank int (n, t), as before where it is the same; 3 is left out."""
     order = np.argsort(rank, axis=1, kind="stable")
-    kept = np.take_along_axis(rank < 3, order, axis=1)
+    width = max(1, int((rank < 3).sum(axis=1).max(initial=0)))
+    order, kept = order[:, :width], np.take_along_axis(rank < 3, order, axis=1)[:, :width]
     tokens = np.where(kept[..., None], np.take_along_axis(lines.tokens, order[..., None], axis=1), PAD)
     field = np.where(kept, np.take_along_axis(lines.field, order, axis=1), np.int8(Field.PADDING))
     told = None if lines.told is None else kept & np.take_along_axis(lines.told, order, axis=1)
