@@ -20,6 +20,8 @@ from tasks.boards.spec import Spec
 
 PATIENCE = 1 << 20
 """Boards drawn without a problem before there is said to be none."""
+PROBED, PROBED_SEARCHED = 1 << 10, 1 << 5
+"""Boards drawn to see whether a task has problems, of listed ones and of those that are searched."""
 DUG_AT_ONCE = 1 << 9
 """Boards that are blanked cell by cell at the same time."""
 
@@ -69,6 +71,13 @@ def _draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
                 f"found {have} of {n} boards with {least} to {most} solutions in {drawn} draws: {spec} has too few"
             )
     return {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
+
+
+@lru_cache(maxsize=256)
+def can_be_found(spec: Spec) -> bool:
+    """Whether any of some boards has as many solutions as the task asks for."""
+    count = _tried(spec, np.random.default_rng(0), PROBED if spec.is_listed else PROBED_SEARCHED)["solutions"]
+    return bool(((count >= spec.solutions[0]) & (count <= spec.solutions[1])).any())
 
 
 def _tried(spec: Spec, rng: np.random.Generator, n: int) -> Problem:

@@ -15,10 +15,12 @@ A name is parts joined by `+`:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from alchemy.errors import UserError
 from alchemy.problem import shift_names as grammar
 from alchemy.problem.shift import MODES, Axis, Shift
+from tasks.boards.draw import can_be_found
 from tasks.boards.spec import SIZES, Spec
 
 
@@ -73,7 +75,10 @@ PARTS: Mapping[str, grammar.Part] = {
 
 def standard(spec: Spec) -> tuple[str, ...]:
     """Names of the shifts worth looking at first, those the task cannot do left out."""
-    return grammar.possible(parse, spec, _candidates(spec))
+    names = grammar.possible(parse, spec, _candidates(spec))
+    return tuple(
+        name for name in names if can_be_found(replace(spec, **{**parse(spec, name).changes, "pool": 0, "noise": None}))
+    )
 
 
 def _candidates(spec: Spec) -> Iterator[str]:
