@@ -19,6 +19,7 @@ from alchemy.problem.shift import Axis
 from alchemy.problem.split import Split
 from alchemy.problem.task import PAD
 from tasks.boards import Boards, laws, picture
+from tasks.boards.constraints import in_conflict
 from tasks.boards.search import dug, found, grids
 
 SOME = {
@@ -608,3 +609,54 @@ def test_boards_are_drawn_step_by_step(task):
         assert words == (["Q"] * task.cells if task.kind == "queens" else symbols)
     if task.kind == "paths":
         assert drawn[2]["along"] == problem["filled"].sum() - 1
+
+
+def canonical(task, problem, row):
+    """The least of all that a problem is under other names, by going through them."""
+    given, k = problem["given"][row].tolist(), task.cells
+    if task.kind == "queens":
+        squares = {(row, column) for row, column in enumerate(given) if column >= 0}
+        turns = []
+        for _ in range(4):
+            squares = {(column, k - 1 - row) for row, column in squares}
+            turns += [sorted(squares), sorted((row, k - 1 - column) for row, column in squares)]
+        return min(turns)
+    names = [(*range(task.values),)] if task.kind == "paths" else [*permutations(range(task.values))]
+    orders = [*permutations(range(k))] if task.is_graph else [(*range(k),)]
+    ends = problem["ends"][row].tolist() if task.kind == "paths" else []
+    edges = list(graph_of(task, problem, row).edges) if task.is_graph else []
+    told = []
+    for name, order in product(names, orders):
+        board = [-1] * k
+        for cell, held in enumerate(given):
+            board[order[cell]] = held if held < 0 else name[held]
+        told.append(
+            (board, sorted(sorted(order[node] for node in edge) for edge in edges), sorted(order[end] for end in ends))
+        )
+    return min(told)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Boards("queens", 5, (2, 3, 4), (1, 9)),
+        Boards("latin", 3, (5, 6, 7), (1, 99)),
+        Boards("sudoku", 4, (13, 14), (1, 99)),
+        Boards("colouring", 4, (1, 2, 3, 4), (1, 99)),
+        Boards("paths", 4, (2, 3, 4), (1, 99)),
+    ],
+    ids=lambda task: task.kind,
+)
+def test_problems_share_a_structure_that_are_one_up_to_names_and_no_others(task):
+    problem = task.draw(np.random.default_rng(0), 150)
+    keys = task.structure(problem).tolist()
+    by_hand = [repr(canonical(task, problem, row)) for row in range(150)]
+    assert len(set(zip(keys, by_hand, strict=True))) == len(set(keys)) == len(set(by_hand)) < 150
+
+
+def test_a_value_that_there_is_none_of_is_in_conflict_by_itself():
+    task = Boards("queens", 4, (4,))
+    problem = {"given": np.array([[-1, -1, 0, -1]], np.int8)}
+    for value, wrong in ((4, [3]), (-1, [3]), (2, [])):
+        assert np.flatnonzero(in_conflict(task, problem, np.array([[1, 3, 0, value]]))[0]).tolist() == wrong
+    assert in_conflict(task, problem, np.array([[1, 3, 2, 0]]))[0].tolist() == [False, True, True, False]
