@@ -42,6 +42,45 @@ def clash(kind: Kind, first: np.ndarray, second: np.ndarray, apart: np.ndarray |
     return equal | (abs(first.astype(int) - second) == apart) if kind == "queens" else equal
 
 
+@lru_cache(maxsize=16)
+def excluded(kind: Kind, size: int, values: int) -> np.ndarray:
+    """Which values of which cells each value of each cell rules out, bool (k, v, k, v); on a graph, if the two are neighbours."""
+    first, second = pairs(kind, size)
+    value = np.arange(values)
+    broken = clash(kind, value[:, None, None], value[:, None], second - first)  # (v, v, m)
+    k = int(second.max()) + 1
+    table = np.zeros((k, values, k, values), bool)
+    table[first, :, second] = table[second, :, first] = broken.transpose(2, 0, 1)
+    return table
+
+
+def by_fewest(spec: Spec, problem: Problem, first: np.ndarray | None = None) -> np.ndarray:
+    """The blanks in the order in which they are filled in that have the fewest values left, of several the first, int (n, b),
+    padded with -1; behind the cells `first` int (n, f), -1 for any."""
+    given, filled = problem["given"], problem["filled"]
+    (n, k), table, rows = given.shape, excluded(spec.kind, spec.side, spec.values), np.arange(len(given))
+    near = adjacent(problem["graph"]) if spec.is_graph else None
+    left, open_ = np.ones((n, k, spec.values), bool), given < 0
+
+    def fill(row: np.ndarray, cell: np.ndarray) -> None:
+        out = table[cell, filled[row, cell]]
+        left[row] &= ~(out if near is None else out & near[row, cell][:, :, None])
+
+    for given_cell in range(k):
+        row = np.flatnonzero(~open_[:, given_cell])
+        fill(row, np.full(len(row), given_cell))
+    order = np.full((n, int(open_.sum(axis=1).max(initial=0))), -1)
+    for place in range(order.shape[1]):
+        cell = np.where(open_, left.sum(axis=2), spec.values + 1).argmin(axis=1)
+        if first is not None and place < first.shape[1]:
+            cell = np.where(first[:, place] >= 0, first[:, place], cell)
+        row = rows[open_.any(axis=1)]
+        order[row, place] = cell[row]
+        fill(row, cell[row])
+        open_[row, cell[row]] = False
+    return order
+
+
 def adjacent(graph: np.ndarray) -> np.ndarray:
     """Who is next to whom, bool (n, k, k), from the neighbours of each node as bits, uint16 (n, k)."""
     return (graph[:, :, None] >> np.arange(graph.shape[1], dtype=np.uint16)) & 1 > 0

@@ -20,15 +20,15 @@ def verify(spec: Spec, batch: Batch, completion: np.ndarray) -> Judgement:
     """Judge completions int32 (n, m)."""
     problem, mark = batch.problem, spec.vocabulary.index[TEXT_FORMAT.answer_mark]
     kinds = np.arange(len(spec.vocabulary))
-    kinds[list(spec.state_tokens)] = spec.first_value
+    for alike in (spec.state_tokens, spec.cell_tokens):
+        kinds[list(alike)] = alike[:1]
     formed = gold.judge(gold.of(write(spec, problem), mark), completion, kinds, mark).well_formed
     reasoning, answer = gold.parts(completion, mark)
     right = _is_solution(spec, problem, answer)
     if not spec.cot:
         return Judgement(right, np.ones(len(right), bool), right.astype(np.int32), formed)
-    cells = blank_cells(problem["given"])
-    ok = right_steps(spec, problem, cells, _filled_in(spec, cells, reasoning))
-    count = (cells >= 0).sum(axis=1)
+    count = (problem["given"] < 0).sum(axis=1)
+    ok = right_steps(spec, problem, *_filled_in(spec, problem, reasoning, int(count.max(initial=0)), marked=True))
     trace = ok == count
     return Judgement(right, trace, np.where(trace, count + right, ok).astype(np.int32), formed)
 
@@ -40,15 +40,42 @@ def _is_solution(spec: Spec, problem: Problem, answer: np.ndarray) -> np.ndarray
     return (conflicts(spec, problem, answer[:, :k] - spec.first_value) == 0) & ~answer[:, k:].any(axis=1)
 
 
-def _filled_in(spec: Spec, cells: np.ndarray, reasoning: np.ndarray) -> np.ndarray:
-    """The value that each step of a chain int32 (n, m) says for its blank, int (n, b), -1 where that is no value or its mark is
-    missing; a chain that goes on too long has no last step."""
-    b, states = cells.shape[1], spec.state_tokens
-    tokens = np.pad(reasoning, ((0, 0), (0, 2 * b + 1)))
-    said, then = tokens[:, : 2 * b : 2], tokens[:, 1 : 2 * b : 2]
-    is_last = np.arange(b) == (cells >= 0).sum(axis=1, keepdims=True) - 1
-    ended = then == np.where(is_last, PAD, spec.vocabulary.index[TEXT_FORMAT.step_mark])
-    return np.where((cells >= 0) & ended & np.isin(said, states), said - spec.first_value, -1)
+def _filled_in(
+    spec: Spec, problem: Problem, chain: np.ndarray, steps: int, marked: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The blank that each of the first steps of chains int32 (n, m) fills in, and its value, int (n, b) each, -1 where it says
+    none, or one that was filled in before; with `marked` the value is -1 as well where the mark behind the step is missing, or a
+    step behind the last."""
+    width, index = spec.step_width, spec.vocabulary.index
+    tokens = np.pad(chain, ((0, 0), (0, width * steps)), constant_values=PAD)[:, : width * steps].reshape(
+        -1, steps, width
+    )
+    said, then, count = tokens[:, :, -2], tokens[:, :, -1], (problem["given"] < 0).sum(axis=1, keepdims=True)
+    cells = blank_cells(problem["given"])[:, :steps]
+    cells = np.pad(cells, ((0, 0), (0, steps - cells.shape[1])), constant_values=-1)
+    if spec.order == "fewest":
+        cells = _named(spec, problem, tokens[:, :, 0])
+    there = (cells >= 0) & np.isin(said, spec.state_tokens)
+    if marked:
+        there &= then == np.where(np.arange(steps) == count - 1, PAD, index[TEXT_FORMAT.step_mark])
+    return cells, np.where(there, said - spec.first_value, -1).astype(np.int8)
+
+
+def _named(spec: Spec, problem: Problem, names: np.ndarray) -> np.ndarray:
+    """The blanks that ids int32 (n, b) name, -1 where they name none, or one that was named before: int (n, b)."""
+    number = np.full(len(spec.vocabulary), -1)
+    number[list(spec.cell_tokens)] = np.arange(spec.cells)
+    return fresh(problem["given"], number[names])
+
+
+def fresh(given: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Cells int (n, b), -1 for none, without those that are no blanks of boards int8 (n, k) or stand there before."""
+    open_, rows, kept = given < 0, np.arange(len(given)), np.full(cells.shape, -1)
+    for place, cell in enumerate(cells.T):
+        ok = (cell >= 0) & open_[rows, cell]
+        kept[ok, place] = cell[ok]
+        open_[rows[ok], cell[ok]] = False
+    return kept
 
 
 def right_steps(spec: Spec, problem: Problem, cells: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -70,20 +97,18 @@ def follow(spec: Spec, problem: Problem, completion: np.ndarray, step: int) -> n
     """Completions int32 (n, w) that begin as the given ones up to and with a step, go on as a solution does that has what they
     filled in as far as any has, the recorded one if it is such, and answer with what was filled in; padding where the step says
     no value, or where there is no such step."""
-    cells, states = blank_cells(problem["given"]), spec.state_tokens
-    completion = np.pad(completion, ((0, 0), (0, 2 * step + 1)), constant_values=PAD)[:, : 2 * step + 1]
-    said = completion[:, ::2]
-    value = np.where(np.isin(said, states), said - spec.first_value, -1).astype(np.int8)
-    there = (value[:, step] >= 0) & ((cells >= 0).sum(axis=1) * spec.cot > step)
-    cells = cells[:, : step + 1]
-    value = np.where(cells < 0, np.int8(-1), value[:, : cells.shape[1]])
+    begin = spec.step_width * (step + 1) - 1
+    completion = np.pad(completion, ((0, 0), (0, begin)), constant_values=PAD)[:, :begin]
+    cells, value = _filled_in(spec, problem, completion, step + 1)
+    there = (value[:, step] >= 0) & (np.array(spec.order == "cells") | (cells >= 0).all(axis=1)) & spec.cot
     filled = np.empty_like(problem["filled"])
     for rows, part in blocks(spec, problem):
         filled[rows] = _closest(spec, part, cells[rows], value[rows])
     row, place = np.nonzero(value >= 0)
     filled[row, cells[row, place]] = value[row, place]
-    followed = write(spec, {**problem, "filled": filled}).completions()
-    followed[there, : 2 * step + 1] = completion[there]
+    followed = write(spec, {**problem, "filled": filled}, cells).completions()
+    begin = min(begin, followed.shape[1])
+    followed[there, :begin] = completion[there, :begin]
     followed[~there] = PAD
     return followed
 

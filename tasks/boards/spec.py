@@ -22,6 +22,7 @@ ON_PATH = 1
 
 Kind = Literal["queens", "colouring", "latin", "sudoku", "paths"]
 Places = Literal["scattered", "together"]
+Order = Literal["cells", "fewest"]
 SIZES: dict[Kind, tuple[int, ...]] = {
     "queens": (4, 5, 6, 7, 8, 9, 10),
     "colouring": (4, 5, 6, 7, 8, 9, 10),
@@ -63,6 +64,9 @@ class Spec:
     """Problems there are, which are always the same for a task; 0 for all there can be."""
     cot: bool = True
     """The text fills blanks one after the other before it says the board; otherwise it says the board at once."""
+    order: Order = "cells"
+    """Blanks are filled in one after the other as they stand on the board, or first that which has the fewest values left by
+    what is filled in; then each is named before its value, and a chain in any order is valid."""
     noise: Noise | None = None
     """Format noise on the prompts."""
 
@@ -89,6 +93,10 @@ class Spec:
             )
         if self.places not in ("scattered", "together"):
             raise UserError(f"places {self.places!r} is unknown{nearest(self.places, ('scattered', 'together'))}")
+        if self.order not in ("cells", "fewest"):
+            raise UserError(f"order {self.order!r} is unknown{nearest(self.order, ('cells', 'fewest'))}")
+        if self.order == "fewest" and self.kind == "paths":
+            raise UserError("order 'fewest' of paths, whose rules are about all nodes: expected 'cells'")
         if not 0 < self.density < 1:
             raise UserError(f"density {self.density} is outside (0, 1)")
         if self.pool < 0:
@@ -142,7 +150,39 @@ class Spec:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         marks = (THINK, TEXT_FORMAT.answer_mark, TEXT_FORMAT.step_mark, BLANK)
-        return Vocabulary.of((*marks, *self.symbols, *(NODES if self.is_graph else "")))
+        return Vocabulary.of((*marks, *self.symbols, *self._names))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Nodes, or rows, or cells by row and column, those of the largest boards included; none where nothing is named."""
+        if self.is_graph:
+            return tuple(NODES)
+        rows = NODES.lower()[: max(SIZES[self.kind])]
+        if self.order == "cells":
+            return ()
+        return (
+            tuple(rows)
+            if self.kind == "queens"
+            else tuple(f"{row}{column}" for row in rows for column in range(1, len(rows) + 1))
+        )
+
+    @cached_property
+    def cell_names(self) -> tuple[str, ...]:
+        """What the cells of a board are called, where they are."""
+        rows = NODES[: self.side] if self.is_graph else NODES.lower()[: self.side]
+        if self.is_graph or self.kind == "queens":
+            return tuple(rows)
+        return tuple(f"{row}{column}" for row in rows for column in range(1, self.side + 1))
+
+    @cached_property
+    def cell_tokens(self) -> tuple[int, ...]:
+        """The ids of cells, where steps name them; otherwise none."""
+        return tuple(self.vocabulary.index[name] for name in self.cell_names) if self.order == "fewest" else ()
+
+    @property
+    def step_width(self) -> int:
+        """Tokens of a step: the cell where it is named, the value, and the mark behind it."""
+        return 3 if self.order == "fewest" else 2
 
     @property
     def first_value(self) -> int:
@@ -183,7 +223,7 @@ class Spec:
     @property
     def longest_chain(self) -> int:
         """Tokens of the longest chain of thought."""
-        return 2 * max(self.blank_counts) - 1 if self.cot else 0
+        return self.step_width * max(self.blank_counts) - 1 if self.cot else 0
 
     @property
     def clean_len(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isqrt
 
 import numpy as np
@@ -9,9 +10,9 @@ import numpy as np
 from alchemy.errors import UserError
 from alchemy.problem.steps import Step, mark_steps
 from alchemy.problem.task import Problem
-from tasks.boards.constraints import conflicts
+from tasks.boards.constraints import conflicts, in_conflict
 from tasks.boards.draw import with_solution
-from tasks.boards.judge import right_steps
+from tasks.boards.judge import fresh, right_steps
 from tasks.boards.spec import BLANK, MOST_SEARCHED, NODES, TEXT_FORMAT, THINK, Spec
 from tasks.boards.write import blank_cells, identity
 
@@ -20,16 +21,29 @@ MARK, STEP = TEXT_FORMAT.answer_mark, TEXT_FORMAT.step_mark
 
 def instructions(spec: Spec) -> str:
     """The rules and the format, in English."""
-    trace = (
-        f"Write the values of the cells with {BLANK} in their order, with {STEP} between them, then"
-        if spec.cot
-        else "Write"
-    )
+    trace = f"{_order(spec)}, with {STEP} between them, then write" if spec.cot else "Write"
     return (
-        f"{_rules(spec)} Cells with {BLANK} are to be filled in, and the others stay as they are. {trace} {'write ' * spec.cot}"
-        f"{MARK} and the whole board, cell by cell. Any board that obeys the rules is right. Keep single spaces between symbols, "
-        "and write nothing else."
+        f"{_rules(spec)} Cells with {BLANK} are to be filled in, and the others stay as they are. {trace} {MARK} and the whole board, "
+        "cell by cell. Any board that obeys the rules is right. Keep single spaces between symbols, and write nothing else."
     )
+
+
+def _order(spec: Spec) -> str:
+    if spec.order == "cells":
+        return f"Write the values of the cells with {BLANK} in their order"
+    called = (
+        "nodes by their letters"
+        if spec.is_graph
+        else f"{'rows' if spec.kind == 'queens' else 'cells'} {spec.cell_names[0]}"
+    )
+    called += (
+        ""
+        if spec.is_graph
+        else f" to {spec.cell_names[-1]}"
+        if spec.kind == "queens"
+        else f" ({spec.cell_names[1]} is to its right)"
+    )
+    return f"Write each cell with {BLANK} and its value, that with the fewest values left first, {called}"
 
 
 def _rules(spec: Spec) -> str:
@@ -108,22 +122,33 @@ def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
     *chain, answer = (
         TEXT_FORMAT.split(text) if TEXT_FORMAT.has_answer(text) else [*TEXT_FORMAT.split(text), "(ends here)"]
     )
-    cells = blank_cells(problem["given"])
-    blanks = cells.shape[1] * spec.cot
+    blanks = int((problem["given"] < 0).sum()) * spec.cot
     symbols = {symbol: value for value, symbol in enumerate(spec.symbols[: spec.values])}
-    value = [symbols.get(part, -1) for part in chain]
-    told = (
-        np.array([[*value, *[-1] * blanks][:blanks]], np.int8) if blanks else np.full((1, cells.shape[1]), -1, np.int8)
-    )
-    right = int(right_steps(spec, problem, cells[:, : told.shape[1]], told)[0])
-    judged = [
-        (part or "(nothing)", place < right, place < blanks and value[place] >= 0) for place, part in enumerate(chain)
-    ]
+    cells, value = _told(spec, problem, chain, symbols)
+    right = int(right_steps(spec, problem, cells[None, :blanks], value[None, :blanks])[0])
+    filled, judged = problem["given"].copy(), []
+    for place, part in enumerate(chain):
+        said = place < blanks and value[place] >= 0
+        if said:
+            filled[0, cells[place]] = value[place]
+        judged.append(
+            (part or "(nothing)", place < right, said and not in_conflict(spec, problem, filled)[0, cells[place]])
+        )
     if len(chain) < blanks:
         judged.append(("(ends here)", False, False))
     board = [symbols.get(word, -1) for word in answer.removeprefix(MARK).split()]
-    filled = problem["given"].copy()
-    filled[0, cells[0, : told.shape[1]]] = told[0]
     whole = len(board) == spec.cells and answer.startswith(MARK)
     solved = whole and not conflicts(spec, problem, np.array([board], np.int8))[0]
     return mark_steps([*judged, (answer, bool(solved), whole and board == filled[0].tolist())])
+
+
+def _told(spec: Spec, problem: Problem, chain: list[str], symbols: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The cell that each part of a chain fills in, and its value, int (b,) each, -1 where it says none."""
+    if spec.order == "cells":
+        cells = blank_cells(problem["given"])[0, : len(chain)]
+        cells = np.pad(cells, (0, len(chain) - len(cells)), constant_values=-1)
+        return cells, np.array([symbols.get(part, -1) for part in chain], np.int8)
+    pairs = [part.split() if len(part.split()) == 2 else ["", ""] for part in chain]
+    number = {name: cell for cell, name in enumerate(spec.cell_names)}
+    cells = fresh(problem["given"], np.array([[number.get(name, -1) for name, _ in pairs]], int))[0]
+    return cells, np.where(cells < 0, -1, np.array([symbols.get(said, -1) for _, said in pairs], int)).astype(np.int8)

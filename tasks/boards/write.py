@@ -9,20 +9,20 @@ import numpy as np
 
 from alchemy.problem.split import hash_rows
 from alchemy.problem.task import EOS, PAD, Batch, Field, Problem
-from tasks.boards.constraints import adjacent
+from tasks.boards.constraints import adjacent, by_fewest
 from tasks.boards.spec import BLANK, TEXT_FORMAT, THINK, Spec
 
 GRAPH, ENDS, BOARD, INSTRUCTION = range(4)
 
 
-def write(spec: Spec, problem: Problem) -> Batch:
-    """Whole lines, as wide as the task's longest."""
+def write(spec: Spec, problem: Problem, first: np.ndarray | None = None) -> Batch:
+    """Whole lines, as wide as the task's longest; their chains begin with the cells `first` int (n, b), -1 for any."""
     edges, ends, board = prompts(spec, problem)
     n, index = len(board), spec.vocabulary.index
     think, mark = (np.full((n, 1), index[symbol], np.int32) for symbol in (THINK, TEXT_FORMAT.answer_mark))
-    chain, answer = _chain(spec, problem), problem["filled"] + np.int32(spec.first_value)
+    chain, answer = _chain(spec, problem, first), problem["filled"] + np.int32(spec.first_value)
     parts = [edges, ends, board, think, chain, mark, answer, np.full((n, 1), EOS, np.int32)]
-    steps = Field.STEP + np.arange(chain.shape[1]) // 2
+    steps = Field.STEP + np.arange(chain.shape[1]) // spec.step_width
     codes = [GRAPH, ENDS, BOARD, INSTRUCTION, steps, Field.ANSWER, Field.ANSWER, Field.END]
     tokens = np.concatenate(parts, axis=1)
     field = np.concatenate([np.zeros(part.shape[1], int) + code for part, code in zip(parts, codes, strict=True)])
@@ -71,15 +71,19 @@ def blank_cells(given: np.ndarray) -> np.ndarray:
     return np.where(np.arange(cells.shape[1]) < count[:, None], cells, -1)
 
 
-def _chain(spec: Spec, problem: Problem) -> np.ndarray:
-    """The values of blanks with marks between them, int32 (n, t), padded."""
+def _chain(spec: Spec, problem: Problem, first: np.ndarray | None) -> np.ndarray:
+    """The values of blanks, behind their names where these are said, with marks between them: int32 (n, t), padded."""
     if not spec.cot:
         return np.zeros((len(problem["given"]), 0), np.int32)
-    cells = blank_cells(problem["given"])
-    value = np.take_along_axis(problem["filled"], np.maximum(cells, 0), axis=1) + np.int32(spec.first_value)
-    chain = np.full((len(cells), max(spec.longest_chain, 2 * cells.shape[1])), PAD, np.int32)
-    chain[:, : 2 * cells.shape[1] : 2] = np.where(cells < 0, PAD, value)
-    chain[:, 1 : 2 * cells.shape[1] - 1 : 2] = np.where(
-        cells[:, 1:] < 0, PAD, spec.vocabulary.index[TEXT_FORMAT.step_mark]
-    )
-    return chain
+    cells = blank_cells(problem["given"]) if spec.order == "cells" else by_fewest(spec, problem, first)
+    n, b = cells.shape
+    chain = np.zeros((n, b, spec.step_width), np.int32)
+    if spec.order == "fewest":
+        chain[:, :, 0] = np.array(spec.cell_tokens)[cells]
+    chain[:, :, -2] = np.take_along_axis(problem["filled"], np.maximum(cells, 0), axis=1) + np.int32(spec.first_value)
+    chain[:, :, -1] = spec.vocabulary.index[TEXT_FORMAT.step_mark]
+    there = np.repeat(cells >= 0, spec.step_width, axis=1)
+    line = np.where(there, chain.reshape(n, -1), PAD)
+    ends = np.flatnonzero(there.any(axis=1))
+    line[ends, there[ends].sum(axis=1) - 1] = PAD
+    return np.pad(line, ((0, 0), (0, max(0, spec.longest_chain - line.shape[1]))), constant_values=PAD)

@@ -660,3 +660,102 @@ def test_a_value_that_there_is_none_of_is_in_conflict_by_itself():
     for value, wrong in ((4, [3]), (-1, [3]), (2, [])):
         assert np.flatnonzero(in_conflict(task, problem, np.array([[1, 3, 0, value]]))[0]).tolist() == wrong
     assert in_conflict(task, problem, np.array([[1, 3, 2, 0]]))[0].tolist() == [False, True, True, False]
+
+
+NAMED = {
+    "sudoku": Boards(order="fewest"),
+    "queens": Boards("queens", solutions=(2, 12), order="fewest"),
+    "colouring": Boards("colouring", solutions=(2, 40), order="fewest"),
+    "latin": Boards("latin", 3, (5, 8), (1, 12), order="fewest"),
+}
+every_named = pytest.mark.parametrize("task", NAMED.values(), ids=NAMED)
+
+
+def names_of(task):
+    """What the cells of a board are called, by their number."""
+    if task.kind in ("queens", "colouring"):
+        return "abcdefghij" if task.kind == "queens" else "ABCDEFGHIJ"
+    return [f"{row}{column}" for row in "abcdefghi"[: task.side] for column in range(1, task.side + 1)]
+
+
+def values_left(task, problem, row, board, cell):
+    return sum(may_stand(task, problem, row, board, cell, value) for value in range(task.values))
+
+
+@every_named
+def test_the_blank_with_the_fewest_values_left_is_filled_in_first(task):
+    batch = sample(task, 15)
+    problem, names = batch.problem, names_of(task)
+    for row, tokens in enumerate(batch.completions()):
+        chain, _, answer = task.vocabulary.decode(tokens).partition(" <answer> ")
+        board, solution = problem["given"][row].tolist(), problem["filled"][row].tolist()
+        for step in chain.split(" , "):
+            blanks = [cell for cell, held in enumerate(board) if held < 0]
+            cell = min(blanks, key=lambda cell: (values_left(task, problem, row, board, cell), cell))
+            assert step == f"{names[cell]} {solution[cell] + 1}"
+            board[cell] = solution[cell]
+        assert board == solution and answer.split() == [str(value + 1) for value in solution]
+
+
+@every_named
+@settings(max_examples=8, deadline=None)
+@given(seed=seeds)
+def test_blanks_may_be_filled_in_in_any_order_but_each_once(task, seed):
+    rng = np.random.default_rng(seed)
+    batch = sample(task, 6, seed)
+    problem, names = batch.problem, names_of(task)
+    for row in range(6):
+        example, solutions = batch.rows(slice(row, row + 1)), sorted(every_solution(task, problem, row))
+        board = solutions[rng.integers(len(solutions))]
+        blanks = rng.permutation(np.flatnonzero(problem["given"][row] < 0)).tolist()
+        chain = [f"{names[cell]} {board[cell] + 1}" for cell in blanks]
+        answer = f" <answer> {' '.join(str(value + 1) for value in board)}"
+        wrong = rng.integers(1, len(blanks))
+        given_cell = int(np.flatnonzero(problem["given"][row] >= 0)[0]) if (problem["given"][row] >= 0).any() else None
+        for text, right in (
+            (chain, len(blanks)),
+            ([*chain[:wrong], chain[0], *chain[wrong + 1 :]], wrong),
+            ([*chain[:wrong], f"{names[given_cell or 0]} {board[given_cell or 0] + 1}", *chain[wrong + 1 :]], wrong),
+        ):
+            if given_cell is None and text is not chain and f"{names[0]} {board[0] + 1}" in chain[wrong:]:
+                continue
+            tokens = np.array([[*task.vocabulary.encode(" , ".join(text) + answer), 1]], np.int32)
+            judged = task.verify(example, tokens)
+            assert judged.answer[0] and judged.well_formed[0] and judged.trace[0] == (right == len(blanks))
+            assert judged.first_wrong_step[0] == (right if right < len(blanks) else right + 1)
+            marks = [step.mark for step in task.steps(example, tokens)]
+            assert marks[:right] == ["ok"] * right and (right == len(blanks) or marks[right] == "wrong")
+
+
+@every_named
+def test_named_steps_can_be_changed_and_followed(task):
+    batch = sample(task, 20)
+    gold = batch.completions()
+    rng = np.random.default_rng(0)
+    for step in (0, 2):
+        np.testing.assert_array_equal(task.follow(batch, gold, step), gold)
+        edited = task.other_state(batch, gold, step, rng)
+        assert ((edited != gold).sum(axis=1) == 1).all() and (edited[:, 3 * step + 1] != gold[:, 3 * step + 1]).all()
+        followed = task.follow(batch, edited, step)
+        np.testing.assert_array_equal(followed[:, : 3 * step + 2], edited[:, : 3 * step + 2])
+        assert task.verify(batch, followed).well_formed.all()
+        for row in range(20):
+            fixed = [text.split() for text in task.vocabulary.decode(followed[row]).split(" <answer> ")[0].split(" , ")]
+            board = task.vocabulary.decode(followed[row]).split(" <answer> ")[1].split()
+            assert all(board[list(names_of(task)).index(name)] == value for name, value in fixed)
+            assert len({name for name, _ in fixed}) == len(fixed)
+        no_name = gold.copy()
+        no_name[:, 0] = gold[:, 1]
+        assert (task.follow(batch, no_name, step) == PAD).all()
+
+
+def test_paths_have_no_values_that_are_left():
+    with pytest.raises(UserError, match="order 'fewest' of paths, whose rules are about all nodes: expected 'cells'"):
+        Boards("paths", order="fewest")
+    with pytest.raises(UserError, match="order 'fewst' is unknown; did you mean 'fewest'"):
+        Boards(order="fewst")
+    assert (
+        "that with the fewest values left first, cells a1 (a2 is to its right), with ," in NAMED["sudoku"].instructions
+    )
+    assert "rows a to h, with ," in NAMED["queens"].instructions
+    assert "nodes by their letters, with ," in NAMED["colouring"].instructions
