@@ -206,6 +206,19 @@ def fail(work: Work, cell: Cell, fault: Diverged) -> None:
     write_json(cell.home / RECORD, {**record, "commit": cell.tree})
 
 
+def kept(root: Path) -> list[dict[str, Any]]:
+    """The cells with a record under a directory of runs, counted by what was swept and which fields vary: its `name`, the
+    `fields`, how many `cells`, and how many of them `diverged`."""
+    counted: dict[tuple[str, ...], list[bool]] = {}
+    for path in sorted(root.glob(f"sweeps/*/*/{RECORD}")):
+        record = read_json(path)
+        counted.setdefault((record["name"], *record["values"]), []).append("failed" in record)
+    return [
+        {"name": name, "fields": fields, "cells": len(failed), "diverged": sum(failed)}
+        for (name, *fields), failed in counted.items()
+    ]
+
+
 def _cost(lab: Lab) -> dict[str, Any]:
     return {
         "seconds": round(lab.seconds, 1),

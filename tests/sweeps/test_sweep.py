@@ -126,12 +126,21 @@ def test_a_table_a_figure_and_the_best_by_the_rule(swept, capsys):
     assert told["by"] == "loss" and len(told["cells"]) == 4 and told["ahead"]["first better"] in (0, 1, 2)
 
 
+def test_runs_names_what_was_swept(swept, capsys):
+    assert main(["runs", str(swept)]) == 0
+    assert "train-symbols: train.learning_rate x train.steps, 4 cells\n" in capsys.readouterr().out
+    assert main(["runs", str(swept), "--json"]) == 0
+    [told] = json.loads(capsys.readouterr().out)["sweeps"]
+    assert told["fields"] == ["train.learning_rate", "train.steps"] and (told["cells"], told["diverged"]) == (4, 0)
+
+
 def test_a_training_that_diverges_is_said_and_not_the_best(tmp_path, capsys):
     args = ["train", "symbols", "--vary", "train.learning_rate=1e-3,1e38", "--train.steps", 8, *COMMON, "--json"]
     assert sweep(tmp_path, *args) == 0
     told = json.loads(capsys.readouterr().out)
     assert [cell["state"] for cell in told["cells"]] == ["done", "diverged"] and told["best"] == 1
     assert "is not finite" in json.dumps(records(tmp_path))
+    assert main(["runs", str(tmp_path)]) == 0 and "2 cells, 1 diverged" in capsys.readouterr().out
 
 
 def test_a_claim_under_other_configs(tmp_path, monkeypatch, capsys):

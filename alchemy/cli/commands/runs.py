@@ -23,7 +23,7 @@ SHOWN = ("name", "preset", "verdict", "seeds")
 
 @dataclass(frozen=True)
 class Runs:
-    """List trained models, interrupted trainings and judged claims under a directory, the newest last.
+    """List trained models, interrupted trainings, judged claims and sweeps under a directory, the newest last.
 
     Example: alchemy runs --task symbols
     """
@@ -37,9 +37,10 @@ class Runs:
 
 
 def run(options: Runs) -> int:
-    """Print models with what they were trained on, then what was interrupted, then claims."""
+    """Print models with what they were trained on, then claims, then sweeps, then what was interrupted."""
     from alchemy.lab.stored_models import stored
     from alchemy.report.run_directory import records_of, unfinished
+    from alchemy.sweeps.cells import kept
 
     if not options.directory.is_dir():
         raise UserError(f"{options.directory} is no directory of runs; `alchemy train` makes one")
@@ -47,14 +48,13 @@ def run(options: Runs) -> int:
     interrupted = len(list(options.directory.glob("models/*.unfinished")))
     claims = [{name: record[name] for name in SHOWN} for _, record in records_of(options.directory)]
     started = unfinished(options.directory)
+    sweeps = kept(options.directory)
     if options.json:
-        rows = [_row(model) for model in models]
-        print(
-            json.dumps({"models": rows, "interrupted": interrupted, "claims": claims, "unfinished": started}, indent=2)
-        )
+        told = {"claims": claims, "unfinished": started, "sweeps": sweeps}
+        print(json.dumps({"models": [_row(model) for model in models], "interrupted": interrupted, **told}, indent=2))
         return 0
     judged = [*_judged(claims), *(f"{name}  begun, and not ended or under way" for name in started)]
-    for title, lines in {"models": list(_models(models)), "claims": judged}.items():
+    for title, lines in {"models": list(_models(models)), "claims": judged, "sweeps": list(_swept(sweeps))}.items():
         print(title)
         print("\n".join(f"  {line}" for line in lines or ["(none)"]))
     if interrupted:
@@ -87,3 +87,9 @@ def _judged(claims: Sequence[dict[str, Any]]) -> Iterator[str]:
     wide = max((len(claim["name"]) for claim in claims), default=0)
     for claim in claims:
         yield f"{claim['name']:<{wide}}  {claim['preset']}  {claim['verdict']}, {counted(claim['seeds'], 'seed')}"
+
+
+def _swept(sweeps: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for sweep in sweeps:
+        diverged = f", {sweep['diverged']} diverged" if sweep["diverged"] else ""
+        yield f"{sweep['name']}: {' x '.join(sweep['fields'])}, {counted(sweep['cells'], 'cell')}{diverged}"
