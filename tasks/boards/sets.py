@@ -23,13 +23,13 @@ from tasks.boards.constraints import clash, pairs
 from tasks.boards.search import found
 from tasks.boards.spec import COLOURS, MOST_SEARCHED, ON_PATH, Kind, Spec
 
-BLOCK_WORDS = 1 << 16  # of the sets of problems that are worked on at once
-MOST_ROWS = 1 << 14
-SPARSE = 1 << 9  # words of a set from which on few are left when some cells are known
-KNOWN = 4
+BLOCK_WORDS, MOST_ROWS = 1 << 16, 1 << 14
+"""Words of the sets of problems that are worked on at once, so that they stay in the cache, and problems at most."""
+SPARSE, KNOWN = 1 << 9, 4
+"""Of sets of more words than these few are left once so many cells are known, and only those are gone through."""
 
 
-class Boards(Protocol):
+class BoardList(Protocol):
     """Boards among which solutions are a set."""
 
     def having(self, cell: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ class Listed:
 class Solutions:
     """The solutions of each of some problems."""
 
-    boards: Boards
+    boards: BoardList
     sets: np.ndarray  # uint64 (n, w)
 
     def count(self) -> np.ndarray:

@@ -28,6 +28,7 @@ SOME = {
     "colouring": Boards("colouring", 6, (3, 6), (1, 999)),
     "eight nodes": Boards("colouring", solutions=(2, 40), density=0.3),
     "latin": Boards("latin", 3, (5, 8), (1, 12)),
+    "latin of 5": Boards("latin", 5, (13, 14), (2, 9)),
     "latin of 4": Boards("latin", 4, (10,), (2, 12)),
     "sudoku": Boards("sudoku", 4, (8, 12), (1, 30)),
     "one sudoku": Boards(),
@@ -153,7 +154,7 @@ def test_how_many_boards_there_are():
     for size, count in {4: 2, 5: 10, 6: 4, 7: 40, 8: 92, 9: 352, 10: 724}.items():
         assert all_of(Boards("queens", size, (size,), (1, 999))) == count
     assert all_of(Boards("sudoku", 4, (16,), (1, 999))) == 288
-    assert [all_of(Boards("latin", size, (size**2,), (1, 999))) for size in (3, 4)] == [12, 576]
+    assert [all_of(Boards("latin", size, (size**2,), (1, 10**6))) for size in (3, 4, 5)] == [12, 576, 161_280]
 
 
 def boards_with(solutions, givens):
