@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar, cast
 
@@ -16,7 +16,7 @@ from alchemy.problem.noise import growth, perturb
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
-from alchemy.problem.task import EOS, PAD, Batch, Field, Judgement, Problem, Task, Vocabulary
+from alchemy.problem.task import EOS, NOISE, PAD, Batch, Field, Judgement, Problem, Task, Vocabulary
 from alchemy.problem.text_format import TextFormat
 
 
@@ -134,6 +134,14 @@ class TaskDefaults(ABC):
         content = np.setdiff1d(kinds[3:], [self.vocabulary.index[mark] for mark in self.text_format.marks])
         kinds[content] = content[:1]
         return gold.judge(gold.of(self.write(batch.problem), self._answer_mark), completion, kinds, self._answer_mark)
+
+    def encoded(self, texts: Sequence[str]) -> np.ndarray:
+        """Anybody's completions as ids, int32 (n, m), each ended by EOS; words that the vocabulary lacks are noise."""
+        rows = [[*(self.vocabulary.index.get(word, NOISE) for word in text.split()), EOS] for text in texts]
+        completion = np.full((len(rows), max(map(len, rows), default=0)), PAD, np.int32)
+        for row, ids in zip(completion, rows, strict=True):
+            row[: len(ids)] = ids
+        return completion
 
     def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         """A hash of what follows the last answer mark, int64 (n,); of everything if the format has no such mark."""

@@ -58,6 +58,10 @@ class Boards(Spec, TaskDefaults):
         """Judge completions int32 (n, m): any solution counts, and any chain whose values are part of one."""
         return judge.verify(self, batch, completion)
 
+    def judge_texts(self, problem: Problem, texts: list[str]) -> tuple[Judgement, Mapping[str, np.ndarray]]:
+        """Verdicts on completions as text."""
+        return self.verify(self.write(problem), self.encoded(texts)), {}
+
     def identity(self, problem: Problem) -> np.ndarray:
         """Hash of the graph, the ends and the board with its blanks."""
         return identity(self, problem)

@@ -29,7 +29,7 @@ from alchemy.problem.defaults import TaskDefaults, share_seen
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
-from alchemy.problem.task import NOISE, PAD, Batch, Field, Judgement, Problem
+from alchemy.problem.task import NOISE, Batch, Field, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
 from tasks.recheck import draw, follow, judge, shifts, steps, structure, words
 from tasks.recheck.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
@@ -112,11 +112,7 @@ class Recheck(Spec, TaskDefaults):
 
     def judge_texts(self, problem: Problem, texts: list[str]) -> tuple[Judgement, Mapping[str, np.ndarray]]:
         """Verdicts on completions as text; words that the vocabulary lacks are noise."""
-        rows = [[self.vocabulary.index.get(word, NOISE) for word in text.split()] for text in texts]
-        completion = np.full((len(rows), max(map(len, rows), default=0)), PAD, np.int32)
-        for row, ids in zip(completion, rows, strict=True):
-            row[: len(ids)] = ids
-        return self.judge(problem, completion), {}
+        return self.judge(problem, self.encoded(texts)), {}
 
     @property
     def instructions(self) -> str:

@@ -56,6 +56,12 @@ class Search(Spec, TaskDefaults):
         """Judge completions int32 (n, m): any searches that are due and told the truth make a valid chain."""
         return judge.verify(self, batch, completion)
 
+    def judge_texts(self, problem: Problem, texts: list[str]) -> tuple[Judgement, Mapping[str, np.ndarray]]:
+        """Verdicts on completions as text; beside them how many searches each makes, and of these the shares that repeat what
+        is known, that no question is due for, and that are not told what the environment tells."""
+        completion = self.encoded(texts)
+        return self.verify(self.write(problem), completion), judge.habits(judge.searches(self, problem, completion))
+
     def chain_fields(self, batch: Batch, completion: np.ndarray) -> np.ndarray:
         """A step for each search and its result."""
         formed = self.verify(batch, completion).well_formed

@@ -62,6 +62,21 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
     return Searches(formed.sum(axis=1), true, supported, redundant)
 
 
+def habits(judged: Searches) -> dict[str, np.ndarray]:
+    """How completions search, by name: numbers float (n,), nan for the shares of one that makes no search."""
+    made = np.arange(judged.true.shape[1]) < judged.made[:, None]
+    shares = {
+        "repeated_searches": judged.redundant,
+        "unsupported_searches": ~judged.supported,
+        "untrue_results": ~judged.true,
+    }
+    count = np.where(judged.made > 0, judged.made, np.nan)
+    return {
+        "searches": judged.made.astype(float),
+        **{name: (which & made).sum(axis=1) / count for name, which in shares.items()},
+    }
+
+
 def well_formed(spec: Spec, completion: np.ndarray, made: np.ndarray) -> np.ndarray:
     """Whether completions int32 (n, m) are turns, of which the first `made` int (n,) have the right form, and an answer: bool (n,)."""
     padded = np.pad(completion, ((0, 0), (0, TURN + 3)))
