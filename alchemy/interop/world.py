@@ -3,7 +3,7 @@
 world = World("search", seed=1, budgets=(4,))
 prompt, told = world.reset()                              # told["instructions"] says what may be written
 heard, reward, ended, cut, told = world.step("<search> c R3")
-heard, reward, ended, cut, told = world.step("<answer> k")    # 1 for a right answer behind a valid chain, .5 for one alone
+heard, reward, ended, cut, told = world.step("<answer> k")    # 1 for a right answer that valid searches found, .5 for one alone
 
 Nothing is kept between requests where there is no object: `respond` needs the prompt and what was written so far.
 """
@@ -17,9 +17,9 @@ import numpy as np
 
 from alchemy.discover import entries, find
 from alchemy.errors import UserError
-from alchemy.interop.gym import create_dataset, exact
+from alchemy.interop.gym import create_dataset
 from alchemy.problem.split import Part
-from alchemy.problem.task import Problem, Task
+from alchemy.problem.task import Judgement, Problem, Task
 
 
 class Environment(Protocol):
@@ -44,6 +44,9 @@ class WorldTask(Task, Protocol):
 
     def parse(self, text: str) -> Problem:
         """The problem (n = 1) of a clean prompt; raises `UserError`."""
+
+    def judge_texts(self, problem: Problem, texts: list[str]) -> tuple[Judgement, Mapping[str, np.ndarray]]:
+        """Verdicts on whole texts, and whether what was told supports each answer: `supported_answer` bool (n,)."""
 
 
 class World:
@@ -75,7 +78,7 @@ class World:
         """
         if not self._entry:
             raise UserError("the world was not reset: no episode has begun")
-        said = _turn(self.task, self._entry["metadata"]["prompt"], self._entry["answer"], self._turns, action)
+        said = _turn(self.task, self._entry["metadata"]["prompt"], self._turns, action)
         self._turns.append(said["text"])
         known = {"searches": said["searches"], "repeated": said["repeated"], "fault": said["fault"]}
         if said["ended"] or said["cut"]:
@@ -95,9 +98,7 @@ def respond(request: Mapping[str, Any]) -> dict[str, Any]:
     name, given = request["task"], request.get("config", {})
     config = {field: tuple(value) if isinstance(value, list) else value for field, value in given.items()}
     task = _with_environment(create_dataset(name, size=1, **config).task, name)
-    problem = task.parse(request["prompt"])
-    gold = task.vocabulary.decode(task.solve(problem)[0])
-    return _turn(task, request["prompt"], gold, request.get("turns", ()), request["action"])
+    return _turn(task, request["prompt"], request.get("turns", ()), request["action"])
 
 
 def _with_environment(task: Task, name: str) -> WorldTask:
@@ -107,7 +108,7 @@ def _with_environment(task: Task, name: str) -> WorldTask:
     return cast(WorldTask, task)
 
 
-def _turn(task: WorldTask, prompt: str, gold: str, turns: Sequence[str], action: str) -> dict[str, Any]:
+def _turn(task: WorldTask, prompt: str, turns: Sequence[str], action: str) -> dict[str, Any]:
     problem, environment = task.parse(prompt), task.environment
     budget, said = int(problem["budget"][0]), environment.said
     words = action.split()
@@ -115,8 +116,9 @@ def _turn(task: WorldTask, prompt: str, gold: str, turns: Sequence[str], action:
     nothing = {"told": "", "reward": 0.0, "ended": False, "cut": False, "fault": "", "repeated": False}
     response = {**nothing, "text": " ".join(words), "searches": len(turns)}
     if words[:1] == [task.text_format.answer_mark]:
-        reward = exact(task, prompt, gold, " ".join([*turns, *words]))
-        return {**response, "reward": reward, "ended": True}
+        judged, known = task.judge_texts(problem, [" ".join([*turns, *words])])
+        right, valid = bool(judged.answer[0]), bool(judged.trace[0] & known["supported_answer"][0])
+        return {**response, "reward": 0.5 * right + 0.5 * (right and valid), "ended": True}
     try:
         tokens = task.vocabulary.encode(action)
     except UserError as fault:

@@ -57,10 +57,11 @@ class Search(Spec, TaskDefaults):
         return judge.verify(self, batch, completion)
 
     def judge_texts(self, problem: Problem, texts: list[str]) -> tuple[Judgement, Mapping[str, np.ndarray]]:
-        """Verdicts on completions as text; beside them how many searches each makes, and of these the shares that repeat what
-        is known, that no question is due for, and that are not told what the environment tells."""
+        """Verdicts on completions as text; beside them whether the searches found what is answered, how many there are, and of
+        these the shares that repeat what is known, that no question is due for, and that are not told what the environment tells."""
         completion = self.encoded(texts)
-        return self.verify(self.write(problem), completion), judge.habits(judge.searches(self, problem, completion))
+        judged = judge.searches(self, problem, completion)
+        return self.verify(self.write(problem), completion), judge.habits(self, judged, completion)
 
     def chain_fields(self, batch: Batch, completion: np.ndarray) -> np.ndarray:
         """A step for each search and its result."""

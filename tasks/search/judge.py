@@ -17,7 +17,7 @@ from tasks.search.write import completion_fields, completions, truth
 
 
 class Searches(NamedTuple):
-    """The searches of completions, a verdict each: bool (n, t) but for the first."""
+    """The searches of completions, a verdict each: bool (n, t) but for the first and the last."""
 
     made: np.ndarray
     """How many there are, int (n,): turns of the right form from the first on."""
@@ -27,6 +27,8 @@ class Searches(NamedTuple):
     """About an entity that was found by the relation before, or the first one, and the relation that is due there."""
     redundant: np.ndarray
     """Made before, with a result that can be trusted."""
+    found: np.ndarray
+    """Which entities, the one that stands for none included, they have found behind the last relation, bool (n, e + 1)."""
 
 
 def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
@@ -59,11 +61,14 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
         counts = (turns[:, turn, -1] == spec.vocabulary.index[FOUND]) & there
         for step in range(path.shape[1]):
             reached[rows, step + 1, np.where(there, to[:, turn], 0)] |= counts & due[:, step]
-    return Searches(formed.sum(axis=1), true, supported, redundant)
+    found = reached[rows, (path >= 0).sum(axis=1)]
+    found[:, spec.nothing] |= reached[:, :, spec.nothing].any(axis=1)  # behind none there is none
+    return Searches(formed.sum(axis=1), true, supported, redundant, found)
 
 
-def habits(judged: Searches) -> dict[str, np.ndarray]:
-    """How completions search, by name: numbers float (n,), nan for the shares of one that makes no search."""
+def habits(spec: Spec, judged: Searches, completion: np.ndarray) -> dict[str, np.ndarray]:
+    """How completions int32 (n, m) search, by name: numbers float (n,), nan for the shares of one that makes no search; and
+    whether they found what they answer, bool (n,)."""
     made = np.arange(judged.true.shape[1]) < judged.made[:, None]
     shares = {
         "repeated_searches": judged.redundant,
@@ -71,8 +76,12 @@ def habits(judged: Searches) -> dict[str, np.ndarray]:
         "untrue_results": ~judged.true,
     }
     count = np.where(judged.made > 0, judged.made, np.nan)
+    place = TURN * judged.made + 1
+    answer = np.pad(completion, ((0, 0), (0, 2)))[np.arange(len(completion)), place] - spec.first_entity
+    known = (answer >= 0) & (answer <= spec.nothing)
     return {
         "searches": judged.made.astype(float),
+        "supported_answer": known & judged.found[np.arange(len(completion)), np.where(known, answer, 0)],
         **{name: (which & made).sum(axis=1) / count for name, which in shares.items()},
     }
 

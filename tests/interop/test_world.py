@@ -30,12 +30,15 @@ def gold_turns(world, config):
 def test_the_best_searcher_is_told_what_its_text_says_and_rewarded(config):
     world = World("search", seed=3, **config)
     for _ in range(20):
-        _, turns, answer = gold_turns(world, config)
+        prompt, turns, answer = gold_turns(world, config)
+        last = prompt.split()[-3]
         for number, (said, told) in enumerate(turns, 1):
             heard, reward, ended, cut, known = world.step(said)
             assert (heard, reward, ended, cut, known["searches"]) == (told, 0.0, False, False, number)
         heard, reward, ended, cut, _ = world.step(answer)
-        assert (heard, ended, cut) == ("", True, False) and reward == 1.0
+        found = any(said.endswith(last) and told == f"{answer.split()[1]} <found>" for said, told in turns)
+        assert (heard, ended, cut) == ("", True, False) and reward == (1.0 if found else 0.5)
+        assert found or config.get("reliability"), "exact results leave nothing to luck"
 
 
 def test_an_answer_without_evidence_is_half_and_a_wrong_one_nothing():

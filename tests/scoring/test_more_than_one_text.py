@@ -58,5 +58,7 @@ def test_a_search_that_is_made_twice_is_valid_and_counted():
         assert habits["unsupported_searches"][0] == habits["untrue_results"][0] == 0
         judged, habits = task.judge_texts(problem, [" ".join([*aside, *turns[0][3:], *words])])
         assert judged.answer[0] and not judged.trace[0] and habits["unsupported_searches"][0] > 0
+        assert habits["supported_answer"][0], "found beside what was not asked for"
         judged, habits = task.judge_texts(problem, [f"<answer> {words[-1]}"])
+        assert not habits["supported_answer"][0], "a guess"
         assert judged.answer[0] and habits["searches"][0] == 0 and np.isnan(habits["repeated_searches"][0])
