@@ -225,6 +225,7 @@ def test_a_symmetry_takes_solutions_to_solutions_and_others_to_others(task, seed
         rng.random(other["filled"].shape) < 0.2, rng.integers(0, task.values, other["filled"].shape), other["filled"]
     )
     restored = restore(filled)
+    assert restored.min() >= 0 and restored.max() < task.values
     np.testing.assert_array_equal(task.conflicts(other, filled) == 0, task.conflicts(problem, restored) == 0)
     np.testing.assert_array_equal(task.structure(other), task.structure(problem))
 
@@ -376,6 +377,18 @@ def test_sudoku_of_nine_rows():
     batch = some.write(problem)
     judged = some.verify(batch, some.write(other).completions())
     assert judged.answer.all() and judged.trace.all(), "another solution than the recorded one"
+    for value in range(9):
+        said = batch.completions()
+        said[:, 0] = some.first_value + value
+        judged = some.verify(batch, said)
+        for row in range(n):
+            blanks = np.flatnonzero(problem["given"][row] < 0)
+            first, rest = [b for b in boards[row] if b[blanks[0]] == value], problem["filled"][row, blanks[1:]].tolist()
+            right = 1 if first else 0
+            while first and right < len(blanks):
+                first = [b for b in first if b[blanks[right]] == rest[right - 1]]
+                right += bool(first)
+            assert judged.first_wrong_step[row] == (right if right < len(blanks) else right + 1)
 
 
 def test_cells_are_blanked_in_their_order_as_long_as_one_solution_is_left():
@@ -440,6 +453,7 @@ def test_shifts_are_on_three_axes():
         "density=0.3",
         "density=0.5",
     ]
+    assert "solutions=2:12" in Boards(solutions=(1, 3)).shifts and "solutions=1" in Boards(solutions=(2, 3)).shifts
     assert graph.shift("density=0.5").size == pytest.approx(0.1)
     for name in ("size=5", "density=0.3", "solutions=x", "solutions=3:2", "places=here", "blanks=17"):
         with pytest.raises(UserError):
@@ -514,6 +528,7 @@ def test_steps_are_marked_by_what_they_follow_from():
     assert marks(f"1 , 2 <answer> {board(1, 2, 1)}") == ["ok", "ok", "wrong", "wrong after"]
     assert marks(f"1 , 2 , 1 , 1 <answer> {board(1, 2, 1)}") == ["ok", "ok", "ok", "wrong", "follows"]
     assert marks(f"1 , 2 , 1 <answer> {board(1, 2, 2)}") == ["ok", "ok", "ok", "wrong"]
+    assert marks("1 , 2 , 1 <answer> 1 2") == ["ok", "ok", "ok", "wrong"]
     assert marks("1 , 2 , 1") == ["ok", "ok", "ok", "wrong"]
     assert marks("") == ["wrong", "wrong after", "wrong after"]
 
@@ -760,3 +775,64 @@ def test_paths_have_no_values_that_are_left():
     )
     assert "rows a to h, with ," in NAMED["queens"].instructions
     assert "nodes by their letters, with ," in NAMED["colouring"].instructions
+
+
+@every_task
+def test_features_are_counted(task):
+    problem = task.draw(np.random.default_rng(0), 12)
+    features = {name: values.tolist() for name, values in task.features(problem).items()}
+    more = {"colouring": ["edges"], "paths": ["edges", "nodes"]}.get(task.kind, [])
+    assert list(features) == ["blanks", "solutions", *more]
+    for row in range(12):
+        assert features["blanks"][row] == problem["given"][row].tolist().count(-1)
+        assert features["solutions"][row] == len(every_solution(task, problem, row))
+        if more:
+            assert features["edges"][row] == graph_of(task, problem, row).number_of_edges()
+        if "nodes" in more:
+            ends = problem["ends"][row].tolist()
+            assert features["nodes"][row] == nx.shortest_path_length(graph_of(task, problem, row), *ends) + 1
+
+
+def test_what_is_drawn_of_a_board():
+    def shapes(task, prompt, *boards):
+        problem = task.parse(prompt)
+        page = ElementTree.fromstring(f"<div>{picture.strip(task, problem, np.array(boards))}</div>")
+        return [Counter(shape.get("class") for shape in figure.iter()) for figure in page.iter("figure")]
+
+    colouring = Boards("colouring", 4, (4,))
+    one, two = shapes(colouring, "A B B C . 2 . . <think>", [0, 0, 2, -1], [0, 1, 2, 0])
+    assert [one[f"value{value}"] for value in range(3)] == [2, 0, 1] and one["broken"] == 2 and one["cell"] == 4
+    assert [two[f"value{value}"] for value in range(3)] == [2, 1, 1] and two["broken"] == 0 and two["given"] == 1
+    paths = Boards("paths", 4, (4,))
+    one, two = shapes(paths, "A B B C C D A C . . . . <think>", [1, 1, 1, 0], [0, 1, 1, 0])
+    assert one["value1"] == 3 and one["value0"] == 0 and one["along"] == 2 and one["edge"] == 1 and one["given"] == 2
+    assert two["broken"] == 2, "an end that is not on the path, and the node beside it"
+
+
+def test_no_prompt_is_longer_than_that_of_the_densest_graph():
+    groups = [(one, other) for one, other in combinations(range(6), 2) if one % 3 != other % 3]
+    for task, edges, ends in (
+        (Boards("colouring", 6, (6,)), groups, ""),
+        (Boards("paths", 4, (4,)), [pair for pair in combinations(range(4), 2) if pair != (1, 2)], "C B "),
+    ):
+        letters = " ".join(f"{'ABCDEF'[one]} {'ABCDEF'[other]}" for one, other in edges)
+        problem = task.parse(f"{letters} {ends}{'. ' * task.cells}<think>")
+        batch = task.write(problem)
+        assert (
+            batch.prompt_len[0] == task.longest_prompt
+            and batch.text.shape[1] == task.max_len == (batch.text[0] != PAD).sum()
+        )
+        assert problem["solutions"][0] == {"colouring": 6, "paths": 2}[task.kind]
+        empty = task.parse(f"{ends}{'. ' * task.cells}<think>") if task.kind == "colouring" else None
+        assert empty is None or task.write(empty).prompt_len[0] == task.shortest_prompt
+
+
+def test_a_prompt_that_is_read_records_any_of_its_solutions():
+    task = SOME["eight queens"]
+    batch = sample(task, 200)
+    first = 0
+    for row in range(200):
+        problem = task.parse(task.vocabulary.decode(batch.prompts()[row, :, 0]))
+        solutions = sorted(every_solution(task, problem, 0))
+        first += solutions.index(tuple(problem["filled"][0].tolist())) / (len(solutions) - 1)
+    assert 0.4 < first / 200 < 0.6
