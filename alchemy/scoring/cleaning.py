@@ -101,7 +101,7 @@ def _without_more(text: str, writing: Writing) -> str:
     if not answer_mark or not writing.text_format.has_answer(text):
         return text
     before, mark, behind = text.partition(answer_mark)
-    return before + mark + behind[: len(behind) - len(behind.lstrip())] + behind.lstrip().split("\n", 1)[0]
+    return before + mark + behind[: len(behind) - len(behind.lstrip())] + behind.lstrip().partition("\n")[0]
 
 
 def _with_single_blanks(text: str, writing: Writing) -> str:

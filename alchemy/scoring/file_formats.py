@@ -31,7 +31,7 @@ HEADERS = (b"input", b"output", b"prompt", b"completion", b"predict", b"label")
 def json_lines(stream: BinaryIO) -> io.BufferedReader:
     """The same predictions as JSON lines; raises `UserError` on a file that is named for what it is."""
     file = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
-    head = file.peek(1 << 12)
+    head = file.peek()
     for start, name in REFUSED.items():
         if head.startswith(start):
             raise UserError(f"the file is {name}")

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 from typing import Any
 
 from alchemy.scoring.sample import GradedLines
@@ -17,12 +18,11 @@ class Verdicts:
     def __init__(self) -> None:
         self._records: list[tuple[int, int, int, bytes]] = []
         """Each with the number of its file, of its line, and of the answer to the problem."""
-        self._files = 0
+        self._files = count()
 
     def watcher(self, file: str) -> Callable[[GradedLines], None]:
         """What collects the verdicts of another file, as its graded lines pass by."""
-        self._files += 1
-        return partial(self._watch, file, self._files, Counter())
+        return partial(self._watch, file, next(self._files), Counter())
 
     def __len__(self) -> int:
         return len(self._records)

@@ -1,14 +1,18 @@
 """Several answers to a problem, groups of problems and verdicts, against counts by hand."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from alchemy.cli.main import main
+from alchemy.scoring.grade import Grade
 from alchemy.scoring.problems import MOST_GROUPS
+from alchemy.scoring.sample import GradedLines
 from alchemy.scoring.score import score
+from alchemy.scoring.verdicts import Verdicts
 from alchemy.stats.proportion import wilson
 from tasks.symbols import Symbols
 
@@ -77,6 +81,23 @@ def test_many_numbers_are_ranges_of_about_equal_size():
     assert all(low[-1] + 1 == high[0] for low, high in pairwise(limits))
 
 
+def test_few_numbers_are_groups_of_their_own_however_small():
+    task = replace(TASK, length=(1, 2, 3))
+    few = [line("A [F2] <think>", "A"), line("A B [F2] <think>", "B A")]
+    letters = score(as_lines(few + [line("A B C [F2] <think>", "B C A")] * 60), task)["groups"]["letters"]
+    assert {name: group["n"] for name, group in letters.items()} == {"1": 1, "2": 1, "3": 60}
+
+
+def test_majorities_are_of_up_to_64_voters():
+    """One right answer of 65: each choice has it or not, and a lone vote wins by itself only."""
+    prompt = "A B [F2] <think>"
+    records = [line(prompt, "B A"), *(line(prompt, answer) for answer in ["A A"] * 64)]
+    samples = score(as_lines(records), TASK)["samples"]
+    assert list(samples["majority@k"]) == ["1", "2", "4", "8", "16", "32", "64"]
+    assert samples["majority@k"]["1"] == pytest.approx(1 / 65) and samples["majority@k"]["2"] == pytest.approx(1 / 65)
+    assert samples["pass@k"]["65"] == 1 and samples["pass@k"]["64"] == pytest.approx(64 / 65)
+
+
 @pytest.fixture
 def answered(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -95,6 +116,20 @@ def answered(tmp_path, monkeypatch):
         "--dialect",
         "uniform",
         "--quiet",
+    ]
+
+
+def test_verdicts_are_in_the_order_of_the_files_and_know_of_prompts_only_where_there_are_some():
+    verdicts = Verdicts()
+    first, second = verdicts.watcher("b"), verdicts.watcher("a")
+    grades = [Grade(True, True, "none"), Grade(False, False, "0")]
+    for watch in (second, first):
+        watch(GradedLines([1, 2], None, ["x", "y"], ["x", "y"], None, grades, {}))
+    records = [json.loads(record) for record in verdicts.lines().splitlines()]
+    assert [(record["file"], record["line"]) for record in records] == [("b", 1), ("b", 2), ("a", 1), ("a", 2)]
+    assert [(record["prompt"], record["sample"], record["answer_right"]) for record in records[:2]] == [
+        (None, 1, True),
+        (None, 1, False),
     ]
 
 

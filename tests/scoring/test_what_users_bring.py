@@ -174,6 +174,9 @@ def test_what_a_manifest_knows_of_the_answers(data, tmp_path, capsys):
     assert "5 of 17 problems are of the training part" in scored(tmp_path, capsys, training, "--manifest", data)
     allowed = scored(tmp_path, capsys, training, "--manifest", data, "--training")["coverage"]
     assert (allowed["training problems"], allowed["answered"], allowed["missing"]) == (5, 12, 0)
+    more = [*training, *right(data, "test-length=6.jsonl")[:3]]
+    allowed = scored(tmp_path, capsys, more, "--manifest", data, "--training")["coverage"]
+    assert (allowed["training problems"], allowed["other problems"], allowed["answered"]) == (5, 3, 12)
     assert scored(tmp_path, capsys, right(data, "test-length=6.jsonl"), "--manifest", data)["coverage"]["test"] == (
         "test-length=6.jsonl"
     )
@@ -191,6 +194,15 @@ def test_failed_samples_are_wrong_and_reported():
     assert (result["n"], result["failed"], result["without an answer"], result["answer_accuracy"]) == (3, 1, 1, 0)
 
 
+@pytest.mark.parametrize(("given", "written"), [("label", "predict"), ("input", "output"), ("prompt", "completion")])
+def test_what_a_model_failed_to_write_is_null_and_nothing_else_may_be(given, written):
+    text = "<answer> B" if given == "label" else "A B C D [F1] [F2] <think>"
+    result = score([json.dumps({given: text, written: None}).encode()], Symbols())
+    assert (result["n"], result["failed"], result["answer_accuracy"]) == (1, 1, 0)
+    with pytest.raises(UserError, match=f"{given} is null, expected a text"):
+        score([json.dumps({given: None, written: text}).encode()], Symbols())
+
+
 def test_two_files_are_compared_problem_by_problem():
     a, b = Problems(), Problems()
     a.right = {str(i): [i < 8] for i in range(10)} | {"mine": [True]}
@@ -203,6 +215,19 @@ def test_two_files_are_compared_problem_by_problem():
     assert result["difference_interval"] == pytest.approx([0.5 - spread, 0.5 + spread], rel=1e-5)
     with pytest.raises(UserError, match="no problem in common"):
         paired(a, Problems())
+
+
+def test_a_sign_test_counts_the_problems_on_which_two_files_differ():
+    """Seven for one and one for the other of eight that differ: 2 (1 + 8) / 2^8."""
+    a, b = Problems(), Problems()
+    a.right = {str(i): [i < 7] for i in range(9)}
+    b.right = {str(i): [i == 7] for i in range(9)}
+    result = paired(a, b)
+    assert (result["first is better"], result["second is better"]) == (7, 1)
+    assert result["McNemar p"] == pytest.approx(18 / 256)
+    a.right = b.right = {"0": [True, False]}
+    alike = paired(a, b)
+    assert alike["McNemar p"] == 1 and np.isnan(alike["difference_interval"]).all() and alike["accuracy"] == [0.5, 0.5]
 
 
 def test_the_front_door_compares_two_files(data, tmp_path, capsys):
