@@ -8,7 +8,7 @@ import pytest
 
 from alchemy.cli.main import main
 from alchemy.errors import UserError
-from alchemy.scoring import predictions
+from alchemy.scoring import file_formats, predictions
 from alchemy.scoring.score import score
 from alchemy.stats.proportion import wilson
 from tasks.connectivity import Connectivity
@@ -168,6 +168,7 @@ def test_many_long_texts_are_not_held_at_once(monkeypatch):
 def test_limits_are_those_of_the_page_on_scoring():
     sizes = (predictions.LONGEST_LINE, predictions.LONGEST_TEXT, predictions.LARGEST_LOG, predictions.BLOCK_CHARS)
     assert sizes == (4 * 2**20, 65_536, 256 * 2**20, 16 * 2**20)
+    assert file_formats.LARGEST_ARRAY == predictions.LARGEST_LOG, "both are one JSON document"
 
 
 def test_what_is_as_long_as_it_may_be_is_read(monkeypatch):
@@ -194,6 +195,14 @@ def test_a_log_as_large_as_it_may_be_is_read(monkeypatch):
     monkeypatch.setattr("alchemy.scoring.predictions.LARGEST_LOG", len(document) - 1)
     with pytest.raises(UserError, match=f"the log has more than {len(document) - 1} bytes"):
         list(predictions.lines(io.BytesIO(document)))
+
+
+def test_an_array_as_large_as_it_may_be_is_read(monkeypatch):
+    array = b'[{"a": 1}, {"a": 2}]'
+    monkeypatch.setattr("alchemy.scoring.file_formats.LARGEST_ARRAY", len(array))
+    assert list(predictions.lines(io.BytesIO(array))) == [b'{"a": 1}\n', b'{"a": 2}\n']
+    with pytest.raises(UserError, match=f"the array has more than {len(array)} bytes; write a line each"):
+        list(predictions.lines(io.BytesIO(array + b" ")))
 
 
 @pytest.mark.parametrize(
