@@ -47,9 +47,7 @@ def written_as(lines: Batch, document: Document, rng: np.random.Generator) -> Ba
     elif document == "answer":
         return _ordered(lines, np.where(thought, 3, 0))
     elif document == "thought last":
-        return _ordered(
-            lines, np.select([lines.field == Field.PADDING, lines.field == Field.END, thought], [3, 2, 1], 0)
-        )
+        return _ordered(lines, np.where(lines.field == Field.PADDING, 3, thought | (lines.field == Field.END)))
     return lines._replace(tokens=tokens)
 
 
@@ -66,7 +64,7 @@ def another(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _ordered(lines: Batch, rank: np.ndarray) -> Batch:
     """Positions in the order of their rank int (n, t), as before where it is the same; 3 is left out."""
     order = np.argsort(rank, axis=1, kind="stable")
-    width = max(1, int((rank < 3).sum(axis=1).max(initial=0)))
+    width = int((rank < 3).sum(axis=1).max(initial=1))
     order, kept = order[:, :width], np.take_along_axis(rank < 3, order, axis=1)[:, :width]
     tokens = np.where(kept[..., None], np.take_along_axis(lines.tokens, order[..., None], axis=1), PAD)
     field = np.where(kept, np.take_along_axis(lines.field, order, axis=1), np.int8(Field.PADDING))

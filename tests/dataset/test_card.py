@@ -28,6 +28,15 @@ def test_every_file_is_in_one_configuration(directory):
     assert "| test-length=6.jsonl | 10 | length=6 | length |" in text
 
 
+def test_says_how_many_tokens_of_a_test_are_in_no_training_problem(directory):
+    files = read_manifest(directory)["files"]
+    rows = {line.split(" | ")[0]: line for line in (directory / CARD).read_text().splitlines() if "jsonl | " in line}
+    assert rows["| train.jsonl"] == "| train.jsonl | 30 |  |  |  |  |"
+    for name, shift in (("test.jsonl", " | "), ("test-task=F2-F2.jsonl", "task=F2 F2 | task")):
+        unseen = files[name]["discrepancy"]["tokens_unseen"]
+        assert rows[f"| {name}"].startswith(f"| {name} | 10 | {shift} | {unseen:.3g} | identities 0 %")
+
+
 def test_says_what_of_a_test_is_in_training(directory):
     overlap = read_manifest(directory)["files"]["test.jsonl"]["overlap"]
     assert overlap["identities"] == 0 < overlap["structures"]

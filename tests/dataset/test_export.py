@@ -5,6 +5,7 @@ import os
 import shutil
 from itertools import product
 from string import ascii_uppercase
+from types import SimpleNamespace
 
 import pytest
 
@@ -101,6 +102,22 @@ def test_verify_sees_a_flipped_byte(data):
         and "expected" in differences[1]
         and "found" in differences[1]
     )
+
+
+@pytest.mark.parametrize("column", [1, 20, 24, 25, 26, 90])
+def test_lines_that_differ_are_quoted_from_shortly_before(data, column):
+    """At most 24 characters before, and of what is quoted at most 72, the three dots counted."""
+    path = data / "test.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    wrong = lines[1][: column - 1] + b"#" + lines[1][column:]
+    path.write_bytes(b"".join([lines[0], wrong, *lines[2:]]))
+
+    def quoted(line):
+        text = repr(line[max(0, column - 25) :].decode())
+        return text if len(text) < 73 else text[:69] + "..."
+
+    says = f"test.jsonl line 2 column {column}: expected {quoted(lines[1])}, found {quoted(wrong)}"
+    assert says in verify_splits(data)
 
 
 def test_verify_sees_missing_and_extra_files(data):
@@ -273,6 +290,17 @@ def test_nothing_half_written(tmp_path, failure, raised):
         write_splits(TASK, tmp_path / "data", progress=fail, **COUNTS)
     with pytest.raises(raised):
         write_exhaustive(Symbols(length=(2,)), tmp_path / "all.jsonl", progress=fail)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_last_write_is_waited_for(tmp_path, monkeypatch):
+    class Full:
+        def update(self, block):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export, "hashlib", SimpleNamespace(sha256=Full))
+    with pytest.raises(UserError, match="No space left"):
+        write_splits(TASK, tmp_path / "data", train=3, test=3)
     assert os.listdir(tmp_path) == []
 
 

@@ -84,6 +84,7 @@ def test_requests_that_say_everything_are_told_the_same(config):
 def test_problems_are_the_data_sets_in_its_order():
     world = World("search", seed=1, size=3)
     prompts = [world.reset()[0] for _ in range(4)]
+    assert world.reset()[1] == {"instructions": Search().instructions, "number": 1, "searches": 0}
     assert len(set(prompts)) == 3 and prompts[3] == prompts[0] == world.reset(seed=0)[0]
 
 

@@ -163,6 +163,7 @@ def test_steps_are_marked_by_what_they_follow_from():
     assert marks("D G <answer> B") == ["wrong", "follows", "wrong after"]
     assert marks("D B <answer> B") == ["wrong", "wrong after", "follows"]
     assert marks("C B A <answer> A") == ["ok", "ok", "wrong", "follows"]
+    assert marks("D G D <answer> D") == ["wrong", "follows", "wrong after", "follows"], "two applications are all"
     assert marks("C <answer> B") == ["ok", "wrong", "wrong after"]
     assert marks("H B <answer> B") == ["wrong", "wrong after", "follows"]
     assert marks("C B") == ["ok", "ok", "wrong"]
@@ -241,3 +242,6 @@ def test_an_answer_alone_has_no_steps():
     assert "Write <answer> and" in direct.instructions and "Write the letter after" in TASK.instructions
     batch = sample(direct, 8)
     assert batch.completions().shape == (8, 3) and batch.field.max() < Field.STEP
+    problem = direct.parse(PROMPT)
+    for text, marks in (("<answer> B", ["ok"]), ("<answer> G", ["wrong"]), ("C <answer> B", ["wrong", "wrong after"])):
+        assert [step.mark for step in direct.text_steps(problem, text)] == marks

@@ -99,6 +99,27 @@ def test_searches_that_are_redundant_or_not_supported(text, made, supported, red
     assert searched.redundant[0, :made].tolist() == [*map(bool, redundant)]
 
 
+@pytest.mark.parametrize("task", [Search(budgets=(1, 2, 8)), SOME], ids=["exact", "some"])
+def test_an_answer_is_supported_where_the_searches_came_to_the_end_or_to_none(task):
+    batch = sample(task)
+    texts = [task.vocabulary.decode(row) for row in batch.completions()]
+    _, known = task.judge_texts(batch.problem, texts)
+    hops = (batch.problem["path"] >= 0).sum(axis=1)
+    for row, text in enumerate(texts):
+        *searches, _, _ = text.split()
+        came = len(searches) // TURN == hops[row] or searches[-2:-1] == ["<none>"]
+        assert known["supported_answer"][row] == came and known["searches"][row] == len(searches) // TURN
+    assert 0 < known["supported_answer"].mean() < 1
+
+
+def test_an_answer_stands_behind_its_mark():
+    task = Search()
+    batch = task.write(task.parse("3 14 15 9 26 c R3 R1 8 <think>"))
+    for text, right in (("<answer> i </s>", True), ("i </s>", False), ("<answer> </s>", False), ("", False)):
+        judged = task.verify(batch, np.array([task.vocabulary.encode(text)], np.int32).reshape(1, -1))
+        assert (judged.answer[0], judged.well_formed[0]) == (right, right)
+
+
 def test_worlds_are_uniform_and_results_as_reliable_as_they_say():
     problem = {"world": np.arange(0, WORLDS, WORLDS // 500, dtype=np.int32)[:500]}
     world = episodes(replace(VOTES, missing=0), problem)
