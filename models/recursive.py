@@ -167,7 +167,7 @@ class Recursive:
             for_high, for_low = _two(keys)
             high = high + self.start_noise * _normal(for_high, high)
             low = low + self.start_noise * _normal(for_low, low)
-        return State(high, low if self.hierarchy else low[:, :0])
+        return State(high, low if self.hierarchy else low[:, :1])
 
     def step(self, params: Params, embedded: jax.Array, state: State, keys: jax.Array) -> State:
         for number in range(self.transitions):

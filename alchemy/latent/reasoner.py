@@ -19,7 +19,7 @@ class State(NamedTuple):
     """What a reasoner carries from step to step."""
 
     high: jax.Array  # (n, p, d): what is read, and where trajectories part
-    low: jax.Array  # (n, p, d): what works between two changes of it; (n, 0, d) without hierarchy
+    low: jax.Array  # (n, p, d): what works between two changes of it; (n, 1, d), which nothing reads, without
 
 
 class Reading(NamedTuple):

@@ -33,7 +33,7 @@ class Rollout(NamedTuple):
     filled: np.ndarray  # int8 (n, w, t, p): values; cells that are given hold what is given
     halt: np.ndarray  # float32 (n, w, t): log odds that the board is solved, as the model thinks
     value: np.ndarray  # float32 (n, w, t): log odds that it will be
-    residual: np.ndarray  # float32 (n, w, t): root mean square of what the step changed in the latents
+    residual: np.ndarray  # float32 (n, w, t): root mean square of what the step changed in the high state
 
     def part(self, width: int, depth: int) -> Rollout:
         """The first trajectories and steps."""
@@ -74,7 +74,7 @@ def run(
     numbers = np.stack(np.meshgrid(np.arange(n), np.arange(width), indexing="ij"), axis=-1).reshape(-1, 2)
     devices = machine.devices()
     mesh = Mesh(np.array(devices), ("rows",))
-    rows = len(devices) * max(1, min(tuning.scored_tokens() // p, -(-len(tokens) // len(devices))))
+    rows = len(devices) * max(1, tuning.scored_tokens() // p)
     begin, advance = _programs(model, noise > 0, mesh)
     params = jax.device_put(params, NamedSharding(mesh, P()))
     seen: list[list[np.ndarray]] = []
@@ -121,11 +121,13 @@ def _programs(model: Reasoner, noisy: bool, mesh: Mesh) -> tuple[Callable[..., A
                 high = high + (noise * shaken(each)).astype(high.dtype)
             after = model.step(params, embedded, State(high, state.low), each)
             reading = model.read(params, after)
-            changed = sum(
-                ((new - old).astype(jnp.float32) ** 2).sum(axis=(1, 2)) for new, old in zip(after, state, strict=True)
+            changed = ((after.high - state.high).astype(jnp.float32) ** 2).mean(axis=(1, 2))
+            return after, (
+                reading.logits.argmax(axis=-1).astype(jnp.int8),
+                reading.halt,
+                reading.value,
+                jnp.sqrt(changed),
             )
-            residual = jnp.sqrt(changed / (after.high.size + after.low.size) * len(keys))
-            return after, (reading.logits.argmax(axis=-1).astype(jnp.int8), reading.halt, reading.value, residual)
 
         return jax.lax.scan(step, state, done + jnp.arange(model.supervision))
 

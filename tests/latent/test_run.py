@@ -38,7 +38,7 @@ class Counting:
         first = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.scatter))(keys)
         return State(
             jnp.broadcast_to(first[:, None, None].astype(jnp.float32), (len(keys), self.cells, 1)),
-            jnp.zeros((len(keys), 0, 1)),
+            jnp.zeros((len(keys), 1, 1)),
         )
 
     def step(self, params, embedded, state, keys):

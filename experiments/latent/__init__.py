@@ -1,0 +1,1 @@
+"""Width in latent space: recursive reasoners that sample, and the controls they are compared with."""
