@@ -836,3 +836,18 @@ def test_a_prompt_that_is_read_records_any_of_its_solutions():
         solutions = sorted(every_solution(task, problem, 0))
         first += solutions.index(tuple(problem["filled"][0].tolist())) / (len(solutions) - 1)
     assert 0.4 < first / 200 < 0.6
+
+
+def test_graphs_of_paths_are_any_in_which_the_ends_are_joined_but_not_by_an_edge():
+    density, free = 0.3, [pair for pair in combinations(range(4), 2) if pair != (0, 1)]
+    edges = total = 0.0
+    for there in product((0, 1), repeat=5):
+        graph = nx.Graph([pair for pair, is_there in zip(free, there, strict=True) if is_there])
+        if {0, 1} <= set(graph) and nx.has_path(graph, 0, 1):
+            chance = density ** sum(there) * (1 - density) ** (5 - sum(there))
+            total, edges = total + chance, edges + chance * sum(there)
+    task = Boards("paths", 4, (4,), (1, 9), density=density)
+    problem = task.draw(np.random.default_rng(0), 20_000)
+    assert task.features(problem)["edges"].mean() == pytest.approx(edges / total, abs=0.02)
+    pairs = Counter(map(tuple, problem["ends"].tolist()))
+    assert set(pairs) == set(permutations(range(4), 2)) and max(pairs.values()) < 1.15 * min(pairs.values())
