@@ -25,7 +25,7 @@ def draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
 
 def paths(spec: Spec, rng: np.random.Generator, hops: np.ndarray) -> np.ndarray:
     """Relations of questions with so many int (n,) of them, int8 (n, k), drawn until they have the pairs they should."""
-    path = np.full((len(hops), max(spec.hops)), -1, np.int8)
+    path = np.empty((len(hops), max(spec.hops)), np.int8)
     missing = np.arange(len(hops))
     while missing.size:
         order = rng.random((missing.size, spec.relations)).argsort(axis=1)[:, : path.shape[1]].astype(np.int8)

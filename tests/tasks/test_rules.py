@@ -237,6 +237,12 @@ def test_features_say_how_many_applications_lead_back():
     assert TASK.features(TASK.parse(PROMPT))["cycle"].tolist() == [3]
 
 
+def test_each_part_of_a_line_has_its_field():
+    field = TASK.write(TASK.parse(PROMPT)).field[0].tolist()
+    chain = [Field.STEP, Field.STEP + 1, Field.ANSWER, Field.ANSWER, Field.END]
+    assert field == [*[0] * 7, *(TASK.prompt_fields.index(name) for name in ("times", "letter", "instruction")), *chain]
+
+
 def test_an_answer_alone_has_no_steps():
     direct = replace(TASK, cot=False)
     assert "Write <answer> and" in direct.instructions and "Write the letter after" in TASK.instructions

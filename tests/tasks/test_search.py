@@ -112,6 +112,60 @@ def test_an_answer_is_supported_where_the_searches_came_to_the_end_or_to_none(ta
     assert 0 < known["supported_answer"].mean() < 1
 
 
+def test_each_part_of_a_line_has_its_field_and_of_a_turn_the_last_two_tokens_are_told():
+    task = Search()
+    batch = task.write(task.parse("3 14 15 9 26 c R3 R1 8 <think>"))
+    fields = [0] * 5 + [task.prompt_fields.index(name) for name in ("start", "path", "path", "budget", "instruction")]
+    fields += [Field.STEP] * 5 + [Field.STEP + 1] * 5 + [Field.ANSWER, Field.ANSWER, Field.END]
+    assert batch.field[0].tolist() == fields + [Field.PADDING] * (task.max_len - len(fields))
+    told = [False] * 10 + [False, False, False, True, True] * 2
+    assert batch.told[0].tolist() == told + [False] * (task.max_len - len(told))
+
+
+def test_five_numbers_name_every_world():
+    last = Search().parse("63 63 63 63 63 c R3 8 <think>")
+    assert last["world"].tolist() == [WORLDS - 1] and Search().parse("0 0 0 1 2 c R3 8 <think>")["world"] == 66
+
+
+@every_regime
+def test_instructions_say_how_far_results_can_be_trusted(task):
+    told = task.instructions
+    assert ("the number of searches allowed. The world" in told) == task.announced
+    assert ("and ?, as the number of searches allowed is not told" in told) != task.announced
+    assert ("what the world holds, or any entity" in told) == (task.reliability < 1)
+    assert ("then marked <stray>" in told) == (task.reliability < 1 and task.tags)
+    assert ("<none> is where a relation leads to none" in told) == (task.missing > 0)
+
+
+def test_sizes_of_shifts_are_distances_to_what_is_trained_on():
+    exact = {"entities=8": 8, "entities=24": 8, "joins=unseen": 1, "missing=0.1": 0.1, "reliability=0.7": 0.3}
+    exact |= {"announced=off": 1, "hops=5": 1, "hops=6": 2, "budget=16": 8}
+    votes = {"entities=8": 8, "entities=24": 8, "joins=unseen": 1, "reliability=1.0": 0.3, "announced=off": 1}
+    votes |= {"hops=5": 1, "hops=6": 2, "budget=16": 8}
+    for task, sizes in ((Search(), exact), (VOTES, votes)):
+        found = {name: task.shift(name).size for name in task.shifts if not name.startswith("noise")}
+        assert found == pytest.approx(sizes)
+    axes = {name.partition("=")[0]: [axis.value for axis in Search().shift(name).axis] for name in Search().shifts}
+    assert axes == {
+        **dict.fromkeys(("entities", "joins", "missing", "reliability"), ["task"]),
+        **dict.fromkeys(("announced", "noise"), ["format"]),
+        **dict.fromkeys(("hops", "budget"), ["length"]),
+    }
+    unseen, noisy = replace(VOTES, joins="unseen", announced=False), TAGGED.shift("noise=insert:0.2")(TAGGED)
+    assert "announced=on" in unseen.shifts and not any(name.startswith("joins") for name in unseen.shifts)
+    assert not any(name.startswith("noise") for name in noisy.shifts)
+    others = {"tags=off": (TAGGED, 1), "budget=3": (TAGGED, 1), "missing=0.1": (SOME, 0.2), "hops=2": (unseen, 0)}
+    others |= {"joins=any": (unseen, 1), "tags=on": (VOTES, 1)}
+    assert {name: task.shift(name).size for name, (task, _) in others.items()} == pytest.approx(
+        {name: size for name, (_, size) in others.items()}
+    )
+
+
+def test_features_are_the_relations_and_the_number_of_a_prompt():
+    features = Search().features(Search().parse("3 14 15 9 26 c R1 R3 R2 8 <think>"))
+    assert {name: values.tolist() for name, values in features.items()} == {"hops": [3], "budget": [8]}
+
+
 def test_an_answer_stands_behind_its_mark():
     task = Search()
     batch = task.write(task.parse("3 14 15 9 26 c R3 R1 8 <think>"))
@@ -322,6 +376,15 @@ def test_more_searches_never_hurt_and_knowing_the_budget_never_does():
         unaware = laws.best_unaware(entities, reliability, 4, tuple(range(13)))
         assert (np.diff(aware.value, axis=1) >= -1e-12).all() and (unaware.value <= aware.value + 1e-12).all()
         assert (aware.value[1:, 0] == 1 / entities).all() and aware.value[1, 12] > 0.8
+
+
+def test_every_number_of_hops_is_as_likely_and_behind_them_is_minus_one():
+    task = Search(hops=(1, 3), joins="any")
+    path = task.draw(np.random.default_rng(0), 4000)["path"]
+    hops = (path >= 0).sum(axis=1)
+    np.testing.assert_allclose(np.bincount(hops)[[1, 3]] / 4000, 0.5, atol=0.04)
+    assert (path == np.where(np.arange(3) < hops[:, None], path, -1)).all()
+    np.testing.assert_allclose(np.bincount(path[:, 0]) / 4000, 1 / 8, atol=0.03)
 
 
 def test_unseen_joins_are_none_of_those_seen():

@@ -385,6 +385,22 @@ def test_the_same_wrong_answers_are_always_loved():
     np.testing.assert_allclose(noisy(bank, 7, 0.5, 0.0), bank.right + noise / 2, atol=1e-6)
 
 
+def test_simulated_answers_have_the_shares_that_they_should():
+    bank = simulated([[0.0, 0.4, 1.0]], 20_000, 0, wrong=5, popular=0.3, tokens=(3, 6))
+    shares = bank.right.mean(axis=2)[0]
+    assert (shares[0], shares[2]) == (0, 1) and shares[1] == pytest.approx(0.4, abs=0.015)
+    for problem in (0, 1):
+        wrong = bank.answer[0, problem][~bank.right[0, problem]]
+        np.testing.assert_allclose(np.bincount(wrong) / wrong.size, [0, 0.3, *[0.7 / 4] * 4], atol=0.015)
+    np.testing.assert_allclose(np.bincount(bank.tokens.ravel()) / bank.tokens.size, [0] * 3 + [1 / 4] * 4, atol=0.01)
+    assert (bank.answer[bank.right] == 0).all() and (bank.logprob == np.where(bank.right, -1, -2)).all()
+    alone = simulated([0.0], 100, 0, wrong=1, tokens=(7, 7))
+    assert (alone.answer == 1).all() and (alone.tokens == 7).all() and alone.shape == (1, 1, 100)
+    for p in (-0.1, 1.1):
+        with pytest.raises(UserError, match="expected probabilities from 0 to 1"):
+            simulated([[0.5, p]], 2, 0)
+
+
 def test_what_the_truth_and_the_model_itself_say_of_answers():
     bank = simulated(np.full((1, 1), 0.5), 4, 0)
     bank = bank._replace(tokens=np.array([[[0, 1, 2, 4]]]), logprob=np.array([[[0.0, -3.0, -3.0, -2.0]]]))
