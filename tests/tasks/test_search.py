@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from alchemy.errors import UserError
 from alchemy.learning.data import examples
+from alchemy.problem.shift import Axis
 from alchemy.problem.task import PAD, Field
 from tasks.search import Search, judge, laws
 from tasks.search.environment import Lookup, episodes
@@ -145,11 +146,11 @@ def test_sizes_of_shifts_are_distances_to_what_is_trained_on():
     for task, sizes in ((Search(), exact), (VOTES, votes)):
         found = {name: task.shift(name).size for name in task.shifts if not name.startswith("noise")}
         assert found == pytest.approx(sizes)
-    axes = {name.partition("=")[0]: [axis.value for axis in Search().shift(name).axis] for name in Search().shifts}
+    axes = {name.partition("=")[0]: Search().shift(name).axis for name in Search().shifts}
     assert axes == {
-        **dict.fromkeys(("entities", "joins", "missing", "reliability"), ["task"]),
-        **dict.fromkeys(("announced", "noise"), ["format"]),
-        **dict.fromkeys(("hops", "budget"), ["length"]),
+        **dict.fromkeys(("entities", "joins", "missing", "reliability"), (Axis.TASK,)),
+        **dict.fromkeys(("announced", "noise"), (Axis.FORMAT,)),
+        **dict.fromkeys(("hops", "budget"), (Axis.LENGTH,)),
     }
     unseen, noisy = replace(VOTES, joins="unseen", announced=False), TAGGED.shift("noise=insert:0.2")(TAGGED)
     assert "announced=on" in unseen.shifts and not any(name.startswith("joins") for name in unseen.shifts)
