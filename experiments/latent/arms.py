@@ -192,7 +192,7 @@ full = Scale(
         "few": 20_000,
         "more": 20_000,
         "one": Boards("sudoku", size=9, blanks=(50, 52, 54)),
-        "many": Boards("sudoku", size=9, blanks=(56, 58), solutions=(2, 12)),
+        "many": Boards("sudoku", size=9, blanks=(48, 50, 52), solutions=(2, 12)),
         "model": Recursive(width=256, layers=2, inner=4, transitions=3, supervision=8, ema=0.999),
         "train": TrainConfig(steps=50_000, batch=256, optimizer="muon", matrix_rate=0.01, weight_decay=1.0),
         "longer": TrainConfig(steps=50_000, batch=256, optimizer="muon", matrix_rate=0.01, weight_decay=1.0),
