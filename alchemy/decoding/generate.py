@@ -24,7 +24,7 @@ from alchemy.learning.model import Cache, Model, Params
 from alchemy.problem.task import PAD
 
 BUCKET = 8
-"""Widths are rounded up to a multiple of this, so that few programs are compiled."""
+"""Widths are rounded up to a multiple of this, so that few programs are compiled; for tiny models to one of `tuning.WIDE`."""
 FIRST = 8
 """Slots that a cache has for new tokens at first; it grows as they are written, as attention reads empty ones too."""
 FEW = 8
@@ -105,15 +105,17 @@ def draw(
     if len(prompts) != models or len(seeds) != models:
         raise UserError(f"prompts for {len(prompts)} models and {len(seeds)} names, expected {models} of each")
     n, t, c = prompts.shape[1:]
-    width, room = _rounded(t), _rounded(max_new)
+    tiny = tuning.tiny(model)
+    bucket = tuning.WIDE if tiny else BUCKET
     if t + max_new > model.context:
         raise UserError(f"{t} prompt and {max_new} new tokens do not fit a context of {model.context}")
+    width, room = (min(-(-tokens // bucket) * bucket, model.context) for tokens in (t, max_new))
     devices = jax.local_devices()
     kv_bytes = _bytes(model, room, precision) + _bytes(model, width, precision) // samples
-    unit, rows = BUCKET * len(devices), rows or tuning.decoded_rows(kv_bytes) * len(devices)
+    unit, rows = bucket * len(devices), rows or tuning.decoded_rows(kv_bytes) * len(devices)
     size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
     engine = Engine(model, temperature > 0, steer=steer)
-    run = _runner(engine, room, samples, Mesh(np.array(devices), ("data",)), precision)
+    run = _runner(engine, room, samples, Mesh(np.array(devices), ("data",)), precision, not tiny)
     order = np.argsort(lengths(prompts), axis=1, kind="stable")  # prompts of one length end together
     batches = np.arange(-(-n // size) * size).reshape(-1, size)
     batches = np.where(batches < n, batches, 0)  # rows that only fill up a batch end no later than the rest
@@ -143,10 +145,6 @@ def lengths(prompts: np.ndarray) -> np.ndarray:
     return (prompts[..., 0] != PAD).sum(axis=-1)
 
 
-def _rounded(width: int) -> int:
-    return -(-width // BUCKET) * BUCKET
-
-
 @lru_cache(maxsize=64)
 def _bytes(model: Model, length: int, precision: str) -> int:
     """Bytes of the KV cache of a text of that many tokens."""
@@ -164,9 +162,9 @@ def _sizes(room: int) -> list[int]:
 
 @lru_cache(maxsize=64)
 def _runner(
-    engine: Engine, room: int, samples: int, mesh: Mesh, precision: str
+    engine: Engine, room: int, samples: int, mesh: Mesh, precision: str, grows: bool = True
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """One compiled program: all seeds, problems spread over the devices."""
+    """One compiled program: all seeds, problems spread over the devices; caches grow, and the last texts are put together."""
     model, dtype = engine.model, machine.dtype(precision)
 
     def one_seed(
@@ -193,6 +191,8 @@ def _runner(
         keys = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))(keys, jnp.arange(samples))
         few = n * samples // FEW if n * samples >= FEW**2 else 0
         first, *sizes = _sizes(room)
+        if not grows:
+            first, sizes, few = room, [], 0
         cache = caches.branch(model, cache, samples, first)
         texts = engine.start(cache, keys.reshape(-1), jnp.zeros(n * samples, bool), room)
         texts = engine.write(texts, jnp.repeat(logits, samples, axis=0), temperature, dials)
@@ -220,7 +220,7 @@ def _runner(
         work = partial(one_seed, temperature=temperature, limit=limit, dials=dials)
         return tuning.map_seeds(work, (params, prompts, problems, keys))
 
-    return Kept(run, engine, room, samples, precision, mesh=mesh, specs=specs)
+    return Kept(run, engine, room, samples, precision, grows, mesh=mesh, specs=specs)
 
 
 def _read(model: Model, params: Params, prompts: jax.Array, dtype: Any) -> tuple[jax.Array, Cache]:

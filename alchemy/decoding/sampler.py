@@ -19,6 +19,7 @@ from alchemy.decoding import programs
 from alchemy.decoding.cache import Pile
 from alchemy.decoding.engine import Engine
 from alchemy.errors import UserError
+from alchemy.learning import tuning
 from alchemy.learning.model import Cache, Model, Params
 from alchemy.problem.task import EOS, PAD
 
@@ -26,7 +27,7 @@ BUCKET = 48
 """Slots of the smallest cache; larger ones have a power of two or half as much again, so that few programs are compiled.
 Reading a few slots that are empty costs less than another program."""
 PIECE = 8
-"""So has what is written at once: slots for a multiple of this many tokens."""
+"""So has what is written at once: slots for a multiple of this many tokens. Both are more for models that are `tuning.tiny`."""
 
 
 class Branches(NamedTuple):
@@ -113,9 +114,10 @@ class ModelSampler:
     def read(self, prompts: np.ndarray, room: int) -> Branches:
         n = len(prompts)
         prompt_cache, logits = programs.reader(self.model)(self.params, prompts)
-        cache = programs.brancher(self.model, BUCKET)(prompt_cache)
+        slots = _cache_slots(self.model, 1)
+        cache = programs.brancher(self.model, slots)(prompt_cache)
         nothing = np.zeros((n, 1, 0), np.int32)
-        state = _Written(cache, logits, room, 0, BUCKET)
+        state = _Written(cache, logits, room, 0, slots)
         return Branches(nothing, np.zeros((n, 1), np.float32), np.zeros((n, 1), bool), state)
 
     def write(self, branches: Branches, stops: tuple[int, ...], most: int) -> Branches:
@@ -127,8 +129,8 @@ class ModelSampler:
         limits = np.where(branches.ended, 0, np.clip(state.room - branches.length, 0, most)).reshape(-1)
         if not limits.any():
             return branches
-        steps = -(-int(limits.max()) // PIECE) * PIECE
-        slots = max(state.slots, _cache_slots(state.used + steps))
+        steps = _piece_slots(self.model, int(limits.max()))
+        slots = max(state.slots, _cache_slots(self.model, state.used + steps))
         cache = state.cache if slots == state.slots else programs.grower(self.model, slots)(state.cache)
         engine = Engine(self.model, self.temperature > 0, stops=(EOS, *stops))
         problem, branch = np.divmod(np.arange(n * w, dtype=np.int32), np.int32(w))
@@ -170,7 +172,7 @@ class ModelSampler:
 
     def _recalled(self, piled: _Piled, number: np.ndarray, longest: int) -> _Written:
         """The texts `number` int (n,), of at most `longest` tokens, with a cache of their own."""
-        slots = _cache_slots(longest)
+        slots = _cache_slots(self.model, longest)
         path = piled.path[np.arange(len(number)), number]
         path = np.pad(path[:, :slots], [(0, 0), (0, max(0, slots - path.shape[1]))], constant_values=-1)
         cache, logits = programs.recaller(self.model)(piled.pile, number, path, np.int32(longest))
@@ -179,7 +181,7 @@ class ModelSampler:
     def pile(self, prompts: np.ndarray, size: int, most: int, longest: int) -> Branches:
         n = len(prompts)
         cache, logits = programs.reader(self.model)(self.params, prompts)
-        pile = programs.piler(self.model, size, size * -(-most // PIECE) * PIECE)(cache, logits)
+        pile = programs.piler(self.model, size, size * _piece_slots(self.model, most))(cache, logits)
         state = _Piled(pile, np.full((n, size, longest), -1, np.int32), 0)
         nothing = np.zeros((n, size, longest), np.int32)
         return Branches(nothing, np.zeros((n, size), np.float32), np.zeros((n, size), bool), state)
@@ -204,9 +206,15 @@ class ModelSampler:
         )
 
 
-def _cache_slots(tokens: int) -> int:
+def _piece_slots(model: Model, tokens: int) -> int:
+    """Slots for so many tokens that are written at once."""
+    piece = tuning.WIDE if tuning.tiny(model) else PIECE
+    return -(-tokens // piece) * piece
+
+
+def _cache_slots(model: Model, tokens: int) -> int:
     """Slots of a cache that has to hold so many tokens."""
-    slots = BUCKET
+    slots = 4 * BUCKET if tuning.tiny(model) else BUCKET
     while slots < tokens:
         slots = slots * 4 // 3 if slots % 3 == 0 else slots * 3 // 2
     return slots

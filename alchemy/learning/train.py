@@ -188,7 +188,7 @@ def train_together(
     state = start(keys, init)
     places = jax.tree.map(lambda leaf: NamedSharding(mesh, _spec(leaf.shape, mesh, sharded)), state)
     state = jax.device_put(state, places)
-    tables = [part.data.table() for part in parts]
+    tables = [_widened(part.data.table(), model) for part in parts]
     streamed = tables[0] is None
     offsets = [0] * len(parts) if streamed else np.cumsum([0] + [len(table.tokens) for table in tables[:-1]]).tolist()
     table = None if streamed else jax.device_put(_padded(joined(tables)), NamedSharding(mesh, P()))
@@ -206,7 +206,7 @@ def train_together(
     saved_at, saved_steps = monotonic(), done
 
     def chunk(start: int) -> Any:
-        made = _chunk(parts, offsets, start, min(config.chunk, config.steps - start))
+        made = _widened(_chunk(parts, offsets, start, min(config.chunk, config.steps - start)), model)
         return jax.device_put(made, NamedSharding(mesh, P("seed", None, "data")))
 
     def rates(start: int, steps: int) -> Rates:
@@ -316,6 +316,7 @@ def _programs(
             "muon needs whole matrices, and a model that is divided among devices has none: train it with adamw"
         )
     part, start = compiled_part(config), max(0, data.unscored - 1)
+    start = 0 if tuning.tiny(model) else start
     return _starter(model, part, mesh, sharded), _runner(model, part, mesh, data.table() is None, start, sharded)
 
 
@@ -328,6 +329,9 @@ def _starter(
         moments = jax.vmap(optimizer(config, Rates(0.0, 0.0)).init)(params)
         return _State(params, moments, jnp.zeros(len(keys), jnp.int32), params if _decay(model) else ())
 
+    if tuning.tiny(model) and jax.process_count() == 1:
+        # One operation after the other, most of which other models have had too.
+        return lambda keys, init: start(jax.device_put(keys, jax.local_devices()[0]), init)
     if not sharded:
         return Kept(start, model, config, mesh=mesh, specs=(P("seed"), P("seed")), options=machine.fast_compile())
 
@@ -362,6 +366,18 @@ def _loaders() -> ThreadPoolExecutor:
     """Threads that make the data of several seeds at once, on the cores that no device keeps busy."""
     busy = len(jax.local_devices()) if machine.on_cpu() else 0
     return ThreadPoolExecutor(max(1, machine.cores() - busy))
+
+
+def _widened(examples: Any, model: Model) -> Any:
+    """Examples whose lines are as long as a tiny model's are, as far as it can read them; those of others, and rows, as they are."""
+    if not isinstance(examples, Examples) or not tuning.tiny(model):
+        return examples
+    longest = examples.weight.shape[-1]
+    width = max(longest, min(-(-longest // tuning.WIDE) * tuning.WIDE, model.context))
+    at = examples.weight.ndim - 1
+    return jax.tree.map(
+        lambda rows: np.pad(rows, [(0, width - longest if axis == at else 0) for axis in range(rows.ndim)]), examples
+    )
 
 
 def _padded(table: Any) -> Any:

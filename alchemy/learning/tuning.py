@@ -6,12 +6,14 @@ Dimension letters: `n` sequences, `t` tokens.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import inf
 from typing import Any
 
 import jax
 
 from alchemy.learning.machine import on_cpu
+from alchemy.learning.model import Model
 
 MICROBATCH = 256
 """Tokens of a training batch whose activations fit a core's caches beside a model of at most `LIGHT` weights; twice as many
@@ -22,6 +24,29 @@ COPIES = 1 << 24
 """Weights that the copies of a model hold at most, where each microbatch has a copy of its own."""
 KV_BYTES = 12 << 20
 """Bytes of keys and values that a core decodes with at once: those of more texts come from memory with every token."""
+
+TINY = 128
+"""Numbers that a model keeps of a token from which on it is not `tiny`."""
+WIDE = 32
+"""Widths of what a tiny model reads and writes are multiples of this."""
+
+
+def tiny(model: Model) -> bool:
+    """Whether programs for a model cost more than all that they do: few are made, which also do what is not needed.
+
+    It keeps something of every token, and little; what reads all of a text at once is never tiny, as padding would be read.
+    """
+    return 0 < kept_of_token(model) < TINY
+
+
+@lru_cache(maxsize=64)
+def kept_of_token(model: Model) -> int:
+    """Numbers that a model keeps of a token; 0 without a cache, or where all that it keeps is of a whole text."""
+    if not hasattr(model, "init_cache"):
+        return 0
+    caches = [jax.eval_shape(lambda length=length: model.init_cache(1, length)) for length in (1, 2)]
+    one, two = (sum(leaf.size for leaf in jax.tree.leaves(cache)) for cache in caches)
+    return two - one
 
 
 def microbatches(n: int, t: int, weights: int) -> int:

@@ -8,7 +8,6 @@ import pytest
 from cells import Bigram, Recurrent
 
 from alchemy.decoding.generate import (
-    BUCKET,
     FEW,
     draw,
     generate,
@@ -183,8 +182,9 @@ def test_each_seed_answers_prompts_of_its_own():
         draw(Bigram(), table, own, samples=1, max_new=2, seeds=(4, 9, 1))
 
 
-def test_long_texts_of_many_rows_are_what_one_pass_says():
+def test_long_texts_of_many_rows_are_what_one_pass_says(monkeypatch):
     """The cache grows while they are written, and the last few rows are put together: neither changes what is read."""
+    monkeypatch.setattr(tuning, "TINY", 0)
     model = Transformer(vocabulary=V, width=16, layers=2, heads=2, context=64, scale=0.5)
     params = jax.jit(jax.vmap(model.init))(jax.random.split(jax.random.key(0), 2))
     prompt_ids = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
@@ -259,11 +259,11 @@ def test_texts_that_are_much_to_remember_are_written_few_at_once(monkeypatch):
     """As many as the caches hold, of the prompt and of what is written; what is written does not change."""
     model = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=24)
     params = jax.tree.map(lambda leaf: leaf[None], jax.jit(model.init)(jax.random.key(0)))
-    prompt_ids = prompts(*[[2 + i % 5, 2 + i // 5] for i in range(40)])
+    prompt_ids = prompts(*[[2 + i % 5, 2 + i // 5 % 6] for i in range(100)])
     how = dict(samples=1, max_new=4, temperature=0.0)
     at_once, progress_calls = draw(model, params, prompt_ids, **how), []
     monkeypatch.setattr(tuning, "KV_BYTES", 1)
     in_parts = draw(model, params, prompt_ids, **how, progress=progress_calls.append)
-    unit = BUCKET * len(jax.local_devices())
-    assert progress_calls == [*range(unit, 40, unit), 40]
+    unit = tuning.WIDE * len(jax.local_devices())
+    assert progress_calls == [*range(unit, 100, unit), 100]
     np.testing.assert_array_equal(in_parts.completions, at_once.completions)

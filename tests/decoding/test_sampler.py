@@ -36,6 +36,7 @@ logs_of = jax.jit(
 def small_caches(monkeypatch):
     """Even these short texts outgrow the smallest cache."""
     monkeypatch.setattr("alchemy.decoding.sampler.BUCKET", 16)
+    monkeypatch.setattr("alchemy.learning.tuning.TINY", 0)
 
 
 def sampler(temperature=1.0, seed=0):
@@ -180,8 +181,8 @@ def test_texts_are_appended_without_gaps():
 
 def test_a_cache_has_a_power_of_two_of_slots_or_half_as_much_again():
     sizes = [16, 24, 32, 48, 64, 96, 128]
-    assert [_cache_slots(size) for size in sizes] == sizes
-    assert [_cache_slots(size + 1) for size in (-1, *sizes[:-1])] == [16, *sizes[1:]]
+    assert [_cache_slots(MODEL, size) for size in sizes] == sizes
+    assert [_cache_slots(MODEL, size + 1) for size in (-1, *sizes[:-1])] == [16, *sizes[1:]]
 
 
 def test_a_pile_says_in_which_slots_each_text_lies():

@@ -133,6 +133,7 @@ def test_a_bank_that_is_interrupted_goes_on_where_it_was(stored, tmp_path, monke
     """Pieces already drawn are not drawn again, and the whole has the bits of an undisturbed one."""
     _, lab, runs, _ = stored
     longer, draw_in_pieces = replace(runs.task, length=(3,)), partial(draw, rows=64)  # several pieces
+    monkeypatch.setattr(tuning, "TINY", 0)  # or all would be one
     monkeypatch.setattr(bench, "draw", draw_in_pieces)
     undisturbed, bank = lab.bank(runs, longer, 40, 4)
     second, progress_calls = new_lab(tmp_path), []

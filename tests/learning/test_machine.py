@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import jax
 import numpy as np
 
+from alchemy import discover
 from alchemy.learning import machine, tuning
 from alchemy.testtime.learned_verifier import log_odds
 from models import kernels
+from models.recursive import Recursive
 from models.transformer import Transformer
 
 
@@ -51,6 +54,23 @@ def test_batches_are_divided_to_fit_the_device(monkeypatch):
     assert [tuning.microbatches(batch, 17, 68_000) for batch in (1024, 256, 96, 100, 32)] == [32, 8, 2, 2, 1]
     assert [tuning.microbatches(1024, 17, size) for size in (4_800_000, 35_000_000)] == [2, 1]
     assert tuning.prompt_groups(8192, 72) == 1
+
+
+def test_models_whose_programs_cost_more_than_they_do():
+    """A token is a key and a value of `width` numbers in each layer, and one of the mask of all; what has no slots is never tiny."""
+    sizes = {(16, 1): 33, (16, 3): 97, (32, 1): 65, (32, 2): 129, (64, 2): 257}
+    for (width, layers), numbers in sizes.items():
+        model = Transformer(vocabulary=9, width=width, layers=layers, heads=2)
+        assert tuning.kept_of_token(model) == numbers and tuning.tiny(model) == (numbers < 128)
+    assert not tuning.tiny(Recursive(vocabulary=9)) and tuning.kept_of_token(Recursive(vocabulary=9)) == 0
+
+
+def test_no_model_that_is_judged_is_tiny():
+    """Their programs, and so every bit of what was published, are as they were."""
+    for name, module in discover.experiments().items():
+        for preset in ("small", "full"):
+            for model in re.findall(r"Transformer\([^()]*\)", repr(module.PRESETS[preset])):
+                assert not tuning.tiny(eval(model, {"Transformer": Transformer})), (name, preset)
 
 
 def test_kernels_are_those_of_the_platform(monkeypatch):
