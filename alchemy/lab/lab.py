@@ -102,6 +102,7 @@ class Lab:
         start: Runs | None = None,
         stretch: int = 0,
         document: Document = "thought first",
+        writes: bool = False,
         label: str = "",
     ) -> Runs:
         """Models trained on the training part of `task`, one for each of `seeds`.
@@ -111,6 +112,7 @@ class Lab:
         be verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With the loss of boards, models read whole
         boards of a `BoardTask` (`alchemy.lab.reasoners`). With `start` training goes on from those models; another `stretch` of
         training sees other problems. `document` says where the thought stands in lines of the task, or what is there instead.
+        Models of `labels` that write texts, not verdicts, say so with `writes`: whether they follow chains is measured, too.
         """
         planned = self.plan(
             model,
@@ -168,7 +170,7 @@ class Lab:
         self.seconds += sum(model["seconds"] for model, first in zip(made, fresh, strict=True) if first)
         self.journal.add_training(f"{stage_name}: {described(task)}", trained.losses)
         runs = Runs(model, task, key, tuple(seeds), names, trained)
-        if not labels and loss != "board":
+        if writes or not labels and loss != "board":
             self.trainings.setdefault(names, (stage_name, runs))
         return runs
 

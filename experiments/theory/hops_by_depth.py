@@ -166,6 +166,7 @@ def trained(config: Config, lab: Lab, task: Hops, layers: int, name: str, furthe
         config.train,
         seeds=seeds,
         labels=[training_texts(task, lab.split, seed, n) for seed in seeds],
+        writes=task.cot,
         label=f"train {name}",
     )
 

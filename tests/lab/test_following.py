@@ -11,6 +11,7 @@ from alchemy.causal.interventions import intervene
 from alchemy.lab.following import following
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
+from alchemy.learning.data import examples
 from alchemy.learning.train import Runs
 from alchemy.progress import Progress
 from tasks.sums import Sums
@@ -35,6 +36,15 @@ def test_shares_of_each_training_add_up_to_one(lab, model):
     rates = np.stack([pairs.follow, pairs.ignore, pairs.neither])
     assert rates.shape == (3, 2)
     np.testing.assert_allclose(rates[:, np.isfinite(rates).all(axis=0)].sum(axis=0), 1)
+
+
+def test_models_of_labelled_lines_are_measured_if_they_write(lab, model):
+    rng = np.random.default_rng(0)
+    lines = [examples(CHAINED.sample(rng, 16)) for _ in range(2)]
+    lab.train(model, CHAINED, CONFIG, seeds=2, labels=lines, label="verdicts")
+    assert not following(lab)
+    lab.train(model, CHAINED, CONFIG, seeds=2, labels=lines, writes=True, label="texts")
+    assert [row.trained for row in following(lab)] == ["texts"]
 
 
 def test_lines_are_edited_with_their_chains_where_only_some_have_one(lab, model):
