@@ -170,7 +170,7 @@ class Lab:
         self.seconds += sum(model["seconds"] for model, first in zip(made, fresh, strict=True) if first)
         self.journal.add_training(f"{stage_name}: {described(task)}", trained.losses)
         runs = Runs(model, task, key, tuple(seeds), names, trained)
-        if writes or not labels and loss != "board":
+        if writes or (not labels and loss != "board"):
             self.trainings.setdefault(names, (stage_name, runs))
         return runs
 
