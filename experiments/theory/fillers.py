@@ -89,7 +89,7 @@ PRESETS = {
         seeds=1,
         test=16,
         tested=(8,),
-        model=Transformer(width=16, heads=2, context=24, tied=False),
+        model=Transformer(width=16, heads=2, context=32, tied=False),
         train=TrainConfig(steps=8, batch=16, chunk=8),
     ),
     "small": SMALL,

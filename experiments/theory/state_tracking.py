@@ -100,7 +100,7 @@ PRESETS = {
         seeds=1,
         test=16,
         tested=(6, 10),
-        model=Transformer(width=16, heads=2, context=28, tied=False),
+        model=Transformer(width=16, heads=2, context=32, tied=False),
         train=TrainConfig(steps=8, batch=16, chunk=8),
         chain_train=TrainConfig(steps=8, batch=16, chunk=8),
     ),

@@ -85,7 +85,7 @@ PRESETS = {
         tested=(6, 12),
         short=3,
         depths=(1, 2),
-        model=Transformer(width=16, heads=2, context=24, tied=False),
+        model=Transformer(width=16, heads=2, context=32, tied=False),
         train=TrainConfig(steps=8, batch=16, chunk=8),
     ),
     "small": SMALL,

@@ -39,7 +39,8 @@ def test_a_layer_and_its_gradients(platform_kernels, name, sizes, shape):
 
     def value_and_gradients(module):
         graph, state = nnx.split(module)
-        return jax.value_and_grad(lambda state, x: (slope * nnx.merge(graph, state)(x)).sum(), argnums=(0, 1))(state, x)
+        of_both = jax.value_and_grad(lambda state, x: (slope * nnx.merge(graph, state)(x)).sum(), argnums=(0, 1))
+        return jax.jit(of_both)(state, x)
 
     np.testing.assert_allclose(layer(x), flax_layer(x), rtol=1e-5, atol=1e-5)
     (value, (weights, text)), (flax_value, (flax_weights, flax_text)) = (
@@ -74,8 +75,10 @@ def test_softmax_of_parts_is_that_of_the_whole(platform_kernels, widths):
     def of_parts(scores):
         return jnp.concatenate(kernels.softmax(jnp.split(scores, cuts, axis=-1)), axis=-1)
 
-    np.testing.assert_allclose(of_parts(scores), jax.nn.softmax(scores), atol=1e-6)
-    gradient, other = (jax.grad(lambda s, f=f: (slope * f(s)).sum())(scores) for f in (of_parts, jax.nn.softmax))
+    np.testing.assert_allclose(jax.jit(of_parts)(scores), jax.nn.softmax(scores), atol=1e-6)
+    gradient, other = (
+        jax.jit(jax.grad(lambda s, f=f: (slope * f(s)).sum()))(scores) for f in (of_parts, jax.nn.softmax)
+    )
     np.testing.assert_allclose(gradient, other, atol=1e-6)
 
 
@@ -89,7 +92,7 @@ def test_a_product_and_its_gradients(platform_kernels, left, right):
     a, b = rng.normal(size=left).astype(np.float32), rng.normal(size=right).astype(np.float32)
     weight = rng.normal(size=(a @ b).shape).astype(np.float32)
     np.testing.assert_allclose(kernels.matmul(a, b), a @ b, rtol=1e-5, atol=1e-5)
-    of_a, of_b = jax.grad(lambda a, b: jnp.sum(weight * kernels.matmul(a, b)), argnums=(0, 1))(a, b)
+    of_a, of_b = jax.jit(jax.grad(lambda a, b: jnp.sum(weight * kernels.matmul(a, b)), argnums=(0, 1)))(a, b)
     np.testing.assert_allclose(of_a, weight @ b.swapaxes(-1, -2), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(of_b, a.swapaxes(-1, -2) @ weight, rtol=1e-5, atol=1e-5)
 
@@ -101,7 +104,7 @@ def test_attention_over_several_memories_is_attention_over_all_of_it(platform_ke
     query, *own = (rng.normal(size=(6, size, 2, 4)).astype(np.float32) for size in (t, 3, 3))
     shared = [rng.normal(size=(3, 5, 2, 4)).astype(np.float32) for _ in range(2)]
     masks = rng.random((3, 1, 5)) < 0.7, rng.random((6, t, 3)) < 0.7
-    read = kernels.attention(
+    read = jax.jit(kernels.attention)(
         jnp.asarray(query), (*kernels.split_heads(*shared), masks[0]), (*kernels.split_heads(*own), masks[1])
     )
     key, value = (
