@@ -243,6 +243,13 @@ def test_each_part_of_a_line_has_its_field():
     assert field == [*[0] * 7, *(TASK.prompt_fields.index(name) for name in ("times", "letter", "instruction")), *chain]
 
 
+def test_lines_are_as_long_as_the_task_says():
+    for task, length in ((Rules(5, (1, 3)), 8 + 3 + 3), (Rules(5, (1, 3), cot=False), 8 + 3)):
+        batch = sample(task)
+        assert task.shortest_prompt == task.longest_prompt == 8 and (batch.prompt_len == 8).all()
+        assert (batch.text != PAD).sum(axis=1).max() == task.clean_len == batch.text.shape[1] == length
+
+
 def test_an_answer_alone_has_no_steps():
     direct = replace(TASK, cot=False)
     assert "Write <answer> and" in direct.instructions and "Write the letter after" in TASK.instructions

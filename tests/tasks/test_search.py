@@ -123,6 +123,14 @@ def test_each_part_of_a_line_has_its_field_and_of_a_turn_the_last_two_tokens_are
     assert batch.told[0].tolist() == told + [False] * (task.max_len - len(told))
 
 
+def test_lines_are_as_short_and_as_long_as_the_task_says():
+    task = Search(hops=(2, 4), budgets=(1, 4))
+    batch = sample(task)
+    length = (batch.text != PAD).sum(axis=1)
+    assert (task.shortest_prompt, task.longest_prompt) == (batch.prompt_len.min(), batch.prompt_len.max()) == (10, 12)
+    assert length.max() == task.clean_len == batch.text.shape[1] == 12 + 4 * TURN + 3
+
+
 def test_five_numbers_name_every_world():
     last = Search().parse("63 63 63 63 63 c R3 8 <think>")
     assert last["world"].tolist() == [WORLDS - 1] and Search().parse("0 0 0 1 2 c R3 8 <think>")["world"] == 66
@@ -195,6 +203,22 @@ def test_an_environment_tells_of_entities_and_nothing_else():
     told = Lookup.of(task).tell(episodes(task, problem), 0, said)
     leads = "abcdefgh"[episodes(task, problem)["world"][0, 0, 1]]
     assert task.vocabulary.decode_all(told) == [f"{leads} <found>"] + ["<none> <found>"] * 4
+
+
+@every_regime
+def test_results_are_what_the_world_holds_or_any_entity_and_say_so_where_they_have_tags(task):
+    problem = task.draw(np.random.default_rng(0), 100)
+    world, lookup = episodes(task, problem), Lookup.of(task)
+    for turn in range(3):
+        said = np.array([task.vocabulary.encode("<search> c R2")] * 100, np.int32)
+        right, strays = world["luck"][:, turn], world["strays"][:, turn]
+        to = np.where(right, world["world"][:, 2, 1], strays)
+        marks = np.where(right | (not task.tags), "<found>", "<stray>")
+        names = [*"abcdefghijklmnopqrstuvwxyz", "<none>"]
+        expected = [f"{names[entity]} {mark}" for entity, mark in zip(to, marks, strict=True)]
+        assert task.vocabulary.decode_all(lookup.tell(world, turn, said)) == expected
+        nothing = np.array([task.vocabulary.encode("R1 c R2")] * 100, np.int32)
+        assert set(task.vocabulary.decode_all(lookup.tell(world, turn, nothing))) == {"<none> <found>"}
 
 
 def test_what_is_told_has_no_loss_and_all_else_that_is_written_has():
