@@ -21,6 +21,8 @@ def test_flops_are_two_for_each_weight_and_token_of_either_model():
 def test_no_verifier_costs_nothing():
     bill = Ledger.of(10, np.array([[3]]), np.array([[5]]), np.array([[5]]))
     assert (bill.checked.tolist(), bill.calls.tolist(), bill.flops.tolist()) == ([[0]], [[0]], [[160]])
+    exact = Ledger.of(10, np.array([[3]]), np.array([[5]]), np.array([[5]]), checked=6, calls=1)
+    assert exact.flops.tolist() == [[160]], "a verifier without weights reads for nothing"
 
 
 def test_two_bills_are_added_item_by_item():

@@ -163,6 +163,7 @@ def test_sizes_of_shifts_are_distances_to_what_is_trained_on():
     unseen, noisy = replace(VOTES, joins="unseen", announced=False), TAGGED.shift("noise=insert:0.2")(TAGGED)
     assert "announced=on" in unseen.shifts and not any(name.startswith("joins") for name in unseen.shifts)
     assert not any(name.startswith("noise") for name in noisy.shifts)
+    assert VOTES.shift("tags=on")(VOTES).tags and not TAGGED.shift("tags=off")(TAGGED).tags
     others = {"tags=off": (TAGGED, 1), "budget=3": (TAGGED, 1), "missing=0.1": (SOME, 0.2), "hops=2": (unseen, 0)}
     others |= {"joins=any": (unseen, 1), "tags=on": (VOTES, 1)}
     assert {name: task.shift(name).size for name, (task, _) in others.items()} == pytest.approx(
