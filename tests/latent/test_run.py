@@ -71,9 +71,18 @@ def test_a_board_is_read_after_every_step():
 
 def test_what_is_given_stays():
     given = NOTHING_GIVEN.copy()
-    given[0, 0, 1] = 4
+    given[0, 0, 1:] = 4, 0
     filled = rolled(given=given, depth=2).filled[0, 0]
-    assert (filled[:, 1] == 4).all() and (filled[:, 0] == [1, 2]).all()
+    assert (filled[:, 1:] == [4, 0]).all() and (filled[:, 0] == [1, 2]).all()
+
+
+def test_progress_tells_boards_that_are_done():
+    told = []
+    tokens, given = (np.repeat(array[:1], 2000, axis=0) for array in (TOKENS, NOTHING_GIVEN))
+    wide = rolled(tokens=tokens, given=given, width=3, progress=told.append)
+    assert told == sorted(told) and len(told) > 1 and told[-1] == 2000
+    assert 0 < told[0] < 2000
+    assert (wide.filled == [1, 2, 3]).all()
 
 
 def test_the_first_of_many_are_those_of_few_whatever_runs_beside_them():

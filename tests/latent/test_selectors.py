@@ -57,3 +57,37 @@ def test_the_share_of_failures_that_selection_is_to_blame_for():
 def test_coverage_is_the_share_of_solutions_found():
     solution = np.array([[5, 5, -1, 8], [-1, -1, -1, -1], [1, 2, 3, 4]])
     np.testing.assert_allclose(selectors.coverage(solution, np.array([2, 3, 8])), [1.0, 0.0, 0.5])
+
+
+def test_each_selector_board_by_board():
+    """Arrays (seeds, problems, trajectories, steps) of more sizes than one, against plain loops."""
+    rng = np.random.default_rng(0)
+    shape = s, n, w, t = 3, 40, 4, 5
+    solved, filled = rng.random(shape) < 0.2, rng.integers(0, 2, (*shape, 2))
+    score, solution, count = (
+        rng.integers(-3, 2, shape).astype(float),
+        rng.integers(-1, 3, shape),
+        rng.integers(3, 6, (s, n)),
+    )
+    chosen = {
+        "end": selectors.checked(solved),
+        "ever": selectors.checked(solved, every_step=True),
+        "majority": selectors.majority(filled, solved),
+        "highest": selectors.highest(score, solved),
+        "first": selectors.first_to_halt(score, solved),
+    }
+    found = selectors.coverage(solution[..., -1], count)
+    for place in np.ndindex(s, n):
+        right, said, boards = solved[place], score[place], [tuple(board) for board in filled[place][:, -1]]
+        done = [(step, -said[row, step], row) for row in range(w) for step in range(t) if said[row, step] > 0]
+        last = [(t - 1, -said[row, -1], row) for row in range(w)]
+        step, _, row = min(done or last)
+        by_hand = {
+            "end": any(right[:, -1]),
+            "ever": right.any(),
+            "majority": right[max(range(w), key=lambda row, boards=boards: (boards.count(boards[row]), -row)), -1],
+            "highest": right[max(range(w), key=lambda row, said=said: (said[row, -1], -row)), -1],
+            "first": right[row, step],
+        }
+        assert {name: bool(values[place]) for name, values in chosen.items()} == by_hand
+        assert found[place] == len({id for id in solution[place][:, -1] if id >= 0}) / count[place]

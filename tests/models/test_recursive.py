@@ -143,6 +143,14 @@ def test_a_step_costs_what_it_multiplies():
         assert 0.8 < 8 * 2 * model.step_cost / counted < 1.01
 
 
+@pytest.mark.parametrize("kind", ["gram", "free"])
+def test_noise_costs_the_matrices_that_make_it(kind):
+    model = replace(KINDS[kind], transitions=3)
+    prior = model.init(jax.random.key(0))["prior"]
+    more = model.step_cost - replace(model, guide="none").step_cost
+    assert more == 3 * P * (prior["up"].size + prior["down"].size)
+
+
 @pytest.mark.parametrize("kind", ["trm", "gram"])
 def test_boards_are_learned_by_heart_and_training_resumes(kind, tmp_path):
     model = replace(KINDS[kind], width=16, ema=0.9)
