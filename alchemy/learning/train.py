@@ -330,8 +330,19 @@ def _starter(
         return _State(params, moments, jnp.zeros(len(keys), jnp.int32), params if _decay(model) else ())
 
     if tuning.tiny(model) and jax.process_count() == 1:
-        # One operation after the other, most of which other models have had too.
-        return lambda keys, init: start(jax.device_put(keys, jax.local_devices()[0]), init)
+        made: dict[bytes, _State] = {}
+
+        def begun(keys: jax.Array, init: Params | None) -> _State:
+            """One operation after the other, most of which other models have had too; what the same seeds begin with, once."""
+            keys = jax.device_put(keys, jax.local_devices()[0])
+            if init is not None:
+                return start(keys, init)
+            name = np.asarray(jax.random.key_data(keys)).tobytes()
+            if name not in made:
+                made[name] = jax.tree.map(np.asarray, start(keys, None))
+            return made[name]
+
+        return begun
     if not sharded:
         return Kept(start, model, config, mesh=mesh, specs=(P("seed"), P("seed")), options=machine.fast_compile())
 
