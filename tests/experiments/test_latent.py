@@ -90,8 +90,8 @@ def axes(solutions, **changes):
     ("changes", "verdict"),
     [
         ({}, Verdict.HOLDS),
-        (axes("one", deep=(0.8, 0.81)), Verdict.FAILS),
-        (axes("one", deep=(0.8, 0.99)), Verdict.FAILS),
+        (axes("one", deep=(0.8, 0.84)), Verdict.FAILS),
+        (axes("one", deep=(0.8, 0.96)), Verdict.FAILS),
         (axes("many", deep=(0.8, 0.88)), Verdict.FAILS),
         (axes("many", found_deep=0.45), Verdict.FAILS),
         ({"rivals": {"deterministic": way(wide=(0.75, 0.75))}}, Verdict.FAILS),
