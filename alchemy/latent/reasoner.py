@@ -27,7 +27,7 @@ class Reading(NamedTuple):
 
     logits: jax.Array  # float32 (n, p, a)
     halt: jax.Array  # float32 (n,): log odds that the board as it is read now is the solution that training shows
-    value: jax.Array  # float32 (n,): log odds that it will be after the last step that training takes
+    value: jax.Array  # float32 (n,): a second judgement; `models.recursive` does not train it yet, and it is 0
 
 
 class Diagnosis(NamedTuple):

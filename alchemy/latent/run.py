@@ -32,7 +32,7 @@ class Rollout(NamedTuple):
 
     filled: np.ndarray  # int8 (n, w, t, p): values; cells that are given hold what is given
     halt: np.ndarray  # float32 (n, w, t): log odds that the board is solved, as the model thinks
-    value: np.ndarray  # float32 (n, w, t): log odds that it will be
+    value: np.ndarray  # float32 (n, w, t): a second judgement, 0 where it is not trained
     residual: np.ndarray  # float32 (n, w, t): root mean square of what the step changed in the high state
 
     def part(self, width: int, depth: int) -> Rollout:
