@@ -171,6 +171,8 @@ def test_drafts_stand_before_continuations_and_the_end():
     letters = drafts(rows, MARKS, 3)
     assert letters.tolist() == [[A, B, A], [B, B, -1], [A, B, -1], [3, 3, -1], [-1, -1, -1]]
     np.testing.assert_array_equal(drafts(rows, MARKS, 2), letters[:, :2])
+    of_seeds = drafts(np.stack([rows, rows[::-1]]), MARKS, 3)
+    np.testing.assert_array_equal(of_seeds, np.stack([letters, letters[::-1]]))
 
 
 def test_flips_and_picks():
