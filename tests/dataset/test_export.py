@@ -320,6 +320,9 @@ def test_a_failed_replacement_keeps_the_old(data, monkeypatch):
 def test_only_splits_of_ours_are_replaced(data):
     with pytest.raises(UserError, match="not empty"):
         write_splits(TASK, data, **COUNTS)
+    with pytest.raises(UserError, match="not empty"):
+        export.check_writable(read_recipe(data), data)
+    assert export.check_writable(read_recipe(data), data, force=True).keys() == read_recipe(data).files.keys()
     (data / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match=r"holds 'thesis.tex'"):
         write_splits(TASK, data, force=True, **COUNTS)
