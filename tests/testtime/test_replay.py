@@ -30,6 +30,7 @@ from alchemy.strategies.weighted_vote import WeightedVote
 from alchemy.testtime.replay import (
     averaged,
     best_scored,
+    bill,
     curve,
     deal,
     leading_votes,
@@ -399,6 +400,13 @@ def test_simulated_answers_have_the_shares_that_they_should():
     for p in (-0.1, 1.1):
         with pytest.raises(UserError, match="expected probabilities from 0 to 1"):
             simulated([[0.5, p]], 2, 0)
+
+
+def test_unless_told_a_bill_is_of_one_round_and_of_a_verifier_without_weights():
+    bank = simulated([[1.0]], 3, 0)._replace(tokens=np.array([[[9, 2, 3]]], np.int32))
+    ledger = bill(deal(bank, 3, None), np.ones((1, 1, 3), bool), score="exact")
+    assert (ledger.depth.item(), ledger.calls.item(), ledger.checked.item()) == (9, 3, 3 * 10 + 14)
+    assert ledger.flops.item() == 2 * bank.parameters * (10 + 14)
 
 
 def test_what_the_truth_and_the_model_itself_say_of_answers():
