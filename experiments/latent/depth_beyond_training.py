@@ -12,7 +12,7 @@ Controls     All kinds have the same network, boards and steps of training. A se
              picture.
              In trials on a seed from 900 on, at 16 times: deterministic .44 to .50 with one solution, .71 to .07 with many;
              variational .90 to .93 and .55 to .55; random starts .81 to .69 with one.
-Run          alchemy reproduce depth_beyond_training --preset small      # on 2 CPU cores; not timed yet; after width_or_depth
+Run          alchemy reproduce depth_beyond_training --preset small      # on 2 CPU cores, seconds after coverage
 """
 
 from __future__ import annotations

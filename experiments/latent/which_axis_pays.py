@@ -11,7 +11,7 @@ Controls     The same weights, boards and latent steps on both axes. A seed coun
              for gates. What is paid for telling the noise the solution, and its size, are measured beside.
              In trials on a seed from 900 on, with 16 of each: one solution .953 wide and .933 deep; many .987 and .900, and of all
              solutions .60 and .41, elsewhere .80 and .38; one trajectory .90, the deterministic one .44.
-Run          alchemy reproduce which_axis_pays --preset small      # on 2 CPU cores; not timed yet; after width_or_depth
+Run          alchemy reproduce which_axis_pays --preset small      # on 2 CPU cores, 2 minutes after width_or_depth
 """
 
 from __future__ import annotations
