@@ -123,10 +123,11 @@ def _turn(task: WorldTask, prompt: str, turns: Sequence[str], action: str) -> di
         tokens = task.vocabulary.encode(action)
     except UserError as fault:
         return {**response, "cut": True, "fault": str(fault)}
-    form = f"expected `{turn_form(task)}` or `{task.text_format.answer_mark}` and an answer"
-    if len(tokens) != said or len(turns) >= budget:
-        fault = f"{action!r} is no turn: {form}" if len(turns) < budget else f"all {budget} searches are made: answer"
-        return {**response, "cut": True, "fault": fault}
+    if len(turns) >= budget:
+        return {**response, "cut": True, "fault": f"all {budget} searches are made: answer"}
+    if len(tokens) != said:
+        form = f"expected `{_turn_form(task)}` or `{task.text_format.answer_mark}` and an answer"
+        return {**response, "cut": True, "fault": f"{action!r} is no turn: {form}"}
     told = environment.tell(task.episodes(problem), len(turns), np.array([tokens], np.int32))
     heard = task.vocabulary.decode(told[0])
     return {
@@ -138,7 +139,7 @@ def _turn(task: WorldTask, prompt: str, turns: Sequence[str], action: str) -> di
     }
 
 
-def turn_form(task: WorldTask) -> str:
+def _turn_form(task: WorldTask) -> str:
     """What a search looks like: the first of a gold text."""
     problem = task.draw(np.random.default_rng(0), 64)
     for text in task.vocabulary.decode_all(task.solve(problem)):
