@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import get_args, get_type_hints
 
 import jax
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from alchemy.cli.commands.train import Train
 from alchemy.cli.main import main
 from alchemy.errors import UserError
 from alchemy.lab import exported
 from alchemy.lab.lab import Lab
 from alchemy.lab.stored_models import choose, load, stored
+from alchemy.problem.documents import DOCUMENTS
 from alchemy.problem.split import Split
 from alchemy.progress import Progress
 from tasks.symbols import Symbols
@@ -150,6 +153,10 @@ def test_bad_input_is_one_line(capsys, tmp_path, monkeypatch, args, message):
     monkeypatch.chdir(tmp_path)
     code, text, error = call(capsys, *args)
     assert (code, text) == (2, "") and message in error and error.count("\n") == 1
+
+
+def test_documents_are_those_that_there_are():
+    assert get_args(get_type_hints(Train)["document"]) == DOCUMENTS
 
 
 def test_a_prompt_that_is_none(capsys, out, trained):
