@@ -138,8 +138,7 @@ def labelled(task: Task, batch: Batch, completions: np.ndarray, form: Format, rn
     check_form(task, form)
     text, thought = shown(task, completions, form.shows), thoughts(task, batch, form.thought, rng)
     due, good = marks(task, batch, completions, form.shows)
-    tokens = _joined(batch.prompts(), thought, np.pad(text, ((0, 0), (0, 1))))
-    tokens = np.pad(tokens, ((0, 0), (0, 1), (0, 0)))
+    tokens = np.pad(_joined(batch.prompts(), thought, text), ((0, 0), (0, 1), (0, 0)))
     target, place = tokens[..., 0].copy(), np.arange(tokens.shape[1])
     first = batch.prompt_len + (thought != PAD).sum(axis=1)  # of what is shown
     weight = (place >= batch.prompt_len[:, None]) & (place < first[:, None]) & (form.thought in WRITTEN)

@@ -87,6 +87,7 @@ def test_a_cut_chain_asks_for_its_answer_behind_its_last_word():
             assert MANY.vocabulary.decode(cut[row]).split() == [*words, "<answer>"]
         without_steps = ~CHAINS.states(MANY, 0, 1).any(axis=1)
         assert {MANY.vocabulary.decode(row) for row in cut[without_steps]} == {"<answer>"}
+        assert (np.diff(cut != PAD, axis=1).sum(axis=1) == 1).all() and (cut[:, 0] != PAD).all(), "left-aligned"
     assert cut.shape[1] == CHAINS.tokens.shape[1] + 1
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted import TASK
 
 from alchemy.causal.continuing import continued
 from alchemy.causal.outcomes import NOTHING, outcomes
@@ -68,6 +69,10 @@ def test_every_number_is_that_of_counting(seed, leading):
             np.testing.assert_allclose([part[at] for part in floors], chances, atol=1e-12)
             if by_step:
                 np.testing.assert_allclose(result.mean_by_step(values)[at], mean([values[row] for row in rows]))
+
+
+def test_nothing_is_the_number_that_tasks_give_to_no_answer():
+    assert TASK.answer_ids(np.zeros((1, 4), np.int32)).tolist() == [NOTHING] == [-1]
 
 
 def test_where_nothing_is_counted_there_is_no_rate_and_a_lone_problem_has_no_chance():

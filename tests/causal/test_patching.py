@@ -92,6 +92,52 @@ def test_texts_are_read_in_blocks_of_any_size(monkeypatch):
     np.testing.assert_allclose(blocks.logprob, whole.logprob, atol=1e-6)
 
 
+def test_every_text_is_judged_by_what_stands_in_it():
+    """Answers at random, to the last text: the model writes the token at place 1, one more, and no other."""
+    tokens = SOURCE.copy()
+    tokens[:, :, PLACES, 0] = np.random.default_rng(1).integers(4, 6, (2, 20, 2))
+    tokens[:, -1, PLACES, 0] = tokens[:, -1, 1] + [1, 2]
+    texts = with_answer(tokens, PLACES, tokens[:, :, PLACES, 0])[:, :, None]
+    read = read_out(READER, PARAMS, texts, PLACES)
+    likeliest = tokens[:, :, PLACES, 0] == tokens[:, :, 1] + 1
+    np.testing.assert_array_equal(read.likeliest[:, 0, :, 0], likeliest)
+    np.testing.assert_array_equal(read.written[:, 0, :, 0], likeliest.all(axis=2))
+    assert read.likeliest[:, 0, -1, 0].tolist() == [[True, False]] * 2
+    said = np.where(likeliest, 9.0, 0.0) - np.log(np.exp(9) + 6)  # of seven tokens, as padding is none
+    np.testing.assert_allclose(read.logprob[:, 0, :, 0], said, atol=1e-5)
+
+
+def test_answers_that_differ_in_one_token_differ(monkeypatch):
+    """The second token of every answer is made the same: all is judged by the first."""
+
+    def first_alone(model, params, tokens, places):
+        return np.concatenate([tokens[:, :, 1] + 1, np.full_like(tokens[:, :, 1], 2)], axis=2)
+
+    monkeypatch.setattr("alchemy.causal.patching.own_answers", first_alone)
+    effects = interchange(READER, PARAMS, SOURCE, TARGET, PLACES)
+    np.testing.assert_array_equal(effects.pairs, 15)
+    assert not effects.source.any(), "the model writes another second token"
+    np.testing.assert_allclose(effects.log_odds[:, 0], np.arange(7) == [[1]] * 2, atol=1e-6)
+    found = paths(replace(READER, place=3), PARAMS, SOURCE, TARGET, PLACES, prompt=2)
+    np.testing.assert_allclose(found.log_odds, 1, atol=1e-6)
+
+
+def test_what_is_kept_from_the_prompt_and_from_the_trace(monkeypatch):
+    """Of a prompt of two tokens, a trace of three, a mark, an answer of two: entry by entry."""
+    masks = []
+
+    def read(model, params, texts, places, changes=None, source=None, progress=None):
+        masks.append(changes.blocked)
+        return read_out(model, params, texts, places, changes, source)
+
+    monkeypatch.setattr("alchemy.causal.patching.read_out", read)
+    paths(READER, PARAMS, SOURCE, TARGET, PLACES, prompt=2)
+    for query, key in np.ndindex(8, 8):
+        writes_answer, of_prompt, of_trace = query + 1 in PLACES, key < 2, 2 <= key < 5
+        expected = [False, writes_answer and of_prompt, writes_answer and of_trace, 2 <= query < 7 and of_prompt]
+        assert masks[0][:, query, key].tolist() == expected, (query, key)
+
+
 def test_masks_block_what_they_say():
     blocked = knock_out.between(4, [2, 3], [0])
     assert list(zip(*np.nonzero(blocked), strict=True)) == [(1, 0), (2, 0)]

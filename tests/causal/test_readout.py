@@ -36,6 +36,7 @@ def test_positions_are_called_by_their_symbol_or_by_their_part(compositions, lab
     mark = task.vocabulary.index["<answer>"]
     assert answer_places(batch, mark).tolist() == answer
     assert answer_places(batch).tolist() == [answer[0] - 1, *answer]
+    assert answer_places(batch.rows(slice(1)), mark).tolist() == answer, "one line is as good as many"
 
 
 def test_padding_has_a_name_of_its_own():

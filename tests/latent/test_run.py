@@ -97,6 +97,23 @@ def test_the_first_of_many_are_those_of_few_whatever_runs_beside_them():
     assert (rolled(model, width=9, seed=1).halt != wide.halt[:, :, :1]).any()
 
 
+def test_a_trajectory_starts_and_shakes_by_its_seed_its_board_and_its_own_number():
+    """The key of seed, board and trajectory, one folded into the other, then that of the step; noise has one apart."""
+    started, shaken = rolled(Counting(scatter=1000, values=7), width=3, seed=4), rolled(width=3, seed=4, noise=0.5)
+
+    @jax.vmap
+    def by_hand(board, own):
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(4), board), own)
+        noise = jax.random.normal(jax.random.fold_in(jax.random.fold_in(key, 0), 1 << 20), (3, 1))
+        return 3 * jax.random.randint(key, (), 0, 1000), 0.5 * noise.sum()
+
+    drawn = jax.jit(by_hand)(*np.indices((2, 3)).reshape(2, -1))
+    for rollout, values in zip((started, shaken), drawn, strict=True):
+        moved = rollout.halt[:, :, 0] - TOKENS.sum(axis=(1, 2))[:, None]
+        np.testing.assert_allclose(moved, np.reshape(values, (2, 3)), atol=1e-4)
+        assert len(np.unique(values)) == 6
+
+
 def test_copies_of_a_board_have_trajectories_of_their_own():
     copies = np.stack([TOKENS, TOKENS[::-1]], axis=1)
     model = Counting()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, replace
 from itertools import islice
 
 import numpy as np
@@ -32,9 +33,17 @@ def test_what_is_scored():
     assert examples(LINES).tokens.tolist() == LINES.tokens.tolist() and examples(LINES).target is None
 
 
+def test_what_an_environment_told_is_read_and_not_scored():
+    told = np.array([[False, False, False, True], [True, True, False, False]])
+    lines = LINES._replace(told=told)
+    assert as_lists(examples(lines)) == ([[3, 4, 5, EOS], [6, EOS, 0, 0]], [[0, 0, 1, 0], [0, 0, 0, 0]])
+    assert as_lists(examples(lines, "sequence"))[1] == [[1, 1, 1, 0], [0, 0, 0, 0]]
+
+
 def test_lines_padded_and_grouped():
     padded = examples(LINES, padding="pad", context=5)
     assert as_lists(padded) == ([[3, 4, 5, EOS, 0], [6, EOS, 0, 0, 0]], [[0, 0, 1, 1, 0], [0, 1, 0, 0, 0]])
+    assert padded.tokens.shape == (2, 5, 2) and padded.tokens[0, 1].tolist() == [4, 7]
     assert as_lists(examples(LINES, padding="pad", context=4)) == as_lists(examples(LINES))
     long = Batch(*(np.concatenate([part, part]) for part in LINES[:3]), {})
     blocks = examples(long, padding="group", context=5)  # 3 4 5 EOS 6 | EOS 3 4 5 EOS | 6 EOS
@@ -46,6 +55,8 @@ def test_lines_padded_and_grouped():
     for padding in ("pad", "group"):
         with pytest.raises(UserError, match="lines of 4 tokens do not fit a context of 3"):
             examples(LINES, padding=padding, context=3)
+        with pytest.raises(UserError, match="do not fit a context of 0"):
+            examples(LINES, padding=padding)
 
 
 def test_sets_end_to_end():
@@ -76,7 +87,10 @@ def test_any_steps_are_a_piece_of_the_endless_order(start, steps, batch, sizes):
         expected = list(islice(endless(seed, n, offset), start * batch, (start + steps) * batch))
         chunk = data.chunk(seed, start, steps, batch)
         assert chunk.shape == (steps, batch) and chunk.dtype == np.int32 and chunk.ravel().tolist() == expected
-    assert data.table() is rows
+    assert data.table() is rows and data.unscored == Stream(endless).unscored == 0
+    with pytest.raises(FrozenInstanceError):
+        data.seeds = ()
+    assert len({data, replace(data)}) == 2, "sets of arrays cannot be compared"
 
 
 def test_a_stream_draws_what_a_chunk_needs():

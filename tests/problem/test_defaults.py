@@ -80,7 +80,7 @@ def test_the_only_right_text_is_the_oracle(text, answer, trace, first_wrong, wel
 def test_what_a_text_says():
     task = Parity()
     batch = task.sample(np.random.default_rng(0), 5)
-    assert task.step_delimiters == (6, 7)
+    assert task.step_delimiters == (6, 7) and task.shortest_prompt == 0
     assert task.gold_text(task.parse("1 0 1 ?")) == "1 , 1 , 0 <answer> 0"
     assert task.novelty(batch, batch) == {"unseen_ones": 0}
     assert task.shifts == ()

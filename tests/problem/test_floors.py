@@ -81,7 +81,8 @@ def test_numbers_in_print():
     assert np.allclose([length_law(length) for length in (2, 3, 4, 5, 6)], [0.5, 0.25, 0, 0.2, 1 / 3])
     paper = [0.146, 0.257, 0.342, 0.405, 0.452, 0.485]
     assert np.allclose([format_law(p / 100) for p in (5, 10, 15, 20, 25, 30)], paper, atol=1e-3)
-    assert np.isclose(expected_edit_distance(4, 0, 7), 0.549, atol=1e-3)
+    assert expected_edit_distance(4, 0, 7) == pytest.approx(4 * 25 / 26 / 7) == pytest.approx(format_law(1.0))
+    assert expected_edit_distance(3, 2, 10, v=4) == pytest.approx((3 * 3 / 4 + 2) / 10)
 
 
 def test_length_law_is_the_right_letters_cut():

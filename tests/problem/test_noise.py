@@ -104,6 +104,22 @@ def test_a_task_with_noise_has_one_shape(mode):
     assert TASK.record(TASK.render(batch.problem, np.random.default_rng(0)))[0]["output"] == record["output"]
 
 
+def test_what_an_environment_told_stays_what_it_told():
+    """By hand: two tokens of a prompt, an answer that was told, the end; every token of the prompt is hit."""
+    told = np.array([[False, False, True, False, False]])
+    field = np.array([[0, 0, Field.ANSWER, Field.END, Field.PADDING]], np.int8)
+    batch = Batch(np.array([[5, 6, 7, 1, 0]], np.int32)[..., None], np.array([2], np.int32), field, {}, told)
+    for mode, expected in (
+        ("insert", [0, 0, 0, 0, 1, 0, 0]),
+        ("delete", [1, 0, 0, 0, 0]),
+        ("modify", [0, 0, 1, 0, 0]),
+    ):
+        noisy = perturb(batch, Noise(mode, 1.0), ("question",), np.random.default_rng(0))
+        assert noisy.told.astype(int).tolist() == [expected] and noisy.text[noisy.told].tolist() == [7]
+    silent = perturb(batch._replace(told=None), Noise("insert", 1.0), ("question",), np.random.default_rng(0))
+    assert silent.told is None
+
+
 def test_positions_with_several_ids():
     tokens = np.array([[[5, 6], [7, 8], [1, 0], [0, 0]]], np.int32)
     field = np.array([[0, 0, Field.END, Field.PADDING]], np.int8)

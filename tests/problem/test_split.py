@@ -57,6 +57,40 @@ def test_hashes_and_parts_in_whole_numbers(rows, salt):
         assert Split(share, salt).part(hashes).tolist() == held_out
 
 
+def unscrambled(number):
+    """The number that SplitMix64 takes to this one: its steps undone, the last first."""
+    for shift, factor in ((31, 0x94D049BB133111EB), (27, 0xBF58476D1CE4E5B9), (30, 1)):
+        z = number
+        for _ in range(64 // shift):
+            z = number ^ z >> shift
+        number = z * pow(factor, -1, 2**64) % 2**64
+    return (number - 0x9E3779B97F4A7C15) % 2**64
+
+
+def test_of_all_identities_just_the_share_is_held_out():
+    """An eighth of 2**64 hashes: those below 2**61, and not the one that is 2**61."""
+    hashes = np.array([0, 2**61 - 1, 2**61, 2**61 + 1, 2**64 - 1], np.uint64)
+    identities = [unscrambled(number) ^ scramble(5) for number in hashes.tolist()]
+    assert [scramble(identity ^ scramble(5)) for identity in identities] == hashes.tolist()
+    assert Split(0.125, salt=5).part(np.array(identities, np.uint64)).tolist() == [True, True, False, False, False]
+    assert Split().salt == 0
+
+
+def test_no_more_than_a_million_problems_are_drawn_at_once():
+    """Another number would be another stream of random numbers."""
+    sizes = []
+
+    class Endless:
+        def draw(self, rng, n):
+            sizes.append(n)
+            raise InterruptedError
+
+    for n in (10**9, 200):
+        with pytest.raises(InterruptedError):
+            Split().sample(Endless(), np.random.default_rng(0), n, "train")
+    assert sizes == [2**20, int(200 / 0.875 * 1.05) + 64]
+
+
 def test_hash_reads_sequences_not_places():
     codes = np.array([[3, 5, 0], [0, 3, 5], [5, 3, 0], [3, 5, 0]])
     inside = np.array([[1, 1, 0], [0, 1, 1], [1, 1, 0], [1, 1, 1]], bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, replace
 from types import SimpleNamespace
 
 import jax
@@ -19,7 +20,8 @@ from alchemy.problem.task import EOS, PAD
 from alchemy.progress import Progress
 from alchemy.testtime.answers import Samples
 from alchemy.testtime.learned_verifier import Verifier, aggregated
-from alchemy.testtime.rewards import LearnedReward, OracleReward
+from alchemy.testtime.rewards import LearnedReward, OracleReward, ThinkingReward
+from alchemy.testtime.thinking_verifier import Format, ThinkingVerifier, Weighed
 from models.transformer import Transformer
 from tasks.symbols import Symbols
 
@@ -162,4 +164,49 @@ def test_a_learned_verifier_says_of_prefixes_what_it_says_of_the_whole(tmp_path)
             np.testing.assert_allclose(
                 score[:, step], aggregated(token_scores[row, :, 0, : step + 1], "min"), atol=1e-4
             )
+        assert score.shape == prefixes.ended.shape and (reward.thinking, reward.readings) == (0, 1)
     assert LearnedReward(Verifier(runs, "process"), 0, TASK, BATCH).name != reward.name
+
+
+def test_a_thinking_reward_asks_the_verifier_of_its_seed(monkeypatch):
+    """What it is asked, and what becomes of marks after two thoughts: their mean, no less than exp(-30)."""
+    runs = SimpleNamespace(
+        model=None, seeds=(3, 8, 5), trained=Trained({"w": np.arange(3)}, np.zeros((3, 1))), names=("a", "b", "c")
+    )
+    thoughts, asked = np.array([[[5, EOS], [PAD, PAD]]] * len(GOLD), np.int32), {}
+    prefixes, _ = cut_chains()
+    marks = np.log(np.random.default_rng(0).random((*prefixes.ended.shape, 2)))
+    marks[0, 0] = -np.inf
+
+    def think(model, params, task, batch, form, **options):
+        asked["thoughts"] = params["w"].tolist(), options
+        return thoughts
+
+    def read(model, params, task, batch, thought, tokens, form):
+        asked["verdicts"] = params["w"].tolist(), thought is thoughts
+        width = prefixes.tokens.shape[2]
+        assert tokens.shape[2] % 16 == 0 and not tokens[..., width:].any()
+        np.testing.assert_array_equal(tokens[..., :width], prefixes.tokens)
+        return Weighed(marks, marks)
+
+    monkeypatch.setattr("alchemy.testtime.rewards.think", think)
+    monkeypatch.setattr("alchemy.testtime.rewards.read", read)
+    reward = ThinkingReward(ThinkingVerifier(runs, Format()), 1, TASK, BATCH, thoughts=2, temperature=0.5)
+    expected = np.log(np.exp(marks).mean(axis=2), out=np.full(prefixes.ended.shape, -30.0), where=marks[..., 0] > -99)
+    np.testing.assert_allclose(reward.score(prefixes), expected)
+    options = {"samples": 2, "temperature": 0.5, "seed": 8}
+    assert asked == {"thoughts": ([1], options), "verdicts": ([1], True)}
+    assert reward.thinking.tolist() == [2.0] * len(GOLD) and reward.readings == 2
+    plain = ThinkingReward(reward.verifier, 0, TASK, BATCH)
+    assert (plain.thoughts, plain.temperature) == (1, 0.0)
+
+
+def test_rewards_do_not_change_and_are_told_apart_by_who_they_are():
+    """Their problems are arrays, which cannot be compared."""
+    exact = OracleReward(TASK, BATCH)
+    assert (exact.thinking, exact.readings) == (0, 1)
+    learned, thinking = (kind(None, 0, TASK, BATCH) for kind in (LearnedReward, ThinkingReward))
+    assert len({learned, replace(learned), thinking, replace(thinking)}) == 4
+    for reward in (exact, learned, thinking):
+        with pytest.raises(FrozenInstanceError):
+            reward.batch = None
