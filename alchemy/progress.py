@@ -23,8 +23,8 @@ class Stage:
         self._rate_from, self._done = 0, 0
         self._stored, self._accuracy = False, ""
 
-    def update(self, done: int, loss: float | None = None) -> None:
-        """`done` of the steps are done; `loss` is the latest."""
+    def update(self, done: int, value: float | None = None, called: str = "loss") -> None:
+        """`done` of the steps are done; `value` is the latest of what is called so."""
         now = monotonic()
         if not self._done:  # the first chunk includes the compilation, or the steps of a run that is resumed
             self._rate_from, self._rate_since = done, now
@@ -34,7 +34,7 @@ class Stage:
         total = f"/{self.steps:,}" if self.steps else ""
         text = f"{self.name}: {done:,}{total} {self.unit}{self._seeds}"
         text += f", {_short(rate)} {self.unit}/s" if rate else ""
-        text += f", loss {loss:.3f}" if loss is not None else ""
+        text += f", {called} {value:.3f}" if value is not None else ""
         text += f", {_clock((self.steps - done) / rate)} left" if rate and self.steps else ""
         self._progress.show(text, bool(self.steps) and done >= self.steps)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -33,6 +34,9 @@ from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Padding
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Part, Runs, Trained, size, train
+from alchemy.practice.curriculum import Course, Curriculum
+from alchemy.practice.grpo import GRPO, Log, Reinforced, reinforce, reward
+from alchemy.practice.promotion import looking, train_promoted
 from alchemy.problem.boards import BoardTask
 from alchemy.problem.documents import Document, check_document
 from alchemy.problem.split import Split, join
@@ -102,6 +106,7 @@ class Lab:
         start: Runs | None = None,
         stretch: int = 0,
         document: Document = "thought first",
+        curriculum: Curriculum | None = None,
         writes: bool = False,
         label: str = "",
     ) -> Runs:
@@ -112,6 +117,7 @@ class Lab:
         be verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With the loss of boards, models read whole
         boards of a `BoardTask` (`alchemy.lab.reasoners`). With `start` training goes on from those models; another `stretch` of
         training sees other problems. `document` says where the thought stands in lines of the task, or what is there instead.
+        With a `curriculum` problems are of its levels, in its order; `notes` has when `promote` went on.
         Models of `labels` that write texts, not verdicts, say so with `writes`: whether they follow chains is measured, too.
         """
         planned = self.plan(
@@ -128,7 +134,9 @@ class Lab:
             start=start,
             stretch=stretch,
             document=document,
+            curriculum=curriculum,
         )
+        course = Course(curriculum, config.steps) if curriculum and curriculum.levels else None
         model, seeds, key, homes = planned.model, planned.seeds, planned.key, planned.homes
         names = tuple(home.name for home in homes)
         width = max((rows.tokens.shape[1] for rows in labels), default=planned.tokens)
@@ -150,18 +158,21 @@ class Lab:
                 sets=picked_sets,
                 labels=picked_labels,
                 document=document,
+                course=course,
             )
             init = _initial(model, chosen, start, missing) if start else None
             return Part(data, config, chosen, init)
 
-        if self.puts_off and planned.missing:
+        if self.puts_off and planned.missing and not (course and course.curriculum.order == "promote"):
             raise Wanted(planned, width, part)
         with self._alone(homes, stage_name):
             missing = planned.missing
             with self.progress.stage(stage_name, config.steps, seeds=len(missing) or len(seeds)) as stage:
                 if missing:
-                    trained, seconds = self._train(model, part(missing), [names[i] for i in missing], stage)
-                    keep(planned, missing, trained, config, seconds / len(missing))
+                    (trained, notes), seconds = self._train(
+                        model, part(missing), [names[i] for i in missing], stage, task, course
+                    )
+                    keep(planned, missing, trained, config, seconds / len(missing), notes)
                 else:
                     stage.skip()
                 trained = load_models(homes, model, config.steps)
@@ -173,6 +184,67 @@ class Lab:
         if writes or (not labels and loss != "board"):
             self.trainings.setdefault(names, (stage_name, runs))
         return runs
+
+    def reinforce(self, runs: Runs, how: GRPO, task: Task | None = None, *, label: str = "") -> Runs:
+        """The models after reinforcement learning on the exact oracle, with fresh training problems of `task` at every step.
+
+        By default these are of the trained task. `log` has what was seen on the way.
+        """
+        task = task or runs.task
+        planned = self.plan(runs.model, task, how.train, seeds=runs.seeds, start=runs, reinforcement=how)
+        homes, names = planned.homes, tuple(home.name for home in planned.homes)
+        stage_name = label or "reinforce"
+        with self._alone(homes, stage_name):
+            missing = planned.missing
+            with self.progress.stage(stage_name, how.steps, seeds=len(missing) or len(homes)) as stage:
+                if missing:
+                    made, seconds = resumed(
+                        self.root,
+                        [names[i] for i in missing],
+                        lambda state: self._reinforced(runs, how, task, missing, state, stage),
+                    )
+                    columns = made.log._asdict().items()
+                    notes = [{name: rows[row].tolist() for name, rows in columns} for row in range(len(missing))]
+                    keep(planned, missing, made.trained, how.train, seconds / len(missing), notes)
+                else:
+                    stage.skip()
+                trained = load_models(homes, planned.model, how.train.steps)
+        keys = [read_key(home / KEY) for home in homes]
+        reinforced = Runs(planned.model, task, planned.key, runs.seeds, names, trained)
+        log, learned = self.log(reinforced), how.train.steps * how.train.batch * task.max_len
+        for row, home in enumerate(homes):
+            if self._first_use(home):
+                self.seconds += keys[row]["seconds"]
+                self._count(planned.model, int(log.read[row].sum() + log.written[row].sum()))
+                self._count(planned.model, learned, backward=True)
+        self.commits.update(key["commit"] for key in keys)
+        self.journal.add_training(f"{stage_name}, rewards: {described(task)}", log.reward)
+        self.trainings.setdefault(names, (stage_name, reinforced))
+        return reinforced
+
+    def _reinforced(self, runs: Runs, how: GRPO, task: Task, rows: list[int], state: Path, stage: Stage) -> Reinforced:
+        """The models at these places after reinforcement."""
+
+        def ask(seed: int, step: int) -> Batch:
+            return self.split.sample(task, stream("reinforcement", seed, step), how.problems, "train")
+
+        return reinforce(
+            runs.model,
+            rows_of(runs.trained.params, rows),
+            how,
+            seeds=[runs.seeds[row] for row in rows],
+            ask=ask,
+            rewarded=reward(task, how.reward),
+            room=how.max_new or task.max_len - task.shortest_prompt,
+            shortest=task.shortest_prompt,
+            directory=state,
+            progress=partial(stage.update, called="reward"),
+        )
+
+    def log(self, runs: Runs) -> Log:
+        """What `reinforce` saw at each step: arrays (s, steps)."""
+        notes = self.notes(runs)
+        return Log(*(np.array([note[name] for note in notes], np.float32) for name in Log._fields))
 
     def plan(
         self,
@@ -190,14 +262,22 @@ class Lab:
         start: Runs | None = None,
         stretch: int = 0,
         document: Document = "thought first",
+        curriculum: Curriculum | None = None,
+        reinforcement: GRPO | None = None,
     ) -> Plan:
         """What `train` would make with the same arguments, and where it would be kept; nothing is made.
 
         Raises `UserError` if it would not fit into memory.
         """
+        levels = curriculum.tasks(task) if curriculum else []
+        if levels and (limit or sets or labels or context or padding != "none" or loss == "board"):
+            raise UserError(
+                "a curriculum has fresh lines of its levels at every step: no limit, sets, labels, padding or boards"
+            )
+        longest = max(level.max_len for level in levels or [task])
         vocabulary, tokens = (
             len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0),
-            context or task.max_len,
+            context or longest,
         )
         if loss == "board":
             boards = cast(BoardTask, task)
@@ -230,6 +310,10 @@ class Lab:
         }
         if document != "thought first":  # left out otherwise: what was trained before there were others keeps its name
             key["document"] = document
+        if levels:
+            key["curriculum"] = plain(curriculum)
+        if reinforcement:
+            key["reinforcement"] = plain(reinforcement)
         own = [
             {
                 "seed": seed,
@@ -248,14 +332,27 @@ class Lab:
             return nullcontext()
         return alone(homes[0].parent, lambda text: self.progress.say(f"{stage}: {text}"))
 
-    def _train(self, model: Model, part: Part, names: Sequence[str], stage: Stage) -> tuple[Trained, float]:
-        """Train, resuming what an interrupted run left; returns the models and the seconds of all runs together."""
+    def _train(
+        self, model: Model, part: Part, names: Sequence[str], stage: Stage, task: Task, course: Course | None
+    ) -> tuple[tuple[Trained, list[dict[str, Any]]], float]:
+        """Train, resuming what an interrupted run left; returns the models, what there is to note of each, and the seconds of
+        all runs together."""
         data, config, seeds, init = part
 
-        def work(state: Path) -> Trained:
-            return train(model, data, config, seeds=seeds, init=init, directory=state, progress=stage.update)
+        def work(state: Path) -> tuple[Trained, list[dict[str, Any]]]:
+            kept: dict[str, Any] = {"directory": state, "progress": stage.update}
+            if course is None or course.curriculum.order != "promote":
+                return train(model, data, config, seeds=seeds, init=init, **kept), []
+            look = looking(model, course.curriculum, task, self.split, seeds)
+            trained, levels = train_promoted(model, part, course, look, **kept)
+            return trained, [{"levels": row.tolist()} for row in levels]
 
         return resumed(self.root, names, work)
+
+    def notes(self, runs: Runs) -> list[dict[str, Any]]:
+        """What a training noted of each seed's model: under `promote` the level in each stretch of steps."""
+        home = self.root / "models" / fingerprint(dict(runs.key))
+        return [read_key(home / name / KEY).get("notes", {}) for name in runs.names]
 
     def answer(
         self, runs: Runs, task: Task, n: int, *, temperature: float = 0.0, max_new: int = 0, label: str = ""
@@ -381,16 +478,23 @@ class Lab:
         samples: int = 1,
         temperature: float = 1.0,
         max_new: int = 0,
+        together: int = 1,
         label: str = "",
     ) -> list[Samples]:
-        """Let each seed's model answer `n` problems of the training part of `task`, fresh ones in every round."""
-        streams = [stream("practice", seed, round) for seed in runs.seeds]
+        """Let each seed's model answer `n` problems of the training part of `task`, fresh ones in every round.
+
+        So many seeds in a row as are `together` are given the same problems, those of the first of them.
+        """
+        askers = [runs.seeds[place - place % together] for place in range(len(runs.seeds))]
+        streams = [stream("practice", seed, round) for seed in askers]
         batches = [self.split.sample(task, rng, n, "train") for rng in streams]
         whole = join(batches)
         prompts = whole.prompts()
         prompts = prompts.reshape(len(runs.seeds), n, *prompts.shape[1:])
         room = max_new or whole.tokens.shape[1]
         key = {"task": plain(task), "n": n, "max_new": max_new, "practice": round}
+        if together > 1:
+            key["together"] = [together, *askers]
         with self.progress.stage(label or f"practise, round {round}", n, "problems", len(runs.seeds)) as stage:
             drawn = self._write(
                 runs, key, prompts, samples, temperature, room, stage, sampling_seed=stream_id("practice", round)

@@ -131,19 +131,19 @@ def scores(answers: Answers, trained: Task, own: Batch | None = None) -> dict[st
 
     With lines of its own, the share of the problems whose prompt is among these, too.
     """
-    known = set(_prompts(own)) if own else set()
+    known = set(prompt_keys(own)) if own else set()
     floors = {name: float(np.median(scores["exact full"])) for name, scores in answers.floors(trained).items()}
     return {
         "right answer": answers.mean("answer").tolist(),
         "valid chain": answers.mean("trace").tolist(),
         "exact match": answers.mean("exact_match").tolist(),
         "floors": floors,
-        "trained on": float(np.mean([prompt in known for prompt in _prompts(answers.batch)])),
+        "trained on": float(np.mean([prompt in known for prompt in prompt_keys(answers.batch)])),
     }
 
 
-def _prompts(batch: Batch) -> list[bytes]:
-    """The prompt of each line, without padding."""
+def prompt_keys(batch: Batch) -> list[bytes]:
+    """The prompt of each line, without padding: equal where prompts are."""
     return [row[:length].tobytes() for row, length in zip(batch.text, batch.prompt_len, strict=True)]
 
 

@@ -21,7 +21,7 @@ from alchemy.problem.task import Task
 from alchemy.record import NUMBER, check_fields, read_json
 from alchemy.terminal import counted
 
-OWN = ("seed", "start name", "set", "labels", "seconds", "commit")
+OWN = ("seed", "start name", "set", "labels", "seconds", "commit", "notes")
 """What differs between the models of one training."""
 KEY = "key.json"
 """The file beside a trained model that says what it depends on."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from alchemy.errors import UserError
 from alchemy.learning.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
+from alchemy.practice.curriculum import Course, Staged
 from alchemy.problem.documents import Document, written_as
 from alchemy.problem.split import Split, join, train_chunk
 from alchemy.problem.streams import stream
@@ -30,11 +31,15 @@ def training_data(
     sets: Sequence[Batch] = (),
     labels: Sequence[Examples] = (),
     document: Document = "thought first",
+    course: Course | None = None,
 ) -> Data:
     """Fresh problems at every step; or `limit` problems a seed; or a set, or labelled examples, for each seed.
 
-    Problems of the task are written as the `document` says; sets and examples are as they are.
+    Problems of the task are written as the `document` says; sets and examples are as they are. With a `course` problems are of
+    its levels.
     """
+    if course is not None:
+        return _staged(course, task, split, loss, document)
     if loss == "board":
         return _boards(task, split, seeds, limit)
     unscored = task.shortest_prompt if loss == "completion" and padding != "group" else 0
@@ -58,6 +63,19 @@ def training_data(
         return Examples(batch.tokens[:n], batch.weight[:n])
 
     return Stream(draw, unscored)
+
+
+def _staged(course: Course, task: Task, split: Split, loss: Scored, document: Document) -> Staged:
+    """Fresh problems of the levels of a course, in lines of one width."""
+    levels = course.curriculum.tasks(task)
+    width, scored = max(level.max_len for level in levels), cast(Loss, loss)
+
+    def draw(level: int, seed: int, number: int, n: int) -> Examples:
+        chunk = number * len(levels) + level  # two levels never share numbers
+        rows = _written(train_chunk(levels[level], split, seed, chunk, n), document, stream("documents", seed, chunk))
+        return examples(rows, scored, "pad", width)
+
+    return Staged(course, draw, min(level.shortest_prompt for level in levels) if loss == "completion" else 0)
 
 
 def _boards(task: Any, split: Split, seeds: Sequence[int], limit: int) -> Data:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +68,7 @@ def make_together(root: Path, wanted: Sequence[Wanted], progress: Progress) -> l
         for group in _groups(list(unique.values())):
             for (training, missing, part), (models, seconds) in zip(group, _make(root, group, progress), strict=True):
                 try:
-                    check_finite(models, part)
+                    check_finite(models, part.seeds, part.config)
                 except Diverged as fault:
                     diverged[tuple(training.plan.homes)] = fault
                 else:
@@ -106,10 +106,20 @@ def _make(
     return [(models, seconds / len(names)) for models in trained]
 
 
-def keep(plan: Plan, missing: Sequence[int], trained: Trained, config: TrainConfig, seconds: float) -> None:
-    """Write the models of those seeds that were missing, each of which took so many seconds, with what made them."""
+def keep(
+    plan: Plan,
+    missing: Sequence[int],
+    trained: Trained,
+    config: TrainConfig,
+    seconds: float,
+    notes: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write the models of those seeds that were missing, each of which took so many seconds, with what made them.
+
+    `notes` say what else a training tells of each of them.
+    """
     for row, place in enumerate(missing):
-        provenance = {"seconds": seconds, "commit": commit()}
+        provenance = {"seconds": seconds, "commit": commit(), **({"notes": dict(notes[row])} if notes else {})}
         write_json(plan.homes[place] / KEY, {**plan.key, **plan.own[place], **provenance})
         checkpoint.save(plan.homes[place] / "final", config.steps, rows_of(trained, [row]))
 

@@ -34,6 +34,7 @@ PACKAGES = (
     "alchemy.decoding",
     "alchemy.latent",
     "alchemy.learning",
+    "alchemy.practice",
     "alchemy.problem",
     "alchemy.testtime",
     "models",

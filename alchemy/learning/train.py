@@ -55,9 +55,13 @@ class Runs:
 
     def of(self, row: int) -> Runs:
         """The model of one seed alone, by its place."""
-        one = slice(row, row + 1)
-        trained = jax.tree.map(lambda leaf: leaf[one], self.trained)
-        return replace(self, seeds=self.seeds[one], names=self.names[one], trained=trained)
+        return self.some([row])
+
+    def some(self, rows: Sequence[int]) -> Runs:
+        """The models of some seeds, by their places."""
+        trained = jax.tree.map(lambda leaf: leaf[np.asarray(rows)], self.trained)
+        seeds, names = (tuple(values[row] for row in rows) for values in (self.seeds, self.names))
+        return replace(self, seeds=seeds, names=names, trained=trained)
 
 
 @lru_cache
@@ -132,17 +136,15 @@ def train(
     [trained] = train_together(
         model, [part], directory=directory, save_every=save_every, progress=progress, sharded=sharded
     )
-    check_finite(trained, part)
+    check_finite(trained, seeds, config)
     return trained
 
 
-def check_finite(trained: Trained, part: Part) -> None:
+def check_finite(trained: Trained, seeds: Sequence[int], config: TrainConfig) -> None:
     """Raises `Diverged`, with the seeds, unless every last loss is a number."""
     if not np.isfinite(trained.losses[:, -1]).all():
-        bad = np.asarray(part.seeds)[~np.isfinite(trained.losses[:, -1])]
-        raise Diverged(
-            f"the loss of seeds {bad.tolist()} is not finite; lower learning_rate {part.config.learning_rate:g}"
-        )
+        bad = np.asarray(seeds)[~np.isfinite(trained.losses[:, -1])]
+        raise Diverged(f"the loss of seeds {bad.tolist()} is not finite; lower learning_rate {config.learning_rate:g}")
 
 
 def shape(model: Trainable, part: Part) -> tuple[Any, ...]:
@@ -175,51 +177,42 @@ def train_together(
         if part.init is not None and (given := len(jax.tree.leaves(part.init)[0])) != count:
             raise UserError(f"{given} models were given to train on, for {count} seeds")
     seeds = [seed for part in parts for seed in part.seeds]
-    if directory and jax.process_count() > 1:
-        raise UserError(f"{directory}: state is kept by one process, not by {jax.process_count()} that have joined")
-    sharded = _too_large(model, count) if sharded is None else sharded
-    mesh = _mesh(count, config.batch, sharded)  # that of each alone, so that sums are of the same terms
-    rows = NamedSharding(mesh, P("seed"))
-    keys = jax.jit(jax.vmap(jax.random.key), out_shardings=rows)(np.asarray(seeds))
     inits = [part.init for part in parts]
     init = None if inits[0] is None else jax.tree.map(lambda *leaves: np.concatenate(leaves), *inits)
-    start, run = _programs(model, config, mesh, parts[0].data, sharded)
-    init = jax.device_put(init, rows) if init is not None else None
-    state = start(keys, init)
-    places = jax.tree.map(lambda leaf: NamedSharding(mesh, _spec(leaf.shape, mesh, sharded)), state)
-    state = jax.device_put(state, places)
     tables = [_widened(part.data.table(), model) for part in parts]
     streamed = tables[0] is None
     offsets = [0] * len(parts) if streamed else np.cumsum([0] + [len(table.tokens) for table in tables[:-1]]).tolist()
-    table = None if streamed else jax.device_put(_padded(joined(tables)), NamedSharding(mesh, P()))
-
+    training = Session(
+        model,
+        config,
+        seeds,
+        init=init,
+        table=None if streamed else _padded(joined(tables)),
+        unscored=parts[0].data.unscored,
+        sharded=_too_large(model, count) if sharded is None else sharded,
+        beside=count,
+    )
     losses = np.zeros((len(seeds), config.steps), np.float32)
-    done = 0
-    if directory and (saved := checkpoint.load(directory, (state, losses))):
-        state, losses = jax.device_put(_State(*saved[0]), places), saved[1]
-        done = int(saved[0].step[0])
+    [losses], done = training.resume(directory, [losses])
+    saved_at, saved_steps = monotonic(), done
 
     def save() -> None:
         if directory and done > saved_steps:
-            checkpoint.save(directory, done, (state, losses))
-
-    saved_at, saved_steps = monotonic(), done
+            training.save(directory, done, [losses])
 
     def chunk(start: int) -> Any:
-        made = _widened(_chunk(parts, offsets, start, min(config.chunk, config.steps - start)), model)
-        return jax.device_put(made, NamedSharding(mesh, P("seed", None, "data")))
+        return training.place(side_by_side(parts, offsets, start, min(config.chunk, config.steps - start)))
 
     def rates(start: int, steps: int) -> Rates:
-        each = [schedule(part.config, start, steps) for part in parts for _ in part.seeds]
-        return Rates(*(jax.device_put(np.stack(row), rows) for row in zip(*each, strict=True)))
+        return training.rates([part.config for part in parts for _ in part.seeds], start, steps)
 
     upcoming = chunk(done)
-    with _interrupts_held() as stop:
+    with interrupts_held() as stop:
         while done < config.steps:
             ahead = min(done + config.chunk, config.steps)
-            state, loss = run(state, keys, table, upcoming, rates(done, ahead - done))
+            loss = training.advance(upcoming, rates(done, ahead - done))
             upcoming = chunk(ahead)  # made while the device works
-            losses[:, done:ahead] = _on_host(loss)
+            losses[:, done:ahead] = on_host(loss)
             done = ahead
             try:
                 stop()
@@ -231,12 +224,74 @@ def train_together(
             if monotonic() - saved_at > save_every:
                 save()
                 saved_at, saved_steps = monotonic(), done
-    params = jax.tree.map(_on_host, state.average or state.params)
+    params = training.params()
     parted = [slice(first, first + count) for first in range(0, len(seeds), count)]
     return [Trained(jax.tree.map(lambda leaf, own=own: leaf[own], params), losses[own]) for own in parted]
 
 
-def _on_host(array: jax.Array) -> np.ndarray:
+class Session:
+    """Models of several seeds that are being trained: their state on the devices, which goes on chunk by chunk."""
+
+    def __init__(
+        self,
+        model: Trainable,
+        config: TrainConfig,
+        seeds: Sequence[int],
+        *,
+        init: Params | None = None,
+        table: Any = None,
+        unscored: int = 0,
+        sharded: bool = False,
+        beside: int = 0,
+    ) -> None:
+        """From `init`, leaves (s, ...), or from fresh weights. Chunks name rows of the `table` where there is one.
+
+        `unscored` are leading tokens without a loss in every example; `beside` so many seeds at a time make a training of
+        their own, by default all.
+        """
+        self._model, together = model, beside or len(seeds)
+        mesh = mesh_of(together, config.batch, sharded)  # that of each alone, so that sums are of the same terms
+        self._mesh, self._rows = mesh, NamedSharding(mesh, P("seed"))
+        self._keys = jax.jit(jax.vmap(jax.random.key), out_shardings=self._rows)(np.asarray(seeds))
+        start, self._run = _programs(model, config, mesh, unscored, table is None, sharded)
+        state = start(self._keys, jax.device_put(init, self._rows) if init is not None else None)
+        self._places = jax.tree.map(lambda leaf: NamedSharding(mesh, _spec(leaf.shape, mesh, sharded)), state)
+        self._state = jax.device_put(state, self._places)
+        self._table = None if table is None else jax.device_put(table, NamedSharding(mesh, P()))
+
+    def place(self, chunk: Any) -> Any:
+        """A chunk, leaves (s, steps, batch, ...), on the devices that work at it; None as it is."""
+        return jax.device_put(_widened(chunk, self._model), NamedSharding(self._mesh, P("seed", None, "data")))
+
+    def rates(self, configs: Sequence[TrainConfig], start: int, steps: int) -> Rates:
+        """The learning rates of so many steps, by the config of each seed."""
+        each = [schedule(config, start, steps) for config in configs]
+        return Rates(*(jax.device_put(np.stack(row), self._rows) for row in zip(*each, strict=True)))
+
+    def advance(self, chunk: Any, rates: Rates) -> jax.Array:
+        """Train on a chunk that was placed: the losses (s, steps), which may not be there yet."""
+        self._state, losses = self._run(self._state, self._keys, self._table, chunk, rates)
+        return cast(jax.Array, losses)
+
+    def params(self) -> Params:
+        """The weights, or their moving average where the model asks for one, on the host: leaves (s, ...)."""
+        return jax.tree.map(on_host, self._state.average or self._state.params)
+
+    def save(self, directory: Path, done: int, beside: Sequence[np.ndarray]) -> None:
+        """Keep the state after so many steps, and arrays beside it."""
+        checkpoint.save(directory, done, (self._state, *beside))
+
+    def resume(self, directory: Path | None, beside: Sequence[np.ndarray]) -> tuple[list[np.ndarray], int]:
+        """Go on from what was kept: the arrays beside it, as they were kept, and the steps done; without any as it is."""
+        if directory and jax.process_count() > 1:
+            raise UserError(f"{directory}: state is kept by one process, not by {jax.process_count()} that have joined")
+        if not directory or not (saved := checkpoint.load(directory, (self._state, *beside))):
+            return list(beside), 0
+        self._state = jax.device_put(_State(*saved[0]), self._places)
+        return list(saved[1:]), int(saved[0].step[0])
+
+
+def on_host(array: jax.Array) -> np.ndarray:
     """All of an array, wherever its parts are."""
     if array.is_fully_addressable:
         return np.asarray(array)
@@ -246,7 +301,7 @@ def _on_host(array: jax.Array) -> np.ndarray:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[Callable[[], None]]:
+def interrupts_held() -> Iterator[Callable[[], None]]:
     """Ctrl-C waits until what this yields is called: amid a chunk there is no state to save. A second one does not."""
     before = signal.getsignal(signal.SIGINT)
     if not callable(before) or threading.current_thread() is not threading.main_thread():
@@ -271,7 +326,7 @@ def _interrupts_held() -> Iterator[Callable[[], None]]:
     stop()
 
 
-def _mesh(seeds: int, batch: int, sharded: bool = False) -> Mesh:
+def mesh_of(seeds: int, batch: int, sharded: bool = False) -> Mesh:
     """Devices as (seed, data): seeds side by side first, then a batch shared by what devices are left.
 
     Where models are divided among devices, all of them work at each.
@@ -308,16 +363,16 @@ def _divisor(number: int, most: int) -> int:
 
 
 def _programs(
-    model: Trainable, config: TrainConfig, mesh: Mesh, data: Data, sharded: bool
+    model: Trainable, config: TrainConfig, mesh: Mesh, unscored: int, streamed: bool, sharded: bool
 ) -> tuple[Callable[..., _State], Callable[..., Any]]:
     """What makes the state, and what trains it for a chunk of steps."""
     if sharded and config.optimizer == "muon":
         raise UserError(
             "muon needs whole matrices, and a model that is divided among devices has none: train it with adamw"
         )
-    part, start = compiled_part(config), max(0, data.unscored - 1)
+    part, start = compiled_part(config), max(0, unscored - 1)
     start = 0 if tuning.tiny(model) else start
-    return _starter(model, part, mesh, sharded), _runner(model, part, mesh, data.table() is None, start, sharded)
+    return _starter(model, part, mesh, sharded), _runner(model, part, mesh, streamed, start, sharded)
 
 
 @lru_cache(maxsize=64)
@@ -355,7 +410,7 @@ def _starter(
     return divided
 
 
-def _chunk(parts: Sequence[Part], offsets: Sequence[int], start: int, steps: int) -> Any:
+def side_by_side(parts: Sequence[Part], offsets: Sequence[int], start: int, steps: int) -> Any:
     """The next chunk of every seed, with a leading seed axis; None past the end.
 
     Rows of finite sets are those of all sets end to end, in which each part's begin at its offset.

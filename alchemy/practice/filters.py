@@ -1,0 +1,73 @@
+"""What of the lines that models wrote they are to learn from.
+
+Dimension letters: `s` seeds, `n` problems of each, `k` completions of a problem, `m` tokens of a completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from alchemy.problem.split import join
+from alchemy.problem.task import EOS, PAD, Batch
+from alchemy.testtime.answers import Samples
+
+Keep = Literal["all", "length", "vote", "answer", "exact"]
+"""All lines; those as long as the gold one, which is all that a filter of lengths can know; those that enough of several
+models agree on; those with a right answer; those with a right answer behind a valid chain."""
+
+
+def kept(samples: Sequence[Samples], keep: Keep, agree: int = 0) -> Batch:
+    """The lines to learn from, of samples (1, n, k, m) that models wrote to the same problems.
+
+    One model stands alone but for `vote`, which keeps a completion where at least `agree` of the models wrote it, to the
+    letter: for each problem and number of a sample the one that most of them wrote.
+    """
+    if keep == "vote":
+        return _agreed(samples, agree)
+    return join([as_written(one, _chosen(one, keep)) for one in samples])
+
+
+def _chosen(samples: Samples, keep: Keep) -> np.ndarray:
+    """Which completions are kept, bool (s n k,)."""
+    batch, completions = samples.flat()
+    if keep == "all":
+        return np.ones(len(completions), bool)
+    if keep == "length":
+        gold = (batch.completions() != PAD).sum(axis=1)
+        ended = (completions == EOS).any(axis=1)
+        return ended & ((completions != PAD).sum(axis=1) == gold)
+    judged = samples.verify()
+    right = judged.answer if keep == "answer" else judged.answer & judged.trace
+    return right.reshape(-1)
+
+
+def _agreed(samples: Sequence[Samples], agree: int) -> Batch:
+    written = np.stack([one.flat()[1] for one in samples])  # (models, rows, m)
+    votes = (written[:, None] == written[None]).all(axis=-1).sum(axis=1)
+    most = votes.argmax(axis=0)[None]
+    enough = np.take_along_axis(votes, most, axis=0)[0] >= agree
+    chosen = np.take_along_axis(written, most[..., None], axis=0)[0]
+    first = samples[0]
+    voted = first._replace(completions=chosen.reshape(first.completions.shape))
+    return as_written(voted, enough)
+
+
+def as_written(samples: Samples, rows: np.ndarray) -> Batch:
+    """The lines of bool (s n k,), as a model wrote them, each behind its prompt; one that was cut has no end."""
+    batch, completions = samples.flat()
+    return behind(batch.rows(rows), completions[rows])
+
+
+def behind(batch: Batch, completions: np.ndarray) -> Batch:
+    """Texts to train on: the prompts of a batch, each with a completion int32 (n, m) right behind it."""
+    prompts = batch.prompts()
+    width, extra = prompts.shape[1], completions.shape[1]
+    place = np.arange(width + extra) - batch.prompt_len[:, None]
+    written = np.take_along_axis(completions, np.clip(place, 0, extra - 1), axis=1)
+    written = np.where((place >= 0) & (place < extra), written, PAD)
+    tokens = np.pad(prompts, ((0, 0), (0, extra), (0, 0)))
+    tokens[..., 0] = np.where(place >= 0, written, tokens[..., 0])
+    return Batch(tokens, batch.prompt_len, np.zeros(tokens.shape[:2], np.int8), {})

@@ -1,0 +1,269 @@
+"""Group relative policy optimisation (arXiv:2402.03300) on an exact reward, for models of many seeds at once.
+
+A step: each model writes several texts to each of some problems, the oracle rewards them, a text's advantage is how far its
+reward is above the mean of its problem's texts, and the model learns to write what had an advantage.
+
+Dimension letters: `s` seeds, `n` problems of a step, `g` texts of a problem, `m` tokens of a completion, `t` of a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from alchemy.decoding.generate import draw
+from alchemy.decoding.ledger import Ledger
+from alchemy.errors import UserError, nearest
+from alchemy.learning.config import Optimizer, TrainConfig
+from alchemy.learning.model import Model, Params
+from alchemy.learning.train import Session, Trained, check_finite, interrupts_held, mesh_of, on_host, size
+from alchemy.practice.filters import behind
+from alchemy.practice.policy import Policy, Written, scorer
+from alchemy.problem.split import join
+from alchemy.problem.streams import stream_id
+from alchemy.problem.task import PAD, Batch, Task
+
+Reward = Literal["answer", "chain", "both"]
+"""1 for a right answer; for one behind a valid chain; or 1 for that and .5 for a right answer alone."""
+Ask = Callable[[int, int], Batch]
+"""The problems of a seed's step: a pure function of both."""
+Rewarded = Callable[[Batch, np.ndarray], np.ndarray]
+"""Rewards float (rows,) of completions int32 (rows, m), each beside its problem."""
+EPSILON = 1e-4
+"""Beside the spread of rewards, by which advantages are divided: a group that agrees has none."""
+
+
+@dataclass(frozen=True)
+class GRPO:
+    """How models learn from the rewards of what they write."""
+
+    steps: int = 200
+    """Times that models write; each is learned from at once."""
+    problems: int = 32
+    """Of a step, for each seed."""
+    group: int = 8
+    """Texts of each problem, which are compared with one another."""
+    reward: Reward = "chain"
+    """What earns 1: a right answer, one behind a valid chain, or both in halves."""
+    updates: int = 1
+    """Optimizer's steps on what was written at a time: with 1 all are on policy."""
+    temperature: float = 1.0
+    """At which texts are written, and whose distribution is moved."""
+    clip: float = 0.2
+    """How far the ratio of a token to the policy that wrote it is moved from 1."""
+    kl: float = 0.0
+    """Weight of the divergence from the first models."""
+    scale: bool = True
+    """Divide advantages by the spread of their group; without, groups of middling problems count for more (arXiv:2503.20783)."""
+    weigh: Literal["token", "text"] = "token"
+    """What counts alike: every token that was written (arXiv:2503.14476), or every text, whatever its length."""
+    max_new: int = 0
+    """Tokens of a text at most; 0 for those of the longest right line."""
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = 3e-4
+    """Of AdamW."""
+    matrix_rate: float = 0.002
+    """Of Muon."""
+    warmup: float = 0.05
+    """Share of the steps in which the rate rises; it then falls along a cosine to zero."""
+    gradient_clip: float = 1.0
+    """Largest global norm of a gradient."""
+
+    def __post_init__(self) -> None:
+        for name, least in {"steps": 1, "problems": 1, "group": 2, "updates": 1, "max_new": 0}.items():
+            if getattr(self, name) < least:
+                raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        if self.problems % self.updates:
+            raise UserError(f"{self.problems} problems cannot be divided into {self.updates} updates")
+        for name, allowed in {"reward": get_args(Reward), "weigh": ("token", "text")}.items():
+            if getattr(self, name) not in allowed:
+                raise UserError(f"{name} {getattr(self, name)!r} is unknown{nearest(getattr(self, name), allowed)}")
+        if self.temperature <= 0:
+            raise UserError(f"temperature {self.temperature} is not above 0: texts of a group would be the same")
+        for name in ("clip", "kl"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} {getattr(self, name)} is negative")
+
+    @property
+    def train(self) -> TrainConfig:
+        """The optimizer's steps."""
+        return TrainConfig(
+            steps=self.steps * self.updates,
+            batch=self.problems * self.group // self.updates,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            matrix_rate=self.matrix_rate,
+            warmup=self.warmup,
+            weight_decay=0.0,
+            clip=self.gradient_clip,
+            chunk=self.updates,
+        )
+
+
+class Log(NamedTuple):
+    """What was seen at each step, before it was learned from: arrays float32 (s, steps)."""
+
+    reward: np.ndarray  # mean of all texts
+    mixed: np.ndarray  # share of problems whose texts did not all have the same reward: all that is learned from
+    entropy: np.ndarray  # of the next token, in nats, mean of those written
+    divergence: np.ndarray  # from the first models, k3, mean of the tokens written; 0 where it is not charged
+    tokens: np.ndarray  # of a text, mean
+    read: np.ndarray  # prompt tokens read, in all
+    written: np.ndarray  # tokens written, in all
+    longest: np.ndarray  # tokens written one after the other
+
+    def ledger(self, model: Model) -> Ledger:
+        """What generating cost, in every step: arrays (s, steps). Learning, three times as much a token, is not in it."""
+        return Ledger.of(size(model), self.read, self.written, self.longest)
+
+
+class Reinforced(NamedTuple):
+    """What reinforcement leaves."""
+
+    trained: Trained
+    """`losses` are those of the optimizer's steps."""
+    log: Log
+
+
+def reinforce(
+    model: Model,
+    init: Params,
+    how: GRPO,
+    *,
+    seeds: Sequence[int],
+    ask: Ask,
+    rewarded: Rewarded,
+    room: int,
+    shortest: int = 1,
+    directory: Path | None = None,
+    save_every: float = 20.0,
+    progress: Callable[[int, float], None] | None = None,
+) -> Reinforced:
+    """Models that go on from `init`, leaves (s, ...), each learning from what it writes in at most `room` tokens.
+
+    `shortest` are tokens of the shortest prompt. With `directory` the state is kept there every `save_every` seconds and on
+    interruption, and taken up again, to the bit; `progress` is called with the steps done and the mean reward.
+    """
+    config = how.train
+    policy = Policy(model, how.temperature, how.clip, how.kl, max(0, shortest - 1))
+    mesh = mesh_of(len(seeds), how.problems * how.group)
+    score = scorer(model, how.temperature, policy.start, mesh, config.precision)
+    training = Session(policy, config, seeds, init=init)
+    shape = (len(seeds), how.steps)
+    arrays = [np.zeros((len(seeds), config.steps), np.float32), *(np.zeros(shape, np.float32) for _ in Log._fields)]
+    kept, updates_done = training.resume(directory, arrays)
+    losses, *columns = (array.copy() for array in kept)
+    log, done = Log(*columns), updates_done // how.updates
+    saved_at = monotonic()
+    with interrupts_held() as stop:
+        while done < how.steps:
+            params = training.params()
+            batch = join([ask(seed, done) for seed in seeds])
+            lines, written = _write(model, params, how, seeds, batch, room, done)
+            logprob, entropy = (np.asarray(rows) for rows in score(params, lines))
+            reference = np.asarray(score(init, lines)[0]) if how.kl else logprob
+            rewards = rewarded(batch.rows(np.repeat(np.arange(len(batch.tokens)), how.group)), written)
+            rewards = rewards.reshape(len(seeds), how.problems, how.group)
+            mask = _mask(lines, batch.prompt_len.reshape(len(seeds), -1), how.group)
+            _note(log, done, rewards, mask, entropy, reference - logprob, batch, len(seeds))
+            weight = mask / mask.sum(axis=2, keepdims=True) if how.weigh == "text" else mask
+            gain = advantages(rewards, how.scale).reshape(len(seeds), -1)
+            chunk = Written(lines, weight.astype(np.float32), gain.astype(np.float32), logprob, reference)
+            chunk = Written(*(_updates(array, how.updates) for array in chunk))
+            rates = training.rates([config] * len(seeds), done * how.updates, how.updates)
+            loss = on_host(training.advance(training.place(chunk), rates))
+            losses[:, done * how.updates : (done + 1) * how.updates] = loss
+            done += 1
+            try:
+                stop()
+                if progress:
+                    progress(done, float(rewards.mean()))
+            except KeyboardInterrupt:
+                if directory:
+                    training.save(directory, done * how.updates, [losses, *log])
+                raise
+            if directory and monotonic() - saved_at > save_every:
+                training.save(directory, done * how.updates, [losses, *log])
+                saved_at = monotonic()
+    trained = Trained(training.params(), losses)
+    check_finite(trained, seeds, config)
+    return Reinforced(trained, log)
+
+
+def advantages(rewards: np.ndarray, scale: bool = True) -> np.ndarray:
+    """How far rewards (..., g) are above the mean of their group, in standard deviations of it or as they are."""
+    above = rewards - rewards.mean(axis=-1, keepdims=True)
+    return above / (rewards.std(axis=-1, keepdims=True) + EPSILON) if scale else above
+
+
+def reward(task: Task, kind: Reward) -> Rewarded:
+    """The exact oracle of a task as a reward."""
+
+    def rewarded(batch: Batch, completions: np.ndarray) -> np.ndarray:
+        judged = task.verify(batch, completions)
+        both = judged.answer & judged.trace
+        if kind == "both":
+            return (judged.answer + both.astype(float)) / 2
+        return np.asarray(judged.answer if kind == "answer" else both, float)
+
+    return rewarded
+
+
+def _write(
+    model: Model, params: Params, how: GRPO, seeds: Sequence[int], batch: Batch, room: int, step: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lines int32 (s, n g, t, c) with what the models wrote behind their prompts, and that alone, (s n g, m)."""
+    prompts = batch.prompts()
+    drawn = draw(
+        model,
+        params,
+        prompts.reshape(len(seeds), how.problems, *prompts.shape[1:]),
+        samples=how.group,
+        max_new=room,
+        temperature=how.temperature,
+        seed=stream_id("reinforcement", step),
+        seeds=seeds,
+    )
+    completions = drawn.completions.reshape(-1, room)
+    lines = behind(batch.rows(np.repeat(np.arange(len(batch.tokens)), how.group)), completions).tokens
+    return lines.reshape(len(seeds), -1, *lines.shape[1:]), completions
+
+
+def _mask(lines: np.ndarray, prompt_len: np.ndarray, group: int) -> np.ndarray:
+    """Which tokens of lines (s, n g, t, c) were written, float32 (s, n g, t); prompt_len (s, n)."""
+    place = np.arange(lines.shape[2])
+    inside = place >= np.repeat(prompt_len, group, axis=1)[..., None]
+    return (inside & (lines[..., 0] != PAD)).astype(np.float32)
+
+
+def _updates(array: np.ndarray, updates: int) -> np.ndarray:
+    """Rows of (s, n g, ...) dealt to the updates, whole problems to each: (s, updates, n g / updates, ...)."""
+    return array.reshape(len(array), updates, -1, *array.shape[2:])
+
+
+def _note(
+    log: Log,
+    step: int,
+    rewards: np.ndarray,
+    mask: np.ndarray,
+    entropy: np.ndarray,
+    apart: np.ndarray,
+    batch: Batch,
+    seeds: int,
+) -> None:
+    """Write down what was seen at a step."""
+    lengths = mask.sum(axis=2)
+    count = lengths.sum(axis=1)
+    log.reward[:, step] = rewards.mean(axis=(1, 2))
+    log.mixed[:, step] = (np.ptp(rewards, axis=2) > 0).mean(axis=1)
+    log.entropy[:, step] = (entropy * mask).sum(axis=(1, 2)) / count
+    log.divergence[:, step] = ((np.exp(apart) - apart - 1) * mask).sum(axis=(1, 2)) / count
+    log.tokens[:, step] = lengths.mean(axis=1)
+    log.read[:, step] = batch.prompt_len.reshape(seeds, -1).sum(axis=1)
+    log.written[:, step] = count
+    log.longest[:, step] = lengths.max(axis=1)
