@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -84,6 +84,8 @@ class Recursive:
     """Trajectories of a board in training, of which the best is corrected."""
     ema: float = 0.0
     """Of weights over the steps of training: what is kept is their moving average with this decay, if it is not 0."""
+    taught: ClassVar[tuple[str, ...]] = ("board", "halt", "value")
+    """What the loss corrects."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -125,7 +127,11 @@ class Recursive:
         mixing = 6 * p * p * d if self.mixer == "cells" else 4 * p * d * d + 2 * p * p * d
         passes = self.transitions * (self.inner + 1) * self.layers * (mixing + 3 * p * d * m)
         noise = {"none": 0, "free": 2 * p * d * d, "posterior": 3 * p * d * d}[self.guide] * self.transitions
-        return passes + noise + p * d * self.values + d * d + 2 * d
+        return passes + noise + p * d * self.values + 2 * (d * d + d)
+
+    @property
+    def learns_noise(self) -> bool:
+        return self.guide != "none"
 
     @property
     def _hidden(self) -> int:
@@ -149,13 +155,14 @@ class Recursive:
             "start": jax.random.normal(next(keys), (2, d)),
             "blocks": {**mixing, "up": matrices(layers, d, 2 * m), "down": matrices(layers, m, d)},
             "read": matrices(d, self.values),
-            "judge": {"up": matrices(d, d), "down": jnp.zeros((d, 2)), "bias": jnp.zeros(2)},
+            "halt": _judge(matrices(d, d)),
         }
         if self.guide != "none":
             params["prior"] = _head(next(keys), d, 1 if self.guide == "free" else 2)
         if self.guide == "posterior":
             params["posterior"] = _head(next(keys), d, 2)
             params["solution"] = jax.random.normal(next(keys), (self.values, d))
+        params["value"] = _judge(matrices(d, d))
         return params
 
     def embed(self, params: Params, tokens: jax.Array) -> jax.Array:
@@ -175,29 +182,29 @@ class Recursive:
         return state
 
     def read(self, params: Params, state: State) -> Reading:
-        high = state.high.astype(jnp.float32)
-        judge, seen = params["judge"], jax.lax.stop_gradient(high).mean(axis=1)
-        halt, value = (jax.nn.silu(seen @ judge["up"]) @ judge["down"] + judge["bias"][None]).T
-        return Reading(high @ params["read"].astype(jnp.float32), halt, value)
+        halt, value = (_log_odds(params[head], _seen(state)) for head in ("halt", "value"))
+        return Reading(state.high.astype(jnp.float32) @ params["read"].astype(jnp.float32), halt, value)
 
     def loss(self, params: Params, examples: Examples, keys: jax.Array) -> jax.Array:
         """Of boards int (n, p, c) whose cells of `weight` are to be filled as `target` says: the sum over them all.
 
         No gradient passes from step to step, so that each step's is taken as soon as it is there, and nothing is saved for it.
+        What the value head foretells is known after the last one, and moves that head alone.
         """
         keys = self._best(params, examples, keys)
         wholly = jax.value_and_grad(lambda params, *rest: self._supervised(params, examples, *rest), has_aux=True)
 
-        def step(carried: Any, number: jax.Array) -> tuple[Any, None]:
+        def step(carried: Any, number: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
             state, total, gradient = carried
-            (loss, (state, _)), own = wholly(params, state, _fold(keys, number))
-            return (state, total + loss, jax.tree.map(jnp.add, gradient, own)), None
+            (loss, (state, noise)), own = wholly(params, state, _fold(keys, number))
+            return (state, total + loss, jax.tree.map(jnp.add, gradient, own)), (_seen(state), noise.posterior_right)
 
         begun = self.start(params, keys), jnp.float32(0), jax.tree.map(jnp.zeros_like, params)
-        (_, total, gradient), _ = jax.lax.scan(step, begun, jnp.arange(self.supervision))
-        total, gradient, fixed = jax.lax.stop_gradient((total, gradient, params))
+        (_, total, gradient), (seen, right) = jax.lax.scan(step, begun, jnp.arange(self.supervision))
+        total, gradient, fixed, seen, right = jax.lax.stop_gradient((total, gradient, params, seen, right))
         moved = jax.tree.map(lambda slope, leaf, at: (slope * (leaf - at)).sum(), gradient, params, fixed)
-        return (total + sum(jax.tree.leaves(moved))) / self.supervision
+        foretold = _log_loss(_log_odds(params["value"], seen), right[-1:].astype(bool)).sum()
+        return (total + sum(jax.tree.leaves(moved)) + foretold) / self.supervision
 
     def diagnose(self, params: Params, examples: Examples, keys: jax.Array) -> Diagnosis:
         """Of boards with their solutions, after as many steps as in training."""
@@ -328,6 +335,21 @@ def _head(key: jax.Array, d: int, outputs: int) -> Params:
     up = jax.random.normal(key, (d, d)) / d**0.5
     bias = jnp.zeros((outputs, d)).at[-1].set(FIRST_SIZE)
     return {"up": up, "down": jnp.zeros((d, outputs * d)), "bias": bias}
+
+
+def _judge(up: jax.Array) -> Params:
+    """What says how likely something is, given a state; a coin at first."""
+    return {"up": up, "down": jnp.zeros(len(up)), "bias": jnp.zeros(())}
+
+
+def _seen(state: State) -> jax.Array:
+    """What a head reads (n, d): no gradient passes through, so that what it is taught moves nothing else."""
+    return jax.lax.stop_gradient(state.high.astype(jnp.float32)).mean(axis=1)
+
+
+def _log_odds(head: Params, seen: jax.Array) -> jax.Array:
+    """What a head says of states (..., n, d): (..., n)."""
+    return jax.nn.silu(seen @ head["up"]) @ head["down"] + head["bias"]
 
 
 def _gaussian(head: Params, x: jax.Array) -> Gaussian:

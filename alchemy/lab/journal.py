@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from alchemy.causal.interventions import Interventions
 from alchemy.problem import floors
+from alchemy.problem.boards import BoardTask
 from alchemy.problem.steps import OUTCOMES
 from alchemy.problem.task import Batch, Task
 from alchemy.record import digest
@@ -30,6 +32,10 @@ TESTS = 8
 """Tests that are recorded at most."""
 EDITED = 6
 """Trainings whose edited chains are recorded at most."""
+PICTURED = 6
+"""Runs of reasoners of which trajectories are recorded at most."""
+PICTURED_STEPS = 12
+"""Steps of a trajectory that are recorded at most, the first."""
 
 
 @dataclass
@@ -37,8 +43,11 @@ class Journal:
     """Filled while an experiment runs; `plain` is what the page shows."""
 
     curves: list[dict[str, Any]] = field(default_factory=list)
+    watched: list[dict[str, Any]] = field(default_factory=list)
+    """Curves of other numbers than losses."""
     tests: list[dict[str, Any]] = field(default_factory=list)
     edits: list[dict[str, Any]] = field(default_factory=list)
+    trajectories: list[dict[str, Any]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     """Labels and digests of what is recorded."""
 
@@ -50,6 +59,14 @@ class Journal:
         edges = np.unique(np.linspace(0, losses.shape[1], min(POINTS, losses.shape[1]) + 1).astype(int))
         means = np.stack([losses[:, low:high].mean(axis=1) for low, high in pairwise(edges)], axis=1)
         self.curves.append({"label": label, "steps": edges[1:].tolist(), "losses": np.round(means, 4).tolist()})
+
+    def add_watched(self, label: str, names: Sequence[str], seen: Sequence[Mapping[str, Any]]) -> None:
+        """Record what was measured in training, of each seed a number by name at each of some steps, a curve by name."""
+        values = np.round([own["values"] for own in seen], 4)  # (s, m, k)
+        for name, of_name in zip(names, np.moveaxis(values, 2, 0), strict=True):
+            if (own := f"{label}: {name}") not in self.seen:
+                self.seen.add(own)
+                self.watched.append({"label": own, "steps": seen[0]["steps"], "losses": of_name.tolist()})
 
     def add_test(self, trained: Task, samples: Samples, temperature: float) -> None:
         """Record some answers of each outcome, the first seeds and problems first; samples (s, n, 1, m)."""
@@ -93,8 +110,44 @@ class Journal:
         if outcomes:
             self.edits.append({"label": f"{label} > step {edits.steps[0] + 1} edited", "outcomes": outcomes})
 
+    def add_trajectories(
+        self, label: str, task: BoardTask, batch: Batch, seeds: Sequence[int], filled: np.ndarray, solved: np.ndarray
+    ) -> None:
+        """Record some latent trajectories board by board, by what became of them; batch (s n), filled int (s, n, w, t, k) and
+        solved bool (s, n, w, t)."""
+        if len(self.trajectories) >= PICTURED or label in self.seen:
+            return
+        self.seen.add(label)
+        ends, ever = solved[..., 0, -1], solved[..., -1].any(axis=2)
+        kinds = {
+            "solved by the first trajectory": (ends, np.zeros(ever.shape, int)),
+            "solved by another one": (np.asarray(ever & ~ends), solved[..., -1].argmax(axis=2)),
+            "not solved": (np.asarray(~ever), np.zeros(ever.shape, int)),
+        }
+        outcomes: dict[str, list[dict[str, Any]]] = {}
+        for name, (chosen, number) in kinds.items():
+            for seed, problem in _first(chosen, 1):
+                row = seed * chosen.shape[1] + problem
+                one, boards = (
+                    batch.rows(slice(row, row + 1)),
+                    filled[seed, problem, number[seed, problem], :PICTURED_STEPS],
+                )
+                many = {field: np.repeat(values, len(boards), axis=0) for field, values in one.problem.items()}
+                broken = task.conflicts(many, boards).tolist()
+                steps = [[f"{count} rules broken" if count else "solved", "" if count else "ok"] for count in broken]
+                outcomes.setdefault(name, []).append(
+                    {
+                        "seed": seeds[seed],
+                        "prompt": task.show(one.tokens[0, : int(one.prompt_len[0])]),
+                        "gold": [step.text for step in task.steps(one, one.completions())],
+                        "steps": steps,
+                        "picture": task.picture(one.problem, boards),
+                    }
+                )
+        self.trajectories.append({"label": label, "outcomes": outcomes})
+
     def plain(self) -> dict[str, Any]:
-        return {"curves": self.curves, "tests": [*self.tests, *self.edits]}
+        return {"curves": self.curves, "watched": self.watched, "tests": [*self.tests, *self.edits, *self.trajectories]}
 
 
 def _first(chosen: np.ndarray, count: int) -> list[tuple[int, int]]:

@@ -29,7 +29,8 @@ from alchemy.lab.seed_rows import Make, fetch, padded, rows_of
 from alchemy.lab.store import Pieces, alone
 from alchemy.lab.stored_models import KEY, is_finished, load_models, read_key
 from alchemy.lab.training_data import Scored, training_data
-from alchemy.lab.trainings import Plan, Wanted, keep, resumed
+from alchemy.lab.trainings import Looking, Plan, Wanted, Watch, keep, resumed
+from alchemy.latent.reasoner import Reasoner
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Padding
 from alchemy.learning.model import Model, Params
@@ -108,6 +109,7 @@ class Lab:
         document: Document = "thought first",
         curriculum: Curriculum | None = None,
         writes: bool = False,
+        watch: Watch | None = None,
         label: str = "",
     ) -> Runs:
         """Models trained on the training part of `task`, one for each of `seeds`.
@@ -119,6 +121,7 @@ class Lab:
         training sees other problems. `document` says where the thought stands in lines of the task, or what is there instead.
         With a `curriculum` problems are of its levels, in its order; `notes` has when `promote` went on.
         Models of `labels` that write texts, not verdicts, say so with `writes`: whether they follow chains is measured, too.
+        What `watch` measures while they are trained is kept with them, and goes into the journal.
         """
         planned = self.plan(
             model,
@@ -170,7 +173,7 @@ class Lab:
             with self.progress.stage(stage_name, config.steps, seeds=len(missing) or len(seeds)) as stage:
                 if missing:
                     (trained, notes), seconds = self._train(
-                        model, part(missing), [names[i] for i in missing], stage, task, course
+                        model, part(missing), [names[i] for i in missing], stage, task, course, watch
                     )
                     keep(planned, missing, trained, config, seconds / len(missing), notes)
                 else:
@@ -180,6 +183,9 @@ class Lab:
         self.commits.update(model["commit"] for model in made)
         self.seconds += sum(model["seconds"] for model, first in zip(made, fresh, strict=True) if first)
         self.journal.add_training(f"{stage_name}: {described(task)}", trained.losses)
+        seen = [model.get("notes", {}).get("watched") for model in made]
+        if watch and all(seen):  # those that are trained together are not watched
+            self.journal.add_watched(f"{stage_name}: {described(task)}", watch.names, seen)
         runs = Runs(model, task, key, tuple(seeds), names, trained)
         if writes or (not labels and loss != "board"):
             self.trainings.setdefault(names, (stage_name, runs))
@@ -308,6 +314,8 @@ class Lab:
             "backend": jax.default_backend(),
             "jax": jax.__version__,
         }
+        if loss == "board":
+            key["taught"] = list(cast(Reasoner, model).taught)
         if document != "thought first":  # left out otherwise: what was trained before there were others keeps its name
             key["document"] = document
         if levels:
@@ -333,7 +341,14 @@ class Lab:
         return alone(homes[0].parent, lambda text: self.progress.say(f"{stage}: {text}"))
 
     def _train(
-        self, model: Model, part: Part, names: Sequence[str], stage: Stage, task: Task, course: Course | None
+        self,
+        model: Model,
+        part: Part,
+        names: Sequence[str],
+        stage: Stage,
+        task: Task,
+        course: Course | None,
+        watch: Watch | None,
     ) -> tuple[tuple[Trained, list[dict[str, Any]]], float]:
         """Train, resuming what an interrupted run left; returns the models, what there is to note of each, and the seconds of
         all runs together."""
@@ -342,9 +357,11 @@ class Lab:
         def work(state: Path) -> tuple[Trained, list[dict[str, Any]]]:
             kept: dict[str, Any] = {"directory": state, "progress": stage.update}
             if course is None or course.curriculum.order != "promote":
-                return train(model, data, config, seeds=seeds, init=init, **kept), []
-            look = looking(model, course.curriculum, task, self.split, seeds)
-            trained, levels = train_promoted(model, part, course, look, **kept)
+                look = watch and Looking(watch, seeds, config.steps, state)
+                trained = train(model, data, config, seeds=seeds, init=init, look=look, **kept)
+                return trained, look.notes if look else []
+            look_at_levels = looking(model, course.curriculum, task, self.split, seeds)
+            trained, levels = train_promoted(model, part, course, look_at_levels, **kept)
             return trained, [{"levels": row.tolist()} for row in levels]
 
         return resumed(self.root, names, work)

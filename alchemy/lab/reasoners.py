@@ -5,8 +5,9 @@ Dimension letters: `s` seeds, `n` problems of each, `w` trajectories of a proble
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -17,11 +18,12 @@ from alchemy.decoding.ledger import Ledger
 from alchemy.lab.lab import Lab
 from alchemy.lab.seed_rows import rows_of
 from alchemy.lab.store import Pieces
+from alchemy.lab.trainings import Watch
 from alchemy.latent.reasoner import Reasoner
-from alchemy.latent.run import Rollout, bill, run
+from alchemy.latent.run import Rollout, bill, diagnosed, run
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples
-from alchemy.learning.model import Model
+from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Runs
 from alchemy.problem.boards import BoardTask
 from alchemy.problem.streams import stream, stream_id
@@ -66,6 +68,12 @@ class Noise(NamedTuple):
     prior_right: np.ndarray
 
 
+WATCHED = ("divergence, nats a cell", "size of the prior", "mean of the prior", "right, told", "right, not told")
+"""What the fields of `Noise` are called where they are shown, step by step of training."""
+SEEN = 64
+"""Held-out boards of each seed on which they are measured then."""
+
+
 def fit(
     lab: Lab,
     model: Reasoner,
@@ -77,8 +85,14 @@ def fit(
     label: str = "",
 ) -> Runs:
     """A reasoner trained on boards of the training part for each seed: fresh ones at every step, or `limit` of them."""
-    sized = replace(cast(Any, model), cells=task.cells, values=task.values)
-    return lab.train(cast(Model, sized), task, config, seeds=seeds, loss="board", limit=limit, label=label)
+    sized = replace(cast(Any, model), vocabulary=task.board_vocabulary, cells=task.cells, values=task.values)
+    boards = cache(lambda chosen: _boards(lab, task, SEEN, chosen))
+
+    def measure(params: Params, chosen: Sequence[int]) -> np.ndarray:
+        return _noise(sized, params, boards(tuple(chosen)), chosen)
+
+    watch = Watch(WATCHED, measure) if model.learns_noise else None
+    return lab.train(cast(Model, sized), task, config, seeds=seeds, loss="board", limit=limit, watch=watch, label=label)
 
 
 def reason(
@@ -97,7 +111,8 @@ def reason(
 
     With `relabelled` each trajectory but the first sees the board under a symmetry of its own, and what it fills in is taken back.
     """
-    model, problem = cast(Reasoner, runs.model), lab.held_out(task, n, runs.seeds).problem
+    model, batch = cast(Reasoner, runs.model), lab.held_out(task, n, runs.seeds)
+    problem = batch.problem
     by_seed = [{name: rows[i * n : (i + 1) * n] for name, rows in problem.items()} for i in range(len(runs.seeds))]
     key = {
         "task": plain(task),
@@ -142,22 +157,34 @@ def reason(
             [_solutions(task, own, filled) for own, filled in zip(by_seed, rollout.filled, strict=True)]
         )
         stage.show_accuracy(float((solution[..., -1] >= 0).mean()))
+    lab.journal.add_trajectories(label or "reason", task, batch, runs.seeds, rollout.filled, solution >= 0)
     count = task.solution_count(problem).reshape(len(runs.seeds), n)
     return Reasoned(model, rollout, solution, count)
 
 
 def diagnose(lab: Lab, runs: Runs, task: BoardTask, n: int) -> Noise:
     """What the noise of stochastic reasoners does on `n` held-out boards each; computed anew, as it takes no time."""
-    model = cast(Reasoner, runs.model)
-    board = task.board(lab.held_out(task, n, runs.seeds).problem)
-    program = jax.jit(model.diagnose)
-    rows = []
-    for i, seed in enumerate(runs.seeds):
-        part = slice(i * n, (i + 1) * n)
-        examples = Examples(*(jnp.asarray(array[part]) for array in (board.tokens, board.blank, board.target)))
-        params = jax.tree.map(lambda leaf, i=i: leaf[i], runs.trained.params)
-        rows.append(program(params, examples, jax.random.split(jax.random.key(seed), n)))
-    return Noise(*(np.array([np.mean(values) for values in field]) for field in zip(*rows, strict=True)))
+    boards = _boards(lab, task, n, runs.seeds)
+    return Noise(*_noise(cast(Reasoner, runs.model), runs.trained.params, boards, runs.seeds).T)
+
+
+def _boards(lab: Lab, task: BoardTask, n: int, seeds: Sequence[int]) -> list[Examples]:
+    """Held-out boards of each seed with their solutions."""
+    board = task.board(lab.held_out(task, n, seeds).problem)
+    parts = [slice(i * n, (i + 1) * n) for i in range(len(seeds))]
+    return [
+        Examples(*(jnp.asarray(array[part]) for array in (board.tokens, board.blank, board.target))) for part in parts
+    ]
+
+
+def _noise(model: Reasoner, params: Params, boards: Sequence[Examples], seeds: Sequence[int]) -> np.ndarray:
+    """The fields of `Noise` for weights (s, ...), float (s, k)."""
+    means = []
+    for i, (examples, seed) in enumerate(zip(boards, seeds, strict=True)):
+        keys = jax.random.split(jax.random.key(seed), len(examples.tokens))
+        seen = diagnosed(model, jax.tree.map(lambda leaf, i=i: leaf[i], params), examples, keys)
+        means.append([np.mean(values) for values in seen])
+    return np.array(means)
 
 
 Restore = Callable[[np.ndarray], np.ndarray]

@@ -9,19 +9,31 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
-from alchemy.lab import room
+import numpy as np
+
+from alchemy.lab import room, store
 from alchemy.lab.seed_rows import rows_of
 from alchemy.lab.store import alone
 from alchemy.lab.stored_models import KEY, is_finished
 from alchemy.learning import checkpoint
 from alchemy.learning.config import TrainConfig
-from alchemy.learning.model import Model
+from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Diverged, Part, Trained, check_finite, shape, train_together
 from alchemy.progress import Progress
 from alchemy.record import commit, fingerprint, read_json, write_json
 from alchemy.terminal import counted
 
 T = TypeVar("T")
+LOOKS = 20
+"""Times that is measured at most."""
+
+
+class Watch(NamedTuple):
+    """What is measured while models are trained."""
+
+    names: tuple[str, ...]
+    measure: Callable[[Params, Sequence[int]], np.ndarray]
+    """Of weights (s, ...) of these seeds, a number by name: float (s, k)."""
 
 
 class Plan(NamedTuple):
@@ -122,6 +134,38 @@ def keep(
         provenance = {"seconds": seconds, "commit": commit(), **({"notes": dict(notes[row])} if notes else {})}
         write_json(plan.homes[place] / KEY, {**plan.key, **plan.own[place], **provenance})
         checkpoint.save(plan.homes[place] / "final", config.steps, rows_of(trained, [row]))
+
+
+@dataclass
+class Looking:
+    """Looks at models in training, up to `LOOKS` times, and keeps what is measured beside the state of the training."""
+
+    watch: Watch
+    seeds: Sequence[int]
+    steps: int
+    """Of the training."""
+    state: Path
+    """The folder of its state, from which an interrupted one goes on."""
+
+    def __post_init__(self) -> None:
+        self._seen, self._values = store.Pieces(self.state / "watched"), dict[int, np.ndarray]()
+        for done in range(1, self.steps + 1):
+            if (piece := self._seen.load(str(done))) is not None:
+                self._values[done] = piece[0]
+
+    def __call__(self, done: int, params: Callable[[], Params]) -> None:
+        last = max((step for step in self._values if step < done), default=0)
+        if done == self.steps or last * LOOKS // self.steps < done * LOOKS // self.steps:
+            self._values[done] = self.watch.measure(params(), self.seeds)
+            self._seen.keep(str(done), (self._values[done],))
+            self._seen.save()
+
+    @property
+    def notes(self) -> list[dict[str, Any]]:
+        """What was measured, of each seed."""
+        steps = sorted(self._values)
+        values = np.stack([self._values[step] for step in steps], axis=1)  # (s, m, k)
+        return [{"watched": {"steps": steps, "values": own.tolist()}} for own in values]
 
 
 def resumed(root: Path, names: Sequence[str], work: Callable[[Path], T]) -> tuple[T, float]:

@@ -27,7 +27,7 @@ class Reading(NamedTuple):
 
     logits: jax.Array  # float32 (n, p, a)
     halt: jax.Array  # float32 (n,): log odds that the board as it is read now is the solution that training shows
-    value: jax.Array  # float32 (n,): a second judgement; `models.recursive` does not train it yet, and it is 0
+    value: jax.Array  # float32 (n,): log odds that it will be after as many steps as in training
 
 
 class Diagnosis(NamedTuple):
@@ -49,6 +49,14 @@ class Reasoner(WithLoss, Protocol):
     supervision: int
     """Steps that training takes: depth 1x."""
     cells: int
+
+    @property
+    def learns_noise(self) -> bool:
+        """Whether noise has a size that is learned, which `diagnose` tells."""
+
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """What the loss corrects: a model that was taught something else is another one, and is kept apart."""
 
     @property
     def step_cost(self) -> int:

@@ -21,8 +21,9 @@ from jax.sharding import PartitionSpec as P
 
 from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError
-from alchemy.latent.reasoner import Reasoner, State
+from alchemy.latent.reasoner import Diagnosis, Reasoner, State
 from alchemy.learning import machine, tuning
+from alchemy.learning.data import Examples
 from alchemy.learning.kept import Kept
 from alchemy.learning.model import Params
 
@@ -32,7 +33,7 @@ class Rollout(NamedTuple):
 
     filled: np.ndarray  # int8 (n, w, t, p): values; cells that are given hold what is given
     halt: np.ndarray  # float32 (n, w, t): log odds that the board is solved, as the model thinks
-    value: np.ndarray  # float32 (n, w, t): a second judgement, 0 where it is not trained
+    value: np.ndarray  # float32 (n, w, t): log odds that it will be at the depth of training, as the model thinks
     residual: np.ndarray  # float32 (n, w, t): root mean square of what the step changed in the high state
 
     def part(self, width: int, depth: int) -> Rollout:
@@ -93,6 +94,16 @@ def run(
     known = np.broadcast_to(given[:, :, None], (n, width, depth, p))
     filled = np.where(known >= 0, known, values.reshape(n, width, depth, p)).astype(np.int8)
     return Rollout(filled, *(score.reshape(n, width, depth) for score in scores))
+
+
+def diagnosed(model: Reasoner, params: Params, examples: Examples, keys: jax.Array) -> Diagnosis:
+    """`Reasoner.diagnose` of one model as a program that is kept, arrays (n,)."""
+    return Diagnosis(*map(np.asarray, _diagnosis(model)(params, examples, keys)))
+
+
+@lru_cache(maxsize=64)
+def _diagnosis(model: Reasoner) -> Callable[..., Diagnosis]:
+    return Kept(model.diagnose, model)
 
 
 @lru_cache(maxsize=64)

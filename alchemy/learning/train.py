@@ -107,6 +107,8 @@ MIN_SHARD = 16
 """Sequences of a batch that are worth a device of their own."""
 Progress = Callable[[int, float], None]
 """Called with the number of steps done and the mean loss of the last chunk."""
+Look = Callable[[int, Callable[[], Params]], None]
+"""Called with the number of steps done, and with what gives the weights that would be kept if training ended here (s, ...)."""
 
 
 def train(
@@ -119,6 +121,7 @@ def train(
     directory: Path | None = None,
     save_every: float = 20.0,
     progress: Progress | None = None,
+    look: Look | None = None,
     sharded: bool | None = None,
 ) -> Trained:
     """Train a model for each of `seeds`, side by side.
@@ -134,7 +137,7 @@ def train(
     """
     part = Part(data, config, seeds, init)
     [trained] = train_together(
-        model, [part], directory=directory, save_every=save_every, progress=progress, sharded=sharded
+        model, [part], directory=directory, save_every=save_every, progress=progress, look=look, sharded=sharded
     )
     check_finite(trained, seeds, config)
     return trained
@@ -163,6 +166,7 @@ def train_together(
     directory: Path | None = None,
     save_every: float = 20.0,
     progress: Progress | None = None,
+    look: Look | None = None,
     sharded: bool | None = None,
 ) -> list[Trained]:
     """Trainings of one `shape`, such as of several rates or tasks, side by side; each as `train` alone would leave it.
@@ -218,6 +222,8 @@ def train_together(
                 stop()
                 if progress:
                     progress(done, float(loss.mean()))
+                if look:
+                    look(done, training.params)
             except KeyboardInterrupt:
                 save()
                 raise

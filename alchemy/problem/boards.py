@@ -48,6 +48,9 @@ class BoardTask(Task, Protocol):
     def solution_ids(self, problem: Problem, filled: np.ndarray) -> np.ndarray:
         """int64 (n,) of boards int (n, k): equal for equal boards, -1 for what is no solution."""
 
+    def picture(self, problem: Problem, filled: np.ndarray) -> str:
+        """One problem (n = 1) with boards int (t, k) filled in one after the other, as one SVG that stands by itself."""
+
     def relabelled(
         self, problem: Problem, rng: np.random.Generator
     ) -> tuple[Problem, Callable[[np.ndarray], np.ndarray]]:

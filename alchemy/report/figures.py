@@ -230,6 +230,8 @@ class HeatMap:
     """The numbers that have the first and the last colour."""
     reached: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Bool (rows, columns) by law: the cells that a law says can be reached, outlined."""
+    joined: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    """Cells (row, column) by what they have in common, such as what they cost, joined by a line that says it at its last."""
     note: str = ""
     """A line under the picture, such as what its axis means."""
 
@@ -253,6 +255,10 @@ class HeatMap:
             for ends in _outline(cells):
                 axes.plot(*zip(*ends, strict=True), color=colour, lw=2.2, solid_capstyle="round", clip_on=False)
             axes.plot([], [], color=colour, lw=2.2, label=label)
+        for label, joined in self.joined.items():
+            ys, xs = zip(*joined, strict=True)
+            axes.plot(xs, ys, color="#D55E00", lw=1, ls=(0, (4, 3)), alpha=0.8)
+            axes.annotate(label, (xs[-1], ys[-1]), (6, -7), textcoords="offset points", fontsize=6.5, color="#B34A00")
         axes.set_xticks(range(shape[1]), self.columns, rotation=90, fontsize=8)
         axes.set_yticks(range(shape[0]), self.rows)
         axes.tick_params(length=0)

@@ -156,6 +156,7 @@ def explorer(anchor: str, name: str, tests: Sequence[Any]) -> str:
         '<div class="bar"><select aria-label="test"></select><select aria-label="outcome"></select>'
         '<button aria-label="previous">←</button><button aria-label="next">→</button>'
         '<span class="count soft" aria-live="polite"></span></div>'
-        '<div class="prompt"></div><div class="chains"><div><b>written</b><ol class="written"></ol></div>'
+        '<div class="prompt"></div><img class="picture" alt="The board after each step, which is also said below" hidden>'
+        '<div class="chains"><div><b>written</b><ol class="written"></ol></div>'
         '<div><b>gold</b><ol class="gold"></ol></div></div><dl class="guesses"></dl></div>'
     )

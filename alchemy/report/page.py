@@ -290,10 +290,13 @@ def _journal(exhibit: Exhibit) -> Iterator[str]:
     if journal.get("curves"):
         yield f"<details><summary>Learning curves of {len(journal['curves'])} trainings, a line a seed</summary>"
         yield f'<div class="curves">{"".join(_curve(curve) for curve in journal["curves"])}</div></details>'
+    if journal.get("watched"):
+        yield "<details><summary>What was measured while models were trained, a line a seed</summary>"
+        yield f'<div class="curves">{"".join(_curve(curve) for curve in journal["watched"])}</div></details>'
 
 
 def _curve(curve: Record) -> str:
-    """Loss by step, a line a seed."""
+    """Loss by step, or what else was measured, a line a seed."""
     steps, losses = curve["steps"], curve["losses"]
     most, last = (
         max((loss for losses_of_seed in losses for loss in losses_of_seed if isfinite(loss)), default=1.0),

@@ -71,7 +71,8 @@ def check_record(record: Any, place: str) -> None:
 def check_journal(journal: Any, place: str) -> None:
     """As `check_record`, of a journal whose curves are numbers already."""
     check_fields(journal, {}, place)
-    check_fields(journal.get("curves", []), CURVES, f"{place}: curves")
-    for curve in journal.get("curves", []):
-        if not curve["steps"] or {len(curve["steps"])} != set(map(len, curve["losses"])):
-            raise UserError(f"{place}: curve {curve['label']!r} has no loss at each step; remove it and run again")
+    for kind in ("curves", "watched"):
+        check_fields(journal.get(kind, []), CURVES, f"{place}: {kind}")
+        for curve in journal.get(kind, []):
+            if not curve["steps"] or {len(curve["steps"])} != set(map(len, curve["losses"])):
+                raise UserError(f"{place}: curve {curve['label']!r} has no loss at each step; remove it and run again")

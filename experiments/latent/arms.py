@@ -170,6 +170,15 @@ def best(ways: Mapping[str, Way], measure: str, shown: Callable[[Part], np.ndarr
     return np.stack(values)[chosen, np.arange(len(chosen))]
 
 
+def equal_compute(budgets: tuple[int, ...]) -> dict[str, list[tuple[int, int]]]:
+    """By budget, the cells (width, depth) of a grid over them that cost it; the first is one trajectory, which is no line."""
+    return {
+        f"{budget} x": [(number - depth, depth) for depth in range(number + 1)]
+        for number, budget in enumerate(budgets)
+        if number
+    }
+
+
 smoke = Scale(
     {
         "seeds": 1,

@@ -27,7 +27,18 @@ from alchemy.latent import selectors
 from alchemy.report.claim import Check, Claim, Gate, at_least, near
 from alchemy.report.figures import Bars, Curves, Figure, HeatMap
 from alchemy.stats.replicates import gate_split
-from experiments.latent.arms import DETERMINISTIC, SOLUTIONS, Setting, Solutions, Way, best, full, measured, smoke
+from experiments.latent.arms import (
+    DETERMINISTIC,
+    SOLUTIONS,
+    Setting,
+    Solutions,
+    Way,
+    best,
+    equal_compute,
+    full,
+    measured,
+    smoke,
+)
 
 CLAIM = Claim(
     sentence=(
@@ -146,7 +157,8 @@ def figures(measured: Measured) -> list[Figure]:
                 measured=grid,
                 scale="boards solved, checked after every step",
                 limits=(float(np.floor(10 * np.nanmin(grid)) / 10), 1.0),
-                note="Depth in multiples of that in training. Cells along a line from the top left to the bottom right cost alike.",
+                joined=equal_compute(measured.budgets),
+                note="Depth in multiples of that in training. Cells that are joined cost alike, in multiples of one trajectory.",
             )
             for solutions, grid in measured.grid.items()
         ),

@@ -23,7 +23,7 @@ from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
 from alchemy.problem.task import PAD, Batch, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
-from tasks.boards import judge, shifts, structure, words
+from tasks.boards import judge, picture, shifts, structure, words
 from tasks.boards.constraints import adjacent, conflicts
 from tasks.boards.draw import draw
 from tasks.boards.spec import NODES, ON_PATH, PROMPT_FIELDS, TEXT_FORMAT, Spec
@@ -120,6 +120,10 @@ class Boards(Spec, TaskDefaults):
     ) -> tuple[Problem, Callable[[np.ndarray], np.ndarray]]:
         """The problems under a symmetry drawn for each, and what takes boards int (n, cells) back."""
         return relabelled(self, problem, rng)
+
+    def picture(self, problem: Problem, filled: np.ndarray) -> str:
+        """One problem (n = 1) with boards int (t, cells) filled in one after the other, as one SVG."""
+        return picture.strip(self, problem, filled)
 
     @property
     def instructions(self) -> str:

@@ -1,8 +1,7 @@
 """Boards as pictures: what is given, what was filled in, and where rules are broken, step by step.
 
-Pictures are SVG in HTML, each board one of its own, so that they stand side by side where there is room and below each other on a
-phone. Colours are those of the page, light or dark, or of the picture where the page says none. Nothing is told by colour alone:
-givens are heavier, and broken cells have a dashed border.
+A picture is one SVG that says its own colours, light or dark, so that it can be shown as an image wherever it is. Nothing is told by
+colour alone: givens are heavier, and broken cells have a dashed border.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from tasks.boards.constraints import conflicts, in_conflict
 from tasks.boards.spec import BLANK, NODES, ON_PATH, Spec
 
 STYLE = """<style>
-.boards { display: flex; flex-wrap: wrap; gap: .8rem; --i: var(--ink, #1b1b1b); --l: var(--line, #b5b5b5); --g: var(--card, #ececea);
-  --p: var(--paper, #fff); --a: var(--accent, #0064a4); --b: var(--bad, #b3420a); color: var(--i); }
-@media (prefers-color-scheme: dark) { .boards { --i: var(--ink, #e8e8e6); --l: var(--line, #5a5b5d); --g: var(--card, #202123);
-  --p: var(--paper, #161718); --a: var(--accent, #6db8f0); --b: var(--bad, #ff8a50); } }
-.boards figure { margin: 0; width: 10.5rem; max-width: 100%; } .boards figcaption { font-size: .8rem; }
-.boards svg { width: 100%; height: auto; display: block; } .boards text { text-anchor: middle; dominant-baseline: central; fill: var(--a); }
-.boards .cell { fill: var(--p); stroke: var(--l); } .boards .dark { fill: var(--g); } .boards .rule { stroke: var(--i); stroke-width: 2.5; }
-.boards .edge { stroke: var(--l); stroke-width: 2; } .boards .along { stroke: var(--a); stroke-width: 5; }
-.boards .given text, .boards text.given { fill: var(--i); font-weight: 700; }
-.boards .value0 { fill: #0072b266; } .boards .value1 { fill: #d55e0066; } .boards .value2 { fill: #009e7366; }
-.boards .broken { stroke: var(--b); stroke-width: 4; stroke-dasharray: 6 4; fill: none; }
+svg { --i: #1b1b1b; --l: #b5b5b5; --g: #ececea; --p: #fff; --a: #0064a4; --b: #b3420a; }
+@media (prefers-color-scheme: dark) { svg { --i: #e8e8e6; --l: #5a5b5d; --g: #202123; --p: #161718; --a: #6db8f0; --b: #ff8a50; } }
+text { text-anchor: middle; dominant-baseline: central; fill: var(--a); font-family: system-ui, sans-serif; }
+text.said { fill: var(--i); } .cell { fill: var(--p); stroke: var(--l); } .dark { fill: var(--g); }
+.rule { stroke: var(--i); stroke-width: 2.5; } .edge { stroke: var(--l); stroke-width: 2; } .along { stroke: var(--a); stroke-width: 5; }
+text.given { fill: var(--i); font-weight: 700; }
+.value0 { fill: #0072b266; } .value1 { fill: #d55e0066; } .value2 { fill: #009e7366; }
+.broken { stroke: var(--b); stroke-width: 4; stroke-dasharray: 6 4; fill: none; }
 </style>"""
-UNIT, MARGIN = 40, 6
+UNIT, MARGIN, LINE = 40, 6, 24
+"""Of a cell, around a board, and of what is said below it."""
+ACROSS = 6
+"""Boards beside each other at most."""
 
 
 def text(spec: Spec, problem: Problem, filled: np.ndarray) -> str:
@@ -52,29 +51,31 @@ def text(spec: Spec, problem: Problem, filled: np.ndarray) -> str:
 
 
 def strip(spec: Spec, problem: Problem, filled: np.ndarray) -> str:
-    """One problem (n = 1) with boards int (t, k) filled in one after the other, as a piece of HTML; -1 is a blank."""
+    """One problem (n = 1) with boards int (t, k) filled in one after the other, as one SVG; -1 is a blank."""
     many = {name: np.repeat(values, len(filled), axis=0) for name, values in problem.items()}
     wrong = in_conflict(spec, many, filled) & (filled >= 0)
     if spec.kind == "paths":  # whose blanks may be what is missing
         wrong &= (filled >= 0).all(axis=1, keepdims=True)
-    figures = []
+    side = UNIT * (5.5 if spec.is_graph else spec.side)
+    wide, high, across = side + 2 * MARGIN, side + 2 * MARGIN + LINE, min(ACROSS, len(filled))
+    draw = _graph if spec.is_graph else _queens if spec.kind == "queens" else _numbers
+    boards, told = [], []
     for step, (board, bad, count) in enumerate(
         zip(filled, wrong, conflicts(spec, many, filled).tolist(), strict=True), 1
     ):
         blanks = int((board < 0).sum())
         left = f"{blanks} blank" if blanks else f"{count} broken" if count else "solved"
-        figures.append(
-            f"<figure>{_svg(spec, problem, board, bad)}<figcaption>step {step}: {left}</figcaption></figure>"
+        told.append(f"step {step}: {left}: {' '.join(_symbol(spec, value) for value in board.tolist())}")
+        row, column = divmod(step - 1, across)
+        said = f'<text class="said" x="{side / 2:g}" y="{side + LINE / 2 + MARGIN:g}" font-size="16">step {step}: {left}</text>'
+        shapes = "".join(draw(spec, problem, board, bad))
+        boards.append(
+            f'<g transform="translate({column * wide + MARGIN:g} {row * high + MARGIN:g})">{shapes}{said}</g>'
         )
-    return f'{STYLE}<div class="boards">{"".join(figures)}</div>'
-
-
-def _svg(spec: Spec, problem: Problem, board: np.ndarray, wrong: np.ndarray) -> str:
-    draw = _graph if spec.is_graph else _queens if spec.kind == "queens" else _numbers
-    size = UNIT * (5.5 if spec.is_graph else spec.side) + 2 * MARGIN
-    shapes = "".join(draw(spec, problem, board, wrong))
-    told = escape(" ".join(_symbol(spec, value) for value in board.tolist()))
-    return f'<svg viewBox="{-MARGIN} {-MARGIN} {size:g} {size:g}" role="img" aria-label="{spec.kind}: {told}">{shapes}</svg>'
+    size = f'width="{across * wide:g}" height="{-(-len(filled) // across) * high:g}"'
+    box = f'viewBox="0 0 {across * wide:g} {-(-len(filled) // across) * high:g}"'
+    label = escape(f"{spec.kind}; {'; '.join(told)}", quote=True)
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {box} role="img" aria-label="{label}">{STYLE}{"".join(boards)}</svg>'
 
 
 def _symbol(spec: Spec, value: int) -> str:

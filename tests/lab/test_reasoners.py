@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from alchemy.lab.lab import Lab
-from alchemy.lab.reasoners import diagnose, fit, reason
+from alchemy.lab.reasoners import SEEN, diagnose, fit, reason
 from alchemy.lab.stored_models import stored
 from alchemy.learning.config import TrainConfig
 from alchemy.progress import Progress
@@ -38,8 +40,16 @@ def test_models_are_sized_by_the_task_and_kept(lab, runs):
     assert not lab.trainings
 
 
+def test_models_that_were_taught_something_else_are_others(lab, runs, monkeypatch):
+    [as_now] = lab.plan(runs.model, TASK, TRAIN, seeds=[3], loss="board", limit=16).homes
+    assert as_now.name == runs.names[0]
+    monkeypatch.setattr(Recursive, "taught", ("board", "halt"))  # as before there was a value head
+    [before] = lab.plan(runs.model, TASK, TRAIN, seeds=[3], loss="board", limit=16).homes
+    assert before.name != as_now.name and before.parent != as_now.parent
+
+
 def test_trajectories_are_kept_and_judged(lab, runs):
-    reasoned = reason(lab, runs, TASK, 5, width=3, depth=4)
+    reasoned = reason(lab, runs, TASK, 5, width=3, depth=4, label="three of four")
     assert reasoned.solution.shape == (2, 5, 3, 4)
     assert reasoned.rollout.filled.shape == (2, 5, 3, 4, 16)
     problem = lab.held_out(TASK, 5, runs.seeds).problem
@@ -54,6 +64,10 @@ def test_trajectories_are_kept_and_judged(lab, runs):
     again = reason(other, fit(other, MODEL, TASK, TRAIN, seeds=2, limit=16), TASK, 5, width=3, depth=4)
     np.testing.assert_array_equal(again.rollout.filled, reasoned.rollout.filled)
     assert other.seconds > 0 and lab.seconds == before
+    [shown] = [test for test in lab.journal.plain()["tests"] if test["label"] == "three of four"]
+    one = next(iter(shown["outcomes"].values()))[0]
+    assert len(one["steps"]) == 4 and one["picture"].count("<g ") == 4
+    assert [step[0] == "solved" for step in one["steps"]] == [step[1] == "ok" for step in one["steps"]]
     narrow = reasoned.part(2, 1)
     assert narrow.solution.shape == (2, 5, 2, 1)
     assert narrow.bill().written[0, 0] == 2
@@ -76,3 +90,16 @@ def test_noise_is_told_by_seed(lab, runs):
 def test_fresh_boards_at_every_step_without_a_limit(lab):
     runs = fit(lab, MODEL, TASK, TRAIN, seeds=1)
     assert np.isfinite(runs.trained.losses).all()
+
+
+def test_what_noise_does_while_reasoners_are_trained_is_in_the_journal(lab, runs):
+    """At each chunk's end; the last is what the trained models do on the same boards, and a model that was there says it again."""
+    again = Lab(lab.root, Progress(quiet=True), first_seed=3)
+    fit(again, MODEL, TASK, TRAIN, seeds=2, limit=16)
+    curves = again.journal.plain()["watched"]
+    assert curves == lab.journal.plain()["watched"] != []
+    assert {tuple(curve["steps"]) for curve in curves} == {(2, 4)}
+    at_the_end = [[own[-1] for own in curve["losses"]] for curve in curves]
+    np.testing.assert_allclose(at_the_end, np.array(diagnose(lab, runs, TASK, SEEN)), atol=1e-4)
+    fit(again, replace(MODEL, guide="none"), TASK, TRAIN, seeds=1, limit=16)
+    assert again.journal.plain()["watched"] == curves, "nothing is learned of noise where there is none"

@@ -26,6 +26,8 @@ class Counting:
     """Starts are drawn from 0 to this, without it."""
     step_cost: int = 7
     loops: int = 1
+    taught: tuple[str, ...] = ()
+    learns_noise: bool = False
     ema: float = 0.0
 
     def init(self, key):

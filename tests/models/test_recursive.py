@@ -11,7 +11,7 @@ import pytest
 
 from alchemy.errors import UserError
 from alchemy.learning.config import TrainConfig
-from alchemy.learning.data import Examples, Finite
+from alchemy.learning.data import Examples, Finite, Stream
 from alchemy.learning.optimizers import schedule
 from alchemy.learning.train import train
 from models.recursive import FIRST_SIZE, Gaussian, Recursive, divergence
@@ -51,7 +51,9 @@ def without_readout(model):
 @every_kind
 def test_who_reads_nothing_loses_the_logarithm_of_the_values_a_blank(model):
     examples = boards(6)
-    by_hand = examples.weight.sum() * np.log(A) + 6 * np.log(2)  # and a coin is thrown for halting
+    by_hand = examples.weight.sum() * np.log(A) + 2 * 6 * np.log(
+        2
+    )  # and coins are thrown for halting and for the value
     np.testing.assert_allclose(jax.jit(model.loss)(without_readout(model), examples, keys(6)), by_hand, rtol=1e-5)
 
 
@@ -69,7 +71,8 @@ def test_the_gradient_of_one_step_is_the_slope_of_the_loss(kind):
     model = replace(KINDS[kind], transitions=1, supervision=1, beta=0.7)
     params, examples = model.init(jax.random.key(1)), boards(5)
     fixed = {"start": params.pop("start")}  # no gradient comes through it
-    fixed["judge"] = jax.tree.map(jnp.zeros_like, params.pop("judge"))  # it is taught without moving what it judges
+    for head in ("halt", "value"):  # which are taught without moving what they judge
+        fixed[head] = jax.tree.map(jnp.zeros_like, params.pop(head))
 
     @jax.jit
     def loss(params):
@@ -90,6 +93,56 @@ def test_the_best_of_several_starts_is_trained():
     apart = [float(jax.jit(one.loss)(params, examples, own[None])) for own in jax.random.split(key, 3)]
     assert len(set(apart)) == 3
     np.testing.assert_allclose(jax.jit(model.loss)(params, examples, key[None]), min(apart), rtol=1e-6)
+
+
+def followed(model, params, examples, keys):
+    """Every step of trajectories that are not told: readings, and whether the blanks are filled in right, bool (t, n)."""
+    embedded, state = model.embed(params, jnp.asarray(examples.tokens)), model.start(params, keys)
+    readings, right = [], []
+    for number in range(model.supervision):
+        folded = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)
+        state = model.step(params, embedded, state, folded)
+        readings.append(model.read(params, state))
+        filled = readings[-1].logits.argmax(axis=-1)
+        right.append(((filled == examples.target) | ~examples.weight).all(axis=1))
+    return readings, np.array(right)
+
+
+def test_the_value_head_is_corrected_by_what_the_last_step_says_and_moves_nothing_else():
+    model, examples = replace(KINDS["trm"], supervision=3), boards(40)
+    params = model.init(jax.random.key(1))
+    params["value"]["down"] = jnp.linspace(-1, 1, 8)
+    readings, right = followed(model, params, examples, keys(40))
+    gradient = jax.grad(model.loss)(params, examples, keys(40))
+    wrongly = sum((jax.nn.sigmoid(reading.value) - right[-1]).sum() for reading in readings) / 3
+    np.testing.assert_allclose(gradient["value"]["bias"], wrongly, rtol=1e-4)
+    assert right[-1].any() or wrongly > 0
+    params["value"] = jax.tree.map(lambda leaf: 3 * leaf + 1, params["value"])
+    other = jax.grad(model.loss)(params, examples, keys(40))
+    assert float(jnp.abs(other.pop("value")["bias"] - gradient.pop("value")["bias"])) > 1
+    jax.tree.map(np.testing.assert_array_equal, other, gradient)
+
+
+def steps_on(n, seed=0):
+    """Boards whose values follow each other: any that is given tells the others, and where none is there is only to guess."""
+    rng = np.random.default_rng(seed)
+    target = ((rng.integers(0, A, (n, 1)) + np.arange(P)) % A).astype(np.int32)
+    blank = rng.random((n, P)) < 0.8
+    return Examples(np.where(blank, 1, target + 2)[..., None].astype(np.int32), blank, target)
+
+
+def test_the_value_head_foretells_which_trajectories_will_be_right():
+    """After a short training, on other boards and before the last step: how often a right one is above a wrong one."""
+    model = replace(KINDS["trm"], width=16)
+    config = TrainConfig(steps=300, batch=64, chunk=50, optimizer="muon", learning_rate=0.01)
+    fresh = Stream(lambda seed, step, n: steps_on(n, seed=step + 1))
+    trained = train(model, fresh, config, seeds=(0,))
+    params = jax.tree.map(lambda leaf: leaf[0], trained.params)
+    readings, right = followed(model, params, steps_on(400), keys(400))
+    value, right = np.asarray(readings[0].value), right[-1]
+    assert 0.5 < right.mean() < 0.9
+    difference = value[right][:, None] - value[~right]
+    assert ((difference > 0) + (difference == 0) / 2).mean() > 0.8
 
 
 def test_divergence_by_quadrature():
@@ -155,7 +208,7 @@ def test_noise_costs_the_matrices_that_make_it(kind):
 def test_boards_are_learned_by_heart_and_training_resumes(kind, tmp_path):
     model = replace(KINDS[kind], width=16, ema=0.9)
     data = Finite(boards(16), (0, 1))
-    config = TrainConfig(steps=120, batch=8, chunk=40, optimizer="muon")
+    config = TrainConfig(steps=120, batch=8, chunk=40, optimizer="muon", learning_rate=0.03)
     trained = train(model, data, config, seeds=(0, 1))
     assert (trained.losses[:, -10:].mean(axis=1) < trained.losses[:, :10].mean(axis=1) / 2).all()
 

@@ -22,6 +22,7 @@ from tasks.boards import Boards, laws, picture
 from tasks.boards.constraints import in_conflict
 from tasks.boards.search import dug, found, grids
 
+SVG = "{http://www.w3.org/2000/svg}"
 SOME = {
     "queens": Boards("queens", 6, (4, 5), (1, 40)),
     "eight queens": Boards("queens", solutions=(2, 12)),
@@ -599,11 +600,10 @@ def test_boards_are_drawn_step_by_step(task):
     blank = problem["given"][0] < 0
     guess = np.where(blank, rng.integers(0, task.values, task.cells), problem["filled"][0])
     steps = np.stack([problem["given"][0], guess, problem["filled"][0]])
-    html = picture.strip(task, problem, steps)
-    assert html == picture.strip(task, problem, steps)
-    page = ElementTree.fromstring(f"<div>{html}</div>")
-    figures = page.findall(".//figure")
-    captions = [figure.findtext("figcaption") for figure in figures]
+    svg = task.picture(problem, steps)
+    assert svg == picture.strip(task, problem, steps)
+    figures = [*ElementTree.fromstring(svg).iter(f"{SVG}g")]
+    captions = [figure.find(f"{SVG}text[@class='said']").text for figure in figures]
     broken = int(task.conflicts(problem, guess[None])[0])
     assert captions == [
         f"step 1: {blank.sum()} blank",
@@ -616,7 +616,7 @@ def test_boards_are_drawn_step_by_step(task):
     assert drawn[2]["given"] == len(
         {*np.flatnonzero(~blank), *problem["ends"][0].tolist()} if task.kind == "paths" else range(given)
     )
-    words = [shape.text for shape in figures[2].iter("text")]
+    words = [shape.text for shape in figures[2].iter(f"{SVG}text") if shape.get("class") != "said"]
     symbols = [task.symbols[value] for value in problem["filled"][0]]
     if task.is_graph:
         assert words == [f"{node}{symbol}" for node, symbol in zip("ABCDEFGHIJ", symbols, strict=False)]
@@ -796,8 +796,8 @@ def test_features_are_counted(task):
 def test_what_is_drawn_of_a_board():
     def shapes(task, prompt, *boards):
         problem = task.parse(prompt)
-        page = ElementTree.fromstring(f"<div>{picture.strip(task, problem, np.array(boards))}</div>")
-        return [Counter(shape.get("class") for shape in figure.iter()) for figure in page.iter("figure")]
+        page = ElementTree.fromstring(picture.strip(task, problem, np.array(boards)))
+        return [Counter(shape.get("class") for shape in board.iter()) for board in page.iter(f"{SVG}g")]
 
     colouring = Boards("colouring", 4, (4,))
     one, two = shapes(colouring, "A B B C . 2 . . <think>", [0, 0, 2, -1], [0, 1, 2, 0])

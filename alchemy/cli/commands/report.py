@@ -88,6 +88,6 @@ def _journal(path: Path) -> dict[str, Any] | None:
         return None
     journal = read_json(path)
     if isinstance(journal, dict):
-        journal["curves"] = numbers(journal.get("curves", []))
+        journal |= {kind: numbers(journal.get(kind, [])) for kind in ("curves", "watched")}
     check_journal(journal, str(path))
     return journal

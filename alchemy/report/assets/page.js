@@ -30,6 +30,9 @@ function explorer(box) {
     box.querySelector(".count").textContent = `${at + 1} of ${all.length}, ${"line" in one ? `line ${one.line}` : `seed ${one.seed}`}`;
     list(".gold", one.gold.map((text) => [text, ""]));
     list(".written", one.steps);
+    const picture = box.querySelector(".picture"); // as an image: nothing in it runs
+    picture.hidden = !one.picture;
+    if (one.picture) picture.src = "data:image/svg+xml," + encodeURIComponent(one.picture);
     box.querySelector(".guesses").replaceChildren(...Object.entries(one.floors || {}).flatMap(([name, text]) => {
       const pair = [document.createElement("dt"), document.createElement("dd")];
       pair[0].textContent = `floor: ${name}`;
