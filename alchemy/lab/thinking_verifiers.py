@@ -17,11 +17,20 @@ from alchemy.lab.store import Pieces
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.problem.streams import stream, stream_id
-from alchemy.problem.task import PAD
+from alchemy.problem.task import NOISE, PAD, Batch, Task
 from alchemy.record import digest, fingerprint
 from alchemy.testtime.answers import Samples, trimmed
 from alchemy.testtime.learned_verifier import flat
-from alchemy.testtime.thinking_verifier import Format, ThinkingVerifier, Weighed, labelled, read, think
+from alchemy.testtime.thinking_verifier import (
+    WRITTEN,
+    Format,
+    ThinkingVerifier,
+    Weighed,
+    labelled,
+    read,
+    think,
+    thought_room,
+)
 
 
 class Checked(NamedTuple):
@@ -84,10 +93,7 @@ def check_samples(
 ) -> Checked:
     """What the verifiers say of completions after `thoughts` thoughts about each problem, greedy ones unless sampled."""
     runs, (seeds, n, k, m) = verifier.runs, samples.completions.shape
-    if seeds != len(runs.seeds):
-        raise UserError(f"{len(runs.seeds)} verifiers for the completions of {seeds} models")
-    if thoughts < 1:
-        raise UserError(f"thoughts must be at least 1, not {thoughts}")
+    _check_sizes(verifier, samples, thoughts)
     key = {"form": list(verifier.form), "thoughts": thoughts, "temperature": temperature}
     names = [
         fingerprint({**key, "model": name, "prompts": digest(trimmed(own)), "completions": digest(answers)})
@@ -100,8 +106,7 @@ def check_samples(
         for done, row in enumerate(rows, 1):
             batch = samples.batch.rows(slice(row * n, (row + 1) * n))
             one = runs.model, rows_of(runs.trained.params, [row]), samples.task, batch
-            seed = stream_id("thoughts of verifiers", runs.seeds[row])
-            thought = think(*one, verifier.form, samples=thoughts, temperature=temperature, seed=seed)
+            thought = _thoughts(verifier, row, batch, samples.task, thoughts, temperature)
             weighed = np.stack(read(*one, thought, samples.completions[row], verifier.form), axis=1)
             tokens = (thought != PAD).sum(axis=(1, 2), dtype=np.float32)
             made.append(np.column_stack([weighed.reshape(n, width), tokens]))
@@ -115,3 +120,56 @@ def check_samples(
     )
     weighed = packed[..., :width].reshape(seeds, n, len(Weighed._fields), k, thoughts)
     return Checked(Weighed(*np.moveaxis(weighed, 2, 0)), packed[..., width])
+
+
+def solutions(
+    lab: Lab, verifier: ThinkingVerifier, samples: Samples, *, thoughts: int = 1, temperature: float = 0.0
+) -> Samples:
+    """What verifiers that solve first think about the problems of `samples`, as completions: the thoughts behind which
+    `check_samples` with the same arguments judges. A verdict written in the midst of one is read as noise.
+    """
+    runs, (seeds, n, _, _) = verifier.runs, samples.completions.shape
+    _check_sizes(verifier, samples, thoughts)
+    if verifier.form.thought not in WRITTEN:
+        raise UserError(
+            f"thought {verifier.form.thought!r} is not written by the verifier, expected {' or '.join(WRITTEN)}"
+        )
+    width = thought_room(runs.model, samples.batch) + 1
+    key = {"form": list(verifier.form), "thoughts": thoughts, "temperature": temperature}
+    names = [
+        fingerprint({**key, "model": name, "prompts": digest(trimmed(own)), "solutions": True})
+        for name, own in zip(runs.names, samples.prompts(), strict=True)
+    ]
+
+    def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+        made = []
+        for done, row in enumerate(rows, 1):
+            batch = samples.batch.rows(slice(row * n, (row + 1) * n))
+            thought = _thoughts(verifier, row, batch, samples.task, thoughts, temperature)
+            made.append(np.pad(thought, ((0, 0), (0, 0), (0, width - thought.shape[2]))))
+            progress(done)
+        return {"solutions": np.stack(made)}
+
+    label, tokens = "let verifiers solve", n * thoughts * (samples.batch.tokens.shape[1] + width)
+    written = lab.keep("solutions", runs.model, names, (n, thoughts, width), tokens, make, label, seeds)
+    known = written < len(samples.task.vocabulary)
+    return samples._replace(completions=np.where(known, written, np.int32(NOISE)))
+
+
+def _check_sizes(verifier: ThinkingVerifier, samples: Samples, thoughts: int) -> None:
+    if len(samples.completions) != len(verifier.runs.seeds):
+        raise UserError(
+            f"{len(verifier.runs.seeds)} verifiers for the completions of {len(samples.completions)} models"
+        )
+    if thoughts < 1:
+        raise UserError(f"thoughts must be at least 1, not {thoughts}")
+
+
+def _thoughts(
+    verifier: ThinkingVerifier, row: int, batch: Batch, task: Task, thoughts: int, temperature: float
+) -> np.ndarray:
+    """Those of one seed's verifier about its problems, int32 (n, q, w)."""
+    runs = verifier.runs
+    seed = stream_id("thoughts of verifiers", runs.seeds[row])
+    params = rows_of(runs.trained.params, [row])
+    return think(runs.model, params, task, batch, verifier.form, samples=thoughts, temperature=temperature, seed=seed)

@@ -8,7 +8,8 @@
 | `filler` | question, as many noise symbols as the thought has tokens, answer |
 | `swapped` | question, the thought about another question whose line has the same parts, answer |
 
-A training writes its lines as one of these (`Lab.train(..., document=...)`, `alchemy train --document`).
+A training writes its lines as one of these (`Lab.train(..., document=...)`, `alchemy train --document`). Thoughts that somebody
+else wrote, with errors, take the place of right ones by `with_thoughts`; a trained model's by `alchemy.lab.teachers`.
 
 Dimension letters: `n` lines, `t` tokens, `c` ids a position carries.
 """
@@ -20,7 +21,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from alchemy.errors import UserError, nearest
-from alchemy.problem.task import NOISE, PAD, Batch, Field
+from alchemy.problem.task import EOS, NOISE, PAD, Batch, Field, Task
 
 Document = Literal["thought first", "thought last", "answer", "filler", "swapped"]
 DOCUMENTS: tuple[Document, ...] = get_args(Document)
@@ -49,6 +50,52 @@ def written_as(lines: Batch, document: Document, rng: np.random.Generator) -> Ba
     elif document == "thought last":
         return _ordered(lines, np.where(lines.field == Field.PADDING, 3, thought | (lines.field == Field.END)))
     return lines._replace(tokens=tokens)
+
+
+def with_thoughts(task: Task, lines: Batch, texts: np.ndarray) -> Batch:
+    """Lines of a task whose thoughts are those of texts int32 (n, m), completions by anybody: all that stands before the last words
+    that ask for the answer, or before the end where there are none. Questions and answers stay. Raises `UserError` if the task has
+    no such words, or if an environment wrote part of the thought.
+    """
+    name = type(task).__name__
+    if not task.answer_opening:
+        raise UserError(f"{name} has nothing between thought and answer: the thought cannot be changed")
+    if lines.told is not None:
+        raise UserError(f"part of a thought of {name} is written by its environment: the thought cannot be changed")
+    gold, thought = lines.completions(), np.where(np.cumsum(texts == EOS, axis=1) > 0, PAD, texts)
+    answer = np.where(_opened(gold, task.answer_opening), gold, PAD)
+    thought = np.where(_opened(thought, task.answer_opening), PAD, thought)
+    prompts = lines.prompts()
+    inside = np.arange(prompts.shape[1]) < lines.prompt_len[:, None]
+    fields = (
+        np.where(inside, lines.field[:, : prompts.shape[1]], Field.PADDING),
+        np.where(thought != PAD, Field.STEP, Field.PADDING),
+        np.where(answer != PAD, lines.completion_fields(), Field.PADDING),
+    )
+    field = (
+        end_to_end(*(part.astype(np.int32) - Field.PADDING for part in fields)) + Field.PADDING
+    )  # padding is 0 in a text
+    return lines._replace(tokens=end_to_end(prompts, thought, answer), field=field.astype(np.int8))
+
+
+def _opened(text: np.ndarray, opening: tuple[int, ...]) -> np.ndarray:
+    """Which tokens of texts (n, m) stand in the last `opening` or behind it, bool (n, m)."""
+    padded = np.pad(text, ((0, 0), (0, len(opening) - 1)), constant_values=PAD)
+    begins = (np.lib.stride_tricks.sliding_window_view(padded, len(opening), axis=1) == opening).all(axis=2)
+    still = np.cumsum(begins[:, ::-1], axis=1)[:, ::-1]  # openings that begin here or later
+    return begins.any(axis=1)[:, None] & ((still == 0) | (still == 1) & begins)
+
+
+def end_to_end(*texts: np.ndarray) -> np.ndarray:
+    """Texts int32 (n, t) or (n, t, c) end to end without the padding between, left-aligned, as wide as the widest needs."""
+    ids = max((text.shape[2] for text in texts if text.ndim == 3), default=0)
+    wide = [
+        np.pad(text[..., None], ((0, 0), (0, 0), (0, ids - 1))) if ids and text.ndim == 2 else text for text in texts
+    ]
+    whole = np.concatenate(wide, axis=1).astype(np.int32)
+    real = (whole[..., 0] if ids else whole) != PAD
+    order = np.argsort(~real, axis=1, kind="stable")[:, : max(1, int(real.sum(axis=1).max(initial=0)))]
+    return np.take_along_axis(whole, order[..., None] if ids else order, axis=1)
 
 
 def another(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:

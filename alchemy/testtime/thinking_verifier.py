@@ -31,7 +31,7 @@ from alchemy.errors import UserError, nearest
 from alchemy.learning.data import Examples
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Runs
-from alchemy.problem.documents import another
+from alchemy.problem.documents import another, end_to_end
 from alchemy.problem.task import EOS, PAD, Batch, Task
 from alchemy.testtime.learned_verifier import exact, log_odds, written
 
@@ -86,19 +86,7 @@ def shown(task: Task, completions: np.ndarray, shows: Shows) -> np.ndarray:
         return text
     width, marked = text.shape[1], text == task.answer_opening[-1]
     first = np.where(marked.any(axis=1), width - 1 - marked[:, ::-1].argmax(axis=1), width)
-    return _joined(np.where(np.arange(width) >= first[:, None], text, PAD))
-
-
-def _joined(*texts: np.ndarray) -> np.ndarray:
-    """Texts int32 (n, t) or (n, t, c) end to end without the padding between, left-aligned, as wide as the widest needs."""
-    ids = max((text.shape[2] for text in texts if text.ndim == 3), default=0)
-    wide = [
-        np.pad(text[..., None], ((0, 0), (0, 0), (0, ids - 1))) if ids and text.ndim == 2 else text for text in texts
-    ]
-    whole = np.concatenate(wide, axis=1).astype(np.int32)
-    real = (whole[..., 0] if ids else whole) != PAD
-    order = np.argsort(~real, axis=1, kind="stable")[:, : max(1, int(real.sum(axis=1).max(initial=0)))]
-    return np.take_along_axis(whole, order[..., None] if ids else order, axis=1)
+    return end_to_end(np.where(np.arange(width) >= first[:, None], text, PAD))
 
 
 def marks(task: Task, batch: Batch, completions: np.ndarray, shows: Shows) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +126,7 @@ def labelled(task: Task, batch: Batch, completions: np.ndarray, form: Format, rn
     check_form(task, form)
     text, thought = shown(task, completions, form.shows), thoughts(task, batch, form.thought, rng)
     due, good = marks(task, batch, completions, form.shows)
-    tokens = np.pad(_joined(batch.prompts(), thought, text), ((0, 0), (0, 1), (0, 0)))
+    tokens = np.pad(end_to_end(batch.prompts(), thought, text), ((0, 0), (0, 1), (0, 0)))
     target, place = tokens[..., 0].copy(), np.arange(tokens.shape[1])
     first = batch.prompt_len + (thought != PAD).sum(axis=1)  # of what is shown
     weight = (place >= batch.prompt_len[:, None]) & (place < first[:, None]) & (form.thought in WRITTEN)
@@ -146,6 +134,12 @@ def labelled(task: Task, batch: Batch, completions: np.ndarray, form: Format, rn
     weight[row, first[row] + at + 1] = True
     target[row, first[row] + at + 1] = len(task.vocabulary) + (1 - good[row, at])
     return Examples(tokens, weight, target)
+
+
+def thought_room(model: Model, batch: Batch) -> int:
+    """Tokens that a thought about problems has at most, without the end that is put behind it."""
+    longest = (batch.completions() != PAD).sum(axis=1).max(initial=1)
+    return int(min(-(-int(longest + SPARE) // BUCKET) * BUCKET, model.context - batch.prompts().shape[1]))
 
 
 def think(
@@ -165,12 +159,11 @@ def think(
     if form.thought not in WRITTEN:
         given = thoughts(task, batch, form.thought, np.random.default_rng(0))
         return np.repeat(given[:, None], samples, axis=1)
-    prompts, longest = batch.prompts(), (batch.completions() != PAD).sum(axis=1).max(initial=1)
-    room = min(-(-int(longest + SPARE) // BUCKET) * BUCKET, model.context - prompts.shape[1])
+    prompts, room = batch.prompts(), thought_room(model, batch)
     drawn = draw(model, params, prompts, samples=samples, max_new=room, temperature=temperature, seed=seed)
     texts = drawn.completions[0].reshape(-1, room)
     end = np.where((texts == EOS).any(axis=1), PAD, EOS)[:, None]
-    return _joined(texts, end).reshape(len(prompts), samples, -1)
+    return end_to_end(texts, end).reshape(len(prompts), samples, -1)
 
 
 def read(
@@ -179,7 +172,7 @@ def read(
     """What one model (leaves (1, ...)) says of completions int32 (n, k, m) behind each of its thoughts int32 (n, q, w)."""
     (n, q, _), (_, k, m) = thought.shape, completions.shape
     rows = np.repeat(np.arange(n), q)
-    before = _joined(batch.prompts()[rows], thought.reshape(n * q, -1))
+    before = end_to_end(batch.prompts()[rows], thought.reshape(n * q, -1))
     text = shown(task, completions.reshape(n * k, m), form.shows)
     due = (np.isin(text, task.state_tokens) | (text == EOS)).reshape(n, k, -1)
     text = text.reshape(n, k, -1)

@@ -31,15 +31,14 @@ from alchemy.decoding.forcing import Forcing, Marks
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
-from alchemy.problem.documents import Document, written_as
+from alchemy.problem.documents import Document
 from alchemy.problem.streams import stream
-from alchemy.problem.task import PAD, Batch
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Figure
 from alchemy.stats.replicates import gate_split, stacked
-from alchemy.testtime.answers import Answers, trimmed
+from alchemy.testtime.answers import Answers
 from experiments.scales import Scale
-from experiments.trace.compositions import PRIMITIVES
+from experiments.thinking.documents import lines_of, mixed, problems, right, steps_for
 from models.transformer import Transformer
 from tasks.symbols import Symbols
 
@@ -148,21 +147,18 @@ def run(config: Config, lab: Lab) -> Measured:
 
 def _one(config: Config, lab: Lab, seed: int) -> dict[str, Arm]:
     """One seed's models of all documents: arrays (k,)."""
-    tests = problems(config, seed)
+    tests = problems(config.compositions, seed)
     task = mixed(tests)
     chains = lab.split.sample(task, stream("lines to tune on", seed), config.tuned, "train")
     alone = lab.train(
         config.model, task, config.tune, seeds=(seed,), sets=[chains], label=f"train {ALONE}, seed {seed}"
     )
-    right = _right(config, lab, alone, tests, f"{ALONE}, seed {seed}")
+    tuned = right(lab, alone, tests, config.test, f"{ALONE}, seed {seed}")
     nothing = np.full(len(tests), np.nan)
-    arms = {ALONE: Arm(nothing, nothing, right, nothing)}
-    budget = config.train.steps * config.train.batch * _length(config, lab, task, ANSWERS)
-    for name in DOCUMENTS:
-        length = _length(config, lab, task, name)
-        chunks = int(budget / (1 if name == ANSWERS else TIMES) / length / config.train.batch / config.train.chunk)
-        steps = max(1, chunks) * config.train.chunk  # whole chunks, which share a program
-        lines = _lines(lab, task, name, steps * config.train.batch, seed)
+    arms = {ALONE: Arm(nothing, nothing, tuned, nothing)}
+    for name, document in DOCUMENTS.items():
+        steps = steps_for(lab, task, document, config.train, 1 if name == ANSWERS else TIMES)
+        lines = lines_of(lab, task, document, steps * config.train.batch, seed)
         label = f"{name}, seed {seed}"
         runs = lab.train(
             config.model,
@@ -173,62 +169,18 @@ def _one(config: Config, lab: Lab, seed: int) -> dict[str, Arm]:
             loss="sequence",
             label=f"train {label}",
         )
-        tuned = lab.train(
+        after = lab.train(
             config.model, task, config.tune, seeds=(seed,), sets=[chains], start=runs, label=f"tune {label}"
         )
         gate, judged = gate_split(config.test)
         at_once = _at_once(config, lab, runs, tests, label)
         arms[name] = Arm(
             at_once=at_once[:, judged].mean(axis=1),
-            written=_right(config, lab, runs, tests, label),
-            tuned=_right(config, lab, tuned, tests, f"tuned, {label}"),
+            written=right(lab, runs, tests, config.test, label),
+            tuned=right(lab, after, tests, config.test, f"tuned, {label}"),
             gate=at_once[:, gate].mean(axis=1),
         )
     return arms
-
-
-def problems(config: Config, seed: int) -> list[Symbols]:
-    """The compositions of one seed, a task for each number of steps."""
-    rng, tasks = stream("compositions of documents", seed), []
-    for steps, count in enumerate(config.compositions, 1):
-        codes = rng.choice(len(PRIMITIVES) ** steps, count, replace=False)
-        digits = codes[:, None] // len(PRIMITIVES) ** np.arange(steps) % len(PRIMITIVES)
-        names = tuple(" ".join(PRIMITIVES[digit] for digit in row) for row in digits)
-        tasks.append(Symbols(compositions=names, primitives=PRIMITIVES, alphabet="ABCDEFGHIJKL", dialect="uniform"))
-    return tasks
-
-
-def mixed(tasks: list[Symbols]) -> Symbols:
-    """Problems of all numbers of steps, each as frequent."""
-    names = [(name, 1 / len(task.compositions)) for task in tasks for name in task.compositions]
-    total = sum(weight for _, weight in names)
-    return replace(
-        tasks[0],
-        compositions=tuple(name for name, _ in names),
-        weights=tuple(weight / total for _, weight in names),
-    )
-
-
-def _lines(lab: Lab, task: Symbols, name: str, n: int, seed: int) -> Batch:
-    """Training lines as documents, the same problems for all kinds as far as they go, and no wider than need be."""
-    lines = lab.split.sample(task, stream("documents", seed), n, "train")
-    documents = written_as(lines, DOCUMENTS[name], stream("order of documents", seed))
-    width = trimmed(documents.tokens).shape[1]
-    return documents._replace(tokens=documents.tokens[:, :width], field=documents.field[:, :width])
-
-
-def _length(config: Config, lab: Lab, task: Symbols, name: str) -> float:
-    """Tokens of a document in the mean."""
-    return float((_lines(lab, task, name, 2000, 0).text != PAD).sum(axis=1).mean())
-
-
-def _right(config: Config, lab: Lab, runs: Runs, tests: list[Symbols], label: str) -> np.ndarray:
-    """Right answers of one model that writes as it likes, float (k,)."""
-    _, judged = gate_split(config.test)
-    answers = [
-        lab.answer(runs, task, config.test, label=f"answer {steps}, {label}") for steps, task in enumerate(tests, 1)
-    ]
-    return np.array([given.values("answer")[0, judged].mean() for given in answers])
 
 
 def _at_once(config: Config, lab: Lab, runs: Runs, tests: list[Symbols], label: str) -> np.ndarray:

@@ -38,6 +38,7 @@ from alchemy.report.figures import Curves, Figure
 from alchemy.testtime.answers import Samples
 from alchemy.testtime.simulated_verifiers import auc
 from alchemy.testtime.thinking_verifier import Format, shown
+from experiments.thinking.sequences import sequences_of
 from models.transformer import Transformer
 from tasks.symbols import Symbols
 
@@ -50,7 +51,6 @@ CLAIM = Claim(
     question="What does a step buy?",
     among="models that answer at once where one step is asked for",
 )
-PRIMITIVES = ("rot3", "table1", "table2", "shift1", "reverse", "swap0-1")
 Arm = Literal["solved", "at once", "filler", "swapped"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
 RIVALS: dict[Arm, Document] = {"at once": "answer", "filler": "filler", "swapped": "swapped"}
@@ -85,15 +85,7 @@ class Config:
 
     def task(self, steps: tuple[int, ...]) -> Symbols:
         """Problems of so many steps, each number as often."""
-        by_steps = [_sequences(count, self.sequences) for count in steps]
-        return Symbols(
-            compositions=tuple(name for names in by_steps for name in names),
-            weights=tuple(1 / len(names) for names in by_steps for _ in names),
-            primitives=PRIMITIVES,
-            alphabet="ABCDEFGHIJ",
-            length=(self.letters,),
-            dialect="uniform",
-        )
+        return sequences_of(steps, self.sequences, self.letters)
 
     def steps_of(self, arm: Arm) -> tuple[int, ...]:
         """Of the problems that an arm is trained and tested on."""
@@ -104,14 +96,6 @@ class Config:
     def recipe(self, arm: Arm) -> TrainConfig:
         """How the models of an arm are trained."""
         return replace(self.checker, steps=self.checker.steps * self.longer) if arm == "at once" else self.checker
-
-
-def _sequences(steps: int, count: int) -> list[str]:
-    """`count` different sequences of so many transformations, or all there are."""
-    rng, total = np.random.default_rng(steps), len(PRIMITIVES) ** steps
-    codes = rng.choice(total, min(count, total), replace=False)
-    digits = codes[:, None] // len(PRIMITIVES) ** np.arange(steps) % len(PRIMITIVES)
-    return [" ".join(PRIMITIVES[digit] for digit in row) for row in digits]
 
 
 SMALL = Config()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
+from alchemy.lab.lab import Lab
 from alchemy.problem.task import PAD, Field
+from alchemy.progress import Progress
 from alchemy.report.claim import judge
 from alchemy.stats.verdict import Verdict
 from experiments.thinking import data_efficiency as claim
+from experiments.thinking import documents
 
 RIGHT = {
     claim.ANSWERS: ([1.0, 0.9, 0.4], [1.0, 0.7, 0.2], [1.0, 0.9, 0.4]),
@@ -57,11 +58,21 @@ def test_models_that_did_not_learn_one_step_judge_nothing():
 
 
 def test_problems_of_each_number_of_steps_are_as_frequent():
-    config = replace(claim.SMALL, compositions=(8, 32, 128))
-    tasks = claim.problems(config, 900)
+    tasks = documents.problems((8, 32, 128), 900)
     assert [len(task.compositions) for task in tasks] == [8, 32, 128]
     assert [{len(name.split()) for name in task.compositions} for task in tasks] == [{1}, {2}, {3}]
-    batch = claim.mixed(tasks).sample(np.random.default_rng(0), 6000)
+    batch = documents.mixed(tasks).sample(np.random.default_rng(0), 6000)
     steps = 1 + np.array([len({code for code in row if code >= Field.STEP}) for row in batch.field])
     assert np.allclose(np.bincount(steps)[1:] / 6000, 1 / 3, atol=0.03) and (batch.text != PAD).any()
-    assert claim.problems(config, 901)[1].compositions != tasks[1].compositions
+    assert documents.problems((8, 32, 128), 901)[1].compositions != tasks[1].compositions
+
+
+def test_documents_have_the_tokens_that_they_are_given(tmp_path):
+    """Answers alone all of them; with thoughts a third, to a chunk of training."""
+    lab, train = Lab(tmp_path, Progress(quiet=True)), claim.SMALL.train
+    task = documents.mixed(documents.problems((8, 32, 128), 900))
+    assert documents.steps_for(lab, task, "answer", train, 1) == train.steps
+    steps = documents.steps_for(lab, task, "thought first", train, 3)
+    lengths = [(documents.lines_of(lab, task, kind, 2000, 0).text != PAD).sum() for kind in ("answer", "thought first")]
+    wanted = train.steps * lengths[0] / lengths[1] / 3
+    assert wanted - train.chunk <= steps <= wanted and steps % train.chunk == 0

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.problem.documents import DOCUMENTS, another, written_as
+from alchemy.problem.documents import DOCUMENTS, another, with_thoughts, written_as
 from alchemy.problem.task import EOS, NOISE, PAD, Field
 from tasks.connectivity import Connectivity
 from tasks.modular import Modular
@@ -23,6 +23,12 @@ TASKS = {
     "paths": Connectivity(trace="path"),
 }
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+
+
+class Unmarked(Symbols):
+    """A family whose answers stand behind no mark of their own."""
+
+    answer_opening = ()
 
 
 def parts(line, field):
@@ -116,3 +122,42 @@ def test_what_an_environment_told_moves_with_its_tokens(document):
         assert [told(moved, row) for row in range(40)] == [told(lines, row) for row in range(40)]
     else:
         assert sorted(told(moved, row) for row in range(40)) == sorted(told(lines, row) for row in range(40))
+
+
+def test_thoughts_of_others_by_hand():
+    lines = LETTERS.write(LETTERS.parse("A C [F1] [F2] [F1] <think>"))
+    question = "A C [F1] [F2] [F1] <think>"
+    for text, thought in {
+        "B D [F2] [F1] <think> D B [F1] <answer> E C </s>": "B D [F2] [F1] <think> D B [F1]",
+        "A A [F1] <answer> B <answer> C C </s>": "A A [F1] <answer> B",
+        "G G </s> H <answer>": "G G",
+        "<answer> E C </s>": "",
+    }.items():
+        ids = np.array([[LETTERS.vocabulary.index[symbol] for symbol in text.split()]], np.int32)
+        taught = with_thoughts(LETTERS, lines, ids)
+        assert LETTERS.show(taught.tokens[0]) == " ".join(f"{question} {thought} <answer> E C".split())
+        assert taught.field.shape == taught.text.shape and taught.prompt_len == lines.prompt_len
+
+
+@each_task
+def test_right_thoughts_of_others_are_the_lines_themselves(task):
+    lines = task.sample(np.random.default_rng(0), 40)
+    taught = with_thoughts(task, lines, lines.completions())
+    width = taught.text.shape[1]
+    np.testing.assert_array_equal(taught.tokens, lines.tokens[:, :width])
+    assert not lines.tokens[:, width:].any()
+    kinds = [np.minimum(batch.field[:, :width], Field.STEP) for batch in (taught, lines)]
+    np.testing.assert_array_equal(*kinds)
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (Search(), "part of a thought of Search is written by its environment"),
+        (Unmarked(length=(2,)), "Unmarked has nothing between thought and answer"),
+    ],
+)
+def test_thoughts_that_cannot_be_changed(task, message):
+    lines = task.sample(np.random.default_rng(0), 2)
+    with pytest.raises(UserError, match=message):
+        with_thoughts(task, lines, lines.completions())

@@ -288,6 +288,14 @@ def test_verifiers_are_trained_and_asked_once(tmp_path):
     for left, right in zip((*said.weighed, said.tokens), (*same.weighed, same.tokens), strict=True):
         np.testing.assert_array_equal(left, right)
     assert again.flops == lab.flops and again.seconds == pytest.approx(lab.seconds)
+    solved = thinking_verifiers.solutions(again, verifier, pool, thoughts=2, temperature=1.0)
+    assert solved.completions.shape[:3] == (2, 3, 2) and solved.completions.max() < len(LETTERS.vocabulary)
+    np.testing.assert_array_equal(
+        (solved.completions != PAD).sum(axis=(2, 3)), said.tokens, "the thoughts it judged behind"
+    )
+    marking = verifier._replace(form=Format("filler"))
+    with pytest.raises(UserError, match="thought 'filler' is not written by the verifier, expected own or swapped"):
+        thinking_verifiers.solutions(lab, marking, pool)
     with pytest.raises(UserError, match="2 verifiers for the completions of 1 models"):
         thinking_verifiers.check_samples(lab, verifier, pool._replace(completions=pool.completions[:1]))
     with pytest.raises(UserError, match="thoughts must be at least 1, not 0"):
