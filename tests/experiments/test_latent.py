@@ -16,6 +16,7 @@ from experiments.latent import (
     coverage,
     depth_beyond_training,
     recursion_or_tokens,
+    selection,
     which_axis_pays,
     width_or_depth,
 )
@@ -167,6 +168,57 @@ def going_on(solutions, kind, to, gate=None):
 )
 def test_each_check_of_depth_can_fail_and_each_gate_leaves_it_open(changes, verdict):
     assert judge(depth_beyond_training.CLAIM, depth_beyond_training.check(replace(DEPTH, **changes))).verdict == verdict
+
+
+def choice(vote=0.9, value=0.5, missed=0.7):
+    """A trajectory solves half of the boards, and all together all of them."""
+    chosen = dict.fromkeys(arms.SELECTORS, seeds(0.5)) | {"majority": seeds(vote), "value": seeds(value)}
+    blamed = dict.fromkeys(arms.SELECTORS, seeds(missed))
+    return selection.Choice(seeds(0.5), seeds(1.0), chosen, blamed, {"value": seeds(0.5)})
+
+
+CHOICES = selection.Measured(
+    {solutions: {kind: choice() for kind in selection.KINDS} for solutions in arms.SOLUTIONS},
+    {solutions: dict.fromkeys(selection.KINDS, seeds(0.4)) for solutions in arms.SOLUTIONS},
+)
+
+
+def chosen(solutions, kind, **changes):
+    return {"choices": {**CHOICES.choices, solutions: {**CHOICES.choices[solutions], kind: choice(**changes)}}}
+
+
+def no_room(solutions, kind):
+    return {"room": {**CHOICES.room, solutions: {**CHOICES.room[solutions], kind: seeds(0.05)}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.HOLDS),
+        (chosen("one", "restarts", vote=0.55), Verdict.FAILS),
+        (chosen("one", "restarts", value=0.7), Verdict.FAILS),
+        (chosen("one", "restarts", missed=0.2), Verdict.FAILS),
+        (chosen("many", "variational", vote=0.8), Verdict.FAILS),
+        (chosen("many", "variational", value=0.85), Verdict.FAILS),
+        (no_room("one", "restarts"), Verdict.UNDECIDED),
+        (no_room("many", "variational"), Verdict.UNDECIDED),
+    ],
+)
+def test_each_check_of_selection_can_fail_and_each_gate_leaves_it_open(changes, verdict):
+    assert judge(selection.CLAIM, selection.check(replace(CHOICES, **changes))).verdict == verdict
+
+
+def test_how_a_score_ranks_trajectories_pair_by_pair():
+    rng = np.random.default_rng(0)
+    score, right = rng.integers(0, 4, (2, 30, 5)), rng.random((2, 30, 5)) < 0.4
+    for own, solved, measured in zip(score, right, selection.ranked(score, right), strict=True):
+        pairs = [
+            (of_right > of_wrong) + (of_right == of_wrong) / 2
+            for board, solves in zip(own, solved, strict=True)
+            for of_right in board[solves]
+            for of_wrong in board[~solves]
+        ]
+        assert measured == pytest.approx(np.mean(pairs))
 
 
 def test_the_best_is_chosen_on_other_boards_seed_by_seed():
