@@ -43,8 +43,25 @@ class Environment(Protocol):
         """The id of the token that asks for the answer: an episode in which it begins a turn is over behind that turn. The answer
         is the next token."""
 
+    @property
+    def thoughts(self) -> int:
+        """Tokens that are written behind what is told, before the next turn."""
+
+    @property
+    def unthought(self) -> int:
+        """Tokens that stand behind these and are told, each of them `skip`."""
+
+    @property
+    def skip(self) -> int:
+        """The id that says that nothing is thought."""
+
     def tell(self, episode: Mapping[str, Any], turn: Any, said: Any) -> Any:
         """What is told behind requests int32 (n, said), the `turn`-th of each: int32 (n, told); `episode` arrays (n, ...)."""
+
+
+def width_of(environment: Environment) -> int:
+    """Tokens of a turn."""
+    return environment.said + environment.told + environment.thoughts + environment.unthought
 
 
 class Played(NamedTuple):
@@ -82,7 +99,7 @@ def play(
     if turns < 1 or temperature < 0:
         raise UserError(f"{turns} turns at temperature {temperature}: expected at least 1 and at least 0")
     s, n = prompts.shape[:2]
-    width = environment.said + environment.told
+    width = width_of(environment)
     longest = int(lengths(prompts).max(initial=0)) + turns * width + 1
     if longest > model.context:
         raise UserError(f"{longest} tokens of prompt and {turns} turns do not fit a context of {model.context}")
@@ -114,7 +131,7 @@ def _runner(
     engine: Engine, environment: Environment, turns: int, precision: str
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """One compiled program: all seeds, all turns."""
-    model, dtype, width = engine.model, machine.dtype(precision), environment.said + environment.told
+    model, dtype, width = engine.model, machine.dtype(precision), width_of(environment)
 
     def one_seed(inputs: tuple[Any, ...], problems: jax.Array, temperature: jax.Array) -> tuple[jax.Array, jax.Array]:
         params, prompts, episode, key = inputs
@@ -139,6 +156,12 @@ def _runner(
             texts = texts._replace(stopped=texts.stopped | answered)
             texts = engine.hear(texts, environment.tell(episode, number, said))
             logits, texts = engine.read(params, texts, ids, 1 + environment.told)
+            for _ in range(environment.thoughts):
+                texts = engine.write(texts, logits, temperature, jnp.zeros(0, jnp.int32))
+                logits, texts = engine.read(params, texts, ids)
+            if environment.unthought:
+                texts = engine.hear(texts, jnp.full((n, environment.unthought), environment.skip, jnp.int32))
+                logits, texts = engine.read(params, texts, ids, environment.unthought)
             return (texts, logits), asked
 
         logits, cache = model.extend(params, model.init_cache(n, t, dtype), prompts, last=True)
@@ -170,7 +193,6 @@ def bill(played: Played, prompt_len: np.ndarray, parameters: int, environment: E
     text at other budgets is not on the bill.
     """
     searches = played.searches()[:, :, turns].astype(float)
-    written = searches * environment.said + 3
-    return Ledger.of(
-        parameters, np.asarray(prompt_len, float), written, written, told=searches * environment.told, searches=searches
-    )
+    written = searches * (environment.said + environment.thoughts) + 3
+    told = searches * (environment.told + environment.unthought)
+    return Ledger.of(parameters, np.asarray(prompt_len, float), written, written, told=told, searches=searches)

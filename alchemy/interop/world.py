@@ -5,6 +5,7 @@ prompt, told = world.reset()                              # told["instructions"]
 heard, reward, ended, cut, told = world.step("<search> c R3")
 heard, reward, ended, cut, told = world.step("<answer> k")    # 1 for a right answer that valid searches found, .5 for one alone
 
+Where a result has to be worked out, the steps that are asked for are written before the next search or the answer.
 Nothing is kept between requests where there is no object: `respond` needs the prompt and what was written so far.
 """
 
@@ -28,6 +29,18 @@ class Environment(Protocol):
     @property
     def said(self) -> int:
         """Tokens of a request."""
+
+    @property
+    def thoughts(self) -> int:
+        """Tokens that the agent writes of a result before it goes on."""
+
+    @property
+    def unthought(self) -> int:
+        """Tokens behind these, each of them `skip`."""
+
+    @property
+    def skip(self) -> int:
+        """The id that says that nothing is thought."""
 
     def tell(self, episode: Mapping[str, Any], turn: Any, said: Any) -> Any:
         """What is told behind requests int32 (n, said), the `turn`-th of each: int32 (n, told)."""
@@ -104,29 +117,33 @@ def respond(request: Mapping[str, Any]) -> dict[str, Any]:
 def _with_environment(task: Task, name: str) -> WorldTask:
     if not hasattr(task, "environment"):
         known = [other for other in entries("task") if hasattr(find("task", other), "environment")]
-        raise UserError(f"task {name} has no world to look things up in; {', '.join(known)} has")
+        raise UserError(f"task {name} has no world to look things up in; {' and '.join(known)} have")
     return cast(WorldTask, task)
 
 
 def _turn(task: WorldTask, prompt: str, turns: Sequence[str], action: str) -> dict[str, Any]:
     problem, environment = task.parse(prompt), task.environment
     budget, said = int(problem["budget"][0]), environment.said
-    words = action.split()
-    asked = [" ".join(turn.split()[:said]) for turn in turns]
+    behind = environment.thoughts + environment.unthought
+    allowed = int(problem["thoughts"][0]) if "thoughts" in problem else environment.thoughts
+    thoughts, rest = (allowed, behind - allowed) if turns else (0, 0)
+    thought, words = action.split()[:thoughts], action.split()[thoughts:]
+    before = [*thought, *task.vocabulary.decode(np.full(rest, environment.skip)).split()]
+    asked = [" ".join(turn.split()[behind * (place > 0) :][:said]) for place, turn in enumerate(turns)]
     nothing = {"told": "", "reward": 0.0, "ended": False, "cut": False, "fault": "", "repeated": False}
-    response = {**nothing, "text": " ".join(words), "searches": len(turns)}
+    response = {**nothing, "text": " ".join([*before, *words]), "searches": len(turns)}
     if words[:1] == [task.text_format.answer_mark]:
-        judged, known = task.judge_texts(problem, [" ".join([*turns, *words])])
+        judged, known = task.judge_texts(problem, [" ".join([*turns, *before, *words])])
         right, valid = bool(judged.answer[0]), bool(judged.trace[0] & known["supported_answer"][0])
         return {**response, "reward": 0.5 * right + 0.5 * (right and valid), "ended": True}
     try:
-        tokens = task.vocabulary.encode(action)
+        tokens = task.vocabulary.encode(" ".join(words))
     except UserError as fault:
         return {**response, "cut": True, "fault": str(fault)}
     if len(turns) >= budget:
         return {**response, "cut": True, "fault": f"all {budget} searches are made: answer"}
     if len(tokens) != said:
-        form = f"expected `{_turn_form(task)}` or `{task.text_format.answer_mark}` and an answer"
+        form = f"expected {f'{thoughts} thoughts and ' if thoughts else ''}`{_turn_form(task)}` or `{task.text_format.answer_mark}` and an answer"
         return {**response, "cut": True, "fault": f"{action!r} is no turn: {form}"}
     told = environment.tell(task.episodes(problem), len(turns), np.array([tokens], np.int32))
     heard = task.vocabulary.decode(told[0])
@@ -135,7 +152,7 @@ def _turn(task: WorldTask, prompt: str, turns: Sequence[str], action: str) -> di
         "text": f"{response['text']} {heard}",
         "told": heard,
         "searches": len(turns) + 1,
-        "repeated": response["text"] in asked,
+        "repeated": " ".join(words) in asked,
     }
 
 

@@ -12,16 +12,18 @@ from typing import Literal, get_args
 import numpy as np
 
 from alchemy.decoding.episodes import play
+from alchemy.lab.journal import EXAMINED
 from alchemy.lab.lab import Lab
 from alchemy.lab.seed_rows import rows_of
 from alchemy.lab.store import Pieces
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
+from alchemy.problem.task import PAD, Batch
 from alchemy.record import fingerprint, plain
+from alchemy.testtime.answers import Samples
 from models.transformer import Transformer
 from tasks.search import Search, laws
-from tasks.search.spec import TURN
-from tasks.search.write import truth
+from tasks.search.write import completions, truth
 
 Regime = Literal["exact", "tagged", "votes"]
 REGIMES: tuple[Regime, ...] = get_args(Regime)
@@ -70,10 +72,13 @@ class Answered:
     """Bool (s, n, b)."""
     made: np.ndarray
     """Searches made within each budget, int (s, n, b)."""
+    known: np.ndarray
+    """How likely the likeliest answer is by what they were told within each budget, float (s, n, b): who reads best is right so
+    often."""
 
     def part(self, questions: slice) -> Answered:
         """Some of each seed's questions."""
-        return Answered(self.hops[:, questions], self.right[:, questions], self.made[:, questions])
+        return Answered(*(values[:, questions] for values in (self.hops, self.right, self.made, self.known)))
 
     def accuracy(self, hops: tuple[int, ...]) -> np.ndarray:
         """By number of hops, float (s, k, b)."""
@@ -113,16 +118,48 @@ def answered(lab: Lab, runs: Runs, task: Search, budgets: tuple[int, ...], n: in
     def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
         params, mine = rows_of(runs.trained.params, rows), {name: array[rows] for name, array in episodes.items()}
         played = play(runs.model, params, prompts[rows], task.environment, mine, turns=turns)
-        return {"episodes": np.concatenate([played.answers, played.made[:, :, None]], axis=2)}
+        texts = played.turns.reshape(*played.turns.shape[:2], -1)
+        return {"whole episodes": np.concatenate([played.answers, played.made[:, :, None], texts], axis=2)}
 
-    tokens = prompts.shape[1] * (prompts.shape[2] + (TURN + 1) * turns)
-    kept = lab.keep("episodes", runs.model, names, (prompts.shape[1], turns + 2), tokens, make, label)
-    kept = kept.reshape(shape[0], len(asked), n, turns + 2)
-    answers = np.stack([kept[:, at % len(asked), :, budget] for at, budget in enumerate(budgets)], axis=2)
-    made = [np.minimum(kept[:, at % len(asked), :, -1], budget) for at, budget in enumerate(budgets)]
+    tokens = prompts.shape[1] * (prompts.shape[2] + (task.turn + 1) * turns)
+    width = turns + 2 + turns * task.turn
+    kept = lab.keep("whole episodes", runs.model, names, (prompts.shape[1], width), tokens, make, label)
+    kept = kept.reshape(shape[0], len(asked), n, width)
+    at_budget = [kept[:, at % len(asked)] for at in range(len(budgets))]
+    answers = np.stack([rows[:, :, budget] for rows, budget in zip(at_budget, budgets, strict=True)], axis=2)
+    made = [np.minimum(rows[:, :, turns + 1], budget) for rows, budget in zip(at_budget, budgets, strict=True)]
+    _show(lab, runs, task, batches[-1], at_budget[-1], answers[:, :, -1], made[-1])
     problem = batches[0].problem
+    known = [
+        laws.posterior(task, problem, written(rows[:, :, turns + 2 :].reshape(-1, turns, task.turn), searches.ravel()))
+        for rows, searches in zip(at_budget, made, strict=True)
+    ]
     right = answers == (truth(task, problem).reshape(shape) + task.first_entity)[:, :, None]
-    return Answered((problem["path"] >= 0).sum(axis=1).reshape(shape), right, np.stack(made, axis=2))
+    return Answered(
+        (problem["path"] >= 0).sum(axis=1).reshape(shape),
+        right,
+        np.stack(made, axis=2),
+        np.stack([likely.max(axis=1).reshape(shape) for likely in known], axis=2),
+    )
+
+
+def _show(
+    lab: Lab, runs: Runs, task: Search, batch: Batch, kept: np.ndarray, answers: np.ndarray, made: np.ndarray
+) -> None:
+    """Put some episodes of the largest budget into the journal, of what was kept int32 (s, n, ...)."""
+    few, most = kept[:, :EXAMINED], (kept.shape[2] - 2) // (task.turn + 1)
+    rows = np.arange(len(batch.tokens)).reshape(kept.shape[:2])[:, :EXAMINED].ravel()
+    shown = batch.rows(rows)
+    turns = written(few[:, :, most + 2 :].reshape(-1, most, task.turn), made[:, :EXAMINED].ravel())
+    texts = completions(turns, task, answers[:, :EXAMINED].ravel() - task.first_entity)
+    whole = shown._replace(problem={**shown.problem, "budget": np.full(len(rows), most, np.int8)})
+    samples = Samples(task, whole, texts.reshape(*few.shape[:2], 1, -1))
+    lab.journal.add_test(runs.task, samples, 0.0)
+
+
+def written(turns: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """The first `made` int (n,) of turns int32 (n, t, w), padding behind them."""
+    return np.where(np.arange(turns.shape[1])[:, None] < made[:, None, None], turns, PAD)
 
 
 def ceiling(task: Search) -> np.ndarray:

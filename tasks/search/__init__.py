@@ -7,6 +7,9 @@ where R3 leads from c, and a mark. Three regimes: results are what the world hol
 of hops; or results are that only with probability `reliability`, and say so (`tags`); or they do not say it, and it takes looks
 that agree. What is the best that can be known with so many searches is in `tasks/search/laws.py`. The design follows
 arXiv:2503.09516 (what is told has no loss) and 2511.17006 (budgets that are announced).
+
+Results may have to be worked out before the next search (`chain`): `<search> c R3 k 2 0 <found> d b` is told that R3 leads from c
+to where letters 2 and 0 lead from k, and writes where that is, step by step, as far as steps are allowed (`thoughts`).
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ class Search(Spec, TaskDefaults):
     text_format: ClassVar[TextFormat] = TEXT_FORMAT
 
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
-        """`world` int32 (n,), `start` int8 (n,), `path` int8 (n, k): relations, -1 behind the last; `budget` int8 (n,)."""
+        """`world` int32 (n,), `start` int8 (n,), `path` int8 (n, k): relations, -1 behind the last; `budget` int8 (n,);
+        of results that have to be worked out `thoughts` int8 (n,) as well."""
         return draw.draw(self, rng, n)
 
     def write(self, problem: Problem) -> Batch:
@@ -58,7 +62,8 @@ class Search(Spec, TaskDefaults):
 
     def judge_texts(self, problem: Problem, texts: list[str]) -> tuple[Judgement, Mapping[str, np.ndarray]]:
         """Verdicts on completions as text; beside them whether the searches found what is answered, how many there are, and of
-        these the shares that repeat what is known, that no question is due for, and that are not told what the environment tells."""
+        these the shares that repeat what is known, that no question is due for, that are not told what the environment tells, and whose results are not
+        worked out as they should be."""
         completion = self.encoded(texts)
         judged = judge.searches(self, problem, completion)
         return self.verify(self.write(problem), completion), judge.habits(self, judged, completion)
@@ -91,7 +96,8 @@ class Search(Spec, TaskDefaults):
 
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """The relations of the question, and the searches that are allowed."""
-        return {"hops": (problem["path"] >= 0).sum(axis=1), "budget": problem["budget"]}
+        thoughts = {"thoughts": problem["thoughts"]} if self.chain else {}
+        return {"hops": (problem["path"] >= 0).sum(axis=1), "budget": problem["budget"], **thoughts}
 
     @property
     def instructions(self) -> str:

@@ -13,14 +13,18 @@ from tasks.search.world import WORLDS
 
 
 def draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
-    """`world` int32 (n,), `start` int8 (n,), `path` int8 (n, k): relations, -1 behind the last; `budget` int8 (n,)."""
+    """`world` int32 (n,), `start` int8 (n,), `path` int8 (n, k): relations, -1 behind the last; `budget` int8 (n,);
+    of results that have to be worked out `thoughts` int8 (n,) as well."""
     hops = np.array(spec.hops)[rng.integers(len(spec.hops), size=n)]
-    return {
+    problem: dict[str, np.ndarray] = {
         "world": rng.integers(WORLDS, size=n, dtype=np.int32),
         "start": rng.integers(spec.entities, size=n).astype(np.int8),
         "path": paths(spec, rng, hops),
         "budget": np.array(spec.budgets, np.int8)[rng.integers(len(spec.budgets), size=n)],
     }
+    if spec.chain:
+        problem["thoughts"] = np.array(spec.thoughts, np.int8)[rng.integers(len(spec.thoughts), size=n)]
+    return problem
 
 
 def paths(spec: Spec, rng: np.random.Generator, hops: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from alchemy.problem.task import Problem
+from tasks.search import chains
 from tasks.search.spec import FOUND, SAID, SEARCH, STRAY, TEXT_FORMAT, TURN, Spec
 from tasks.search.world import luck, tables
 
@@ -31,18 +32,28 @@ class Lookup:
     first_relation: int
     nothing: int
     tags: bool
+    first_number: int
+    thoughts: int
+    """Tokens behind what is told that the searcher writes: so many of the steps that work a result out."""
+    unthought: int
+    """How many steps there are beyond these."""
+    skip: int
+    """The id that is told in place of each."""
 
     @classmethod
     def of(cls, spec: Spec) -> Lookup:
-        """That of a task."""
+        """That of a task; of several numbers of thoughts, with the largest."""
         asks, search, found, stray = map(
             spec.vocabulary.index.__getitem__, (TEXT_FORMAT.answer_mark, SEARCH, FOUND, STRAY)
         )
         ids = (asks, search, found, stray, spec.first_entity, spec.first_relation, spec.nothing)
-        return cls(SAID, TURN - SAID, *ids, spec.tags)
+        thoughts = max(spec.thoughts)
+        rest = (thoughts, spec.chain - thoughts, spec.unthought)
+        return cls(SAID, TURN - SAID + spec.chain, *ids, spec.tags, spec.first_number, *rest)
 
     def tell(self, episode: Mapping[str, Any], turn: Any, said: Any) -> Any:
-        """What the turns int32 (n, 3) that were written as search number `turn` are told: int32 (n, 2)."""
+        """What the turns int32 (n, 3) that were written as search number `turn` are told: int32 (n, 2), with letters between the two where a
+        result has to be worked out."""
         xp, table = said.__array_namespace__(), episode["world"]
         entity, relation = said[:, 1] - self.first_entity, said[:, 2] - self.first_relation
         asked = (said[:, 0] == self.search) & (entity >= 0) & (entity < table.shape[1])
@@ -52,10 +63,19 @@ class Lookup:
         right = episode["luck"][:, turn]
         to = xp.where(asked, xp.where(right, holds, episode["strays"][:, turn]), self.nothing)
         mark = xp.where(right | ~asked, self.found, self.stray if self.tags else self.found)
-        return xp.stack([to + self.first_entity, mark], axis=1).astype(said.dtype)
+        letters = []
+        if self.thoughts + self.unthought:
+            to = episode["codes"][rows, turn, to]
+            letters = [episode["letters"][:, turn, place] + self.first_number for place in range(self.told - 2)]
+        return xp.stack([to + self.first_entity, *letters, mark], axis=1).astype(said.dtype)
 
 
 def episodes(spec: Spec, problem: Problem) -> dict[str, np.ndarray]:
-    """What `Lookup` needs to know of problems: `world` int8 (n, e, r), `luck` bool (n, t), `strays` int8 (n, t)."""
+    """What `Lookup` needs to know of problems: `world` int8 (n, e, r), `luck` bool (n, t), `strays` int8 (n, t), and of
+    results that have to be worked out `letters` int8 (n, t, c) and `codes` int8 (n, t, e)."""
     right, strays = luck(spec, problem["world"])
-    return {"world": tables(spec, problem["world"]), "luck": right, "strays": strays}
+    known = {"world": tables(spec, problem["world"]), "luck": right, "strays": strays}
+    if spec.chain:
+        letter = chains.letters(spec, problem["world"])
+        known |= {"letters": letter, "codes": chains.codes(spec, letter)}
+    return known

@@ -19,7 +19,8 @@ import numpy as np
 
 from alchemy.errors import UserError
 from alchemy.problem.task import Problem
-from tasks.search.spec import FOUND, Spec
+from tasks.search import chains
+from tasks.search.spec import FOUND, SAID, Spec
 
 LOOK, GO_ON, STOP = 0, 1, 2
 """Search once more where one is; take the entity that was seen most often; answer."""
@@ -186,35 +187,35 @@ def _tagged(entities: int, reliability: float, missing: float, hops: int, budget
 
 
 def posterior(spec: Spec, problem: Problem, turns: np.ndarray) -> np.ndarray:
-    """How likely each answer is after searches and results int (n, t, 5), those that are padding left out: float (n, e + 1).
+    """How likely each answer is after searches and results int (n, t, w), those that are padding left out: float (n, e + 1).
 
     The last column is that the question has no answer. Raises `UserError` where a result without a tag may be of nothing.
     """
     if spec.missing and spec.reliability < 1 and not spec.tags:
         raise UserError("results of nothing without tags: no posterior is known")
     n, e, r = len(turns), spec.entities, spec.relations
-    told = turns[:, :, 3] - spec.first_entity
+    told = chains.meant(spec, turns[:, :, SAID:])
     told = np.where(told == spec.nothing, e, told)
     entity, relation = turns[:, :, 1] - spec.first_entity, turns[:, :, 2] - spec.first_relation
     counts = (
-        (turns[:, :, 4] == spec.vocabulary.index[FOUND])
+        (turns[:, :, spec.mark] == spec.vocabulary.index[FOUND])
         & (entity >= 0)
         & (entity < e)
         & (relation >= 0)
         & (relation < r)
     )
-    seen = np.zeros((n, e, r, e + 1))
+    seen = np.zeros((n, e, r, e + 1), np.int16)
     row, turn = np.nonzero(counts)
     np.add.at(seen, (row, entity[row, turn], relation[row, turn], told[row, turn]), 1)
     sure = spec.tags or spec.reliability == 1
     weight = 700.0 if sure else np.log1p(spec.reliability * e / (1 - spec.reliability))
     prior = np.append(np.full(e, (1 - spec.missing) / e), spec.missing)
-    likely = np.exp(weight * (seen - seen.max(axis=3, keepdims=True))) * prior
-    likely /= likely.sum(axis=3, keepdims=True)
     at = np.zeros((n, e + 1))
     at[np.arange(n), problem["start"]] = 1.0
     for step in problem["path"].T:
-        leads = likely[np.arange(n), :, np.maximum(step, 0)]
+        looks = seen[np.arange(n), :, np.maximum(step, 0)].astype(float)
+        leads = np.exp(weight * (looks - looks.max(axis=2, keepdims=True))) * prior
+        leads /= leads.sum(axis=2, keepdims=True)
         moved = (at[:, :e, None] * leads).sum(axis=1)
         moved[:, e] += at[:, e]
         at = np.where((step < 0)[:, None], at, moved)

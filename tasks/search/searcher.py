@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from alchemy.problem.task import Problem
-from tasks.search import laws
+from tasks.search import chains, laws
 from tasks.search.environment import Lookup, episodes
-from tasks.search.spec import FOUND, SAID, TURN, Spec
+from tasks.search.spec import FOUND, SAID, Spec
 
 
 class Rules(NamedTuple):
@@ -41,12 +41,13 @@ def rules(spec: Spec) -> Rules:
 
 
 def play(spec: Spec, problem: Problem, given: np.ndarray | None = None) -> np.ndarray:
-    """Searches and results int32 (n, t, 5), padding behind the last; the first of them may be `given`, as many for each."""
+    """Searches and results int32 (n, t, w), padding behind the last; the first of them may be `given`, as many for each."""
     n, most = len(problem["start"]), max(spec.budgets)
     rule, lookup, world = rules(spec), Lookup.of(spec), episodes(spec, problem)
     path, budget, rows = problem["path"].astype(int), problem["budget"].astype(int), np.arange(n)
     hops = (path >= 0).sum(axis=1)
-    turns = np.zeros((n, most, TURN), np.int32)
+    turns = np.zeros((n, most, spec.turn), np.int32)
+    thoughts = problem["thoughts"] if spec.chain else np.zeros(n, int)
     at, left, state = problem["start"].astype(int), hops.copy(), np.zeros(n, int)
     seen = np.zeros((n, spec.nothing + 1), int)
     stopped = np.zeros(n, bool)
@@ -63,12 +64,13 @@ def play(spec: Spec, problem: Problem, given: np.ndarray | None = None) -> np.nd
             [np.full(n, lookup.search), at + spec.first_entity, np.maximum(relation, 0) + spec.first_relation], axis=1
         )
         said = said.astype(np.int32)
-        turn = np.hstack([said, lookup.tell(world, made, said)])
+        told = lookup.tell(world, made, said)
+        turn = np.hstack([said, told, chains.thoughts(spec, told, thoughts)])
         if given is not None and made < given.shape[1]:
             turn = given[:, made]
         turns[:, made] = np.where(stopped[:, None], 0, turn)
-        to = np.clip(turn[:, SAID] - spec.first_entity, 0, spec.nothing)
-        counted = ~stopped & (turn[:, -1] == spec.vocabulary.index[FOUND])
+        to = np.clip(chains.meant(spec, turn[:, SAID:]), 0, spec.nothing)
+        counted = ~stopped & (turn[:, spec.mark] == spec.vocabulary.index[FOUND])
         before = np.minimum(seen[rows, to], rule.after.shape[1] - 1)
         state = np.where(counted, rule.after[state, before], state)
         seen[rows, to] += counted

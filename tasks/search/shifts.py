@@ -13,6 +13,7 @@ A name is parts joined by `+`:
 | `noise=insert:0.1` or `noise=insert:0.1:path` | format noise | format | probability |
 | `hops=6` | questions of so many relations | length | distance to the nearest trained number |
 | `budget=4` | so many searches | length | distance to the nearest trained number |
+| `thoughts=1` | so many steps written behind each result | length | distance to the nearest trained number |
 """
 
 from __future__ import annotations
@@ -68,6 +69,12 @@ def _budget(spec: Spec, value: str, name: str) -> Shift:
     return Shift(name, (Axis.LENGTH,), min(abs(budget - trained) for trained in spec.budgets), {"budgets": (budget,)})
 
 
+def _thoughts(spec: Spec, value: str, name: str) -> Shift:
+    thoughts = grammar.number(value, name, "a number of thoughts", minimum=0)
+    size = min(abs(thoughts - trained) for trained in spec.thoughts)
+    return Shift(name, (Axis.LENGTH,), size, {"thoughts": (thoughts,)})
+
+
 PARTS: Mapping[str, grammar.Part] = {
     "entities": _entities,
     "joins": _joins,
@@ -78,6 +85,7 @@ PARTS: Mapping[str, grammar.Part] = {
     "noise": grammar.noise,
     "hops": _hops,
     "budget": _budget,
+    "thoughts": _thoughts,
 }
 
 
@@ -95,4 +103,5 @@ def _candidates(spec: Spec) -> Iterator[str]:
     yield f"announced={'off' if spec.announced else 'on'}"
     yield from (f"hops={max(spec.hops) + more}" for more in (1, 2))
     yield f"budget={2 * max(spec.budgets)}"
+    yield from (f"thoughts={number}" for number in (0, spec.chain) if spec.chain and spec.thoughts != (number,))
     yield from (f"noise={mode}:0.1" for mode in MODES if spec.noise is None)

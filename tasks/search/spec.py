@@ -26,7 +26,8 @@ MOST_SEARCHES = 32
 MOST_LOOKS = 16
 """Searches of the largest budget where results have no tags: there are many more partitions of larger numbers."""
 TURN, SAID = 5, 3
-"""Tokens of a search and its result, and how many of them the searcher writes; the rest is told."""
+"""Tokens of a search and its result without letters, and how many of them the searcher writes; the rest is told."""
+MOST_CHAIN = 8
 Joins = Literal["any", "seen", "unseen"]
 JOINS: tuple[Joins, ...] = get_args(Joins)
 
@@ -56,6 +57,11 @@ class Spec:
     least, where there are two relations; or any."""
     price: float = 0.0
     """What a search has to add to the probability of a right answer for the text to make it, where results have no tags."""
+    chain: int = 0
+    """Letters that a result comes with: the entity it means is found by going through them (`tasks/search/chains.py`)."""
+    thoughts: tuple[int, ...] = (0,)
+    """How many of these steps are written behind each result, said in the prompt; any of these alike. The others have to be taken
+    in the head."""
     noise: Noise | None = None
     """Format noise on the prompts."""
 
@@ -67,12 +73,15 @@ class Spec:
         for what, values, low, high in (
             ("hops", self.hops, 1, self.relations),
             ("budgets", self.budgets, 0, MOST_SEARCHES),
+            ("thoughts", self.thoughts, 0, self.chain),
         ):
             if not values:
                 raise UserError(f"{what} is empty, expected numbers from {low} to {high}")
             for value in values:
                 if not low <= value <= high:
                     raise UserError(f"{what} {value} is outside {low} to {high}")
+        if not 0 <= self.chain <= MOST_CHAIN:
+            raise UserError(f"chain {self.chain} is outside 0 to {MOST_CHAIN}")
         if not 0 < self.reliability <= 1:
             raise UserError(f"reliability {self.reliability} is outside (0, 1]")
         if not 0 <= self.missing < 1:
@@ -127,20 +136,40 @@ class Spec:
         return self.vocabulary.index[FOUND], self.vocabulary.index[STRAY]
 
     @property
+    def turn(self) -> int:
+        """Tokens of a search, its result and what is thought of it."""
+        return TURN + 2 * self.chain
+
+    @property
+    def mark(self) -> int:
+        """The place in a turn of the mark behind its result; thoughts follow."""
+        return SAID + 1 + self.chain
+
+    @property
+    def unthought(self) -> int:
+        """The id of what stands where a thought is not written."""
+        return self.vocabulary.index[UNTOLD]
+
+    @property
     def shortest_prompt(self) -> int:
-        return 0 if self.noise is not None else DIGITS + min(self.hops) + 3
+        return 0 if self.noise is not None else DIGITS + min(self.hops) + 3 + bool(self.chain)
 
     @property
     def longest_prompt(self) -> int:
-        """Positions of the longest prompt: the world, an entity, relations, the budget and `<think>`."""
-        return DIGITS + max(self.hops) + 3
+        """Positions of the longest prompt: the world, an entity, relations, the budgets and `<think>`."""
+        return DIGITS + max(self.hops) + 3 + bool(self.chain)
 
     @property
     def clean_len(self) -> int:
         """Positions of the longest line: a search for each of the largest budget, an answer and the end."""
-        return self.longest_prompt + TURN * max(self.budgets) + 3
+        return self.longest_prompt + self.turn * max(self.budgets) + 3
 
     @staticmethod
     def digits(problem: Problem) -> np.ndarray:
         """The numbers that name worlds, int (n, 5)."""
-        return problem["world"][:, None] // BASE ** np.arange(DIGITS - 1, -1, -1) % BASE
+        return named_digits(problem["world"])
+
+
+def named_digits(world: np.ndarray) -> np.ndarray:
+    """The numbers that name worlds int (n,): int (n, 5)."""
+    return np.asarray(world[:, None] // BASE ** np.arange(DIGITS - 1, -1, -1) % BASE)

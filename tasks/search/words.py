@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from alchemy.errors import UserError
-from alchemy.problem.steps import Step, divided, mark_steps
+from alchemy.problem.steps import Step, mark_steps
 from alchemy.problem.task import Problem
+from tasks.search import chains
 from tasks.search.draw import allowed
 from tasks.search.judge import searches
-from tasks.search.spec import BASE, DIGITS, FOUND, NAMES, NONE, RELATIONS, STRAY, TEXT_FORMAT, THINK, TURN, UNTOLD, Spec
+from tasks.search.spec import BASE, DIGITS, FOUND, NAMES, NONE, RELATIONS, SAID, STRAY, TEXT_FORMAT, THINK, UNTOLD, Spec
 from tasks.search.write import truth
 
 MARK = TEXT_FORMAT.answer_mark
@@ -28,11 +29,23 @@ def instructions(spec: Spec) -> str:
         (False, True): f"what the world holds, or any entity, then marked {STRAY}",
         (False, False): "what the world holds, or any entity",
     }[spec.reliability == 1, spec.tags]
+    work = ""
+    if spec.chain:
+        table = chains.permutations(spec.entities)
+        leads = "; ".join(
+            f"{letter} from a to {NAMES[: spec.entities][-1]} to {' '.join(NAMES[to] for to in row)}"
+            for letter, row in enumerate(table)
+        )
+        work = (
+            f" The entity of a result is followed by {spec.chain} letters, and it means the one that they lead to, one after the "
+            f"other: {leads}. Behind the mark write the entity after each letter, as many as the number before {THINK} says; "
+            f"{UNTOLD} stands there for the rest."
+        )
     none = f" {NONE} is where a relation leads to none, and the answer then." if spec.missing else ""
     return (
         f"A line gives five numbers that name a world, an entity, relations to follow from it, and {budget}. The world is looked "
         f"up: write `<search> c R3`, and the environment writes behind it the entity that R3 leads to from c and {FOUND}. A result "
-        f"is {trust}.{none} Then write {MARK} and the entity at the end. Keep single spaces between symbols, and write nothing else."
+        f"is {trust}.{none}{work} Then write {MARK} and the entity at the end. Keep single spaces between symbols, and write nothing else."
     )
 
 
@@ -41,6 +54,7 @@ def parse(spec: Spec, text: str) -> Problem:
     spec.vocabulary.encode(text)
     *words, think = text.split() or [""]
     world, rest = words[:DIGITS], words[DIGITS:]
+    rest, thoughts = (rest[:-1], rest[-1:]) if spec.chain else (rest, [])
     start, relations, budget = rest[:1], rest[1:-1], rest[-1:]
     budgets = list(map(str, spec.budgets)) if spec.announced else [UNTOLD]
     fits = (
@@ -53,9 +67,13 @@ def parse(spec: Spec, text: str) -> Problem:
         and set(relations) <= set(RELATIONS[: spec.relations])
         and len(set(relations)) == len(relations)
         and budget[0] in budgets
+        and (not spec.chain or thoughts[0] in map(str, spec.thoughts))
     )
     if not fits:
-        hops, number = (" or ".join(dict.fromkeys(map(str, values))) for values in (spec.hops, budgets))
+        hops, number, thought = (
+            " or ".join(dict.fromkeys(map(str, values))) for values in (spec.hops, budgets, spec.thoughts)
+        )
+        number += f", {thought}" if spec.chain else ""
         raise UserError(
             f"prompt {text!r} is not {DIGITS} numbers, an entity from a to {NAMES[spec.entities - 1]}, {hops} different relations "
             f"from R1 to {RELATIONS[spec.relations - 1]}, {number}, {THINK}"
@@ -67,29 +85,53 @@ def parse(spec: Spec, text: str) -> Problem:
     named = 0
     for word in world:
         named = named * BASE + int(word)
-    return {
+    problem: dict[str, np.ndarray] = {
         "world": np.array([named], np.int32),
         "start": np.array([NAMES.index(start[0])], np.int8),
         "path": path,
         "budget": np.array([int(budget[0]) if spec.announced else max(spec.budgets)], np.int8),
     }
+    return problem | ({"thoughts": np.array([int(thoughts[0])], np.int8)} if spec.chain else {})
 
 
 def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
-    """What was written, divided behind each result. A search is right if it is due and told the truth; behind a wrong one those
+    """What was written, divided behind each result and its thoughts. A search is right if it is due, told the truth and worked out;
+    behind a wrong one those
     follow that are due by what was told, and an answer if it is the last entity that was."""
-    parts = divided(text.split(), (FOUND, STRAY).__contains__)
+    parts = _divided(spec, text.split())
     answered = bool(parts) and parts[-1].split()[0] == MARK
-    turns = parts[:-1] if answered else parts
-    known = [word for part in turns for word in (part.split() if len(part.split()) == TURN else ["<pad>"] * TURN)]
+    turns, width = parts[:-1] if answered else parts, spec.turn
+    known = [word for part in turns for word in (part.split() if len(part.split()) == width else ["<pad>"] * width)]
     row = np.array([[spec.vocabulary.index.get(word, 0) for word in known]], np.int32).reshape(1, -1)
     judged = searches(spec, problem, row)
     marked = []
     for place, part in enumerate(turns):
         here = place < judged.made[0]
         supported = bool(here and judged.supported[0, place])
-        marked.append((part, bool(supported and judged.true[0, place] and place < problem["budget"][0]), supported))
+        marked.append(
+            (
+                part,
+                bool(supported and judged.true[0, place] and judged.worked[0, place] and place < problem["budget"][0]),
+                supported,
+            )
+        )
     right = f"{MARK} {[*NAMES, NONE][truth(spec, problem)[0]]}"
-    last = turns[-1].split()[-2:-1] if turns else []
+    last = _meant(spec, row) if turns else []
     given = parts[-1] if answered else "(ends here)"
     return mark_steps([*marked, (given, given == right, bool(last) and given == f"{MARK} {last[0]}")])
+
+
+def _divided(spec: Spec, words: list[str]) -> list[str]:
+    """Words up to a mark behind a result and the thoughts that follow it, so many words."""
+    parts: list[list[str]] = [[]]
+    for word in words:
+        parts[-1].append(word)
+        if len(parts[-1]) > spec.chain and parts[-1][-1 - spec.chain] in (FOUND, STRAY):
+            parts.append([])
+    return [" ".join(part) for part in parts if part]
+
+
+def _meant(spec: Spec, row: np.ndarray) -> list[str]:
+    """The entity that the last of the turns int32 (1, m) was told of, if it is one."""
+    entity = int(chains.meant(spec, row[0, -spec.turn + SAID :]))
+    return [[*NAMES, NONE][entity]] if 0 <= entity <= spec.nothing else []

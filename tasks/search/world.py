@@ -12,24 +12,24 @@ from tasks.search.spec import MOST_RELATIONS, MOST_SEARCHES, NAMES, Spec
 
 WORLDS = 1 << 30
 """As many as five numbers below 64 name."""
-LEADS, HOLDS, LUCK, STRAYS = range(4)
-"""What random numbers of a world decide: where a relation leads, whether it does, whether a result is right, and what it is
-otherwise."""
+LEADS, HOLDS, LUCK, STRAYS, LETTERS, BADGES = range(6)
+"""What random numbers of a world decide: where a relation leads, whether it does, whether a result is right, what it is
+otherwise, the letters it comes with, and the number that an entity bears."""
 
 
 def tables(spec: Spec, world: np.ndarray) -> np.ndarray:
     """Where relations lead in worlds int (n,), int8 (n, e, r): `spec.nothing` where to none. A larger world has others."""
     places = np.arange(spec.entities)[:, None] * MOST_RELATIONS + np.arange(spec.relations)
-    leads = (_uniform(world, LEADS, places) * spec.entities).astype(np.int8)
-    holds = _uniform(world, HOLDS, places) >= spec.missing
+    leads = (uniform(world, LEADS, places) * spec.entities).astype(np.int8)
+    holds = uniform(world, HOLDS, places) >= spec.missing
     return np.where(holds, leads, np.int8(spec.nothing))
 
 
 def luck(spec: Spec, world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whether the first, second, ... result is what the world holds, bool (n, t), and which entity it is otherwise, int8 (n, t)."""
     searches = np.arange(MOST_SEARCHES)
-    strays = (_uniform(world, STRAYS, searches) * spec.entities).astype(np.int8)
-    return _uniform(world, LUCK, searches) < spec.reliability, strays
+    strays = (uniform(world, STRAYS, searches) * spec.entities).astype(np.int8)
+    return uniform(world, LUCK, searches) < spec.reliability, strays
 
 
 def walk(table: np.ndarray, start: np.ndarray, path: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ def walk(table: np.ndarray, start: np.ndarray, path: np.ndarray) -> np.ndarray:
     return np.stack(at, axis=1)
 
 
-def _uniform(world: np.ndarray, purpose: int, places: np.ndarray) -> np.ndarray:
+def uniform(world: np.ndarray, purpose: int, places: np.ndarray) -> np.ndarray:
     """Numbers in [0, 1) of worlds int (n,) at places int (...): float (n, ...)."""
     of_world = splitmix64(splitmix64(world.astype(np.uint64)) ^ np.uint64(purpose))
     mixed = splitmix64(of_world.reshape(-1, *[1] * places.ndim) ^ places.astype(np.uint64))

@@ -5,12 +5,15 @@ Dimension letters: `n` problems, `t` searches, `m` tokens of a completion.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
-from alchemy.problem.task import EOS, PAD, Batch, Field, Problem
+from alchemy.problem.task import EOS, PAD, Batch, Field, Problem, Vocabulary
+from tasks.search import chains
 from tasks.search.environment import episodes
 from tasks.search.searcher import play
-from tasks.search.spec import DIGITS, SAID, SEARCH, TEXT_FORMAT, THINK, TURN, UNTOLD, Spec
+from tasks.search.spec import DIGITS, SAID, SEARCH, TEXT_FORMAT, THINK, UNTOLD, Spec
 from tasks.search.world import walk
 
 
@@ -24,17 +27,32 @@ def truth(spec: Spec, problem: Problem) -> np.ndarray:
     return walk(episodes(spec, problem)["world"], problem["start"], problem["path"])[:, -1]
 
 
-def completions(turns: np.ndarray, spec: Spec, answer: np.ndarray) -> np.ndarray:
-    """Searches and results int32 (n, t, 5), padding behind the last, and answers int (n,): int32 (n, m)."""
+class Layout(Protocol):
+    """What the text of a task consists of whose turns all have as many tokens."""
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def first_entity(self) -> int:
+        """The id of the first entity; those of the others follow it."""
+
+    @property
+    def turn(self) -> int:
+        """Tokens of a turn."""
+
+
+def completions(turns: np.ndarray, spec: Layout, answer: np.ndarray) -> np.ndarray:
+    """Searches and results int32 (n, t, w), padding behind the last, and answers int (n,): int32 (n, m)."""
     n, t, _ = turns.shape
     made = (turns[:, :, 0] != PAD).sum(axis=1)
-    tokens = np.zeros((n, TURN * t + 3), np.int32)
-    tokens[:, : TURN * t] = turns.reshape(n, -1)
+    tokens = np.zeros((n, spec.turn * t + 3), np.int32)
+    tokens[:, : spec.turn * t] = turns.reshape(n, -1)
     ends = np.stack(
         [np.full(n, spec.vocabulary.index[TEXT_FORMAT.answer_mark]), answer + spec.first_entity, np.full(n, EOS)],
         axis=1,
     )
-    tokens[np.arange(n)[:, None], TURN * made[:, None] + np.arange(3)] = ends
+    tokens[np.arange(n)[:, None], spec.turn * made[:, None] + np.arange(3)] = ends
     return tokens
 
 
@@ -47,7 +65,10 @@ def joined(spec: Spec, problem: Problem, completion: np.ndarray) -> Batch:
     head = np.hstack(
         [spec.digits(problem) + spec.first_number, problem["start"][:, None] + np.int32(spec.first_entity)]
     )
-    tail = np.hstack([budget[:, None], np.full((n, 1), index[THINK]), completion])
+    budgets = [budget[:, None]]
+    if spec.chain:
+        budgets.append(problem["thoughts"][:, None] + np.int32(spec.first_number))
+    tail = np.hstack([*budgets, np.full((n, 1), index[THINK]), completion])
     fields = completion_fields(spec, completion)
     tokens = np.zeros((n, head.shape[1] + k + tail.shape[1]), np.int32)
     field = np.full(tokens.shape, Field.PADDING, np.int8)
@@ -58,26 +79,31 @@ def joined(spec: Spec, problem: Problem, completion: np.ndarray) -> Batch:
     behind = DIGITS + 1 + hops[:, None] + np.arange(tail.shape[1])
     rows = np.arange(n)[:, None]
     tokens[rows, behind] = tail
-    field[rows, behind] = np.hstack([np.full((n, 1), 3), np.full((n, 1), 4), fields])
+    field[rows, behind] = np.hstack([np.full((n, len(budgets)), 3), np.full((n, 1), 4), fields])
     asked = (completion == index[SEARCH]).sum(axis=1) == problem["budget"]  # the environment asks for the answer then
     told = np.zeros(tokens.shape, bool)
-    told[rows, behind[:, 2:]] = is_told(fields) | (asked[:, None] & (completion == index[TEXT_FORMAT.answer_mark]))
+    told[rows, behind[:, 1 + len(budgets) :]] = is_told(spec, completion, fields) | (
+        asked[:, None] & (completion == index[TEXT_FORMAT.answer_mark])
+    )
     width = spec.clean_len
-    prompt_len = (DIGITS + 3 + hops).astype(np.int32)
+    prompt_len = (DIGITS + 2 + len(budgets) + hops).astype(np.int32)
     return Batch(tokens[:, :width, None], prompt_len, field[:, :width], problem, told[:, :width])
 
 
-def is_told(fields: np.ndarray) -> np.ndarray:
-    """Which tokens of completions with these fields int8 (n, m) were told, bool (n, m): the last two of each turn."""
-    return (fields >= Field.STEP) & (np.arange(fields.shape[1]) % TURN >= SAID)
+def is_told(spec: Spec, completion: np.ndarray, fields: np.ndarray) -> np.ndarray:
+    """Which tokens of completions int32 (n, m) with these fields were told, bool (n, m): of each turn those behind the search up to
+    the mark, and those that say that nothing was thought."""
+    place = np.arange(fields.shape[1]) % spec.turn
+    result = (place >= SAID) & (place <= spec.mark)
+    return np.asarray((fields >= Field.STEP) & (result | ((place > spec.mark) & (completion == spec.unthought))))
 
 
-def completion_fields(spec: Spec, completion: np.ndarray) -> np.ndarray:
-    """Fields of completions int32 (n, m): turns of five tokens up to the answer mark, and what is behind it."""
+def completion_fields(spec: Layout, completion: np.ndarray) -> np.ndarray:
+    """Fields of completions int32 (n, m): turns up to the answer mark, and what is behind it."""
     place = np.arange(completion.shape[1])
     mark = completion == spec.vocabulary.index[TEXT_FORMAT.answer_mark]
     answer = np.where(mark.any(axis=1), mark.argmax(axis=1), completion.shape[1])[:, None]
-    steps = np.minimum(Field.STEP + place // TURN, np.iinfo(np.int8).max)
+    steps = np.minimum(Field.STEP + place // spec.turn, np.iinfo(np.int8).max)
     parts = [place < answer, place < answer + 2, place == answer + 2]
     return np.select(parts, [steps, Field.ANSWER, Field.END], Field.PADDING).astype(np.int8)
 
@@ -85,13 +111,13 @@ def completion_fields(spec: Spec, completion: np.ndarray) -> np.ndarray:
 def follow(spec: Spec, problem: Problem, completion: np.ndarray, step: int) -> np.ndarray:
     """Completions int32 (n, m) that begin as the given ones up to and with a step, with the searches that follow from its result
     and the answer behind them; padding where it is no search of the question or has a result that is none."""
-    t, width = step + 1, (step + 1) * TURN
+    t, width = step + 1, (step + 1) * spec.turn
     given = np.zeros((len(completion), width), np.int32)
     part = completion[:, :width]
     given[:, : part.shape[1]] = part
-    turns = play(spec, problem, given.reshape(len(given), t, TURN))
-    state = given[:, width - TURN + SAID] - spec.first_entity
-    relation = given[:, width - TURN + 2] - spec.first_relation
+    turns = play(spec, problem, given.reshape(len(given), t, spec.turn))
+    state = chains.meant(spec, given[:, width - spec.turn + SAID :])
+    relation = given[:, width - spec.turn + 2] - spec.first_relation
     place = np.where(problem["path"] == relation[:, None], np.arange(problem["path"].shape[1]), -1).max(axis=1)
     rest = np.where(np.arange(problem["path"].shape[1]) > place[:, None], problem["path"], -1)
     fits = (state >= 0) & (state < spec.entities) & (place >= 0) & (turns[:, step, 0] != PAD)
@@ -105,10 +131,14 @@ def other_state(
     spec: Spec, problem: Problem, completion: np.ndarray, step: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Completions int32 (n, m) whose step is told another entity, any of them."""
-    changed, place = completion.copy(), TURN * step + SAID
+    changed, place = completion.copy(), spec.turn * step + SAID
     there = completion_fields(spec, completion)[:, place] == Field.STEP + step
     state = completion[:, place] - spec.first_entity
     other = (state + rng.integers(1, spec.entities, len(state))) % spec.entities
     other = np.where(state < spec.entities, other, rng.integers(spec.entities, size=len(state)))
     changed[:, place] = np.where(there, other + spec.first_entity, completion[:, place])
+    if spec.chain:
+        behind = slice(spec.turn * step + spec.mark + 1, spec.turn * (step + 1))
+        thought = chains.thoughts(spec, changed[:, place:], problem["thoughts"])
+        changed[:, behind] = np.where(there[:, None], thought, completion[:, behind])
     return changed

@@ -162,25 +162,29 @@ def by_hand(model, params, prompt, environment, episode, turns):
         for _ in range(environment.said):
             said.append(likeliest([*text, *said]))
         told = environment.tell(episode, turn, np.array([said], np.int32))[0].tolist()
+        for _ in range(environment.thoughts):
+            told.append(likeliest([*text, *said, *told]))
+        told += [environment.skip] * environment.unthought
         text += [*said, *told]
         written.append([*said, *told])
     return written, [*answers, likeliest([*text, environment.asks])]
 
 
-def test_the_loop_is_what_whole_passes_through_the_model_say(small):
+@pytest.mark.parametrize("task", [EXACT, replace(EXACT, chain=2, thoughts=(1,))], ids=["plain", "worked out"])
+def test_the_loop_is_what_whole_passes_through_the_model_say(small, task):
     model, params = small
-    batch = EXACT.sample(np.random.default_rng(1), 5)
-    episodes = EXACT.episodes(batch.problem)
+    batch = task.sample(np.random.default_rng(1), 5)
+    episodes, environment = task.episodes(batch.problem), task.environment
     both = [np.stack([array, array[::-1]]) for array in (batch.prompts(), *episodes.values())]
     prompts, worlds = both[0], dict(zip(episodes, both[1:], strict=True))
-    result = play(model, params, prompts, EXACT.environment, worlds, turns=3, rows=2)
-    assert result.turns.shape == (2, 5, 3, 5) and result.answers.shape == (2, 5, 4)
+    result = play(model, params, prompts, environment, worlds, turns=3, rows=2)
+    assert result.turns.shape == (2, 5, 3, task.turn) and result.answers.shape == (2, 5, 4)
     for seed, row in ((0, 0), (0, 4), (1, 2)):
         own = jax.tree.map(lambda leaf, seed=seed: leaf[seed], params)
         prompt = prompts[seed, row, :, 0]
         episode = {name: array[seed, row : row + 1] for name, array in worlds.items()}
-        written, answers = by_hand(model, own, prompt[prompt != PAD], EXACT.environment, episode, 3)
-        ends = [place for place, turn in enumerate(written) if EXACT.environment.asks in turn[:1] or EOS in turn[:3]]
+        written, answers = by_hand(model, own, prompt[prompt != PAD], environment, episode, 3)
+        ends = [place for place, turn in enumerate(written) if environment.asks in turn[:1] or EOS in turn]
         if not ends:
             assert result.turns[seed, row].tolist() == written and result.answers[seed, row].tolist() == answers
 
@@ -208,6 +212,9 @@ def test_the_bill_by_hand():
     np.testing.assert_array_equal(whole.written[0], 3 * made + 3)
     np.testing.assert_array_equal(whole.told[0], 2 * made)
     np.testing.assert_array_equal(whole.flops[0], 200 * (prompt_len[0] + 5 * made + 3))
+    worked = bill(episodes, prompt_len, 100, replace(EXACT, chain=3, thoughts=(1,)).environment, TURNS)
+    np.testing.assert_array_equal(worked.written[0], 4 * made + 3)
+    np.testing.assert_array_equal(worked.told[0], (5 + 2) * made)
     at_once = bill(episodes, prompt_len, 100, EXACT.environment, 0)
     assert not at_once.searches.any() and not at_once.told.any() and (at_once.written == 3).all()
     assert (Ledger(*(whole + at_once)).written == whole.written + 3).all()

@@ -64,7 +64,12 @@ def test_controls_are_asked_at_the_small_budgets_and_the_largest():
 
 
 def test_means_by_number_of_hops():
-    said = Answered(np.array([[1, 2, 1, 2]]), np.array([[[True], [True], [False], [True]]]), np.zeros((1, 4, 1), int))
+    said = Answered(
+        np.array([[1, 2, 1, 2]]),
+        np.array([[[True], [True], [False], [True]]]),
+        np.zeros((1, 4, 1), int),
+        np.ones((1, 4, 1)),
+    )
     assert said.accuracy((1, 2)).tolist() == [[[0.5], [1.0]]]
     assert said.part(slice(1, 3)).accuracy((1, 2)).tolist() == [[[0.0], [1.0]]]
 

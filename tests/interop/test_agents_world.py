@@ -41,6 +41,35 @@ def test_the_best_searcher_is_told_what_its_text_says_and_rewarded(config):
         assert found or config.get("reliability"), "exact results leave nothing to luck"
 
 
+def actions(text, thoughts, skipped):
+    """What an agent writes of a gold text with so many thoughts behind each result of which the letters are `skipped` + `thoughts`."""
+    words, written, owed = text.split(), [], []
+    letters = thoughts + skipped
+    while words[0] != "<answer>":
+        written.append(" ".join([*owed, *words[:3]]))
+        owed, words = words[5 + letters :][:thoughts], words[5 + 2 * letters :]
+    return [*written, " ".join([*owed, *words])]
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "thoughts", "skipped"),
+    [
+        ("origins", {"budgets": (63,)}, 0, 0),
+        ("search", {"chain": 3, "thoughts": (2,)}, 2, 1),
+        ("search", {"chain": 2, "thoughts": (0,)}, 0, 2),
+    ],
+)
+def test_agents_go_back_and_work_results_out(name, config, thoughts, skipped):
+    world = World(name, seed=3, **config)
+    for _ in range(10):
+        prompt, _ = world.reset()
+        gold = world.task.gold_text(world.task.parse(prompt))
+        *searches, answer = actions(gold, thoughts, skipped)
+        for said in searches:
+            assert world.step(said)[1:4] == (0.0, False, False)
+        assert world.step(answer)[:4] == ("", 1.0, True, False)
+
+
 def test_an_answer_without_evidence_is_half_and_a_wrong_one_nothing():
     world = World("search", budgets=(4,))
     _, _, answer = gold_turns(world, {"budgets": (4,)})
@@ -89,7 +118,7 @@ def test_problems_are_the_data_sets_in_its_order():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(UserError, match="task symbols has no world to look things up in; search has"):
+    with pytest.raises(UserError, match="task symbols has no world to look things up in; origins and search have"):
         World("symbols")
     with pytest.raises(UserError, match="expected a text as action"):
         respond({"task": "search", "prompt": "x"})

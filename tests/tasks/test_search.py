@@ -15,7 +15,7 @@ from alchemy.errors import UserError
 from alchemy.learning.data import examples
 from alchemy.problem.shift import Axis
 from alchemy.problem.task import PAD, Field
-from tasks.search import Search, judge, laws
+from tasks.search import Search, chains, judge, laws
 from tasks.search.environment import Lookup, episodes
 from tasks.search.searcher import play
 from tasks.search.spec import TURN
@@ -24,7 +24,15 @@ from tasks.search.world import WORLDS
 VOTES = Search(entities=16, reliability=0.7, tags=False, budgets=(0, 1, 2, 4, 8), price=0.003)
 TAGGED = Search(reliability=0.6, budgets=(2, 6))
 SOME = Search(missing=0.3, budgets=(1, 2, 8))
-TASKS = {"exact": Search(), "tagged": TAGGED, "votes": VOTES, "unaware": replace(VOTES, announced=False), "some": SOME}
+WORKED = Search(hops=(1, 2, 3), reliability=0.7, chain=3, thoughts=(0, 1, 3))
+TASKS = {
+    "worked": WORKED,
+    "exact": Search(),
+    "tagged": TAGGED,
+    "votes": VOTES,
+    "unaware": replace(VOTES, announced=False),
+    "some": SOME,
+}
 every_regime = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 seeds = st.integers(0, 2**16)
 
@@ -113,6 +121,80 @@ def test_an_answer_is_supported_where_the_searches_came_to_the_end_or_to_none(ta
     assert 0 < known["supported_answer"].mean() < 1
 
 
+def in_words(task, row):
+    """A turn of a gold text to be worked out: what is told, letters, and thoughts."""
+    words = task.vocabulary.decode(row).split()
+    return words[3], [int(word) for word in words[4:7]], words[8:]
+
+
+def test_results_mean_what_the_world_holds_once_their_letters_are_gone_through():
+    batch, names = sample(WORKED), "abcdefghijklmnop"
+    world, turns, letters = episodes(WORKED, batch.problem), play(WORKED, batch.problem), chains.permutations(16)
+    assert (np.sort(letters, axis=1) == np.arange(16)).all() and len({tuple(row) for row in letters}) == 4
+    for row, turn in zip(*np.nonzero(turns[:, :, 0] != PAD), strict=True):
+        told, keys, thoughts = in_words(WORKED, turns[row, turn])
+        passed = [names.index(told)]
+        for key in keys:
+            passed.append(letters[key, passed[-1]])
+        _, entity, relation = turns[row, turn, :3] - [0, WORKED.first_entity, WORKED.first_relation]
+        right = world["luck"][row, turn]
+        assert passed[-1] == (world["world"][row, entity, relation] if right else world["strays"][row, turn])
+        written = batch.problem["thoughts"][row]
+        assert thoughts == [*(names[entity] for entity in passed[1 : written + 1]), *["?"] * (3 - written)]
+    np.testing.assert_array_equal(
+        laws.posterior(WORKED, batch.problem, turns),
+        laws.posterior(replace(WORKED, chain=0, thoughts=(0,)), batch.problem, plain(turns)),
+    )
+
+
+def plain(turns):
+    """The same searches without letters, told what they mean."""
+    return np.concatenate([turns[:, :, :3], meant_ids(turns)[:, :, None], turns[:, :, 7:8]], axis=2)
+
+
+def meant_ids(turns):
+    return np.where(turns[:, :, 0] != PAD, chains.meant(WORKED, turns[:, :, 3:]) + WORKED.first_entity, PAD)
+
+
+def test_none_means_none():
+    task = replace(WORKED, missing=0.5)
+    batch = sample(task)
+    texts = [task.vocabulary.decode(row) for row in batch.completions()]
+    assert any("<none>" in text for text in texts) and task.verify(batch, batch.completions()).trace.all()
+    assert all(
+        text.split()[-1] == "<none>" or text.count("<search>") == batch.problem["budget"][row]
+        for row, text in enumerate(texts)
+        if "<none>" in text
+    )
+
+
+def test_a_thought_that_is_wrong_or_not_allowed_makes_a_chain_wrong():
+    batch = WORKED.write(WORKED.parse("3 14 15 9 26 c R3 8 1 <think>"))
+    gold = WORKED.vocabulary.decode(batch.completions()[0])
+    words = gold.split()
+    assert words[7:11] == ["<found>", words[8], "?", "?"] and WORKED.text_steps(batch.problem, gold)[0].mark == "ok"
+    thought = words[8]
+    wrong = "a" if thought != "a" else "b"
+    for thoughts in (f"{wrong} ? ?", "? ? ?", f"{thought} {thought} ?"):
+        text = gold.replace(f"{thought} ? ?", thoughts)
+        judged, known = WORKED.judge_texts(batch.problem, [text])
+        assert judged.well_formed[0] and judged.answer[0] and not judged.trace[0]
+        assert known["unworked_results"] == [1] and known["untrue_results"] == [0]
+        assert [step.mark for step in WORKED.text_steps(batch.problem, text)] == ["wrong", "wrong after"] or thoughts
+    for other in ("c c c c", "9 9 9 9"):
+        assert not WORKED.judge_texts(batch.problem, [gold.replace(" ".join(words[3:7]), other)])[0].trace[0]
+
+
+def test_of_thoughts_those_that_are_written_have_loss():
+    batch = sample(WORKED, 50)
+    made = play(WORKED, batch.problem)[:, :, 0].astype(bool).sum(axis=1)
+    asked = made == batch.problem["budget"]
+    scored = 3 + made * (3 + batch.problem["thoughts"]) - asked
+    np.testing.assert_array_equal(examples(batch).weight.sum(axis=1), scored)
+    assert batch.text.shape[1] == WORKED.clean_len == WORKED.longest_prompt + 8 * 11 + 3
+    assert "the number before <think> says" in WORKED.instructions and "0 from a to p" in WORKED.instructions
+
+
 def test_each_part_of_a_line_has_its_field_and_of_a_turn_the_last_two_tokens_are_told():
     task = Search()
     batch = task.write(task.parse("3 14 15 9 26 c R3 R1 8 <think>"))
@@ -164,7 +246,13 @@ def test_sizes_of_shifts_are_distances_to_what_is_trained_on():
     assert "announced=on" in unseen.shifts and not any(name.startswith("joins") for name in unseen.shifts)
     assert not any(name.startswith("noise") for name in noisy.shifts)
     assert VOTES.shift("tags=on")(VOTES).tags and not TAGGED.shift("tags=off")(TAGGED).tags
-    others = {"tags=off": (TAGGED, 1), "budget=3": (TAGGED, 1), "missing=0.1": (SOME, 0.2), "hops=2": (unseen, 0)}
+    others = {
+        "thoughts=2": (WORKED, 1),
+        "tags=off": (TAGGED, 1),
+        "budget=3": (TAGGED, 1),
+        "missing=0.1": (SOME, 0.2),
+        "hops=2": (unseen, 0),
+    }
     others |= {"joins=any": (unseen, 1), "tags=on": (VOTES, 1)}
     assert {name: task.shift(name).size for name, (task, _) in others.items()} == pytest.approx(
         {name: size for name, (_, size) in others.items()}
@@ -216,10 +304,11 @@ def test_results_are_what_the_world_holds_or_any_entity_and_say_so_where_they_ha
         to = np.where(right, world["world"][:, 2, 1], strays)
         marks = np.where(right | (not task.tags), "<found>", "<stray>")
         names = [*"abcdefghijklmnopqrstuvwxyz", "<none>"]
-        expected = [f"{names[entity]} {mark}" for entity, mark in zip(to, marks, strict=True)]
-        assert task.vocabulary.decode_all(lookup.tell(world, turn, said)) == expected
+        told = lookup.tell(world, turn, said)
+        assert [names[entity] for entity in chains.meant(task, told)] == [names[entity] for entity in to]
+        assert task.vocabulary.decode_all(told[:, -1:]) == marks.tolist()
         nothing = np.array([task.vocabulary.encode("R1 c R2")] * 100, np.int32)
-        assert set(task.vocabulary.decode_all(lookup.tell(world, turn, nothing))) == {"<none> <found>"}
+        assert set(task.vocabulary.decode_all(lookup.tell(world, turn, nothing)[:, [0, -1]])) == {"<none> <found>"}
 
 
 def test_what_is_told_has_no_loss_and_all_else_that_is_written_has():
@@ -439,6 +528,8 @@ def test_unseen_joins_are_none_of_those_seen():
         ({"reliability": 0.0}, "reliability 0.0 is outside"),
         ({"missing": 1.0}, "missing 1.0 is outside"),
         ({"missing": 0.1, "tags": False}, "without tags"),
+        ({"chain": 9}, "chain 9 is outside 0 to 8"),
+        ({"chain": 2, "thoughts": (3,)}, "thoughts 3 is outside 0 to 2"),
         ({"joins": "sen"}, "joins 'sen' is unknown; did you mean 'seen'"),
         ({"price": 1.0}, "price 1.0 is outside"),
     ],

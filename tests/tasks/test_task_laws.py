@@ -37,6 +37,7 @@ NOWHERE_FAR = {
         "announced=on",
         "budget=8",
     ],
+    "origins": ["entities=16", "announced=on", "budget=16"],
     "groups": ["group=A5", "pair=0", "length=16", "stride=1"],
     "rules": ["letters=7"],
     "boards": ["solutions=1", "places=scattered", "size=4"],

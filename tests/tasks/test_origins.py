@@ -1,0 +1,258 @@
+"""Questions that go backwards: by hand, and against enumerations of all worlds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+from alchemy.errors import UserError
+from alchemy.learning.data import examples
+from alchemy.problem.shift import Axis
+from alchemy.problem.task import PAD
+from tasks.origins import Origins, judge, laws
+from tasks.origins.environment import Inverse, episodes, truth
+from tasks.origins.searcher import play
+from tasks.origins.write import needed
+from tasks.search.spec import TURN
+
+TASK = Origins(hops=(1, 2, 3), budgets=(4, 16, 63))
+NAMES = "abcdefghijklmnopqrstuvwxyz"
+PROMPT = "3 14 15 9 26 j R3 15 16 <think>"
+GOLD = "<back> j R3 l <found> <look> l <badge> 5 <found> <next> l R3 m <found> <look> m <badge> 15 <found> <answer> m"
+
+
+def sample(task, n=100, seed=0):
+    return task.sample(np.random.default_rng(seed), n)
+
+
+def depth_first(leads, end, answer):
+    """What is asked, one after the other, until the answer is looked at; `leads` are mappings, in the order in which one goes back."""
+
+    def visit(node, depth):
+        if depth == len(leads):
+            yield "look", node
+            return node == answer
+        before, found = "back", node
+        children = [entity for entity in range(len(leads[depth])) if leads[depth][entity] == node]
+        for child in children:
+            yield before, found
+            if (yield from visit(child, depth + 1)):
+                return True
+            before, found = "next", child
+        yield before, found
+        return False
+
+    return list(visit(end, 0))
+
+
+def test_the_searcher_goes_depth_first():
+    batch = sample(TASK)
+    world, turns = episodes(TASK, batch.problem), play(TASK, batch.problem, 95)
+    answers = truth(TASK, batch.problem)
+    marks = {TASK.vocabulary.index[f"<{name}>"]: name for name in ("back", "next", "look")}
+    for row in range(100):
+        leads = [world["world"][row, :, relation] for relation in batch.problem["path"][row] if relation >= 0]
+        asked = depth_first(leads, batch.problem["end"][row], answers[row])
+        written = [(marks[turn[0]], turn[1] - TASK.first_entity) for turn in turns[row] if turn[0] != PAD]
+        assert written == asked
+    np.testing.assert_array_equal(needed(TASK, batch.problem), (turns[:, :, 0] != PAD).sum(axis=1))
+
+
+def test_relations_lead_from_the_answer_and_it_bears_the_badge():
+    batch = sample(TASK)
+    world = episodes(TASK, batch.problem)
+    for row in range(100):
+        entity = NAMES.index(TASK.vocabulary.decode(batch.completions()[row]).split()[-1])
+        assert world["badges"][row, entity] == batch.problem["badge"][row]
+        for relation in batch.problem["path"][row][::-1]:
+            entity = world["world"][row, entity, relation] if relation >= 0 else entity
+        assert entity == batch.problem["end"][row]
+    assert (np.sort(world["badges"], axis=1) == np.arange(16)).all()
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_the_law_of_searches_is_that_of_all_worlds(hops):
+    e, size = 3, laws.most_searches(3, hops) + 1
+    counts = np.zeros(size)
+    for values in product(range(e), repeat=e * hops):
+        leads = np.reshape(values, (hops, e))
+        for answer in range(e):
+            end = answer
+            for relation in leads[::-1]:
+                end = relation[end]
+            counts[len(depth_first(leads, end, answer))] += 1
+    np.testing.assert_allclose(laws.searches(e, hops), counts / counts.sum(), atol=1e-12)
+    assert laws.found(e, hops, 3) == pytest.approx(counts[:4].sum() / counts.sum())
+
+
+def test_drawn_questions_need_as_many_searches_as_the_law_says():
+    batch = sample(replace(TASK, hops=(3,)), 4000)
+    made = needed(TASK, batch.problem)
+    law = laws.searches(16, 3)
+    assert made.mean() == pytest.approx((law * np.arange(len(law))).sum(), abs=4 * made.std() / 4000**0.5)
+    for budget in (4, 8, 16, 32):
+        assert (made <= budget).mean() == pytest.approx(laws.found(16, 3, budget), abs=0.03)
+    assert made.max() > 4 * np.median(made), "some take long"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_posterior_is_that_of_all_worlds(seed):
+    task = Origins(entities=3, relations=3, hops=(2,), budgets=(5,))
+    problem = task.draw(np.random.default_rng(seed), 1)
+    turns = play(task, problem, 5)
+    said = np.array([[task.environment.look, task.first_entity + seed % 3, task.environment.badge]], np.int32)
+    turns[0, seed % 5, :3] = said  # whoever looks elsewhere
+    turns[0, seed % 5, 3:] = task.environment.tell(episodes(task, problem), 0, said)
+    path, total = problem["path"][0], np.zeros(3)
+    for values in product(range(3), repeat=6):
+        table = np.zeros((1, 3, 3), np.int8)
+        table[0, :, path] = np.reshape(values, (2, 3))
+        for badges in permutations(range(3)):
+            world = {"world": table, "badges": np.array([badges], np.int8)}
+            answer = badges.index(problem["badge"][0])
+            if table[0, table[0, answer, path[1]], path[0]] != problem["end"][0]:
+                continue
+            if all(
+                (task.environment.tell(world, 0, turn[None, :3])[0] == turn[3:]).all() for turn in turns[0] if turn[0]
+            ):
+                total[answer] += 1
+    np.testing.assert_allclose(laws.posterior(task, problem, turns)[0], total / total.sum(), atol=1e-12)
+
+
+def test_whoever_looks_blindly_is_right_by_elimination():
+    task = replace(TASK, hops=(3,))
+    problem = task.draw(np.random.default_rng(0), 20)
+    look = [[task.environment.look, task.first_entity + entity, task.environment.badge] for entity in range(15)]
+    told = [
+        task.environment.tell(episodes(task, problem), 0, np.tile(np.array([said], np.int32), (20, 1))) for said in look
+    ]
+    turns = np.stack(
+        [np.hstack([np.tile(said, (20, 1)), answer]) for said, answer in zip(look, told, strict=True)], axis=1
+    )
+    known = laws.posterior(task, problem, turns.astype(np.int32))
+    np.testing.assert_array_equal(known.argmax(axis=1), truth(task, problem))
+    assert known.max(axis=1) == pytest.approx(1.0) and laws.blind(16, 15) == 1.0 and laws.blind(16, 3) == 4 / 16
+
+
+def test_a_transcript_by_hand():
+    task = Origins()
+    problem = task.parse(PROMPT)
+    assert task.gold_text(problem) == GOLD
+    world = episodes(task, problem)
+    assert np.flatnonzero(world["world"][0, :, 2] == 9).tolist() == [11, 12] and world["badges"][0, 12] == 15
+
+    def marks(text):
+        return [step.mark for step in task.text_steps(problem, text)]
+
+    assert marks(GOLD) == ["ok"] * 5
+    assert marks("<next> l R3 m <found> <answer> m") == ["wrong", "wrong after"], "nothing led to l"
+    lie = "<back> j R3 a <found> <look> a <badge> 15 <found> <answer> a"
+    assert marks(lie) == ["wrong", "follows", "follows"]
+    assert marks("") == ["wrong"]
+
+
+@pytest.mark.parametrize(
+    ("text", "supported", "redundant", "answer"),
+    [
+        (GOLD, [1, 1, 1, 1], [0, 0, 0, 0], True),
+        ("<back> j R3 l <found> <back> j R3 l <found> <answer> l", [1, 1], [0, 1], False),
+        ("<look> m <badge> 15 <found> <answer> m", [0], [0], True),
+        ("<back> j R1 <none> <found> <back> j R3 l <found> <next> l R1 c <found>", [0, 1, 0], [0, 0, 0], False),
+    ],
+)
+def test_searches_that_are_redundant_or_not_supported(text, supported, redundant, answer):
+    task = Origins()
+    problem = task.parse(PROMPT)
+    searched = judge.searches(task, problem, np.array([task.vocabulary.encode(text)], np.int32))
+    made = len(supported)
+    assert searched.made == [made]
+    assert searched.supported[0, :made].tolist() == [*map(bool, supported)]
+    assert searched.redundant[0, :made].tolist() == [*map(bool, redundant)]
+    judged, known = task.judge_texts(problem, [text])
+    assert known["supported_answer"] == [answer] and known["searches"] == [made]
+    assert known["repeated_searches"] == [np.mean(redundant)] and judged.trace[0] == all(supported)
+
+
+def test_an_environment_tells_of_entities_and_nothing_else():
+    task = Origins(entities=4, relations=3)
+    world = {
+        "world": np.array([[[1, 0, 0], [1, 0, 0], [2, 0, 0], [1, 0, 0]]], np.int8),
+        "badges": np.array([[2, 0, 1, 3]]),
+    }
+    heard = {
+        "<back> b R1": "a",
+        "<next> a R1": "b",
+        "<next> b R1": "d",
+        "<next> d R1": "<none>",
+        "<back> a R1": "<none>",
+        "<back> c R1": "c",
+        "<look> a <badge>": "2",
+        "<look> a R1": "<none>",
+        "<back> a <badge>": "<none>",
+        "<back> e R1": "<none>",
+        "R1 a R1": "<none>",
+    }
+    for said, told in heard.items():
+        request = np.array([task.vocabulary.encode(said)], np.int32)
+        assert task.vocabulary.decode(Inverse.of(task).tell(world, 0, request)[0]) == f"{told} <found>"
+
+
+def test_what_is_told_has_no_loss():
+    batch = sample(TASK, 50)
+    made = play(TASK, batch.problem)[:, :, 0].astype(bool).sum(axis=1)
+    asked = made == batch.problem["budget"]
+    assert asked.any() and not asked.all()
+    np.testing.assert_array_equal(examples(batch).weight.sum(axis=1), 3 + 3 * made - asked)
+    assert batch.text.shape[1] == TASK.clean_len == TASK.longest_prompt + 63 * TURN + 3
+
+
+def test_sizes_of_shifts_and_features():
+    sizes = {"entities=8": 8, "entities=24": 8, "announced=off": 1, "hops=3": 1, "hops=4": 2, "budget=32": 16}
+    found = {name: Origins().shift(name) for name in Origins().shifts if not name.startswith("noise")}
+    assert {name: shift.size for name, shift in found.items()} == sizes
+    assert [found[name].axis for name in ("entities=8", "announced=off", "hops=3")] == [
+        (Axis.TASK,),
+        (Axis.FORMAT,),
+        (Axis.LENGTH,),
+    ]
+    features = Origins().features(Origins().parse(PROMPT))
+    assert {name: values.tolist() for name, values in features.items()} == {"hops": [1], "budget": [16], "needed": [4]}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"entities": 27}, "entities 27 is outside 2 to 26"),
+        ({"relations": 2}, "relations 2 is outside 3 to 8"),
+        ({"hops": ()}, "hops is empty"),
+        ({"hops": (9,)}, "hops 9 is outside 1 to 8"),
+        ({"budgets": (64,)}, "budgets 64 is outside 0 to 63"),
+    ],
+)
+def test_impossible_fields(change, says):
+    with pytest.raises(UserError, match=says):
+        Origins(**change)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is not 5 numbers"),
+        ("3 14 15 9 26 j R3 15 <think>", "is not 5 numbers"),
+        ("3 14 15 9 26 j R3 15 7 <think>", "is not 5 numbers"),
+        ("3 14 15 9 26 j R3 R3 15 16 <think>", "is not 5 numbers"),
+        ("3 14 15 9 26 j R3 16 16 <think>", "is not 5 numbers"),
+        ("3 14 15 9 26 j R3 1 16 <think>", "has no answer"),
+    ],
+)
+def test_prompts_that_are_none(text, says):
+    with pytest.raises(UserError, match=says):
+        Origins().parse(text)
+
+
+def test_instructions_say_whether_the_budget_is_told():
+    assert "bears, and the number of searches allowed." in Origins().instructions
+    assert "as the number of searches allowed is not told" in replace(Origins(), announced=False).instructions
