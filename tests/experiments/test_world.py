@@ -9,7 +9,7 @@ import pytest
 
 from alchemy.report.claim import judge
 from alchemy.stats.verdict import Verdict
-from experiments.world import agents, rationing
+from experiments.world import agents, more_searches, rationing
 from experiments.world.agents import Answered, Worlds
 from tasks.search.spec import TURN
 
@@ -90,3 +90,67 @@ def test_agents_are_asked_the_same_whatever_they_know_and_fit_their_context():
             for batch in batches[1:]:
                 np.testing.assert_array_equal(batch.problem[name], batches[0].problem[name])
         assert task.longest_prompt + TURN * max(task.budgets) + 1 <= WORLDS.model.context
+
+
+def at_ceiling(regime):
+    """Agents that are right as often as can be after 0, 1, ... searches."""
+    task = more_searches.SMALL.worlds.task(regime, False)
+    return seeds(agents.ceiling(replace(task, budgets=(0, *task.budgets))))
+
+
+BEST_SEARCHERS = {regime: at_ceiling(regime) for regime in more_searches.REGIMES}
+MORE_SEARCHES = more_searches.Measured(
+    budgets=(0, *more_searches.SMALL.worlds.few),
+    hops=(1, 2, 3),
+    right=BEST_SEARCHERS,
+    known=BEST_SEARCHERS,
+    ceiling={regime: right[0] for regime, right in BEST_SEARCHERS.items()},
+    one_hop={"tagged": seeds(1.0), "exact": seeds(1.0)},
+)
+
+
+def searched(regime, change):
+    """What a change of right answers float (s, k, b) of a regime makes of them all."""
+    return {"right": {**BEST_SEARCHERS, regime: change(BEST_SEARCHERS[regime].copy())}}
+
+
+def from_budget(place, by):
+    """So many more are right from a budget on."""
+    return lambda right: right + by * (np.arange(right.shape[2]) >= place)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.HOLDS),
+        (searched("tagged", lambda right: 0.0625 + (right - 0.0625) * 0.5), Verdict.FAILS),
+        (searched("tagged", from_budget(6, -0.08)), Verdict.FAILS),
+        (searched("tagged", lambda right: right - 0.07), Verdict.FAILS),
+        (searched("tagged", lambda right: right + 0.05), Verdict.FAILS),
+        (searched("exact", lambda right: right - 0.05 * (np.arange(8) < 4)), Verdict.FAILS),
+        (searched("exact", lambda right: 0.7 + 0 * right), Verdict.HOLDS),
+        ({"one_hop": {"tagged": seeds(0.5), "exact": seeds(1.0)}}, Verdict.UNDECIDED),
+        ({"one_hop": {"tagged": seeds(1.0), "exact": seeds(0.5)}}, Verdict.UNDECIDED),
+    ],
+)
+def test_each_check_of_more_searches_can_fail_and_each_gate_leaves_it_open(changes, verdict):
+    assert judge(more_searches.CLAIM, more_searches.check(replace(MORE_SEARCHES, **changes))).verdict == verdict
+
+
+def test_doublings_by_hand():
+    right = np.arange(48, dtype=float).reshape(2, 3, 8) ** 2 / 1000  # after 0, 1, 2, 3, 4, 6, 8, 12 searches
+    measured = replace(MORE_SEARCHES, right={"tagged": right, "exact": right})
+    first = [(2**2 - 1**2) / 1000, (12**2 - 10**2) / 1000, (21**2 - 19**2) / 1000]
+    second = [(4**2 - 2**2) / 1000, (14**2 - 12**2) / 1000, (23**2 - 21**2) / 1000]
+    assert more_searches.doublings(measured, "tagged")[0] == pytest.approx([np.mean(first), np.mean(second)])
+    assert more_searches.worst_step(right) == pytest.approx([0.001, (25**2 - 24**2) / 1000])
+
+
+def test_what_the_ceilings_foretell_of_doublings():
+    first, second = more_searches.doublings(MORE_SEARCHES, "tagged")[0]
+    assert first == pytest.approx(0.38, abs=0.01) and second == pytest.approx(0.075, abs=0.005)
+    assert more_searches.doublings(MORE_SEARCHES, "exact") == pytest.approx(0)
+    pooled = MORE_SEARCHES.right["exact"].mean(axis=1)[0]
+    assert (np.diff(pooled) >= 0).all() and pooled[3] - pooled[1] > 0.5, (
+        "over all questions exact results make a curve, too"
+    )
