@@ -28,6 +28,8 @@ from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Stream, examples
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import train
+from alchemy.practice.filters import behind
+from alchemy.practice.grpo import GRPO, reinforce, reward
 from alchemy.problem.split import Split, train_chunk
 from alchemy.problem.task import PAD, Task
 from alchemy.scoring.metrics import (
@@ -105,6 +107,8 @@ def measure(load: Load, say: Callable[[str], None]) -> Iterator[Row]:
         yield _decoding("4 x 32, symbols", small, symbols, rows, limits, say)
     if load.larger:
         yield _decoding("4 x 128, bridges of depth 3", wide, bridge, load.rows[len(load.rows) // 2], limits, say)
+    say("a step of GRPO")
+    yield from reinforcing("4 x 32, symbols", small, symbols, load.batch)
     say("compilation")
     yield from _compilation(small, symbols, load)
     yield Row("memory at most, host", host_memory(), "bytes")
@@ -213,6 +217,44 @@ def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, 
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
     cache = 2 * jnp.dtype(machine.dtype("auto")).itemsize * model.layers * model.width * (prompts.shape[1] + room / 2)
     return Row(work_name, rate, "tokens/s", rate * (size / rows + cache) / limits.bytes, "bytes")
+
+
+def reinforcing(name: str, model: Model, task: Task, texts: int, group: int = 8) -> Iterator[Row]:
+    """A step of GRPO on so many texts, beside drawing as many and training on them as lines that somebody else wrote."""
+    how = GRPO(steps=REPEATS + 1, problems=max(1, texts // group), group=group)
+    batch = task.sample(np.random.default_rng(0), how.problems)
+    init = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
+    room = task.max_len - task.shortest_prompt
+    drawn = draw(model, init, batch.prompts(), samples=group, max_new=room)
+    lines = examples(behind(batch.rows(np.repeat(np.arange(how.problems), group)), drawn.completions.reshape(-1, room)))
+
+    def clocked(work: Callable[[Callable[..., None]], Any]) -> float:
+        times: list[float] = []
+        work(lambda *_: times.append(perf_counter()))
+        return median(np.diff(times).tolist())
+
+    generating = seconds(lambda: draw(model, init, batch.prompts(), samples=group, max_new=room))
+    data = Stream(lambda seed, step, n: lines, task.shortest_prompt)
+    config = replace(how.train, chunk=1)
+    training = clocked(lambda tick: train(model, data, config, seeds=[0], progress=tick))
+    whole = clocked(
+        lambda tick: reinforce(
+            model,
+            init,
+            how,
+            seeds=[0],
+            ask=lambda seed, step: batch,
+            rewarded=reward(task, how.reward),
+            room=room,
+            shortest=task.shortest_prompt,
+            progress=tick,
+        )
+    )
+    work = f"GRPO {name}, {counted(how.problems * group, 'text')} a step"
+    yield Row(f"{work}: generating alone", generating, "s")
+    yield Row(f"{work}: training on them alone", training, "s")
+    yield Row(f"{work}: the whole step", whole, "s")
+    yield Row(f"{work}: whole / (generating + training)", whole / (generating + training), "times")
 
 
 def _compilation(model: Model, task: Task, load: Load) -> Iterator[Row]:

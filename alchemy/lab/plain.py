@@ -6,18 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, make_dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from alchemy.errors import UserError
 from alchemy.lab import room
 from alchemy.lab.lab import SPARE, Lab
+from alchemy.lab.self_training import SelfTraining, self_training
 from alchemy.lab.trainings import Plan
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Loss
 from alchemy.learning.model import Model
 from alchemy.learning.train import Runs
+from alchemy.practice.curriculum import Curriculum
+from alchemy.practice.filters import prompt_keys
+from alchemy.practice.grpo import GRPO
 from alchemy.problem.documents import Document
 from alchemy.problem.task import EOS, PAD, Batch, Task
 from alchemy.scoring.predictions import lines, parse_line
@@ -27,6 +31,7 @@ STANDARD = ("standard",)
 """Stands for the shifts that a task calls its own."""
 TRAINING = TrainConfig(steps=500, batch=64, learning_rate=6e-3)
 """How long to train by default: a minute or two on two CPU cores."""
+Then = Literal["nothing", "self-training", "grpo"]
 HELD_OUT = "held out"
 """The test without a shift."""
 
@@ -51,11 +56,14 @@ class How:
     """Held-out problems in each test of each seed."""
     shifts: tuple[str, ...] = ()
     """Test under these shifts of the trained task, too; `standard` are those that `alchemy show` lists."""
+    then: Then = "nothing"
+    """What the trained models learn from afterwards: nothing, or what they write themselves."""
 
 
 def config(task: Task, model: Model, train: TrainConfig = TRAINING, how: type[How] | None = None) -> Any:
-    """A dataclass of a task, a model and a way to train it, all fields of which have defaults, and of those of `how`."""
-    parts = {"task": task, "model": model, "train": train}
+    """A dataclass of a task, a model and ways to train it, all fields of which have defaults, and of those of `how`."""
+    ways = {"curriculum": Curriculum(), "self_training": SelfTraining(), "grpo": GRPO()}
+    parts = {"task": task, "model": model, "train": train, **ways}
     members = [(part, type(value), field(default_factory=lambda value=value: value)) for part, value in parts.items()]
     return make_dataclass("Training", members, bases=(how,) if how else (), frozen=True)()
 
@@ -64,7 +72,7 @@ def config(task: Task, model: Model, train: TrainConfig = TRAINING, how: type[Ho
 class Plain:
     """A plain training that was checked; raises `UserError`, before anything is made, if it cannot be.
 
-    `parts` has a task, a model and a `TrainConfig` by these names.
+    `parts` has a task, a model, a `TrainConfig`, a `Curriculum`, `SelfTraining` and `GRPO`, by the names of `config`.
     """
 
     parts: Any
@@ -98,8 +106,10 @@ class Plain:
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest text of any test."""
-        return max(test.max_len for test in self.tests.values())
+        """Tokens of the longest text of any test, of any level, and of what models answer to learn from it."""
+        levels = self.parts.curriculum.tasks(self.task)
+        practised = self.parts.self_training.tasks(self.task) if self.how.then == "self-training" else []
+        return max(task.max_len for task in (*self.tests.values(), *levels, *practised))
 
     @cached_property
     def own(self) -> Batch | None:
@@ -111,7 +121,8 @@ class Plain:
         model = replace(self.parts.model, context=max(self.parts.model.context, self.longest + SPARE))
         sets = [self.own] * self.how.seeds if self.own else ()
         how = {"seeds": self.how.seeds, "loss": self.how.loss, "limit": self.how.limit, "document": self.how.document}
-        return {"model": model, "task": self.task, "config": self.parts.train, "sets": sets, **how}
+        ways = {"sets": sets, "curriculum": self.parts.curriculum}
+        return {"model": model, "task": self.task, "config": self.parts.train, **ways, **how}
 
     def plan(self, lab: Lab) -> Plan:
         """What would be trained, and where it would be kept."""
@@ -119,11 +130,21 @@ class Plain:
 
     def run(self, lab: Lab) -> tuple[Runs, dict[str, dict[str, Any]]]:
         """The models, and what they score in each test (`scores`)."""
-        runs = lab.train(**self._asked())
+        runs = self._taught(lab, lab.train(**self._asked()))
         answers = {
             name: lab.answer(runs, test, self.how.test, label=f"answer {name}") for name, test in self.tests.items()
         }
         return runs, {name: scores(rows, runs.task, self.own) for name, rows in answers.items()}
+
+    def _taught(self, lab: Lab, runs: Runs) -> Runs:
+        """The models after what they learn from what they write."""
+        if self.how.then == "grpo":
+            return lab.reinforce(runs, self.parts.grpo)
+        if self.how.then == "self-training":
+            gold = self.parts.curriculum.tasks(self.task)
+            *_, last = self_training(lab, runs, self.parts.self_training, gold)
+            return last.runs
+        return runs
 
 
 def scores(answers: Answers, trained: Task, own: Batch | None = None) -> dict[str, Any]:
@@ -140,11 +161,6 @@ def scores(answers: Answers, trained: Task, own: Batch | None = None) -> dict[st
         "floors": floors,
         "trained on": float(np.mean([prompt in known for prompt in prompt_keys(answers.batch)])),
     }
-
-
-def prompt_keys(batch: Batch) -> list[bytes]:
-    """The prompt of each line, without padding: equal where prompts are."""
-    return [row[:length].tobytes() for row, length in zip(batch.text, batch.prompt_len, strict=True)]
 
 
 def own_lines(task: Task, path: Path) -> Batch:

@@ -17,10 +17,9 @@ import numpy as np
 
 from alchemy.errors import UserError, nearest
 from alchemy.lab.lab import Lab
-from alchemy.lab.plain import prompt_keys
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs, Trained
-from alchemy.practice.filters import Keep, kept
+from alchemy.practice.filters import Keep, kept, prompt_keys
 from alchemy.problem.split import join
 from alchemy.problem.streams import stream
 from alchemy.problem.task import Batch, Task
@@ -123,6 +122,7 @@ def self_training(lab: Lab, runs: Runs, how: SelfTraining, gold: Sequence[Task] 
             beside = _gold(lab, gold or [runs.task], how.gold, seed, number)
             sets.append(_as_wide([batch, *(before if how.earlier else []), *beside], context))
             before.append(batch)
+        lab.progress.say(f"round {number}: kept {np.median(share):.1%} of the lines, {_told(right)}")
         label = f"train on what round {number} kept"
         runs = _trained(lab, runs if how.onward else first, runs, how.train, sets, context, label)
         yield Round(number, task, runs, share, right)
@@ -177,6 +177,11 @@ def _padded(lines: Batch, width: int) -> Batch:
     extra = width - lines.tokens.shape[1]
     tokens = np.pad(lines.tokens, ((0, 0), (0, max(extra, 0)), (0, 0)))[:, :width]
     return Batch(tokens, lines.prompt_len, np.zeros(tokens.shape[:2], np.int8), {})
+
+
+def _told(right: np.ndarray) -> str:
+    known = right[~np.isnan(right)]
+    return f"{np.median(known):.1%} of them right" if len(known) else "none of them right"
 
 
 def _right(samples: Samples, lines: Batch) -> float:

@@ -71,3 +71,8 @@ def behind(batch: Batch, completions: np.ndarray) -> Batch:
     tokens = np.pad(prompts, ((0, 0), (0, extra), (0, 0)))
     tokens[..., 0] = np.where(place >= 0, written, tokens[..., 0])
     return Batch(tokens, batch.prompt_len, np.zeros(tokens.shape[:2], np.int8), {})
+
+
+def prompt_keys(batch: Batch) -> list[bytes]:
+    """The prompt of each line, without padding: equal where prompts are."""
+    return [row[:length].tobytes() for row, length in zip(batch.text, batch.prompt_len, strict=True)]

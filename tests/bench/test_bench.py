@@ -48,6 +48,13 @@ def test_every_work_has_a_rate(task, model):
     assert samples.share == tokens.share > 0 and rows[-1].ceiling == "bytes"
 
 
+def test_a_step_of_grpo_is_split_into_generating_and_training(task, model):
+    rows = list(bench.reinforcing("tiny", model, task, 16))
+    generating, training, whole, ratio = (row.rate for row in rows)
+    assert ratio == pytest.approx(whole / (generating + training)) and min(generating, training, whole) > 0
+    assert [row.unit for row in rows] == ["s", "s", "s", "times"]
+
+
 def test_the_median_leaves_the_first_run_out(monkeypatch):
     clock = iter([0.0, 1.0, 10.0, 15.0, 20.0, 22.0])
     runs = []

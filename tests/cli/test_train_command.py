@@ -115,6 +115,36 @@ def test_lines_of_ones_own(capsys, out, lines):
     assert result["model"] in call(capsys, "runs", out, "--json")[1]
 
 
+WAYS = {
+    "grpo": ["--grpo.steps", "2", "--grpo.problems", "2", "--grpo.group", "2"],
+    "self-training": ["--self-training.rounds", "2", "--self-training.problems", "8", "--self-training.keep", "all"]
+    + ["--self-training.train.steps", "2", "--self-training.train.batch", "4", "--self-training.levels", "length=3"],
+}
+
+
+@pytest.mark.parametrize("then", WAYS)
+def test_what_models_learn_from_what_they_write(capsys, out, trained, then):
+    """Of the models that are there; the same command again finds all of it."""
+    command = ["train", "symbols", *TASK, *SMALL, "--seeds", 2, "--test", 20, "--then", then, *WAYS[then], "--out", out]
+    code, text, error = call(capsys, *command, "--json")
+    assert code == 0, error
+    assert json.loads(text)["model"] not in trained
+    assert ("reinforce: 2 steps" in error) == (then == "grpo")
+    assert ("round 2: kept 100.0% of the lines" in error) == (then == "self-training")
+    assert call(capsys, *command, "--json")[1] == text
+    assert "and then" in " ".join(call(capsys, *command, "--dry-run")[1].split())
+
+
+def test_a_curriculum_by_flags(capsys, out, trained):
+    """Promoted at once at a threshold of 0; levels longer than the task have room in the model."""
+    command = ["train", "symbols", *TASK, *SMALL, "--test", 20, "--out", out, "--quiet", "--json"]
+    levels = ["--curriculum.levels", "length=2", "length=3", "--curriculum.order", "promote"]
+    code, text, error = call(capsys, *command, *levels, "--curriculum.threshold", 0, "--curriculum.every", 2)
+    assert code == 0, error
+    [models] = [models for models in stored(out) if models.name == json.loads(text)["model"]]
+    assert [key["notes"] for key in models.keys] == [{"levels": [0, 1]}]
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
@@ -142,6 +172,9 @@ def test_bad_lines_are_named(capsys, tmp_path, text, message):
         (["train", "symbols", "--seeds", 0], "seeds must be at least 1, not 0"),
         (["train", "symbols", "--data", "x", "--limit", 3], "--limit and --shift choose others"),
         (["train", "symbols", "--data", "x", "--document", "answer"], "--data x has lines of its own: --document"),
+        (["train", "symbols", "--grpo.group", 1], "group must be at least 2, not 1"),
+        (["train", "symbols", "--curriculum.order", "risng"], "did you mean 'rising'?"),
+        (["train", "symbols", "--curriculum.levels", "length=3", "--limit", 3], "a curriculum has fresh lines"),
         (["train", "symbols", "--train.step", 3], "did you mean '--train.steps'?"),
         (["ask", "A"], "holds no trained model; `alchemy train` makes some"),
         (["ask", "A", "--temperature", -1], "temperature must be at least 0"),

@@ -30,7 +30,10 @@ class Train:
 
     Example: alchemy train symbols --data mine.jsonl --train.steps 1000 --model.layers 4
 
-    Fields of the task, the model and the training are flags behind `--task.`, `--model.` and `--train.`. The models are kept
+    Example: alchemy train sums --curriculum.levels places=2 places=3 --curriculum.order mix --then grpo --grpo.steps 50
+
+    Fields of the task, the model and the training are flags behind `--task.`, `--model.` and `--train.`, and those of other
+    ways to train behind `--curriculum.`, `--self-training.` and `--grpo.`. The models are kept
     under --out; the same command goes on where it was interrupted, and another one that needs the same models finds them.
     """
 
@@ -54,6 +57,8 @@ class Train:
     """Held-out problems in each test of each seed."""
     shifts: tuple[str, ...] = ()
     """Test under these shifts of the trained task, too; `standard` are those that `alchemy show` lists."""
+    then: Literal["nothing", "self-training", "grpo"] = "nothing"
+    """What the trained models learn from afterwards: lines of their own that a filter keeps, or rewards for what they write."""
     out: Path = Path("runs")
     """Where models and answers go."""
     dry_run: Switch = False
@@ -146,6 +151,8 @@ def _planned(summary: Mapping[str, Any], options: Train, memory: float) -> Itera
     yield beside(
         "takes", f"{summary['flops']:.2g} FLOPs to train; {time}" if summary["to train"] else "answering alone", 8
     )
+    if options.then != "nothing":
+        yield beside("and then", f"{options.then}, which is not counted here", 8)
     yield beside("memory", f"at least {summary['memory'] / 1e9:.2g} of {memory / 1e9:.3g} GB", 8)
     yield "nothing was made"
 
