@@ -11,6 +11,7 @@ import subprocess
 from html import unescape
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")  # of commands that tests start, too
 os.environ["XLA_FLAGS"] = " ".join(  # each once: workers inherit them, and stored programs go by them
     dict.fromkeys(  # a third of the time to compile; the programs of tests are too small to be worth more
         os.environ.get("XLA_FLAGS", "").split()
@@ -37,7 +38,6 @@ for (const name of ["error", "warn"]) console[name] = (...words) => faults.push(
 window.alert = (text) => faults.push(`alert ${text}`);</script>"""
 
 machine.prepare()
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 gc.set_threshold(
     200_000, 20, 50
 )  # tracing makes many objects that live on: looking for garbage took a sixth of the time

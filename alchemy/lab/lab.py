@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from alchemy.causal.continuing import continued
@@ -34,7 +33,7 @@ from alchemy.latent.reasoner import Reasoner
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Padding
 from alchemy.learning.model import Model, Params
-from alchemy.learning.train import Part, Runs, Trained, size, train
+from alchemy.learning.train import Part, Runs, Trained, drawn, size, train
 from alchemy.practice.curriculum import Course, Curriculum
 from alchemy.practice.grpo import GRPO, Log, Reinforced, reinforce, reward
 from alchemy.practice.promotion import looking, train_promoted
@@ -632,8 +631,7 @@ def _initial(model: Model, seeds: Sequence[int], start: Runs, rows: list[int]) -
     params = rows_of(start.trained.params, rows)
     if model == start.model:
         return params
-    fresh = jax.vmap(lambda seed: model.init(jax.random.key(seed)))(jnp.asarray(seeds))
-    return learned_verifier.widened(params, fresh)
+    return learned_verifier.widened(params, drawn(model, jax.vmap(jax.random.key)(np.asarray(seeds))))
 
 
 def _longest(batch: Batch) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import product
+from operator import itemgetter
 from queue import SimpleQueue
 from threading import Event
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from alchemy.decoding.sampler import ModelSampler
@@ -65,7 +65,7 @@ def search(
         rows, device = seed * n + np.minimum(np.arange(start, start + size), n - 1), free_devices.get()
         try:
             with jax.default_device(device):
-                params = jax.tree.map(lambda leaf: jnp.asarray(leaf[seed]), runs.trained.params)
+                params = jax.device_put(jax.tree.map(itemgetter(seed), runs.trained.params))
                 sampler = ModelSampler(runs.model, params, temperature, jax.random.key(runs.seeds[seed]), start, stop)
                 answered = how.answer(sampler, rewards[seed].rows(rows), question.rows(rows))
         finally:

@@ -31,7 +31,8 @@ def prepare(count: int = 0) -> None:
     if count or "xla_force_host_platform_device_count" not in flags:
         jax.config.update("jax_num_cpu_devices", count or cores())
     jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 def join() -> int:

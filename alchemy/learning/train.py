@@ -105,6 +105,9 @@ class Diverged(UserError):
 
 MIN_SHARD = 16
 """Sequences of a batch that are worth a device of their own."""
+AS_WRITTEN: dict[str, Any] = {"xla_disable_hlo_passes": "algsimp"}
+"""Compiler options under which the weights of tiny models are to the bit those of one operation after the other, as they were
+when claims about them were judged: two constant factors are not made one."""
 Progress = Callable[[int, float], None]
 """Called with the number of steps done and the mean loss of the last chunk."""
 Look = Callable[[int, Callable[[], Params]], None]
@@ -216,12 +219,12 @@ def train_together(
             ahead = min(done + config.chunk, config.steps)
             loss = training.advance(upcoming, rates(done, ahead - done))
             upcoming = chunk(ahead)  # made while the device works
-            losses[:, done:ahead] = on_host(loss)
-            done = ahead
+            last, done = slice(done, ahead), ahead
+            losses[:, last] = on_host(loss)
             try:
                 stop()
                 if progress:
-                    progress(done, float(loss.mean()))
+                    progress(done, float(losses[:, last].mean()))
                 if look:
                     look(done, training.params)
             except KeyboardInterrupt:
@@ -233,6 +236,12 @@ def train_together(
     params = training.params()
     parted = [slice(first, first + count) for first in range(0, len(seeds), count)]
     return [Trained(jax.tree.map(lambda leaf, own=own: leaf[own], params), losses[own]) for own in parted]
+
+
+@lru_cache(maxsize=64)
+def _keyed(rows: NamedSharding) -> Callable[[np.ndarray], jax.Array]:
+    """What makes the key of each seed, where the model of that seed is."""
+    return jax.jit(jax.vmap(jax.random.key), out_shardings=rows)
 
 
 class Session:
@@ -258,7 +267,7 @@ class Session:
         self._model, together = model, beside or len(seeds)
         mesh = mesh_of(together, config.batch, sharded)  # that of each alone, so that sums are of the same terms
         self._mesh, self._rows = mesh, NamedSharding(mesh, P("seed"))
-        self._keys = jax.jit(jax.vmap(jax.random.key), out_shardings=self._rows)(np.asarray(seeds))
+        self._keys = _keyed(self._rows)(np.asarray(seeds))
         start, self._run = _programs(model, config, mesh, unscored, table is None, sharded)
         state = start(self._keys, jax.device_put(init, self._rows) if init is not None else None)
         self._places = jax.tree.map(lambda leaf: NamedSharding(mesh, _spec(leaf.shape, mesh, sharded)), state)
@@ -381,27 +390,38 @@ def _programs(
     return _starter(model, part, mesh, sharded), _runner(model, part, mesh, streamed, start, sharded)
 
 
+def drawn(model: Trainable, keys: jax.Array) -> Params:
+    """The weights that a model begins with by each of keys (s,): leaves (s, ...)."""
+    return _drawer(model)(np.asarray(jax.random.key_data(keys)))
+
+
+@lru_cache(maxsize=64)
+def _drawer(model: Trainable) -> Kept:
+    def of_each(keys: jax.Array) -> Params:
+        return jax.vmap(lambda key: model.init(jax.random.wrap_key_data(key)))(keys)
+
+    return Kept(of_each, model, options=AS_WRITTEN if machine.on_cpu() else None)
+
+
 @lru_cache(maxsize=64)
 def _starter(
     model: Trainable, config: TrainConfig, mesh: Mesh, sharded: bool = False
 ) -> Callable[[jax.Array, Params | None], _State]:
+    def moments(params: Params) -> Any:
+        return jax.vmap(optimizer(config, Rates(0.0, 0.0)).init)(params)
+
     def start(keys: jax.Array, init: Params | None) -> _State:
         params = init if init is not None else jax.vmap(model.init)(keys)
-        moments = jax.vmap(optimizer(config, Rates(0.0, 0.0)).init)(params)
-        return _State(params, moments, jnp.zeros(len(keys), jnp.int32), params if _decay(model) else ())
+        return _State(params, moments(params), jnp.zeros(len(keys), jnp.int32), params if _decay(model) else ())
 
     if tuning.tiny(model) and jax.process_count() == 1:
-        made: dict[bytes, _State] = {}
+        of_nothing = Kept(moments, config)
 
         def begun(keys: jax.Array, init: Params | None) -> _State:
-            """One operation after the other, most of which other models have had too; what the same seeds begin with, once."""
-            keys = jax.device_put(keys, jax.local_devices()[0])
-            if init is not None:
-                return start(keys, init)
-            name = np.asarray(jax.random.key_data(keys)).tobytes()
-            if name not in made:
-                made[name] = jax.tree.map(np.asarray, start(keys, None))
-            return made[name]
+            """Two programs, of which other trainings of the model have the first, and other models of its shapes the second."""
+            params = jax.tree.map(np.asarray, drawn(model, keys) if init is None else init)
+            rest = jax.tree.map(np.asarray, of_nothing(params))
+            return _State(params, rest, np.zeros(len(keys), np.int32), params if _decay(model) else ())
 
         return begun
     if not sharded:

@@ -306,9 +306,7 @@ def _footnote(canvas: Canvas, note: str) -> None:
 def save(figure: Figure, path: Path) -> None:
     """Draw one figure as SVG; the same figure gives the same bytes."""
     import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure as Canvas  # not pyplot, which looks for a screen and takes long to import
 
     style: dict[Any, Any] = {
         "svg.hashsalt": "alchemy",
@@ -321,7 +319,8 @@ def save(figure: Figure, path: Path) -> None:
         "grid.alpha": 0.25,
     }
     with matplotlib.rc_context(style):
-        canvas, axes = pyplot.subplots(figsize=(6.4, 3.8), layout="constrained")
+        canvas = Canvas(figsize=(6.4, 3.8), layout="constrained")
+        axes = canvas.subplots()
         axes.set_title(figure.title, fontsize=10, loc="left")
         figure.draw(axes)
         axes.set_ylabel(figure.y_label)
@@ -329,4 +328,3 @@ def save(figure: Figure, path: Path) -> None:
             _footnote(canvas, fill(figure.note, 110))
         silent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         write_whole(path, lambda scratch: canvas.savefig(scratch, format="svg", metadata=silent))
-        pyplot.close(canvas)

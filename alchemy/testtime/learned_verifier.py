@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -159,7 +159,13 @@ def aggregated(steps: np.ndarray, how: Aggregation = "last") -> np.ndarray:
 
 def widened(params: Params, fresh: Params) -> Params:
     """Weights of a smaller vocabulary in the place of fresh ones of a larger: leaves (s, ...), all of them kept."""
-    return jax.tree.map(lambda new, old: new.at[tuple(slice(0, size) for size in old.shape)].set(old), fresh, params)
+
+    def kept(new: Any, old: Any) -> np.ndarray:
+        whole = np.array(new)
+        whole[tuple(slice(0, size) for size in old.shape)] = old
+        return whole
+
+    return jax.tree.map(kept, fresh, params)
 
 
 def log_odds(
