@@ -34,20 +34,22 @@ def test_a_layer_and_its_gradients(platform_kernels, name, sizes, shape):
     layer = _moved(getattr(layers, name)(*sizes, rngs=nnx.Rngs(0)), rng)
     flax_layer = getattr(nnx, name)(*sizes, rngs=nnx.Rngs(0))
     nnx.update(flax_layer, nnx.state(layer))
-    x = jnp.asarray(3 + 2 * rng.normal(size=shape), jnp.float32)
-    slope = rng.normal(size=layer(x).shape).astype(np.float32)
+    x = (3 + 2 * rng.normal(size=shape)).astype(np.float32)
+    slope = rng.normal(size=(*shape[:-1], sizes[-1])).astype(np.float32)
 
-    def value_and_gradients(module):
+    def values_and_gradients(module):
         graph, state = nnx.split(module)
-        of_both = jax.value_and_grad(lambda state, x: (slope * nnx.merge(graph, state)(x)).sum(), argnums=(0, 1))
-        return jax.jit(of_both)(state, x)
 
-    np.testing.assert_allclose(layer(x), flax_layer(x), rtol=1e-5, atol=1e-5)
-    (value, (weights, text)), (flax_value, (flax_weights, flax_text)) = (
-        value_and_gradients(layer),
-        value_and_gradients(flax_layer),
-    )
-    np.testing.assert_allclose(value, flax_value, rtol=1e-4)
+        def weighed(state, x):
+            y = nnx.merge(graph, state)(x)
+            return (slope * y).sum(), y
+
+        (_, y), gradients = jax.jit(jax.value_and_grad(weighed, argnums=(0, 1), has_aux=True))(state, x)
+        return y, *gradients
+
+    value, weights, text = values_and_gradients(layer)
+    flax_value, flax_weights, flax_text = values_and_gradients(flax_layer)
+    np.testing.assert_allclose(value, flax_value, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(text, flax_text, rtol=1e-4, atol=1e-5)
     for gradient, flax_gradient in zip(jax.tree.leaves(weights), jax.tree.leaves(flax_weights), strict=True):
         np.testing.assert_allclose(gradient, flax_gradient, rtol=1e-4, atol=1e-4)

@@ -16,6 +16,7 @@ from alchemy.decoding.generate import generate
 from alchemy.errors import UserError
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Finite
+from alchemy.learning.kept import Kept
 from alchemy.learning.train import size, train
 from alchemy.problem.task import EOS, PAD
 from models import kernels, transformer
@@ -54,10 +55,8 @@ COVER = [  # every block, every way to give positions, tied and not, looped and 
         "looped",
     )
 ]
-every_model = pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)
-covering_models = pytest.mark.parametrize(
-    "model", [VARIANTS[name] for name in COVER], ids=COVER
-)  # what takes many programs
+every_model = pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)  # what takes no program
+covering_models = pytest.mark.parametrize("model", [VARIANTS[name] for name in COVER], ids=COVER)
 few_models = pytest.mark.parametrize("model", [VARIANTS[name] for name in FEW], ids=FEW)  # what is slow to compile
 
 LENGTHS = np.array([5, 3, 6, 1, 2, 6, 4, 5])
@@ -66,10 +65,21 @@ TEXT = rng.integers(2, V, size=(len(LENGTHS), T, 1)).astype(np.int32)
 PROMPTS = np.where((np.arange(T) < LENGTHS[:, None])[..., None], TEXT, PAD)
 INSIDE = np.arange(T) < LENGTHS[:, None]
 close = partial(np.testing.assert_allclose, rtol=0, atol=1e-5, equal_nan=False)
-apply = jax.jit(lambda model, params, tokens: model.apply(params, tokens), static_argnums=0)
-extend = jax.jit(
-    lambda model, params, cache, tokens, last=False: model.extend(params, cache, tokens, last), static_argnums=(0, 4)
-)
+last_of = jax.jit(lambda model, *args: model.extend(*args, last=True), static_argnums=0)
+
+
+@cache
+def program(model, name):
+    """One of a model's functions, which is not traced again where an earlier process has run it."""
+    return Kept(getattr(model, name), model)
+
+
+def apply(model, params, tokens):
+    return program(model, "apply")(params, tokens)
+
+
+def extend(model, params, cache, tokens):
+    return program(model, "extend")(params, cache, tokens)
 
 
 def test_the_cover_has_every_block_and_every_way_to_give_positions():
@@ -80,10 +90,10 @@ def test_the_cover_has_every_block_and_every_way_to_give_positions():
 
 @cache
 def started(model):
-    return jax.tree.map(np.asarray, jax.jit(model.init)(jax.random.key(1)))
+    return jax.tree.map(np.asarray, program(model, "init")(jax.random.key(1)))
 
 
-@every_model
+@covering_models
 def test_reads_only_what_came_before(model):
     """For each place: changing a token changes its own logits and all later ones, and no earlier ones."""
     changed = np.repeat(TEXT[:1], T, axis=0)
@@ -96,7 +106,7 @@ def test_reads_only_what_came_before(model):
     assert np.diag(moved).min() > 1e-3 and moved[np.triu_indices(T, 1)].min() > 1e-6
 
 
-@every_model
+@covering_models
 def test_cached_decoding_is_the_full_forward(model):
     """Ragged right-padded prompts are read at once, the rest token by token; padding moves nothing."""
     full = np.asarray(apply(model, started(model), TEXT))
@@ -113,15 +123,26 @@ def test_cached_decoding_is_the_full_forward(model):
     np.testing.assert_array_equal(cache.length, LENGTHS + 2 - (np.arange(len(LENGTHS)) == 1))
 
 
-@covering_models
-@pytest.mark.parametrize("length", [T, T + 2], ids=["filled by the text", "with empty slots"])
-def test_the_last_logits_can_be_had_alone(model, length):
-    """Those of each row's last token, and a cache that goes on as if all had been wanted, in its slots or in a branch."""
+def read_for_its_last_logits(model, length):
+    """The states behind prompts in so many slots, of which the last logits alone were had, and all; those are compared."""
     logits, cache = extend(model, started(model), model.init_cache(len(TEXT), length), PROMPTS)
-    last, same = extend(model, started(model), model.init_cache(len(TEXT), length), PROMPTS, True)
+    last, same = last_of(model, started(model), model.init_cache(len(TEXT), length), PROMPTS)
     close(last, np.take_along_axis(np.asarray(logits), LENGTHS[:, None, None] - 1, axis=1))
     np.testing.assert_array_equal(same.length, cache.length)
-    states = (same, cache) if length > T else (branch(model, state, 1, 1) for state in (same, cache))
+    return same, cache
+
+
+@covering_models
+def test_the_last_logits_can_be_had_alone(model):
+    """Those of each row's last token, and a cache that goes on as if all had been wanted."""
+    states = read_for_its_last_logits(model, T + 2)
+    close(*(np.asarray(extend(model, started(model), state, TEXT[:, :1])[0]) for state in states))
+
+
+@few_models
+def test_the_last_logits_can_be_had_alone_where_the_text_fills_the_slots(model):
+    """What goes on is then a branch."""
+    states = [branch(model, state, 1, 1) for state in read_for_its_last_logits(model, T)]
     close(*(np.asarray(extend(model, started(model), state, TEXT[:, :1])[0]) for state in states))
 
 
@@ -158,7 +179,7 @@ def test_gradients_of_logits_from_a_token_on_are_those_of_the_whole_text(model):
     same_slope((part, same), (whole, logits[:, -2:]))
 
 
-@covering_models
+@few_models
 def test_other_kernels_say_the_same(model, monkeypatch):
     """Those that are not for the platform that the tests run on."""
     own = slope(model, started(model), WEIGHTS)
@@ -169,8 +190,9 @@ def test_other_kernels_say_the_same(model, monkeypatch):
     same_slope(traced_anew(model, started(model), WEIGHTS), own)
 
 
-@covering_models
-def test_what_is_random_in_training_depends_on_a_rows_key_alone(model):
+@pytest.mark.parametrize("name", [*FEW, "transformer-gpt-random-tied"])
+def test_what_is_random_in_training_depends_on_a_rows_key_alone(name):
+    model = VARIANTS[name]
     plain, keys = np.asarray(apply(model, started(model), TEXT)), jax.random.split(jax.random.key(0), len(TEXT))
     train = jax.jit(model.apply)
     few = train(started(model), TEXT[::-1][:3], keys[::-1][:3])
@@ -182,7 +204,7 @@ def test_what_is_random_in_training_depends_on_a_rows_key_alone(model):
     assert np.abs(whole - plain).max() > 1e-3
 
 
-@every_model
+@covering_models
 def test_padding_does_not_matter(model):
     padded, full = (np.asarray(apply(model, started(model), tokens)) for tokens in (PROMPTS, TEXT))
     close(padded[INSIDE], full[INSIDE])
@@ -226,7 +248,7 @@ def products(program):
                 yield from products(inner.jaxpr)
 
 
-@every_model
+@covering_models
 def test_works_in_the_precision_of_its_parameters(model):
     """But for the last product: logits are float32."""
     half = jax.tree.map(lambda leaf: jax.numpy.asarray(leaf, "bfloat16"), started(model))
@@ -244,17 +266,17 @@ def test_many_seeds_are_one_init_each(model):
     assert any((leaf[0] != leaf[1]).any() for leaf in jax.tree.leaves(stacked))
 
 
-@every_model
+@covering_models
 def test_parameters_count_as_often_as_a_token_passes_through_them(model):
     assert size(model) == model.loops * sum(leaf.size for leaf in jax.tree.leaves(started(model)))
 
 
 @every_model
 def test_an_equal_model_does_not_compile_again(model):
-    apply(model, started(model), TEXT)
-    known = apply._cache_size()
-    apply(replace(model), jax.tree.map(np.copy, started(model)), TEXT[::-1])
-    assert apply._cache_size() == known
+    """As programs are found by the model they are of."""
+    same = replace(model)
+    assert same is not model and same == model and hash(same) == hash(model)
+    assert all(other != model for other in VARIANTS.values() if other is not model)
 
 
 @few_models

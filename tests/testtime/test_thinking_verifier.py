@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import jax
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from alchemy.errors import UserError
 from alchemy.lab import thinking_verifiers
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
+from alchemy.learning.kept import Kept
+from alchemy.learning.train import drawn
 from alchemy.problem.split import Split
 from alchemy.problem.task import EOS, PAD
 from alchemy.progress import Progress
@@ -169,10 +173,18 @@ def test_bad_formats_and_tasks_are_named():
         )
 
 
+@cache
 def fresh(task):
     """A verifier of one seed that was not trained."""
     model = Transformer(len(task.vocabulary) + 2, width=16, layers=1, heads=2, context=64, positions="rotary")
-    return model, jax.vmap(lambda seed: model.init(jax.random.key(seed)))(np.arange(1))
+    return model, drawn(model, jax.vmap(jax.random.key)(np.arange(1)))
+
+
+def plain_logits(model, params, tokens):
+    """Of one seed's model alone, behind each of tokens int (n, t, c): float (n, t, v)."""
+    whole = np.pad(tokens, [(0, 0), (0, model.context - tokens.shape[1]), (0, 0)])  # one program for all lengths
+    read = Kept(model.apply, model)(jax.tree.map(lambda leaf: np.asarray(leaf)[0], params), whole)
+    return np.asarray(read)[:, : tokens.shape[1]]
 
 
 @pytest.mark.parametrize("form", [Format(thought, shows) for thought in THOUGHTS[:3] for shows in ("chain", "answer")])
@@ -183,7 +195,7 @@ def test_what_is_read_is_what_a_plain_reading_says(form):
     thought = thinking_verifier.thoughts(LETTERS, batch, form.thought, rng())
     said = thinking_verifier.read(model, params, LETTERS, batch, thought[:, None], written[:, None], form)
     lines = thinking_verifier.labelled(LETTERS, batch, written, form, rng())
-    logits = np.asarray(model.apply(jax.tree.map(lambda leaf: leaf[0], params), lines.tokens))
+    logits = plain_logits(model, params, lines.tokens)
     good = len(LETTERS.vocabulary)
     for row in range(4):
         places = np.flatnonzero(lines.weight[row] & (lines.target[row] >= good)) - 1
