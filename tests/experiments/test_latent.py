@@ -15,6 +15,7 @@ from experiments.latent import (
     arms,
     coverage,
     depth_beyond_training,
+    other_boards,
     recursion_or_tokens,
     selection,
     which_axis_pays,
@@ -168,6 +169,42 @@ def going_on(solutions, kind, to, gate=None):
 )
 def test_each_check_of_depth_can_fail_and_each_gate_leaves_it_open(changes, verdict):
     assert judge(depth_beyond_training.CLAIM, depth_beyond_training.check(replace(DEPTH, **changes))).verdict == verdict
+
+
+COLOURED = other_boards.Measured(
+    BUDGETS,
+    way(wide=(0.5, 0.98), found_wide=0.7, found_deep=0.45),
+    way(wide=(0.8, 0.8), deep=(0.8, 0.95), found_deep=0.4),
+    seeds(0.75),
+    np.full((10, 6, 6), 0.9),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.HOLDS),
+        ({"variational": way(wide=(0.5, 0.98), found_wide=0.5, found_deep=0.45)}, Verdict.FAILS),
+        ({"deterministic": way(wide=(0.8, 0.8), deep=(0.8, 0.95), found_deep=0.65)}, Verdict.FAILS),
+        ({"deterministic": way(wide=(0.8, 0.8), deep=(0.8, 0.93), found_deep=0.4)}, Verdict.FAILS),
+        ({"deterministic": way(wide=(0.53, 0.8), deep=(0.8, 0.95), found_deep=0.4)}, Verdict.FAILS),
+        ({"deterministic": way(wide=(0.8, 0.8), deep=(0.8, 0.95), gate=0.1)}, Verdict.UNDECIDED),
+    ],
+)
+def test_each_check_of_other_boards_can_fail_and_a_gate_leaves_it_open(changes, verdict):
+    assert judge(other_boards.CLAIM, other_boards.check(replace(COLOURED, **changes))).verdict == verdict
+
+
+def test_plain_depth_has_as_many_layers_as_a_cell_passes_through_until_the_last_reading():
+    config = other_boards.SMALL
+    assert (
+        config.plain.layers
+        == config.plain.loops * config.plain.layers
+        == config.model.loops * config.model.layers
+        == 24
+    )
+    shared = replace(config.model, supervision=1)  # the heads and the reading are of one step
+    assert abs(config.plain.step_cost / (3 * shared.step_cost) - 1) < 0.05
 
 
 def choice(vote=0.9, value=0.5, missed=0.7):
