@@ -58,8 +58,9 @@ def steps_for(lab: Lab, task: Symbols, document: Document, train: TrainConfig, t
     return max(1, int(budget / lengths[1] / train.batch / train.chunk)) * train.chunk
 
 
-def right(lab: Lab, runs: Runs, tests: list[Symbols], n: int, label: str) -> np.ndarray:
-    """Right answers of one model that writes as it likes to three quarters of `n` problems of each test, float (k,)."""
-    _, judged = gate_split(n)
+def right(lab: Lab, runs: Runs, tests: list[Symbols], n: int, label: str, *, gate: bool = False) -> np.ndarray:
+    """Right answers of one model that writes as it likes to three quarters of `n` problems of each test, or to the quarter that is
+    for gates, float (k,)."""
+    part = gate_split(n)[0 if gate else 1]
     answers = [lab.answer(runs, task, n, label=f"answer {steps}, {label}") for steps, task in enumerate(tests, 1)]
-    return np.array([given.values("answer")[0, judged].mean() for given in answers])
+    return np.array([given.values("answer")[0, part].mean() for given in answers])
