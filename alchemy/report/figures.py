@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -256,9 +257,11 @@ class HeatMap:
                 axes.plot(*zip(*ends, strict=True), color=colour, lw=2.2, solid_capstyle="round", clip_on=False)
             axes.plot([], [], color=colour, lw=2.2, label=label)
         for label, joined in self.joined.items():
-            ys, xs = zip(*joined, strict=True)
-            axes.plot(xs, ys, color="#D55E00", lw=1, ls=(0, (4, 3)), alpha=0.8)
-            axes.annotate(label, (xs[-1], ys[-1]), (6, -7), textcoords="offset points", fontsize=6.5, color="#B34A00")
+            for (y, x), (below, right) in pairwise(joined):  # from cell to cell, beside what is written in them
+                ends = np.array([[x, right], [y, below]]) @ [[0.72, 0.28], [0.28, 0.72]]
+                axes.plot(*ends, color="#D55E00", lw=1.2)
+            y, x = joined[-1]
+            axes.annotate(label, (x, y), (0, -11), textcoords="offset points", ha="center", fontsize=6.5, color="k")
         axes.set_xticks(range(shape[1]), self.columns, rotation=90, fontsize=8)
         axes.set_yticks(range(shape[0]), self.rows)
         axes.tick_params(length=0)

@@ -298,10 +298,8 @@ def _journal(exhibit: Exhibit) -> Iterator[str]:
 def _curve(curve: Record) -> str:
     """Loss by step, or what else was measured, a line a seed."""
     steps, losses = curve["steps"], curve["losses"]
-    most, last = (
-        max((loss for losses_of_seed in losses for loss in losses_of_seed if isfinite(loss)), default=1.0),
-        steps[-1],
-    )
+    most = max((loss for losses_of_seed in losses for loss in losses_of_seed if isfinite(loss)), default=0.0) or 1.0
+    last = steps[-1]
     lines = "".join(
         f'<polyline fill="none" stroke="currentColor" stroke-width="1.2" opacity="{0.9 - 0.5 * seed / max(1, len(losses) - 1):.2f}" points="'
         + " ".join(

@@ -75,6 +75,15 @@ def test_a_heat_map_writes_the_median_into_each_cell(axes):
         replace(HEAT, columns=["a", "b"]).draw(axes)
 
 
+def test_a_heat_map_joins_cells_from_the_first_to_the_last(axes):
+    """A line from (row 1, column 0) to (row 0, column 1) and on, which leaves what is written in them free."""
+    replace(HEAT, joined={"alike": [(1, 0), (0, 1), (0, 2)]}).draw(axes)
+    first, second = (line.get_xydata().tolist() for line in axes.lines)
+    assert np.allclose(first, [(0.28, 0.72), (0.72, 0.28)]) and np.allclose(second, [(1.28, 0), (1.72, 0)])
+    [label] = [text for text in axes.texts if text.get_text() == "alike"]
+    assert label.xy == (2, 0)
+
+
 def test_a_heat_map_outlines_what_a_law_reaches(axes):
     """Around two neighbours six sides are drawn, and none between them, nor around cells that are not reached."""
     cells = np.array([[True, True, False], [False, False, False]])

@@ -86,6 +86,7 @@ def journal():
     journal.add_test(TASK, Samples(TASK, batch, answers), 0.0)
     journal.add_test(TASK, Samples(TASK, batch, answers[:, :, :, ::-1]), 0.0)
     journal.add_training("one", np.linspace(4, 1, 500, dtype=np.float32)[None].repeat(2, 0))
+    journal.add_watched("one", ["right", "size"], [{"steps": [2, 4], "values": [[0.0, 0.2], [0.0, 0.1]]}] * 2)
     return journal.plain()
 
 
@@ -99,6 +100,16 @@ def test_a_journal_is_small_and_has_each_outcome(journal):
     assert steps[0][1] == "wrong" and steps[1][1] == "wrong after" and steps[-1][0].startswith("<answer>")
     [curve] = journal["curves"]
     assert len(curve["steps"]) == POINTS == len(curve["losses"][1]) and curve["steps"][-1] == 500
+    right, size = journal["watched"]
+    assert right == {"label": "one: right", "steps": [2, 4], "losses": [[0.0, 0.0]] * 2}
+    assert size["losses"] == [[0.2, 0.1]] * 2
+
+
+def test_what_was_measured_in_training_is_drawn_even_if_it_is_nothing(text):
+    drawn = text[text.index("What was measured while models were trained") :].split("</details>")[0]
+    assert re.findall("<figcaption>(.*?)</figcaption>", drawn) == ["one: right", "one: size"]
+    nothing, something = re.findall(r'points="([^"]*)"', drawn)[::2]
+    assert nothing == "112.5,75.0 195.0,75.0" and something == "112.5,5.0 195.0,40.0"
 
 
 def test_marks():
