@@ -15,6 +15,7 @@ from alchemy.problem.boards import BoardTask
 from alchemy.problem.steps import OUTCOMES
 from alchemy.problem.task import Batch, Task
 from alchemy.record import digest
+from alchemy.terminal import counted
 from alchemy.testtime.answers import Samples
 
 if TYPE_CHECKING:
@@ -134,7 +135,10 @@ class Journal:
                 )
                 many = {field: np.repeat(values, len(boards), axis=0) for field, values in one.problem.items()}
                 broken = task.conflicts(many, boards).tolist()
-                steps = [[f"{count} rules broken" if count else "solved", "" if count else "ok"] for count in broken]
+                steps = [
+                    [f"{counted(count, 'rule')} broken" if count else "solved", "" if count else "ok"]
+                    for count in broken
+                ]
                 outcomes.setdefault(name, []).append(
                     {
                         "seed": seeds[seed],
