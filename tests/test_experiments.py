@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -37,8 +38,11 @@ def published():
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """Where the smoke runs of all claims share their models."""
-    return tmp_path_factory.mktemp("runs")
+    """Where the smoke runs of all claims share their models, whichever worker runs them."""
+    own = tmp_path_factory.getbasetemp()
+    store = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "smoke"
+    store.mkdir(exist_ok=True)
+    return store
 
 
 @each_claim

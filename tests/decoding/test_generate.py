@@ -237,16 +237,18 @@ def test_padding_is_never_written():
     np.testing.assert_allclose(drawn.logprob, np.where(real, np.log(share), 0).sum(axis=3), rtol=1e-5)
 
 
-@pytest.mark.parametrize("rows", [8, 64])
-def test_how_many_are_written_at_once_changes_no_draw(rows, monkeypatch):
+def test_how_many_are_written_at_once_changes_no_draw(monkeypatch):
     """Nor do the devices that share them, and what else is asked: random numbers are those of a problem and a sample."""
     model = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=32, scale=0.5)
     params = jax.jit(jax.vmap(model.init))(jax.random.split(jax.random.key(0), 2))
-    prompt_ids = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
+    unit = tuning.WIDE * len(jax.local_devices())
+    prompt_ids = np.random.default_rng(0).integers(2, V, size=(unit + 40, 6, 1)).astype(np.int32)
     prompt_ids[::3, 4:] = PAD
     how = dict(max_new=12, seed=5)
     at_once = draw(model, params, prompt_ids, samples=3, **how)
-    in_parts = draw(model, params, prompt_ids, samples=3, rows=rows, **how)
+    parts = []
+    in_parts = draw(model, params, prompt_ids, samples=3, rows=unit, progress=parts.append, **how)
+    assert parts == [unit, unit + 40]
     np.testing.assert_array_equal(in_parts.completions, at_once.completions)
     np.testing.assert_array_equal(
         draw(model, params, prompt_ids[:9], samples=2, **how).completions, at_once.completions[:, :9, :2]
