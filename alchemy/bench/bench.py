@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
+from alchemy.decoding.episodes import play, width_of
 from alchemy.decoding.generate import draw
 from alchemy.discover import find
 from alchemy.learning import kept, machine
@@ -50,7 +51,7 @@ class Row(NamedTuple):
     rate: float
     unit: str
     share: float | None = None
-    """Of the ceiling, from 0 to 1; None where the work is the host's."""
+    """Of the ceiling, from 0 to 1, or of other work on the same prompts; None where the work is the host's."""
     ceiling: str = ""
 
 
@@ -109,6 +110,10 @@ def measure(load: Load, say: Callable[[str], None]) -> Iterator[Row]:
         yield _decoding("4 x 128, bridges of depth 3", wide, bridge, load.rows[len(load.rows) // 2], limits, say)
     say("a step of GRPO")
     yield from reinforcing("4 x 32, symbols", small, symbols, load.batch)
+    world = find("task", "search")(reliability=0.7)
+    searcher = model(vocabulary=len(world.vocabulary), width=32, layers=4, heads=4, context=world.max_len)
+    for rows in load.rows[1:]:
+        yield _episodes("4 x 32, search", searcher, world, rows, say)
     say("compilation")
     yield from _compilation(small, symbols, load)
     yield Row("memory at most, host", host_memory(), "bytes")
@@ -255,6 +260,20 @@ def reinforcing(name: str, model: Model, task: Task, texts: int, group: int = 8)
     yield Row(f"{work}: training on them alone", training, "s")
     yield Row(f"{work}: the whole step", whole, "s")
     yield Row(f"{work}: whole / (generating + training)", whole / (generating + training), "times")
+
+
+def _episodes(name: str, model: Model, task: Any, rows: int, say: Callable[[str], None]) -> Row:
+    """Episodes a second at temperature 1, as a share of what plain decoding of as many tokens makes of the same prompts."""
+    work_name = f"episodes {name}, batch {rows}"
+    say(work_name)
+    batch = task.sample(np.random.default_rng(0), rows)
+    prompts, environment, turns = batch.prompts()[None], task.environment, max(task.budgets)
+    worlds = {key: array[None] for key, array in task.episodes(batch.problem).items()}
+    params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
+    room = turns * width_of(environment) + 1
+    plain = seconds(lambda: draw(model, params, prompts[0], samples=1, max_new=room, rows=rows))
+    played = seconds(lambda: play(model, params, prompts, environment, worlds, turns=turns, temperature=1.0, rows=rows))
+    return Row(work_name, rows / played, "episodes/s", plain / played, "plain decoding")
 
 
 def _compilation(model: Model, task: Task, load: Load) -> Iterator[Row]:

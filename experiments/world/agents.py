@@ -99,9 +99,10 @@ def trained(worlds: Worlds, lab: Lab, regime: Regime, announced: bool, seeds: in
 
 
 def answered(lab: Lab, runs: Runs, task: Search, budgets: tuple[int, ...], n: int, label: str) -> Answered:
-    """`n` held-out questions for each seed, at each budget. Where the budget is in the prompt they are asked with each; otherwise
+    """`n` held-out questions for each seed, at each budget. Where the budget is told they are asked with each; otherwise
     one episode says what the answer is after each number of searches."""
-    asked = [replace(task, budgets=(budget,)) for budget in budgets] if task.announced else [task]
+    knows = task.announced or task.tracked
+    asked = [replace(task, budgets=(budget,)) for budget in budgets] if knows else [task]
     batches, shape, turns = [lab.held_out(some, n, runs.seeds) for some in asked], (len(runs.seeds), n), max(budgets)
 
     def side_by_side(arrays: list[np.ndarray]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Results that have to be worked out: a result comes as an entity and letters, each a permutation of the entities that all worlds share.
 
-c 2 0 : the entity that is meant is where letter 2 leads from c, and from there letter 0. Letters are written as the numbers 0 to 3.
+c 2 0 : the entity that is meant is where letter 2 leads from c, and from there letter 0. Letters are written as numbers from 0 on.
 
 Dimension letters: `n` worlds, `e` entities, `t` searches, `c` letters of a result, `g` letters that there are.
 """
@@ -15,26 +15,23 @@ from alchemy.problem.split import splitmix64
 from tasks.search.spec import MOST_CHAIN, MOST_SEARCHES, NAMES, Spec
 from tasks.search.world import LETTERS, uniform
 
-KINDS = 4
-"""Letters that there are."""
-
 
 @lru_cache(maxsize=32)
-def permutations(entities: int) -> np.ndarray:
+def permutations(entities: int, letters: int) -> np.ndarray:
     """Where letters lead from entities, int8 (g, e)."""
-    numbers = splitmix64(np.arange(KINDS * entities, dtype=np.uint64)).reshape(KINDS, entities)
+    numbers = splitmix64(np.arange(letters * entities, dtype=np.uint64)).reshape(letters, entities)
     return numbers.argsort(axis=1).astype(np.int8)
 
 
 def letters(spec: Spec, world: np.ndarray) -> np.ndarray:
     """The letters of the first, second, ... result in worlds int (n,): int8 (n, t, c)."""
     places = np.arange(MOST_SEARCHES)[:, None] * MOST_CHAIN + np.arange(spec.chain)
-    return (uniform(world, LETTERS, places) * KINDS).astype(np.int8)
+    return (uniform(world, LETTERS, places) * spec.letters).astype(np.int8)
 
 
 def codes(spec: Spec, letter: np.ndarray) -> np.ndarray:
     """The entities that mean each entity before letters int (n, t, c): int8 (n, t, `spec.nothing` + 1); none means none."""
-    undo = permutations(spec.entities).argsort(axis=1)
+    undo = permutations(spec.entities, spec.letters).argsort(axis=1)
     at = np.broadcast_to(np.arange(len(NAMES) + 1), (*letter.shape[:2], len(NAMES) + 1)).copy()
     for place in range(letter.shape[2] - 1, -1, -1):
         at[:, :, : spec.entities] = np.take_along_axis(undo[letter[:, :, place]], at[:, :, : spec.entities], axis=2)
@@ -44,10 +41,10 @@ def codes(spec: Spec, letter: np.ndarray) -> np.ndarray:
 def gone_through(spec: Spec, entity: np.ndarray, letter: np.ndarray) -> np.ndarray:
     """Where the first, the first two, ... of letters int (..., c) lead from entities int (...): int (..., c). Of no entity or no
     letter nothing is worked out: the entity stays."""
-    table, at = permutations(spec.entities), entity
+    table, at = permutations(spec.entities, spec.letters), entity
     passed = []
     for place in range(letter.shape[-1]):
-        there = (at >= 0) & (at < spec.entities) & (letter[..., place] >= 0) & (letter[..., place] < KINDS)
+        there = (at >= 0) & (at < spec.entities) & (letter[..., place] >= 0) & (letter[..., place] < spec.letters)
         to = table[np.where(there, letter[..., place], 0), np.where(there, at, 0)]
         at = np.where(there, to, at)
         passed.append(at)

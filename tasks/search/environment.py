@@ -39,6 +39,7 @@ class Lookup:
     """How many steps there are beyond these."""
     skip: int
     """The id that is told in place of each."""
+    tracked: bool
 
     @classmethod
     def of(cls, spec: Spec) -> Lookup:
@@ -49,11 +50,12 @@ class Lookup:
         ids = (asks, search, found, stray, spec.first_entity, spec.first_relation, spec.nothing)
         thoughts = max(spec.thoughts)
         rest = (thoughts, spec.chain - thoughts, spec.unthought)
-        return cls(SAID, TURN - SAID + spec.chain, *ids, spec.tags, spec.first_number, *rest)
+        told = TURN - SAID + spec.chain + spec.tracked
+        return cls(SAID, told, *ids, spec.tags, spec.first_number, *rest, spec.tracked)
 
     def tell(self, episode: Mapping[str, Any], turn: Any, said: Any) -> Any:
         """What the turns int32 (n, 3) that were written as search number `turn` are told: int32 (n, 2), with letters between the two where a
-        result has to be worked out."""
+        result has to be worked out, and the number of searches that are left behind them where it is tracked."""
         xp, table = said.__array_namespace__(), episode["world"]
         entity, relation = said[:, 1] - self.first_entity, said[:, 2] - self.first_relation
         asked = (said[:, 0] == self.search) & (entity >= 0) & (entity < table.shape[1])
@@ -66,16 +68,20 @@ class Lookup:
         letters = []
         if self.thoughts + self.unthought:
             to = episode["codes"][rows, turn, to]
-            letters = [episode["letters"][:, turn, place] + self.first_number for place in range(self.told - 2)]
-        return xp.stack([to + self.first_entity, *letters, mark], axis=1).astype(said.dtype)
+            letters = [
+                episode["letters"][:, turn, place] + self.first_number
+                for place in range(self.thoughts + self.unthought)
+            ]
+        left = [xp.maximum(episode["budget"] - turn - 1, 0) + self.first_number] if self.tracked else []
+        return xp.stack([to + self.first_entity, *letters, mark, *left], axis=1).astype(said.dtype)
 
 
 def episodes(spec: Spec, problem: Problem) -> dict[str, np.ndarray]:
     """What `Lookup` needs to know of problems: `world` int8 (n, e, r), `luck` bool (n, t), `strays` int8 (n, t), and of
-    results that have to be worked out `letters` int8 (n, t, c) and `codes` int8 (n, t, e)."""
+    results that have to be worked out `letters` int8 (n, t, c) and `codes` int8 (n, t, e), where it is tracked `budget`."""
     right, strays = luck(spec, problem["world"])
     known = {"world": tables(spec, problem["world"]), "luck": right, "strays": strays}
     if spec.chain:
         letter = chains.letters(spec, problem["world"])
         known |= {"letters": letter, "codes": chains.codes(spec, letter)}
-    return known
+    return known | ({"budget": problem["budget"].astype(np.int32)} if spec.tracked else {})

@@ -44,8 +44,9 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
     formed = (turns[:, :, 0] == spec.vocabulary.index[SEARCH]) & (entity >= 0) & (entity < spec.entities)
     formed &= (relation >= 0) & (relation < spec.relations) & (to >= 0) & ((to < spec.entities) | (to == spec.nothing))
     formed &= np.isin(turns[:, :, mark], [spec.vocabulary.index[name] for name in (FOUND, STRAY)])
-    letters, thoughts = turns[:, :, SAID + 1 : mark] - spec.first_number, turns[:, :, mark + 1 :]
-    formed &= ((letters >= 0) & (letters < chains.KINDS)).all(axis=2)
+    letters, thoughts = turns[:, :, SAID + 1 : mark] - spec.first_number, turns[:, :, spec.thinks :]
+    formed &= (turns[:, :, mark + 1 : spec.thinks] >= spec.first_number).all(axis=2)
+    formed &= ((letters >= 0) & (letters < spec.letters)).all(axis=2)
     is_entity = (thoughts >= spec.first_entity) & (thoughts <= spec.first_entity + spec.nothing)
     formed &= (is_entity | (thoughts == spec.unthought)).all(axis=2)
     formed = np.logical_and.accumulate(formed, axis=1)
@@ -60,9 +61,9 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
     for turn in range(t):
         said, there = turns[:, turn, :SAID], formed[:, turn]
         e, r = (np.where(there, values[:, turn], 0) for values in (entity, relation))
-        true[:, turn] = there & (turns[:, turn, SAID : mark + 1] == lookup.tell(world, turn, said)).all(axis=1)
+        true[:, turn] = there & (turns[:, turn, SAID : spec.thinks] == lookup.tell(world, turn, said)).all(axis=1)
         thought = chains.thoughts(spec, turns[:, turn, SAID:], written)
-        worked[:, turn] = there & (turns[:, turn, mark + 1 :] == thought).all(axis=1)
+        worked[:, turn] = there & (turns[:, turn, spec.thinks :] == thought).all(axis=1)
         due = (path == r[:, None]) & reached[rows, :-1, e]
         supported[:, turn] = there & due.any(axis=1)
         redundant[:, turn] = there & known[rows, e, r]

@@ -28,13 +28,13 @@ class Rules(NamedTuple):
 
 def rules(spec: Spec) -> Rules:
     """The best ones for a task."""
-    hops, most = max(spec.hops), max(spec.budgets)
+    hops, most, knows = max(spec.hops), max(spec.budgets), spec.announced or spec.tracked
     if spec.tags or spec.reliability == 1:
         act = np.full((hops + 1, most + 1, 2), laws.LOOK, np.int8)
         act[:, :, 1], act[1, :, 1] = laws.GO_ON, laws.STOP
-        return Rules(act, np.array([[1], [1]]), spec.announced)
+        return Rules(act, np.array([[1], [1]]), knows)
     known = laws.looks(spec.entities, spec.reliability, most)
-    if spec.announced:
+    if knows:
         return Rules(laws.best(spec.entities, spec.reliability, hops, most, spec.price).act, known.after, True)
     best = laws.best_unaware(spec.entities, spec.reliability, hops, spec.budgets, spec.price)
     return Rules(best.act, known.after, False)
@@ -50,14 +50,14 @@ def play(spec: Spec, problem: Problem, given: np.ndarray | None = None) -> np.nd
     thoughts = problem["thoughts"] if spec.chain else np.zeros(n, int)
     at, left, state = problem["start"].astype(int), hops.copy(), np.zeros(n, int)
     seen = np.zeros((n, spec.nothing + 1), int)
-    stopped = np.zeros(n, bool)
+    stopped, untold = np.zeros(n, bool), spec.tracked and not spec.announced  # until the first result tells the budget
     for made in range(most):
         clock = np.clip(budget - made, 0, most) if rule.counts_down else np.full(n, made)
         goes = ~stopped & (rule.act[left, clock, state] == laws.GO_ON)
         at, left = np.where(goes, seen.argmax(axis=1), at), left - goes
         state = np.where(goes, 0, state)
         seen[goes] = 0
-        looks = rule.act[left, clock, state] == laws.LOOK
+        looks = (rule.act[left, clock, state] == laws.LOOK) | (untold and made == 0)
         stopped |= ~looks | (made >= budget) | (at == spec.nothing)
         relation = path[rows, np.minimum(hops - left, path.shape[1] - 1)]
         said = np.stack(

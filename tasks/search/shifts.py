@@ -10,6 +10,7 @@ A name is parts joined by `+`:
 | `reliability=0.7` | results that are right that often | task | distance to the trained probability |
 | `tags=on` or `tags=off` | results say whether they can be trusted, or do not | format | 1 if training has the other |
 | `announced=on` or `announced=off` | prompts say the budget, or do not | format | 1 if training has the other |
+| `tracked=on` or `tracked=off` | results say how many searches are left, or do not | format | 1 if training has the other |
 | `noise=insert:0.1` or `noise=insert:0.1:path` | format noise | format | probability |
 | `hops=6` | questions of so many relations | length | distance to the nearest trained number |
 | `budget=4` | so many searches | length | distance to the nearest trained number |
@@ -82,6 +83,7 @@ PARTS: Mapping[str, grammar.Part] = {
     "reliability": _reliability,
     "tags": _switch,
     "announced": _switch,
+    "tracked": _switch,
     "noise": grammar.noise,
     "hops": _hops,
     "budget": _budget,

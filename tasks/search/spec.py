@@ -46,6 +46,8 @@ class Spec:
     """Searches that may be made before the answer; any of these alike."""
     announced: bool = True
     """The prompt says the budget; otherwise searches end there unforeseen."""
+    tracked: bool = False
+    """After each result the environment says how many searches are left (arXiv:2511.17006)."""
     reliability: float = 1.0
     """The probability that a result is what the world holds; otherwise it is any entity."""
     tags: bool = True
@@ -59,6 +61,8 @@ class Spec:
     """What a search has to add to the probability of a right answer for the text to make it, where results have no tags."""
     chain: int = 0
     """Letters that a result comes with: the entity it means is found by going through them (`tasks/search/chains.py`)."""
+    letters: int = 4
+    """Letters that there are."""
     thoughts: tuple[int, ...] = (0,)
     """How many of these steps are written behind each result, said in the prompt; any of these alike. The others have to be taken
     in the head."""
@@ -80,6 +84,8 @@ class Spec:
             for value in values:
                 if not low <= value <= high:
                     raise UserError(f"{what} {value} is outside {low} to {high}")
+        if not 1 <= self.letters <= BASE:
+            raise UserError(f"letters {self.letters} is outside 1 to {BASE}")
         if not 0 <= self.chain <= MOST_CHAIN:
             raise UserError(f"chain {self.chain} is outside 0 to {MOST_CHAIN}")
         if not 0 < self.reliability <= 1:
@@ -138,12 +144,17 @@ class Spec:
     @property
     def turn(self) -> int:
         """Tokens of a search, its result and what is thought of it."""
-        return TURN + 2 * self.chain
+        return TURN + 2 * self.chain + self.tracked
 
     @property
     def mark(self) -> int:
-        """The place in a turn of the mark behind its result; thoughts follow."""
+        """The place in a turn of the mark behind its result."""
         return SAID + 1 + self.chain
+
+    @property
+    def thinks(self) -> int:
+        """The place in a turn of the first thought, behind the mark and the number of searches that are left."""
+        return self.mark + 1 + self.tracked
 
     @property
     def unthought(self) -> int:

@@ -31,7 +31,7 @@ def instructions(spec: Spec) -> str:
     }[spec.reliability == 1, spec.tags]
     work = ""
     if spec.chain:
-        table = chains.permutations(spec.entities)
+        table = chains.permutations(spec.entities, spec.letters)
         leads = "; ".join(
             f"{letter} from a to {NAMES[: spec.entities][-1]} to {' '.join(NAMES[to] for to in row)}"
             for letter, row in enumerate(table)
@@ -41,11 +41,12 @@ def instructions(spec: Spec) -> str:
             f"other: {leads}. Behind the mark write the entity after each letter, as many as the number before {THINK} says; "
             f"{UNTOLD} stands there for the rest."
         )
+    left = " Behind it stands how many searches are left." if spec.tracked else ""
     none = f" {NONE} is where a relation leads to none, and the answer then." if spec.missing else ""
     return (
         f"A line gives five numbers that name a world, an entity, relations to follow from it, and {budget}. The world is looked "
         f"up: write `<search> c R3`, and the environment writes behind it the entity that R3 leads to from c and {FOUND}. A result "
-        f"is {trust}.{none}{work} Then write {MARK} and the entity at the end. Keep single spaces between symbols, and write nothing else."
+        f"is {trust}.{left}{none}{work} Then write {MARK} and the entity at the end. Keep single spaces between symbols, and write nothing else."
     )
 
 
@@ -122,11 +123,12 @@ def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
 
 
 def _divided(spec: Spec, words: list[str]) -> list[str]:
-    """Words up to a mark behind a result and the thoughts that follow it, so many words."""
+    """Words up to a mark behind a result and what follows it there, so many words."""
     parts: list[list[str]] = [[]]
     for word in words:
         parts[-1].append(word)
-        if len(parts[-1]) > spec.chain and parts[-1][-1 - spec.chain] in (FOUND, STRAY):
+        behind = spec.turn - 1 - spec.mark
+        if len(parts[-1]) > behind and parts[-1][-1 - behind] in (FOUND, STRAY):
             parts.append([])
     return [" ".join(part) for part in parts if part]
 

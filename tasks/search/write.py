@@ -92,10 +92,10 @@ def joined(spec: Spec, problem: Problem, completion: np.ndarray) -> Batch:
 
 def is_told(spec: Spec, completion: np.ndarray, fields: np.ndarray) -> np.ndarray:
     """Which tokens of completions int32 (n, m) with these fields were told, bool (n, m): of each turn those behind the search up to
-    the mark, and those that say that nothing was thought."""
+    the thoughts, and those that say that nothing was thought."""
     place = np.arange(fields.shape[1]) % spec.turn
-    result = (place >= SAID) & (place <= spec.mark)
-    return np.asarray((fields >= Field.STEP) & (result | ((place > spec.mark) & (completion == spec.unthought))))
+    result = (place >= SAID) & (place < spec.thinks)
+    return np.asarray((fields >= Field.STEP) & (result | ((place >= spec.thinks) & (completion == spec.unthought))))
 
 
 def completion_fields(spec: Layout, completion: np.ndarray) -> np.ndarray:
@@ -138,7 +138,7 @@ def other_state(
     other = np.where(state < spec.entities, other, rng.integers(spec.entities, size=len(state)))
     changed[:, place] = np.where(there, other + spec.first_entity, completion[:, place])
     if spec.chain:
-        behind = slice(spec.turn * step + spec.mark + 1, spec.turn * (step + 1))
+        behind = slice(spec.turn * step + spec.thinks, spec.turn * (step + 1))
         thought = chains.thoughts(spec, changed[:, place:], problem["thoughts"])
         changed[:, behind] = np.where(there[:, None], thought, completion[:, behind])
     return changed

@@ -14,6 +14,7 @@ from alchemy.bench.bench import Ceilings, Load, Row
 from alchemy.cli.main import main
 from alchemy.learning import kept
 from tasks.connectivity import Connectivity
+from tasks.search import Search
 
 LIMITS = Ceilings(1e12, 1e10)
 LOAD = Load(problems=400, lines=40, batch=16, samples=32, seeds=(1,), rows=(4,), matrix=64)
@@ -53,6 +54,16 @@ def test_a_step_of_grpo_is_split_into_generating_and_training(task, model):
     generating, training, whole, ratio = (row.rate for row in rows)
     assert ratio == pytest.approx(whole / (generating + training)) and min(generating, training, whole) > 0
     assert [row.unit for row in rows] == ["s", "s", "s", "times"]
+
+
+def test_episodes_are_counted_beside_plain_decoding_of_as_many_tokens(model, monkeypatch):
+    task, done = Search(budgets=(2,)), []
+    monkeypatch.setattr(bench, "seconds", lambda work: done.append(work()) or 0.5 ** len(done))
+    searcher = replace(model, vocabulary=len(task.vocabulary), context=48)
+    row = bench._episodes("tiny", searcher, task, 3, lambda _: None)
+    assert (row.rate, row.unit, row.share, row.ceiling) == (3 / 0.25, "episodes/s", 2.0, "plain decoding")
+    plain, played = done
+    assert plain.completions.shape[-1] == 2 * 5 + 1 and played.turns.shape == (1, 3, 2, 5)
 
 
 def test_the_median_leaves_the_first_run_out(monkeypatch):

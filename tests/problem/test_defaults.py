@@ -104,6 +104,17 @@ def test_a_step_is_known_by_its_tokens_where_all_of_them_are_there():
     assert known(0, 1)[3] >= 0 and known(1, 2, 3)[3] == -1
 
 
+@pytest.mark.parametrize("width", [3, 8, 11])
+def test_parts_of_a_completion_of_any_width_are_those_of_gold(width):
+    """Wider ones end in padding; narrower ones are not well formed, and have no parts."""
+    task = Parity()
+    batch = task.render(task.parse("1 0 1 ?"), np.random.default_rng(0))
+    field, gold = batch.completion_fields()[0].tolist(), batch.completions()[0].tolist()
+    completion = np.array([(gold + [0] * 3)[:width]], np.int32)
+    expected = field + [Field.PADDING] * (width - 8) if width >= 8 else [Field.PADDING] * width
+    assert task.chain_fields(batch, completion).tolist() == [expected]
+
+
 def test_a_family_with_noise_says_itself_what_a_noisy_prompt_reads_as():
     noisy = Parity(Noise("insert", 0.5))
     batch = noisy.sample(np.random.default_rng(0), 5)

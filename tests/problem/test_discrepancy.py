@@ -31,6 +31,20 @@ def test_by_hand(c):
     assert np.isclose(result["divergence_2"], 1) and np.isclose(result["divergence_3"], 1)
 
 
+def test_of_bigrams_a_third_is_new_where_all_longer_ones_are():
+    result = discrepancy(batch([3, 4, 5], [4, 4]), batch([3, 4, 4, 6]))
+    assert (result["tokens_unseen"], result["bigrams_unseen"]) == (1 / 4, 1 / 3)
+    assert np.isclose(result["divergence_2"], 1 / 3) and np.isclose(result["divergence_3"], 1)
+
+
+def test_a_position_is_all_of_its_ids():
+    """The same first ids beside other second ones: half of the tokens are new."""
+    train, test = batch([3, 4], c=2), batch([3, 4], c=2)
+    test.tokens[0, 1, 1] = 7
+    result = discrepancy(train, test)
+    assert (result["tokens_unseen"], result["positions_unseen"], result["bigrams_unseen"]) == (1 / 2, 1 / 2, 1)
+
+
 def test_of_itself_is_nothing():
     batch = Symbols().sample(np.random.default_rng(0), 500)
     assert set(discrepancy(batch, batch).values()) == {0.0}

@@ -76,21 +76,6 @@ def test_of_all_identities_just_the_share_is_held_out():
     assert Split().salt == 0
 
 
-def test_no_more_than_a_million_problems_are_drawn_at_once():
-    """Another number would be another stream of random numbers."""
-    sizes = []
-
-    class Endless:
-        def draw(self, rng, n):
-            sizes.append(n)
-            raise InterruptedError
-
-    for n in (10**9, 200):
-        with pytest.raises(InterruptedError):
-            Split().sample(Endless(), np.random.default_rng(0), n, "train")
-    assert sizes == [2**20, int(200 / 0.875 * 1.05) + 64]
-
-
 def test_hash_reads_sequences_not_places():
     codes = np.array([[3, 5, 0], [0, 3, 5], [5, 3, 0], [3, 5, 0]])
     inside = np.array([[1, 1, 0], [0, 1, 1], [1, 1, 0], [1, 1, 1]], bool)

@@ -101,6 +101,13 @@ def test_the_predictor_that_knows_some_rules_is_bayes(letters, known, noise, see
         np.testing.assert_allclose(likely[row], by_bayes(rules.tolist(), shown, times, letter, noise), atol=1e-12)
 
 
+def test_a_rule_that_is_far_from_all_that_are_known_may_be_any_of_them():
+    """Both take every letter elsewhere: how likely that is, 1e-400, is no number."""
+    shown = np.arange(16, dtype=np.int8)
+    rules = np.stack([np.roll(shown, 1), np.roll(shown, 2)])
+    np.testing.assert_allclose(laws.posterior(rules, shown[None], 1e-25), [[0.5, 0.5]])
+
+
 def test_who_knows_all_rules_reads_the_shown_one_and_who_knows_one_never_does():
     problem = TASK.draw(np.random.default_rng(0), 300)
     answer = TASK.solve(replaced(problem, times=1))[:, 0] - TASK.first_letter
@@ -167,6 +174,13 @@ def test_steps_are_marked_by_what_they_follow_from():
     assert marks("C <answer> B") == ["ok", "wrong", "wrong after"]
     assert marks("H B <answer> B") == ["wrong", "wrong after", "follows"]
     assert marks("C B") == ["ok", "ok", "wrong"]
+    thrice = Rules(times=(3,))
+    problem = thrice.parse(PROMPT.replace("2 A", "3 A"))
+    assert [step.mark for step in thrice.text_steps(problem, "C B A <answer> A")] == ["ok"] * 4
+
+
+def test_letters_and_numbers_are_those_that_a_rule_may_have():
+    assert TASK.vocabulary.symbols[3:] == ("<think>", "<answer>", *"ABCDEFGHIJKLMNOP", *map(str, range(1, 17)))
 
 
 def test_prompts_are_read_back():

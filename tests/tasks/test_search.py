@@ -25,8 +25,10 @@ VOTES = Search(entities=16, reliability=0.7, tags=False, budgets=(0, 1, 2, 4, 8)
 TAGGED = Search(reliability=0.6, budgets=(2, 6))
 SOME = Search(missing=0.3, budgets=(1, 2, 8))
 WORKED = Search(hops=(1, 2, 3), reliability=0.7, chain=3, thoughts=(0, 1, 3))
+TRACKED = Search(entities=16, reliability=0.7, tags=False, budgets=(1, 2, 4, 8), announced=False, tracked=True)
 TASKS = {
     "worked": WORKED,
+    "tracked": TRACKED,
     "exact": Search(),
     "tagged": TAGGED,
     "votes": VOTES,
@@ -129,7 +131,7 @@ def in_words(task, row):
 
 def test_results_mean_what_the_world_holds_once_their_letters_are_gone_through():
     batch, names = sample(WORKED), "abcdefghijklmnop"
-    world, turns, letters = episodes(WORKED, batch.problem), play(WORKED, batch.problem), chains.permutations(16)
+    world, turns, letters = episodes(WORKED, batch.problem), play(WORKED, batch.problem), chains.permutations(16, 4)
     assert (np.sort(letters, axis=1) == np.arange(16)).all() and len({tuple(row) for row in letters}) == 4
     for row, turn in zip(*np.nonzero(turns[:, :, 0] != PAD), strict=True):
         told, keys, thoughts = in_words(WORKED, turns[row, turn])
@@ -154,6 +156,25 @@ def plain(turns):
 
 def meant_ids(turns):
     return np.where(turns[:, :, 0] != PAD, chains.meant(WORKED, turns[:, :, 3:]) + WORKED.first_entity, PAD)
+
+
+def test_a_tracker_says_after_each_result_how_many_searches_are_left():
+    batch = sample(TRACKED)
+    turns = play(TRACKED, batch.problem)
+    for made in range(8):
+        here = turns[:, made, 0] != PAD
+        left = turns[here, made, 5] - TRACKED.first_number
+        np.testing.assert_array_equal(left, batch.problem["budget"][here] - made - 1)
+    known = play(replace(TRACKED, announced=True, tracked=False), batch.problem)
+    searches = known[:, 0, 0] != PAD  # others know before that they cannot find anything
+    np.testing.assert_array_equal(turns[searches][:, :, :5], known[searches])
+    assert 0.5 < searches.mean() < 1 and (turns[:, 0, 0] != PAD).all()
+    problem = TRACKED.parse("3 14 15 9 26 c R3 ? <think>")
+    text = TRACKED.gold_text(problem)
+    assert text.startswith("<search> c R3 ") and " <found> 7 <search> " in text
+    wrong = text.replace(" <found> 7 ", " <found> 6 ")
+    assert [TRACKED.text_steps(problem, written)[0].mark for written in (text, wrong)] == ["ok", "wrong"]
+    assert "how many searches are left" in TRACKED.instructions
 
 
 def test_none_means_none():
@@ -248,6 +269,7 @@ def test_sizes_of_shifts_are_distances_to_what_is_trained_on():
     assert VOTES.shift("tags=on")(VOTES).tags and not TAGGED.shift("tags=off")(TAGGED).tags
     others = {
         "thoughts=2": (WORKED, 1),
+        "tracked=off": (TRACKED, 1),
         "tags=off": (TAGGED, 1),
         "budget=3": (TAGGED, 1),
         "missing=0.1": (SOME, 0.2),
@@ -306,9 +328,11 @@ def test_results_are_what_the_world_holds_or_any_entity_and_say_so_where_they_ha
         names = [*"abcdefghijklmnopqrstuvwxyz", "<none>"]
         told = lookup.tell(world, turn, said)
         assert [names[entity] for entity in chains.meant(task, told)] == [names[entity] for entity in to]
-        assert task.vocabulary.decode_all(told[:, -1:]) == marks.tolist()
+        assert task.vocabulary.decode_all(told[:, [task.mark - 3]]) == marks.tolist()
         nothing = np.array([task.vocabulary.encode("R1 c R2")] * 100, np.int32)
-        assert set(task.vocabulary.decode_all(lookup.tell(world, turn, nothing)[:, [0, -1]])) == {"<none> <found>"}
+        assert set(task.vocabulary.decode_all(lookup.tell(world, turn, nothing)[:, [0, task.mark - 3]])) == {
+            "<none> <found>"
+        }
 
 
 def test_what_is_told_has_no_loss_and_all_else_that_is_written_has():
@@ -528,6 +552,7 @@ def test_unseen_joins_are_none_of_those_seen():
         ({"reliability": 0.0}, "reliability 0.0 is outside"),
         ({"missing": 1.0}, "missing 1.0 is outside"),
         ({"missing": 0.1, "tags": False}, "without tags"),
+        ({"letters": 0}, "letters 0 is outside 1 to 64"),
         ({"chain": 9}, "chain 9 is outside 0 to 8"),
         ({"chain": 2, "thoughts": (3,)}, "thoughts 3 is outside 0 to 2"),
         ({"joins": "sen"}, "joins 'sen' is unknown; did you mean 'seen'"),
