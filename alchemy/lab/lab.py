@@ -35,6 +35,7 @@ from alchemy.learning.data import Examples, Padding
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Part, Runs, Trained, drawn, size, train
 from alchemy.practice.curriculum import Course, Curriculum
+from alchemy.practice.filters import check_written_alone
 from alchemy.practice.grpo import GRPO, Log, Reinforced, reinforce, reward
 from alchemy.practice.promotion import looking, train_promoted
 from alchemy.problem.boards import BoardTask
@@ -193,9 +194,11 @@ class Lab:
     def reinforce(self, runs: Runs, how: GRPO, task: Task | None = None, *, label: str = "") -> Runs:
         """The models after reinforcement learning on the exact oracle, with fresh training problems of `task` at every step.
 
-        By default these are of the trained task. `log` has what was seen on the way.
+        By default these are of the trained task. `log` has what was seen on the way. Raises `UserError` if the task has an
+        environment that writes, too.
         """
         task = task or runs.task
+        check_written_alone(task)
         planned = self.plan(runs.model, task, how.train, seeds=runs.seeds, start=runs, reinforcement=how)
         homes, names = planned.homes, tuple(home.name for home in planned.homes)
         stage_name = label or "reinforce"

@@ -19,7 +19,7 @@ from alchemy.errors import UserError, nearest
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs, Trained
-from alchemy.practice.filters import Keep, kept, prompt_keys
+from alchemy.practice.filters import Keep, check_written_alone, kept, prompt_keys
 from alchemy.problem.split import join
 from alchemy.problem.streams import stream
 from alchemy.problem.task import Batch, Task
@@ -93,8 +93,9 @@ def self_training(lab: Lab, runs: Runs, how: SelfTraining, gold: Sequence[Task] 
 
     Each seed learns alone, or, of voters, with those it votes with; one that has nothing to learn from stays as it is for that
     round. `gold` are tasks, in equal shares, whose lines stand beside those that are kept; by default the trained one. Raises
-    `UserError` if seeds cannot be divided into voters.
+    `UserError` if seeds cannot be divided into voters, or the task has an environment that writes, too.
     """
+    check_written_alone(runs.task)
     if len(runs.seeds) % how.voters:
         raise UserError(f"{len(runs.seeds)} seeds cannot be divided into groups of {how.voters} voters")
     tasks, first = how.tasks(runs.task), runs

@@ -10,13 +10,23 @@ from typing import Literal
 
 import numpy as np
 
+from alchemy.errors import UserError
 from alchemy.problem.split import join
-from alchemy.problem.task import EOS, PAD, Batch
+from alchemy.problem.task import EOS, PAD, Batch, Task
 from alchemy.testtime.answers import Samples
 
 Keep = Literal["all", "length", "vote", "answer", "exact"]
 """All lines; those as long as the gold one, which is all that a filter of lengths can know; those that enough of several
 models agree on; those with a right answer; those with a right answer behind a valid chain."""
+
+
+def check_written_alone(task: Task) -> None:
+    """Raises `UserError` if texts to problems of a task are not written by a model alone."""
+    if hasattr(task, "environment"):
+        raise UserError(
+            f"task {type(task).__name__.lower()} has an environment that writes a part of each text: models that learn from what "
+            "they write need a task without one"
+        )
 
 
 def kept(samples: Sequence[Samples], keep: Keep, agree: int = 0) -> Batch:
