@@ -29,7 +29,7 @@ def lab(tmp_path):
 def test_shares_of_each_training_add_up_to_one(lab, model):
     lab.train(model, CHAINED, CONFIG, seeds=2, label="pairs")
     lab.train(model, CHAINED, CONFIG, seeds=2, label="asked for again")
-    lab.train(model, Symbols(compositions=("F1",)), CONFIG, seeds=2, label="one step: nothing to edit")
+    lab.train(model, replace(CHAINED, compositions=("F1",)), CONFIG, seeds=2, label="one step: nothing to edit")
     lab.train(model, replace(CHAINED, length=(2,)), CONFIG, seeds=2, label="18 problems are held out, too few")
     [pairs] = following(lab)
     assert pairs.trained == "pairs"
