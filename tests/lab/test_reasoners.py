@@ -10,6 +10,7 @@ import pytest
 from alchemy.lab.lab import Lab
 from alchemy.lab.reasoners import SEEN, diagnose, fit, reason
 from alchemy.lab.stored_models import stored
+from alchemy.lab.trainings import Looking, Watch
 from alchemy.learning.config import TrainConfig
 from alchemy.progress import Progress
 from models.recursive import Recursive
@@ -103,3 +104,21 @@ def test_what_noise_does_while_reasoners_are_trained_is_in_the_journal(lab, runs
     np.testing.assert_allclose(at_the_end, np.array(diagnose(lab, runs, TASK, SEEN)), atol=1e-4)
     fit(again, replace(MODEL, guide="none"), TASK, TRAIN, seeds=1, limit=16)
     assert again.journal.plain()["watched"] == curves, "nothing is learned of noise where there is none"
+
+
+def test_what_was_measured_before_an_interruption_is_there_after_it(tmp_path):
+    """Looked at twenty times of sixty steps, and at the last; a second process goes on from the state of the first."""
+    seen = []
+
+    def measure(params, seeds):
+        seen.append(params)
+        return np.array([[seed + params, params] for seed in seeds], float)
+
+    for steps in (range(1, 31), range(28, 61)):  # some steps are done again, as their weights were not kept
+        look = Looking(Watch(("a", "b"), measure), (7, 8), 60, tmp_path)
+        for step in steps:
+            look(step, lambda step=step: step)
+    first, second = (note["watched"] for note in look.notes)
+    assert first["steps"] == second["steps"] == [*range(3, 61, 3)] and len(seen) == 20 + 1
+    assert first["values"] == [[7.0 + step, step] for step in first["steps"]]
+    assert second["values"][-1] == [68.0, 60.0]
