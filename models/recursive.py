@@ -208,13 +208,17 @@ class Recursive:
 
     def diagnose(self, params: Params, examples: Examples, keys: jax.Array) -> Diagnosis:
         """Of boards with their solutions, after as many steps as in training."""
-        told, state = self.start(params, keys), self.start(params, keys)
         embedded = self.embed(params, jnp.asarray(examples.tokens))
-        for number in range(self.supervision):
-            _, (told, seen) = self._supervised(params, examples, told, _fold(keys, number))
-            state = self.step(params, embedded, state, _fold(keys, number))
+
+        def step(states: tuple[State, State], number: jax.Array) -> tuple[tuple[State, State], Diagnosis]:
+            own = _fold(keys, number)
+            _, (told, seen) = self._supervised(params, examples, states[0], own)
+            return (told, self.step(params, embedded, states[1], own)), seen
+
+        begun = self.start(params, keys)
+        (_, state), seen = jax.lax.scan(step, (begun, begun), jnp.arange(self.supervision))
         right = self._right(self.read(params, state).logits, examples)
-        return seen._replace(prior_right=right.astype(jnp.float32))
+        return Diagnosis(*(of_step[-1] for of_step in seen))._replace(prior_right=right.astype(jnp.float32))
 
     def _best(self, params: Params, examples: Examples, keys: jax.Array) -> jax.Array:
         """Of several keys made of each the one whose trajectory loses least, (n,)."""
