@@ -158,6 +158,25 @@ def test_what_is_logged():
     np.testing.assert_array_equal(bill.written, np.full((2, 1), 32))
 
 
+@pytest.mark.parametrize("weigh", ["token", "text"])
+def test_what_counts_alike(weigh):
+    """On policy the loss is less the mean advantage: of tokens, or of texts, where it is 0, as advantages of a group are."""
+    texts = []
+
+    def short(batch, completions):
+        texts.append((completions != PAD).sum(axis=1))
+        return (texts[-1] == 1).astype(float)
+
+    how = GRPO(steps=1, problems=4, group=8, weigh=weigh, scale=False)
+    made = reinforce(MODEL, start(1), how, seeds=(3,), ask=partial(ask, n=4), rewarded=short, room=3)
+    [lengths] = texts
+    rewards = (lengths == 1).astype(float).reshape(4, 8)
+    above = (rewards - rewards.mean(axis=1, keepdims=True)).reshape(-1)
+    expected = (above * lengths).sum() / lengths.sum() if weigh == "token" else above.mean()
+    np.testing.assert_allclose(made.trained.losses[0, 0], -expected, atol=1e-6)
+    assert 0 < rewards.mean() < 1 and made.log.written[0, 0] == lengths.sum()
+
+
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path):
     how = GRPO(steps=6, problems=4, group=4, updates=2, kl=0.1, learning_rate=0.05)
     whole = bandit(how)
