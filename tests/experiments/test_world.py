@@ -9,7 +9,7 @@ import pytest
 
 from alchemy.report.claim import judge
 from alchemy.stats.verdict import Verdict
-from experiments.world import agents, more_searches, rationing
+from experiments.world import agents, looking_or_thinking, more_searches, rationing
 from experiments.world.agents import Answered, Worlds
 from tasks.search.spec import TURN
 
@@ -154,3 +154,74 @@ def test_what_the_ceilings_foretell_of_doublings():
     assert (np.diff(pooled) >= 0).all() and pooled[3] - pooled[1] > 0.5, (
         "over all questions exact results make a curve, too"
     )
+
+
+CEILING = agents.ceiling(looking_or_thinking.SMALL.task)
+KEEPS = np.array([0.2, 0.4, 0.8, 1.0])
+"""How often a result is worked out in so many steps."""
+
+
+def grid(keeps=KEEPS):
+    """Agents whose results are worked out so often, each by itself, float (s, k, b, t)."""
+    above = CEILING[:, :, None] - 1 / 8
+    return seeds(1 / 8 + above * keeps ** np.array([1, 2])[:, None, None])
+
+
+LOOKING = looking_or_thinking.Measured(
+    hops=(1, 2),
+    budgets=(1, 2, 3, 4),
+    thoughts=(0, 1, 2, 4),
+    right=grid(),
+    ceiling=CEILING,
+    guess=1 / 8,
+    one_hop=seeds(1.0),
+)
+
+
+def interior(change):
+    """What a change of the cells that are no margins makes of the grid."""
+    right = grid()
+    right[:, :, :-1, :-1] = change(right[:, :, :-1, :-1])
+    return {"right": right}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.HOLDS),
+        (interior(lambda right: right + 0.06), Verdict.FAILS),
+        ({"right": looking_or_thinking.added(LOOKING)}, Verdict.FAILS),
+        (interior(lambda right: np.where(np.arange(3) == 0, right + 0.9, right)), Verdict.FAILS),
+        ({"right": grid(np.ones(4))}, Verdict.FAILS),
+        ({"one_hop": seeds(0.8)}, Verdict.UNDECIDED),
+    ],
+)
+def test_each_check_of_looking_or_thinking_can_fail_and_its_gate_leaves_it_open(changes, verdict):
+    checks = looking_or_thinking.check(replace(LOOKING, **changes))
+    assert judge(looking_or_thinking.CLAIM, checks).verdict == verdict
+
+
+def test_products_sums_and_divisions_by_hand():
+    right = np.array([[[[0.2, 0.5], [0.3, 0.9]]]])  # one seed, one number of hops, two budgets, no step and one
+    measured = replace(LOOKING, hops=(1,), budgets=(1, 2), thoughts=(0, 1), right=right, guess=0.1)
+    foretold = looking_or_thinking.product(measured)
+    assert foretold[0, 0, 0, 0] == pytest.approx(0.1 + 0.4 * 0.2 / 0.8)
+    assert looking_or_thinking.off(measured, foretold) == pytest.approx([0.0])
+    assert looking_or_thinking.off(measured, looking_or_thinking.added(measured)) == pytest.approx([0.1])
+    assert looking_or_thinking.lost(measured, foretold) == pytest.approx([0.0])
+    other = replace(measured, right=np.array([[[[0.2, 0.1], [0.3, 0.9]]]]))
+    wrong = np.array([[[[0.0, 0.1], [0.3, 0.9]]]])  # foretells a step where it costs .1
+    assert 0 < looking_or_thinking.lost(other, wrong)[0] == pytest.approx(lost_by_hand(other, wrong))
+
+
+def lost_by_hand(measured, foretold):
+    """The same with loops."""
+    losses = []
+    for price in looking_or_thinking.PRICES:
+        costs = {(b, t): measured.budgets[b] * (price + measured.thoughts[t]) for b in (0, 1) for t in (0, 1)}
+        for budget in set(costs.values()):
+            cells = [cell for cell, cost in costs.items() if cost <= budget]
+            chosen = max(cells, key=lambda cell: foretold[0, 0, cell[0], cell[1]])
+            best = max(measured.right[0, 0, b, t] for b, t in cells)
+            losses.append(best - measured.right[0, 0, chosen[0], chosen[1]])
+    return np.mean(losses)
