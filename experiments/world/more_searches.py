@@ -213,7 +213,7 @@ def figures(measured: Measured) -> list[Figure]:
         ),
         Curves(
             name="more_searches_lost",
-            title="Noisy, marked results, all questions: what was not found, and what was found and not read",
+            title="Noisy results, all questions: what was not found, and what was not read",
             measured={
                 "answers": measured.right["tagged"].mean(axis=1),
                 "the likeliest answer, by what agents were told": measured.known["tagged"].mean(axis=1),
