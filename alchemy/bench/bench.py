@@ -272,7 +272,8 @@ def _episodes(name: str, model: Model, task: Any, rows: int, say: Callable[[str]
     params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
     room = turns * width_of(environment) + 1
     plain = seconds(lambda: draw(model, params, prompts[0], samples=1, max_new=room, rows=rows))
-    played = seconds(lambda: play(model, params, prompts, environment, worlds, turns=turns, temperature=1.0, rows=rows))
+    options: dict[str, Any] = dict(turns=turns, each=False, temperature=1.0, rows=rows)
+    played = seconds(lambda: play(model, params, prompts, environment, worlds, **options))
     return Row(work_name, rows / played, "episodes/s", plain / played, "plain decoding")
 
 

@@ -84,6 +84,7 @@ def play(
     episodes: Mapping[str, np.ndarray],
     *,
     turns: int,
+    each: bool = True,
     temperature: float = 0.0,
     seed: int = 0,
     seeds: Sequence[int] = (),
@@ -92,7 +93,8 @@ def play(
 ) -> Played:
     """Let each of `s` models play an episode of `turns` turns from each of its prompts int32 (s, n, t, c).
 
-    `episodes` are arrays (s, n, ...) for the environment. Temperature 0 writes the likeliest token; answers that are asked for
+    `episodes` are arrays (s, n, ...) for the environment. Without `each` the answer is asked for behind the last turn alone, which
+    is faster; those that nobody asked for are padding. Temperature 0 writes the likeliest token; answers that are asked for
     are always the likeliest. Otherwise as `alchemy.decoding.generate.draw`. Raises `UserError` if an episode cannot fit the
     model's context.
     """
@@ -105,7 +107,7 @@ def play(
         raise UserError(f"{longest} tokens of prompt and {turns} turns do not fit a context of {model.context}")
     size = min(n, rows or tuning.decoded_rows())
     engine = Engine(model, temperature > 0)
-    run = _runner(engine, environment, turns, precision)
+    run = _runner(engine, environment, turns, each, precision)
     keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.asarray(seeds or range(s), jnp.int32))
     pieces = []
     for start in range(0, n, size):
@@ -128,7 +130,7 @@ def _settled(turns: np.ndarray, asked: np.ndarray, asks: int) -> Played:
 
 @lru_cache(maxsize=64)
 def _runner(
-    engine: Engine, environment: Environment, turns: int, precision: str
+    engine: Engine, environment: Environment, turns: int, each: bool, precision: str
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """One compiled program: all seeds, all turns."""
     model, dtype, width = engine.model, machine.dtype(precision), width_of(environment)
@@ -146,7 +148,7 @@ def _runner(
 
         def turn(state: tuple[Texts, jax.Array], number: jax.Array) -> tuple[tuple[Texts, jax.Array], jax.Array]:
             texts, logits = state
-            asked = answer(texts)
+            asked = answer(texts) if each else jnp.zeros(n, jnp.int32)
             texts = engine.write(texts, logits, temperature, jnp.zeros(0, jnp.int32))
             answered = texts.tokens[texts.step - 1] == environment.asks
             for _ in range(environment.said - 1):

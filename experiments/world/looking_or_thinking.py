@@ -27,8 +27,9 @@ import numpy as np
 from alchemy.lab.lab import Lab
 from alchemy.learning.config import TrainConfig
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.figures import Bars, Curves, Figure
 from alchemy.stats.replicates import gate_split
+from alchemy.terminal import counted
 from experiments.world import agents
 from models.transformer import Transformer
 from tasks.search import Search
@@ -193,8 +194,8 @@ def check(measured: Measured) -> list[Check]:
 
 
 def figures(measured: Measured) -> list[Figure]:
-    foretold = product(measured)
-    best = measured.ceiling.mean(axis=0)
+    right, foretold = measured.right.mean(axis=1), np.clip(product(measured), 0, 1).mean(axis=1)
+    fewer = list(enumerate(measured.thoughts[:-1]))
     return [
         Curves(
             name="looking_or_thinking",
@@ -202,16 +203,16 @@ def figures(measured: Measured) -> list[Figure]:
             x_label="searches",
             y_label="right answers",
             x=measured.budgets,
-            measured={
-                f"{thoughts} steps": measured.right.mean(axis=1)[:, :, at]
-                for at, thoughts in enumerate(measured.thoughts)
-            },
-            theory={
-                "the best there is": list(best),
-                **{
-                    f"product, {thoughts} steps": list(np.median(foretold.mean(axis=1)[:, :, at], axis=0))
-                    for at, thoughts in enumerate(measured.thoughts[:-1])
-                },
-            },
+            measured={counted(thoughts, "step"): right[:, :, at] for at, thoughts in enumerate(measured.thoughts)},
+            theory={"the best there is": list(measured.ceiling.mean(axis=0))},
+        ),
+        Bars(
+            name="looking_or_thinking_product",
+            title="Cells of the grid, and the product of their margins",
+            y_label="right answers",
+            groups=[f"{budget} of {max(measured.budgets)} searches" for budget in measured.budgets[:-1]],
+            measured={counted(thoughts, "step"): right[:, :-1, at] for at, thoughts in fewer},
+            theory={counted(thoughts, "step"): list(np.median(foretold[:, :-1, at], axis=0)) for at, thoughts in fewer},
+            note=f"The best there is: {', '.join(f'{best:.2f}' for best in measured.ceiling.mean(axis=0)[:-1])}.",
         ),
     ]

@@ -150,7 +150,9 @@ def test_a_probe_stands_beside_the_best_of_the_others():
 
 def test_chance_is_the_commonest_label_of_the_first_half_on_the_last_quarter():
     labels = np.random.default_rng(0).choice(3, (2, 400, 4), p=[0.2, 0.41, 0.39])
-    found = probe(Planted(), LOUD, TOKENS, {"x": labels}, INPUTS, seeds=(0, 1))["x"]
+    done = []
+    found = probe(Planted(), LOUD, TOKENS, {"x": labels}, INPUTS, seeds=(0, 1), progress=done.append)["x"]
+    assert done == [1, 2], "models, as they are done"
     for seed, place in np.ndindex(2, 4):
         known, asked = labels[seed, :200, place], labels[seed, 300:, place]
         assert found.chance[seed, place] == (asked == np.bincount(known).argmax()).mean()

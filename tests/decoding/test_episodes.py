@@ -189,6 +189,17 @@ def test_the_loop_is_what_whole_passes_through_the_model_say(small, task):
             assert result.turns[seed, row].tolist() == written and result.answers[seed, row].tolist() == answers
 
 
+def test_asked_at_the_end_alone_models_answer_the_same_there(small):
+    model, params = small
+    batch = EXACT.sample(np.random.default_rng(1), 4)
+    prompts = np.stack([batch.prompts()] * 2)
+    worlds = {name: np.stack([array] * 2) for name, array in EXACT.episodes(batch.problem).items()}
+    each, last = (play(model, params, prompts, EXACT.environment, worlds, turns=2, each=each) for each in (True, False))
+    np.testing.assert_array_equal(each.turns, last.turns)
+    np.testing.assert_array_equal(each.answers[:, :, -1], last.answers[:, :, -1])
+    assert not last.answers[:, :, 0].any() and each.answers[:, :, 0].all()
+
+
 def test_drawn_episodes_depend_on_their_seed_and_not_on_the_rows_beside_them(small):
     model, params = small
     batch = EXACT.sample(np.random.default_rng(1), 6)

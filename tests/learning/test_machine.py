@@ -7,6 +7,7 @@ import threading
 
 import jax
 import numpy as np
+import pytest
 
 from alchemy import discover
 from alchemy.learning import machine, tuning
@@ -97,3 +98,15 @@ def test_a_program_that_runs_once_is_compiled_quickly_unless_flags_say_how(monke
     assert machine.fast_compile() is None
     monkeypatch.delenv("XLA_FLAGS")
     assert machine.fast_compile() == {"xla_backend_optimization_level": 1}
+
+
+@pytest.mark.parametrize("said", ["0", None])
+def test_what_the_environment_says_of_programs_worth_keeping_stands(monkeypatch, said):
+    """Tests keep every program; who says nothing keeps those that took a while to compile."""
+    name, told = "jax_persistent_cache_min_compile_time_secs", {}
+    monkeypatch.setattr(jax.config, "update", told.__setitem__)
+    monkeypatch.delenv(name.upper(), raising=False)
+    if said is not None:
+        monkeypatch.setenv(name.upper(), said)
+    machine.prepare()
+    assert told.get(name) == (None if said else 0.3)

@@ -247,6 +247,8 @@ def test_what_cannot_be_is_the_users_error(fields, says):
 def test_shifts_say_how_far_they_go():
     axes = {axis for name in TASK.shifts for axis in TASK.shift(name).axis}
     assert axes == {Axis.TASK, Axis.LENGTH, Axis.FORMAT}
+    others = ("group=A4xZ5", "group=Z60", "pair=1", "length=8", "length=24", "stride=2")
+    assert TASK.shifts[:6] == others == TASK.shift("noise=insert:0.1")(TASK).shifts, "half as long, and as much longer"
     sizes = {"group=Z60": 1, "pair=1": 1, "pair=2": 2, "length=20": 4, "stride=4": 3}
     for name, size in sizes.items():
         assert TASK.shift(name).size == size

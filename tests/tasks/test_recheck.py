@@ -307,8 +307,9 @@ def test_novelty_by_hand():
         return {name: np.concatenate([one[name] for one in parsed]) for name in ("hops", "rechecks", "map")}
 
     train = problems("[help] 1 2 B C A A <think>", "[help] 2 0 C A B A <think>")
-    test = problems("[help] 1 0 B A C A <think>", "[help] 3 1 A B C B <think>")
-    assert novelty(train, test, 3) == {"unseen_hops": 1 / 2, "unseen_rechecks": 1 / 2, "unseen_entries": (1 + 3) / 2}
+    test = problems("[help] 1 0 B A C A <think>", "[help] 3 1 A B C B <think>", "[help] 1 0 B A C A <think>")
+    unseen = {"unseen_hops": 1 / 3, "unseen_rechecks": 1 / 3, "unseen_entries": (1 + 3 + 1) / 3}
+    assert novelty(train, test, 3) == pytest.approx(unseen)
 
 
 CHAIN = [

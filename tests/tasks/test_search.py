@@ -281,6 +281,17 @@ def test_sizes_of_shifts_are_distances_to_what_is_trained_on():
     )
 
 
+def test_thoughts_may_be_none_or_all():
+    """Those that are not trained on alone; where results are plain there are none."""
+    for task, names in (
+        (WORKED, ["thoughts=0", "thoughts=3"]),
+        (replace(WORKED, thoughts=(3,)), ["thoughts=0"]),
+        (Search(), []),
+    ):
+        assert [name for name in task.shifts if name.startswith("thoughts")] == names
+    assert replace(WORKED, thoughts=(3,)).shift("thoughts=0").size == 3
+
+
 def test_features_are_the_relations_and_the_number_of_a_prompt():
     features = Search().features(Search().parse("3 14 15 9 26 c R1 R3 R2 8 <think>"))
     assert {name: values.tolist() for name, values in features.items()} == {"hops": [3], "budget": [8]}
