@@ -258,8 +258,8 @@ class HeatMap:
             axes.plot([], [], color=colour, lw=2.2, label=label)
         for label, joined in self.joined.items():
             for (y, x), (below, right) in pairwise(joined):  # from cell to cell, beside what is written in them
-                ends = np.array([[x, right], [y, below]]) @ [[0.72, 0.28], [0.28, 0.72]]
-                axes.plot(*ends, color="#D55E00", lw=1.2)
+                line = np.array([[x, right], [y, below]]) @ [[0.72, 0.28], [0.28, 0.72]]
+                axes.plot(*line, color="#D55E00", lw=1.2)
             y, x = joined[-1]
             axes.annotate(label, (x, y), (0, -11), textcoords="offset points", ha="center", fontsize=6.5, color="k")
         axes.set_xticks(range(shape[1]), self.columns, rotation=90, fontsize=8)
