@@ -220,7 +220,7 @@ def test_a_scripted_verifier_is_believed(monkeypatch):
         texts = np.zeros((1, 1, samples, max_new), np.int32)
         texts[0, 0, :, : gold.shape[1]] = gold
         texts[0, 0, 1, 9:] = PAD  # a thought that never comes to its end
-        thought_of.update(temperature=temperature)
+        thought_of.update(temperature=temperature, room=max_new)
         return Drawn(texts, None)
 
     def odds(model, params, prompts, completions):
@@ -231,16 +231,18 @@ def test_a_scripted_verifier_is_believed(monkeypatch):
                 said[0, row, k] = np.where(text == np.pad(own, (0, len(text) - 12)), 4.0, -4.0)
         return said
 
+    monkeypatch.setattr(thinking_verifier, "BUCKET", 1)
     monkeypatch.setattr(thinking_verifier, "draw", write)
     monkeypatch.setattr(thinking_verifier, "log_odds", odds)
     thought = thinking_verifier.think(MODEL, None, LETTERS, batch, Format(), samples=2, temperature=0.7)
     assert [spelled(row) for row in thought[0]] == [GOLD, "B D [F2] [F1] <think> D B [F1] <answer> </s>"]
-    assert thought_of == {"temperature": 0.7}
+    assert thought_of == {"temperature": 0.7, "room": 12 + 2}, "two tokens more than the right completion has"
     completions = np.stack([gold, other], axis=1)
     said = thinking_verifier.read(MODEL, None, LETTERS, batch, thought, completions, Format())
     good, bad = -np.logaddexp(0, -4.0), -np.logaddexp(0, 4.0)
     assert said.marks[0, :, 0].tolist() == pytest.approx([7 * good, 6 * good + bad])
     assert said.marks[0, 0, 1] == pytest.approx(4 * good + 3 * bad)
+    assert said.verdict[0].ravel().tolist() == pytest.approx([good, bad, good, bad]), "of the end, not of the first token"
     mean = thinking_verifier.mean_probability(np.log(np.array([[0.18, 0.6]])))
     assert mean.tolist() == pytest.approx([np.log(0.39)])
 
