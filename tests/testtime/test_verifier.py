@@ -266,12 +266,12 @@ def test_roll_outs_are_kept(model, task, tmp_path):
 
 
 def test_steps_come_to_one_score():
-    steps = np.array([[0.0, np.nan, np.nan], [2.0, -1.0, 4.0], [np.nan] * 3])
+    steps = np.array([[0.0, np.nan, np.nan, np.nan], [2.0, -1.0, 4.0, np.nan], [np.nan] * 4])
     for how, expected in (("last", [0, 4]), ("min", [0, -1]), ("mean", [0.5, None]), ("product", [np.log(0.5), None])):
         scores = learned_verifier.aggregated(steps, how)
         assert scores[0] == pytest.approx(expected[0]) and scores[2] == -np.inf
         assert expected[1] is None or scores[1] == expected[1]
-    p = 1 / (1 + np.exp(-steps[1]))
+    p = 1 / (1 + np.exp(-steps[1, :3]))
     assert learned_verifier.aggregated(steps, "mean")[1] == pytest.approx(p.mean())
     assert learned_verifier.aggregated(steps, "product")[1] == pytest.approx(np.log(p.prod()))
     with pytest.raises(UserError, match="'lest' is unknown; did you mean 'last'"):
