@@ -242,7 +242,9 @@ def test_a_scripted_verifier_is_believed(monkeypatch):
     good, bad = -np.logaddexp(0, -4.0), -np.logaddexp(0, 4.0)
     assert said.marks[0, :, 0].tolist() == pytest.approx([7 * good, 6 * good + bad])
     assert said.marks[0, 0, 1] == pytest.approx(4 * good + 3 * bad)
-    assert said.verdict[0].ravel().tolist() == pytest.approx([good, bad, good, bad]), "of the end, not of the first token"
+    assert said.verdict[0].ravel().tolist() == pytest.approx([good, bad, good, bad]), (
+        "of the end, not of the first token"
+    )
     mean = thinking_verifier.mean_probability(np.log(np.array([[0.18, 0.6]])))
     assert mean.tolist() == pytest.approx([np.log(0.39)])
 
