@@ -300,7 +300,8 @@ def test_features_are_the_relations_and_the_number_of_a_prompt():
 def test_an_answer_stands_behind_its_mark():
     task = Search()
     batch = task.write(task.parse("3 14 15 9 26 c R3 R1 8 <think>"))
-    for text, right in (("<answer> i </s>", True), ("i </s>", False), ("<answer> </s>", False), ("", False)):
+    wrong = ("i </s>", "i i </s>", "<answer> R1 </s>", "<answer> <think> </s>", "<answer> </s>", "")
+    for text, right in (("<answer> i </s>", True), *((text, False) for text in wrong)):
         judged = task.verify(batch, np.array([task.vocabulary.encode(text)], np.int32).reshape(1, -1))
         assert (judged.answer[0], judged.well_formed[0]) == (right, right)
 
