@@ -2,8 +2,8 @@
 
 Source       arXiv:2410.04343 (budgets of retrieval are best divided by what was measured of each part), 2506.18959 and 2602.22675
              (searches and tokens of reasoning as one curve, or in place of each other); the product and the exact ceiling are ours
-Prediction   A result is the right one with probability .7 and marked otherwise, and it comes with four letters that have to be
-             worked out before the next search can be made. Agents are cut off after b searches and write the first t of the four
+Prediction   A result is the right one with probability .7 and marked otherwise, and it comes with two letters from which the next
+             search has to be worked out, in four steps. Agents are cut off after b searches and write the first t of the four
              steps behind each result. Above a guess, and within a number of hops, accuracy is the product of two margins: that of
              searches with all steps written, and that of steps with all searches made. The other cells of the grid are within .04
              of it on average, and the sum of the margins misses them by .01 more. With a price of a search of 1, 4 and 16 steps,
