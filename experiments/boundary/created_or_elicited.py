@@ -10,8 +10,8 @@ Prediction   Models of `odds_law`, modulo 5: 12.5 % of their training lines add 
              and there is nothing that it could choose.
 Refuted if   Samples with a trace rise by less than .3 in either arm, or the two arms end further than .2 apart; or samples are right in
              .03 more than 1 / 5 after either arm from no traces; each in most seeds.
-Controls     The same models, the same problems and as many samples in both arms; both begin with models that were trained alike but for the
-             share of traces. Greedy accuracy stands beside sampled accuracy, since the jump of the first is one of the decoder, and
+Controls     The same models and as many samples in both arms, of one distribution of problems: eight to each of 960 by GRPO, one to each of
+             7,680 in the rounds; with and without a trace models were trained alike but for the share of traces. Greedy accuracy stands beside sampled accuracy, since the jump of the first is one of the decoder, and
              whether traces are right in every step beside both: the reward does not ask for it. That as many lines kept at random leave
              the share of traces where it was is measured in `odds_law`. Rates of both arms were chosen on a seed from 900 on.
 Run          alchemy reproduce created_or_elicited --preset small      # after odds_law, whose models it shares

@@ -9,7 +9,8 @@ Prediction   Compositions of one, two and three letter transformations (`tasks/s
              chains models of either teacher's thoughts solve .1 more of the problems of two and three steps than models of
              answers alone. Errors are not free: models of right thoughts solve .1 more than those of the poor teacher.
 Refuted if   A difference is smaller, or has another sign, in most seeds.
-Controls     Questions and answers are the same in all arms, and right. A seed counts where answers alone taught problems of one
+Controls     Questions are of one distribution in all arms, the same ones for answers alone and right thoughts (whose models are those of
+             `data_efficiency`), and answers are right in all. A seed counts where answers alone taught problems of one
              step, in .9, and where .005 to .35 of the good teacher's thoughts are wrong, and .3 to .7 of the poor one's. The
              teachers' training is not counted among the tokens: the claim is about data, as the source's is. Whether
              models follow the chains that they write stands beside the verdict.
