@@ -13,7 +13,7 @@ Controls     The same trajectories for all selectors; the other head, stillness 
              `any_noise` and `coverage` had shown what votes keep, on other boards and with a head that was not taught. In trials on
              seeds from 900 on a vote kept .51 of boards with one solution with random starts and .23 with variational noise, the head
              -.39 and -.09; of boards with many .58 and .96, the head -.37 and -.94.
-Run          alchemy reproduce selection --preset small      # on 2 CPU cores, 11 minutes
+Run          alchemy reproduce selection --preset small      # on 2 CPU cores, some 20 minutes
 """
 
 from __future__ import annotations
