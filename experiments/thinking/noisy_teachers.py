@@ -18,7 +18,7 @@ Controls     Questions are of one distribution in all arms, the same ones for an
              fine-tuning, models of answers alone were right in .46, of the good teacher's thoughts in .91, of the poor one's in
              .69, of right ones in .98. Before it, as they like, models of the poor teacher's thoughts were right in .34, those
              of answers alone in .74: nothing is promised of that.
-Run          alchemy reproduce noisy_teachers --preset small      # on 2 CPU cores
+Run          alchemy reproduce noisy_teachers --preset small      # after data_efficiency, two of whose arms it takes
 """
 
 from __future__ import annotations
