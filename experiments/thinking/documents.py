@@ -14,6 +14,7 @@ from alchemy.problem.streams import stream
 from alchemy.problem.task import PAD, Batch
 from alchemy.stats.replicates import gate_split
 from alchemy.testtime.answers import trimmed
+from experiments.thinking.sequences import drawn
 from experiments.trace.compositions import PRIMITIVES
 from tasks.symbols import Symbols
 
@@ -22,9 +23,7 @@ def problems(compositions: tuple[int, ...], seed: int) -> list[Symbols]:
     """So many compositions of one step, of two, ...: those of one seed, a task for each number of steps."""
     rng, tasks = stream("compositions of documents", seed), []
     for steps, count in enumerate(compositions, 1):
-        codes = rng.choice(len(PRIMITIVES) ** steps, count, replace=False)
-        digits = codes[:, None] // len(PRIMITIVES) ** np.arange(steps) % len(PRIMITIVES)
-        names = tuple(" ".join(PRIMITIVES[digit] for digit in row) for row in digits)
+        names = drawn(rng, PRIMITIVES, steps, count)
         tasks.append(Symbols(compositions=names, primitives=PRIMITIVES, alphabet="ABCDEFGHIJKL", dialect="uniform"))
     return tasks
 

@@ -9,11 +9,12 @@ Prediction   Compositions of one, two and three letter transformations (`tasks/s
              chains models of either teacher's thoughts solve .1 more of the problems of two and three steps than models of
              answers alone. Errors are not free: models of right thoughts solve .1 more than those of the poor teacher.
 Refuted if   A difference is smaller, or has another sign, in most seeds.
-Controls     Questions are of one distribution in all arms, the same ones for answers alone and right thoughts (whose models are those of
-             `data_efficiency`), and answers are right in all. A seed counts where answers alone taught problems of one
-             step, in .9, and where .005 to .35 of the good teacher's thoughts are wrong, and .3 to .7 of the poor one's. The
-             teachers' training is not counted among the tokens: the claim is about data, as the source's is. Whether
-             models follow the chains that they write stands beside the verdict.
+Controls     Questions are of one distribution in all arms, the same ones for answers alone and right thoughts, and answers are right
+             in all. The models of these two arms are those of `data_efficiency`, judged before this was locked: only the
+             teachers' arms were unknown. A seed counts where answers alone taught problems of one step, in .9, and where .005
+             to .35 of the good teacher's thoughts are wrong, and .3 to .7 of the poor one's. The teachers' training is not
+             counted among the tokens: the claim is about data, as the source's is. Whether models follow the chains that they
+             write stands beside the verdict.
              In trials on seeds 900 to 904 .02 to .25 and .38 to .47 of the thoughts were wrong; on seed 900 .07 and .47. There, after
              fine-tuning, models of answers alone were right in .46, of the good teacher's thoughts in .91, of the poor one's in
              .69, of right ones in .98. Before it, as they like, models of the poor teacher's thoughts were right in .34, those

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tasks.symbols import Symbols
@@ -12,7 +14,7 @@ PRIMITIVES = ("rot3", "table1", "table2", "shift1", "reverse", "swap0-1")
 def sequences_of(steps: tuple[int, ...], most: int, letters: int) -> Symbols:
     """Problems of each of these numbers of steps, as often as one another, on `most` sequences of transformations of each
     number, or all that there are."""
-    by_steps = [_sequences(count, most) for count in steps]
+    by_steps = [drawn(np.random.default_rng(count), PRIMITIVES, count, most) for count in steps]
     return Symbols(
         compositions=tuple(name for names in by_steps for name in names),
         weights=tuple(1 / len(names) for names in by_steps for _ in names),
@@ -23,9 +25,9 @@ def sequences_of(steps: tuple[int, ...], most: int, letters: int) -> Symbols:
     )
 
 
-def _sequences(steps: int, count: int) -> list[str]:
-    """`count` different sequences of so many transformations, or all there are."""
-    rng, total = np.random.default_rng(steps), len(PRIMITIVES) ** steps
-    codes = rng.choice(total, min(count, total), replace=False)
-    digits = codes[:, None] // len(PRIMITIVES) ** np.arange(steps) % len(PRIMITIVES)
-    return [" ".join(PRIMITIVES[digit] for digit in row) for row in digits]
+def drawn(rng: np.random.Generator, primitives: Sequence[str], steps: int, most: int) -> tuple[str, ...]:
+    """`most` different sequences of so many transformations, or all there are."""
+    total = len(primitives) ** steps
+    codes = rng.choice(total, min(most, total), replace=False)
+    digits = codes[:, None] // len(primitives) ** np.arange(steps) % len(primitives)
+    return tuple(" ".join(primitives[digit] for digit in row) for row in digits)
