@@ -49,6 +49,8 @@ HEAVY = (
 """What others wrote and the tree or its tests import, as far as it is installed."""
 PATIENCE = 5
 """Processor seconds that a test may take beyond five times those it was measured to take; a loop without end takes more."""
+WAIT = 60
+"""How many times as long by the clock a trial may take before it is ended: a busy machine is no fault that was noticed."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def forked(run: Callable[[Connection, str], None], seconds: float) -> Outcome:
             os._exit(0)
         theirs.close()
         try:
-            return _followed(pipe, until=time.monotonic() + 20 * (PATIENCE + seconds))
+            return _followed(pipe, until=time.monotonic() + WAIT * (PATIENCE + seconds))
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)

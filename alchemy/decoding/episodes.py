@@ -24,7 +24,7 @@ from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError
 from alchemy.learning import machine, tuning
 from alchemy.learning.model import Model, Params
-from alchemy.problem.task import PAD
+from alchemy.problem.task import EOS, PAD
 
 
 class Environment(Protocol):
@@ -69,7 +69,7 @@ class Played(NamedTuple):
 
     turns: np.ndarray  # int32 (s, n, t, w): what was written and told; PAD behind the end
     answers: np.ndarray  # int32 (s, n, t + 1): the answer if it has to be given after so many turns
-    made: np.ndarray  # int32 (s, n): requests before the model answers by itself, or all turns there are
+    made: np.ndarray  # int32 (s, n): whole requests that the model wrote, before it answered by itself or wrote no more
 
     def searches(self) -> np.ndarray:
         """Requests made by the time that the answer is asked for after 0, 1, ... turns, int (s, n, t + 1)."""
@@ -115,17 +115,18 @@ def play(
         inputs = prompts[:, problems], {name: array[:, problems] for name, array in episodes.items()}
         pieces.append(jax.device_get(run(params, *inputs, problems.astype(np.int32), keys, jnp.float32(temperature))))
     tokens, asked = (np.concatenate(parts, axis=1)[:, :n] for parts in zip(*pieces, strict=True))
-    return _settled(tokens.reshape(s, n, turns, width), asked, environment.asks)
+    return _settled(tokens.reshape(s, n, turns, width), asked, environment)
 
 
-def _settled(turns: np.ndarray, asked: np.ndarray, asks: int) -> Played:
+def _settled(turns: np.ndarray, asked: np.ndarray, environment: Environment) -> Played:
     """Episodes int32 (s, n, t, w) and what was said when asked, int32 (s, n, t + 1): an answer that was given stays."""
-    over = turns[..., 0] == asks
-    t = turns.shape[2]
-    made = np.where(over.any(axis=2), over.argmax(axis=2), t)
-    given = np.take_along_axis(turns[..., 1], np.minimum(made, t - 1)[:, :, None], axis=2)
-    answers = np.where(np.arange(t + 1) > made[:, :, None], given, asked)
-    return Played(turns, answers.astype(np.int32), made.astype(np.int32))
+    answered = turns[..., 0] == environment.asks
+    cut = np.isin(turns[..., : environment.said], (EOS, PAD)).any(axis=3)
+    made = (~answered & ~cut).sum(axis=2)
+    place = answered.argmax(axis=2)[:, :, None]
+    given = np.take_along_axis(turns[..., 1], place, axis=2)
+    behind = answered.any(axis=2, keepdims=True) & (np.arange(asked.shape[2]) > place)
+    return Played(turns, np.where(behind, given, asked).astype(np.int32), made.astype(np.int32))
 
 
 @lru_cache(maxsize=64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -140,38 +141,54 @@ def test_who_cannot_search_scores_the_floor():
 
 @pytest.fixture(scope="module")
 def small():
+    """Two models, of weights under which some episodes end: with an answer, amid a request, amid thoughts."""
     model = Transformer(vocabulary=len(EXACT.vocabulary), width=16, layers=2, heads=2, context=48)
-    return model, jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
+    return model, jax.vmap(model.init)(jnp.stack([jax.random.split(jax.random.key(seed), 2)[1] for seed in (4, 5)]))
 
 
-def by_hand(model, params, prompt, environment, episode, turns):
-    """One episode, each token with a whole pass through the model."""
-
-    whole = jax.jit(model.apply)
+def by_hand(whole, prompt, environment, episode, turns):
+    """One episode, each token with a `whole` pass through the model: turns, answers, requests made, and where it ended."""
 
     def likeliest(text):
-        padded = np.pad(np.array(text, np.int32), (0, model.context - len(text)))
-        logits = np.array(whole(params, padded[None, :, None])[0, len(text) - 1])
+        padded = np.pad(np.array(text, np.int32), (0, 48 - len(text)))
+        logits = np.array(whole(padded[None, :, None])[0, len(text) - 1])
         logits[PAD] = -np.inf
         return int(logits.argmax())
 
-    text, answers, written = list(prompt), [], []
-    for turn in range(turns):
-        answers.append(likeliest([*text, environment.asks]))
-        said = []
+    text, answers, written, made, end = list(prompt), [], [], 0, ""
+
+    def write(turn, where):
+        """What the model writes, unless it has ended."""
+        nonlocal end
+        turn.append(PAD if end else likeliest([*text, *turn]))
+        end = end or (where if turn[-1] == EOS else "")
+
+    given = None
+    for number in range(turns):
+        answers.append(likeliest([*text, environment.asks]) if given is None else given)
+        turn = []
         for _ in range(environment.said):
-            said.append(likeliest([*text, *said]))
-        told = environment.tell(episode, turn, np.array([said], np.int32))[0].tolist()
+            write(turn, "request")
+        if turn[0] == environment.asks:
+            given, end = turn[1], "answer"
+        made += not end
+        told = environment.tell(episode, number, np.array([turn], np.int32))[0].tolist()
+        turn += [PAD if end else token for token in told]
         for _ in range(environment.thoughts):
-            told.append(likeliest([*text, *said, *told]))
-        told += [environment.skip] * environment.unthought
-        text += [*said, *told]
-        written.append([*said, *told])
-    return written, [*answers, likeliest([*text, environment.asks])]
+            write(turn, "thought")
+        turn += [PAD if end else environment.skip] * environment.unthought
+        text += [token for token in turn if token != PAD]
+        written.append(turn)
+    last = likeliest([*text, environment.asks]) if given is None else given
+    return written, [*answers, last], made, end
 
 
-@pytest.mark.parametrize("task", [EXACT, replace(EXACT, chain=2, thoughts=(1,))], ids=["plain", "worked out"])
-def test_the_loop_is_what_whole_passes_through_the_model_say(small, task):
+@pytest.mark.parametrize(
+    ("task", "ends"),
+    [(EXACT, {"", "answer", "request"}), (replace(EXACT, chain=2, thoughts=(1,)), {"", "request", "thought"})],
+    ids=["plain", "worked out"],
+)
+def test_the_loop_is_what_whole_passes_through_the_model_say(small, task, ends):
     model, params = small
     batch = task.sample(np.random.default_rng(1), 5)
     episodes, environment = task.episodes(batch.problem), task.environment
@@ -179,14 +196,16 @@ def test_the_loop_is_what_whole_passes_through_the_model_say(small, task):
     prompts, worlds = both[0], dict(zip(episodes, both[1:], strict=True))
     result = play(model, params, prompts, environment, worlds, turns=3, rows=2)
     assert result.turns.shape == (2, 5, 3, task.turn) and result.answers.shape == (2, 5, 4)
-    for seed, row in ((0, 0), (0, 4), (1, 2)):
+    whole, seen = jax.jit(model.apply), set()
+    for seed, row in np.ndindex(2, 5):
         own = jax.tree.map(lambda leaf, seed=seed: leaf[seed], params)
         prompt = prompts[seed, row, :, 0]
         episode = {name: array[seed, row : row + 1] for name, array in worlds.items()}
-        written, answers = by_hand(model, own, prompt[prompt != PAD], environment, episode, 3)
-        ends = [place for place, turn in enumerate(written) if environment.asks in turn[:1] or EOS in turn]
-        if not ends:
-            assert result.turns[seed, row].tolist() == written and result.answers[seed, row].tolist() == answers
+        written, answers, made, end = by_hand(partial(whole, own), prompt[prompt != PAD], environment, episode, 3)
+        assert result.turns[seed, row].tolist() == written and result.answers[seed, row].tolist() == answers
+        assert result.made[seed, row] == made
+        seen.add(end)
+    assert seen >= ends
 
 
 def test_asked_at_the_end_alone_models_answer_the_same_there(small):
@@ -207,7 +226,7 @@ def test_drawn_episodes_depend_on_their_seed_and_not_on_the_rows_beside_them(sma
     worlds = {name: np.stack([array] * 2) for name, array in EXACT.episodes(batch.problem).items()}
 
     def drawn(**options):
-        return play(model, params, prompts, EXACT.environment, worlds, turns=2, temperature=2.0, **options)
+        return play(model, params, prompts, EXACT.environment, worlds, turns=2, temperature=0.9, **options)
 
     first, again, other = drawn(seeds=(3, 4)), drawn(seeds=(3, 4), rows=4), drawn(seeds=(3, 4), seed=1)
     np.testing.assert_array_equal(first.turns, again.turns)
@@ -232,9 +251,14 @@ def test_the_bill_by_hand():
 
 
 def test_too_long_an_episode_is_the_users_error(small):
+    """Prompts of 3 and of 43 tokens: a turn of 5 and an answer are one token more than there is room for."""
     model, params = small
-    batch = EXACT.sample(np.random.default_rng(1), 2)
-    worlds = {name: np.stack([array] * 2) for name, array in EXACT.episodes(batch.problem).items()}
-    for turns, says in ((20, "do not fit a context of 48"), (0, "0 turns")):
+    prompts = np.zeros((2, 2, 50, 1), np.int32)
+    prompts[:, 0, :3], prompts[:, 1, :43] = EXACT.first_entity, EXACT.first_entity
+    for turns, temperature, says in (
+        (1, 0.0, "49 tokens of prompt and 1 turns do not fit a context of 48"),
+        (0, 0.0, "0 turns"),
+        (1, -1.0, "temperature -1.0"),
+    ):
         with pytest.raises(UserError, match=says):
-            play(model, params, np.stack([batch.prompts()] * 2), EXACT.environment, worlds, turns=turns)
+            play(model, params, prompts, EXACT.environment, {}, turns=turns, temperature=temperature)
