@@ -42,13 +42,12 @@ def gone_through(spec: Spec, entity: np.ndarray, letter: np.ndarray) -> np.ndarr
     """Where the first, the first two, ... of letters int (..., c) lead from entities int (...): int (..., c). Of no entity or no
     letter nothing is worked out: the entity stays."""
     table, at = permutations(spec.entities, spec.letters), entity
-    passed = []
+    passed = np.empty(letter.shape, int)
     for place in range(letter.shape[-1]):
         there = (at >= 0) & (at < spec.entities) & (letter[..., place] >= 0) & (letter[..., place] < spec.letters)
         to = table[np.where(there, letter[..., place], 0), np.where(there, at, 0)]
-        at = np.where(there, to, at)
-        passed.append(at)
-    return np.stack(passed, axis=-1) if passed else np.zeros((*np.shape(entity), 0), int)
+        passed[..., place] = at = np.where(there, to, at)
+    return passed
 
 
 def meant(spec: Spec, told: np.ndarray) -> np.ndarray:

@@ -149,6 +149,38 @@ def test_results_mean_what_the_world_holds_once_their_letters_are_gone_through()
     )
 
 
+def splitmix(number):
+    """SplitMix64 (Steele, Lea, Flood 2014) in whole numbers."""
+    number = (number + 0x9E3779B97F4A7C15) % 2**64
+    number = (number ^ number >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    number = (number ^ number >> 27) * 0x94D049BB133111EB % 2**64
+    return number ^ number >> 31
+
+
+def test_letters_are_numbers_of_the_world_and_of_their_place():
+    """Of purpose 4; each search has room for eight letters."""
+    letters = chains.letters(WORKED, np.array([7, 66]))
+    for row, world in enumerate((7, 66)):
+        for turn, place in product(range(32), range(3)):
+            chance = (splitmix(splitmix(splitmix(world) ^ 4) ^ (8 * turn + place)) >> 11) / 2**53
+            assert letters[row, turn, place] == int(4 * chance)
+    assert chains.letters(replace(WORKED, chain=0, thoughts=(0,)), np.array([7])).shape == (1, 32, 0)
+
+
+def test_of_no_entity_or_no_letter_nothing_is_worked_out():
+    table = chains.permutations(16, 4)
+    entity, letter = np.array([2, 2, 16, -1, 2]), np.array([[1, 3], [1, 4], [1, 3], [1, 3], [-1, 3]])
+    passed = [[table[1, 2], table[3, table[1, 2]]], [table[1, 2]] * 2, [16, 16], [-1, -1], [2, table[3, 2]]]
+    np.testing.assert_array_equal(chains.gone_through(WORKED, entity, letter), passed)
+    one = replace(WORKED, letters=1)
+    np.testing.assert_array_equal(chains.gone_through(one, np.array([2]), np.array([[1]])), [[2]])
+
+
+def test_of_several_numbers_of_thoughts_the_environment_leaves_room_for_the_largest():
+    lookup = Lookup.of(replace(WORKED, chain=4, thoughts=(1, 3)))
+    assert (lookup.thoughts, lookup.unthought) == (3, 1)
+
+
 def plain(turns):
     """The same searches without letters, told what they mean."""
     return np.concatenate([turns[:, :, :3], meant_ids(turns)[:, :, None], turns[:, :, 7:8]], axis=2)
