@@ -66,11 +66,14 @@ class Wanted(Exception):
     """What is to be trained for those of its seeds that stand at these places."""
 
 
-def make_together(root: Path, wanted: Sequence[Wanted], progress: Progress) -> list[Diverged | None]:
+def make_together(
+    root: Path, wanted: Sequence[Wanted], progress: Progress, exact: bool = True
+) -> list[Diverged | None]:
     """Train the models that are missing, those of one shape together, as far as they fit into half of the memory.
 
-    Each model is the one that its training alone would make (`alchemy.learning.train.train_together`). Those of a training
-    that diverges are not kept; what it would have raised is returned in its place.
+    Each model is the one that its training alone would make, not `exact` up to rounding
+    (`alchemy.learning.train.train_together`). Those of a training that diverges are not kept; what it would have raised is
+    returned in its place.
     """
     unique = {tuple(training.plan.homes): training for training in wanted}
     diverged: dict[tuple[Path, ...], Diverged] = {}
@@ -78,7 +81,9 @@ def make_together(root: Path, wanted: Sequence[Wanted], progress: Progress) -> l
         for home in sorted({training.plan.homes[0].parent for training in unique.values()}):
             locks.enter_context(alone(home, progress.say))
         for group in _groups(list(unique.values())):
-            for (training, missing, part), (models, seconds) in zip(group, _make(root, group, progress), strict=True):
+            for (training, missing, part), (models, seconds) in zip(
+                group, _make(root, group, progress, exact), strict=True
+            ):
                 try:
                     check_finite(models, part.seeds, part.config)
                 except Diverged as fault:
@@ -103,17 +108,16 @@ def _groups(wanted: Sequence[Wanted]) -> Iterator[list[tuple[Wanted, list[int], 
 
 
 def _make(
-    root: Path, group: Sequence[tuple[Wanted, list[int], Part]], progress: Progress
+    root: Path, group: Sequence[tuple[Wanted, list[int], Part]], progress: Progress, exact: bool
 ) -> list[tuple[Trained, float]]:
     """The models of each training of a group, and the seconds that each of them took."""
     model, parts = group[0][0].plan.model, [part for _, _, part in group]
     names = [training.plan.homes[place].name for training, missing, _ in group for place in missing]
-    label = f"train {counted(len(group), 'cell')}"
-    with progress.stage(label, parts[0].config.steps, seeds=len(names)) as stage:
+    with progress.stage(f"train {counted(len(names), 'model')}", parts[0].config.steps) as stage:
         trained, seconds = resumed(
             root,
             names,
-            lambda state: train_together(model, parts, directory=state, progress=stage.update),
+            lambda state: train_together(model, parts, directory=state, progress=stage.update, exact=exact),
         )
     return [(models, seconds / len(names)) for models in trained]
 

@@ -171,11 +171,13 @@ def train_together(
     progress: Progress | None = None,
     look: Look | None = None,
     sharded: bool | None = None,
+    exact: bool = True,
 ) -> list[Trained]:
     """Trainings of one `shape`, such as of several rates or tasks, side by side; each as `train` alone would leave it.
 
-    On a CPU to the bit; on an accelerator, whose products go by how many there are at once, up to rounding. State is kept
-    and taken up as by `train`. A loss that is no number is left to `check_finite`.
+    On a CPU to the bit; on an accelerator, whose products go by how many there are at once, up to rounding. Not `exact`, seeds
+    of all of them are divided among devices as those of one training are: sooner, and up to rounding on a CPU, too. State is
+    kept and taken up as by `train`. A loss that is no number is left to `check_finite`.
     """
     count, config = len(parts[0].seeds), parts[0].config
     if not count:
@@ -197,7 +199,7 @@ def train_together(
         table=None if streamed else _padded(joined(tables)),
         unscored=parts[0].data.unscored,
         sharded=_too_large(model, count) if sharded is None else sharded,
-        beside=count,
+        beside=count if exact else 0,
     )
     losses = np.zeros((len(seeds), config.steps), np.float32)
     [losses], done = training.resume(directory, [losses])

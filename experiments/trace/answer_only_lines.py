@@ -19,12 +19,14 @@ Run          alchemy reproduce answer_only_lines --preset small      # 28 minute
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
 from alchemy.lab.lab import Lab
+from alchemy.lab.together import together
 from alchemy.problem.streams import stream
 from alchemy.problem.task import Batch
 from alchemy.report.claim import Check, Claim, Gate, at_least
@@ -109,15 +111,16 @@ class Measured:
 
 
 def run(config: Config, lab: Lab) -> Measured:
+    arms: dict[int, dict[Mixture, Arm]] = {count: {} for count in config.pairs}
     seeds = lab.seeds(config.seeds)
-    return Measured(
-        {
-            count: {
-                mixture: stacked([one_seed(config, lab, count, mixture, seed) for seed in seeds]) for mixture in NAMES
-            }
-            for count in config.pairs
-        }
-    )
+    models = [(count, seed) for count in config.pairs for seed in seeds]
+    for mixture in NAMES:
+        of_mixture = partial(one_seed, config, mixture=mixture)
+        made = together(lab, [partial(of_mixture, count=count, seed=seed) for count, seed in models])
+        measured = dict(zip(models, made, strict=True))
+        for count in config.pairs:
+            arms[count][mixture] = stacked([measured[count, seed] for seed in seeds])
+    return Measured(arms)
 
 
 def one_seed(config: Config, lab: Lab, count: int, mixture: Mixture, seed: int) -> Arm:

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from math import inf
 
 import numpy as np
 
 from alchemy.lab.lab import Lab
+from alchemy.lab.together import together
 from alchemy.learning.train import Runs
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Curves, Figure
@@ -130,7 +132,8 @@ def single(config: Config, lab: Lab, composition: str, layers: int) -> Row:
 
 def many(config: Config, lab: Lab, count: int) -> Row:
     """Models of `count` pairs, which differ by seed."""
-    models = [fit(config.many, lab, count, True, seed) for seed in lab.seeds(config.seeds)]
+    seeds = lab.seeds(config.seeds)
+    models = together(lab, [partial(fit, config.many, count=count, cot=True, seed=seed) for seed in seeds])
     return joined([row(config, lab, model.runs, model.trained) for model in models])
 
 

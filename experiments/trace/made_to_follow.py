@@ -18,12 +18,14 @@ Run          alchemy reproduce made_to_follow --preset small      # minutes on 2
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from alchemy.lab.lab import Lab
+from alchemy.lab.together import together
 from alchemy.learning.config import TrainConfig
 from alchemy.problem.streams import stream
 from alchemy.problem.task import PAD, Batch, Field
@@ -99,7 +101,12 @@ def run(config: Config, lab: Lab) -> Measured:
     seeds = lab.seeds(config.seeds)
     return Measured(
         {
-            count: {steps: stacked([one_seed(config, lab, count, steps, seed) for seed in seeds]) for steps in STEPS}
+            count: {
+                steps: stacked(
+                    together(lab, [partial(one_seed, config, count=count, steps=steps, seed=seed) for seed in seeds])
+                )
+                for steps in STEPS
+            }
             for count in config.pairs
         }
     )

@@ -16,6 +16,7 @@ Run          alchemy reproduce unfaithful_first --preset small      # minutes on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ import numpy as np
 from alchemy.causal import knock_out
 from alchemy.lab.activations import knocked_out
 from alchemy.lab.lab import Lab
+from alchemy.lab.together import together
 from alchemy.learning.config import TrainConfig
 from alchemy.problem.streams import stream, stream_id
 from alchemy.problem.task import Batch, Field
@@ -102,7 +104,7 @@ def run(config: Config, lab: Lab) -> Group:
 def one_seed(config: Config, lab: Lab, seed: int) -> Group:
     """The models of one set of pairs."""
     members = [stream_id("model of a group", seed, number) for number in range(config.models)]
-    return stacked([one_model(config, lab, seed, member) for member in members])
+    return stacked(together(lab, [partial(one_model, config, seed=seed, member=member) for member in members]))
 
 
 def one_model(config: Config, lab: Lab, seed: int, member: int) -> Group:

@@ -17,12 +17,14 @@ Run          alchemy reproduce wrong_traces --preset small      # minutes on 2 C
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from typing import Literal, get_args
 
 import numpy as np
 
 from alchemy.lab.lab import Lab
+from alchemy.lab.together import together
 from alchemy.learning.train import Runs
 from alchemy.problem.documents import written_as
 from alchemy.problem.streams import stream
@@ -93,7 +95,8 @@ def run(config: Config, lab: Lab) -> Measured:
 
 
 def arm(config: Config, lab: Lab, functions: Functions, trace: Trace) -> Arm:
-    return stacked([one_seed(config, lab, functions, trace, seed) for seed in lab.seeds(config.seeds)])
+    of_seed = partial(one_seed, config, functions=functions, trace=trace)
+    return stacked(together(lab, [partial(of_seed, seed=seed) for seed in lab.seeds(config.seeds)]))
 
 
 def one_seed(config: Config, lab: Lab, functions: Functions, trace: Trace, seed: int) -> Arm:
