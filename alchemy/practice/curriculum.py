@@ -82,7 +82,7 @@ class Course:
         present = np.array([self.level(seed, step) for step in range(start, start + steps)])[:, None]
         falling = self.curriculum.order == "falling"
         behind = len(self.curriculum.levels) - 1 - present if falling else present
-        again = (rng.random(shape) < self.curriculum.rehearsal) & (behind > 0)
+        again = rng.random(shape) < self.curriculum.rehearsal  # of the first level, where nothing was left behind
         past = rng.integers(np.broadcast_to(np.maximum(behind, 1), shape))
         return np.where(again, len(self.curriculum.levels) - 1 - past if falling else past, present)
 

@@ -63,7 +63,7 @@ class Policy:
 
 
 def scores(
-    model: Model, params: Params, tokens: jax.Array, temperature: float, start: int = 0
+    model: Model, params: Params, tokens: jax.Array, temperature: float, start: int
 ) -> tuple[jax.Array, jax.Array]:
     """Log-probabilities of tokens int32 (b, t, c) from number `start` + 1 on, and entropies there, (b, t - 1 - start) each.
 

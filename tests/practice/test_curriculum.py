@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, ClassVar
 
 import jax
@@ -13,6 +14,7 @@ from cells import Bigram
 
 from alchemy.errors import UserError
 from alchemy.lab.training_data import training_data
+from alchemy.learning import checkpoint
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples
 from alchemy.learning.model import Cache
@@ -69,9 +71,7 @@ def test_lines_are_of_their_levels():
 @pytest.fixture
 def promoted():
     """Trains a table of bigrams on a course of three levels; a look says what is right, by seed and step."""
-    curriculum = Curriculum(THREE, "promote", threshold=0.5, every=3)
-    config = TrainConfig(steps=10, batch=4, chunk=2)
-    course, seen = Course(curriculum, config.steps), []
+    curriculum, seen = Curriculum(THREE, "promote", threshold=0.5, every=3), []
 
     def draw(level, seed, number, n):
         seen.append((seed, number, level))
@@ -81,8 +81,9 @@ def promoted():
     def look(params, step, levels):
         return np.array([0.5, float(step != 6)])[:, None][: len(levels), 0]
 
-    def run(**options):
-        part = Part(Staged(course, draw), config, (3, 8))
+    def run(steps=10, **options):
+        course = Course(curriculum, steps)
+        part = Part(Staged(course, draw), TrainConfig(steps=steps, batch=4, chunk=2), (3, 8))
         return train_promoted(Bigram(), part, course, look, **options)
 
     return run, seen
@@ -97,6 +98,19 @@ def test_promotion(promoted):
     assert {number for _, number in by_step} == {0, 2, 3, 5, 6, 8, 9}
     for (seed, number), level in by_step.items():
         assert level == levels[(3, 8).index(seed), number // 3]
+    _, levels = run(steps=6)  # nobody looks at the end
+    np.testing.assert_array_equal(levels, [[0, 1], [0, 1]])
+
+
+def test_the_state_of_a_course_is_saved_once_twenty_seconds_are_over(promoted, tmp_path, monkeypatch):
+    """By a clock that says 0, and behind each chunk ten more: not yet at 10 and 20; and nowhere, where no place is named."""
+    clock, saved = count(0, 10), []
+    monkeypatch.setattr("alchemy.practice.promotion.monotonic", lambda: next(clock))
+    monkeypatch.setattr(checkpoint, "save", lambda directory, step, state: saved.append((directory, step)))
+    run, _ = promoted
+    run(steps=6, directory=tmp_path)
+    run(steps=6)
+    assert saved == [(tmp_path, 5)]
 
 
 def test_an_interrupted_course_ends_with_the_same_bits(promoted, tmp_path):
@@ -137,11 +151,20 @@ def test_a_look_is_the_share_of_right_greedy_answers():
     """Who answers every sum of three digits by 2, at once, is right in a fifth of them; of two digits it says no answer."""
     task = Sums(5, 2, traced=0.0)
     two, mark = task.zero + 2, task.vocabulary.index["<answer>"]
-    model = ByPlace((0, 0, 0, 0, two, mark, two, EOS), len(task.vocabulary))
-    look = looking(model, Curriculum(("places=2", "places=3"), problems=600), task, Split(), [4, 9])
-    right = look({"zero": np.zeros((2, 1, 1, 1), np.float32)}, 1, np.array([1, 0]))
+    model = ByPlace((0, 0, 0, 0, two, mark, two, EOS), len(task.vocabulary), context=8)
+    curriculum = Curriculum(("places=2", "places=3"), problems=600)
+    params = {"zero": np.zeros((2, 1, 1, 1), np.float32)}
+    right = looking(model, curriculum, task, Split(), [4, 9])(params, 1, np.array([1, 0]))
     assert right[0] == pytest.approx(0.2, abs=0.05)
     assert right[1] == 0
+    contradicts = replace(model, text=(0, 0, 0, 0, two - 1, mark, two, EOS))
+    assert not looking(contradicts, curriculum, task, Split(), [4, 9])(params, 1, np.array([1, 0])).any()
+
+
+def test_the_plan_by_value():
+    """A default that changes is another experiment; and bounds are no narrower than they say."""
+    assert {Curriculum()} == {Curriculum((), "rising", 0.0, 0.9, 100, 128)}
+    assert Curriculum(rehearsal=1.0, threshold=0.0, every=1, problems=1)
 
 
 @pytest.mark.parametrize(

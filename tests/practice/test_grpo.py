@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import count
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
+from alchemy.decoding.generate import draw
 from alchemy.errors import UserError
+from alchemy.learning import checkpoint
+from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import mesh_of
 from alchemy.practice.grpo import EPSILON, GRPO, advantages, reinforce, reward
 from alchemy.practice.policy import Policy, Written, scorer
@@ -60,6 +64,8 @@ def test_advantages(rewards):
         spread = (sum((value - mean) ** 2 for value in row) / 4) ** 0.5
         np.testing.assert_allclose(plain, [value - mean for value in row])
         np.testing.assert_allclose(scaled, [(value - mean) / (spread + EPSILON) for value in row])
+    of_seeds = np.stack([rewards, rewards[::-1]])
+    np.testing.assert_array_equal(advantages(of_seeds)[1], advantages(rewards)[::-1])
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
@@ -160,21 +166,52 @@ def test_what_is_logged():
 
 @pytest.mark.parametrize("weigh", ["token", "text"])
 def test_what_counts_alike(weigh):
-    """On policy the loss is less the mean advantage: of tokens, or of texts, where it is 0, as advantages of a group are."""
-    texts = []
+    """Nobody earns anything in the first problem. On policy the loss is less the mean advantage: of tokens, or of texts, where it is 0, as advantages of a group are."""
+    texts, asked = [], np.repeat([0.0, 1, 1, 1], 8)
 
     def short(batch, completions):
         texts.append((completions != PAD).sum(axis=1))
-        return (texts[-1] == 1).astype(float)
+        return (texts[-1] == 1) * asked
 
     how = GRPO(steps=1, problems=4, group=8, weigh=weigh, scale=False)
     made = reinforce(MODEL, start(1), how, seeds=(3,), ask=partial(ask, n=4), rewarded=short, room=3)
     [lengths] = texts
-    rewards = (lengths == 1).astype(float).reshape(4, 8)
+    rewards = ((lengths == 1) * asked).reshape(4, 8)
     above = (rewards - rewards.mean(axis=1, keepdims=True)).reshape(-1)
     expected = (above * lengths).sum() / lengths.sum() if weigh == "token" else above.mean()
     np.testing.assert_allclose(made.trained.losses[0, 0], -expected, atol=1e-6)
     assert 0 < rewards.mean() < 1 and made.log.written[0, 0] == lengths.sum()
+    assert made.log.tokens[0, 0] == lengths.mean() and made.log.longest[0, 0] == lengths.max() > lengths.min()
+    assert made.log.mixed[0, 0] == np.mean([len({*row}) > 1 for row in rewards]) > 0
+
+
+def test_the_divergence_that_is_logged(monkeypatch):
+    """Of the third step, as the first has no rate: k3 of the tokens that were drawn, by their chances then and at first."""
+    drawn = []
+
+    def drawing(model, params, prompts, **options):
+        texts = draw(model, params, prompts, **options)
+        drawn.append((params["table"][:, ASKED], texts.completions.reshape(2, -1)))
+        return texts
+
+    monkeypatch.setattr("alchemy.practice.grpo.draw", drawing)
+    log = bandit(GRPO(steps=3, problems=8, group=4, kl=0.1, warmup=0.3, learning_rate=0.5)).log
+    table, tokens = drawn[2]
+    apart = np.log(1 / (V - 1)) - np.log(np.take_along_axis(shares(table), tokens, axis=1))
+    expected = (np.exp(apart) - apart - 1).mean(axis=1)
+    np.testing.assert_allclose(log.divergence[:, 2], expected, rtol=1e-4)
+    assert (expected > 0.01).all() and (np.abs(log.divergence[:, :2]) < 1e-6).all()
+
+
+def test_a_state_is_saved_once_twenty_seconds_are_over(tmp_path, monkeypatch):
+    """By a clock that says 0, and behind each step ten more: not yet at 10 and 20; and nowhere, where no place is named."""
+    clock, saved = count(0, 10), []
+    monkeypatch.setattr("alchemy.practice.grpo.monotonic", lambda: next(clock))
+    monkeypatch.setattr(checkpoint, "save", lambda directory, step, state: saved.append((directory, step)))
+    how = GRPO(steps=4, problems=4, group=4, updates=2)
+    bandit(how, directory=tmp_path)
+    bandit(how)
+    assert saved == [(tmp_path, 6)]
 
 
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path):
@@ -211,6 +248,15 @@ def test_rewards_of_the_oracle(task):
     problems = batch.rows(np.zeros(3, int))
     values = {kind: reward(task, kind)(problems, texts).tolist() for kind in ("answer", "chain", "both")}
     assert values == {"answer": [1, 1, 0], "chain": [1, 0, 0], "both": [1, 0.5, 0]}
+
+
+def test_the_recipe_by_value():
+    """A default that changes is another experiment; and bounds are no narrower than they say."""
+    how = GRPO()
+    assert how == GRPO(*(200, 32, 8, "chain", 1, 1.0, 0.2, 0.0, True, "token", 0), *("adamw", 3e-4, 0.002, 0.05, 1.0))
+    assert how.train == TrainConfig(200, 256, "adamw", 3e-4, 0.002, 0.05, 0.0, 1.0, 1)
+    assert GRPO(steps=3, problems=4, group=2, updates=2).train.steps == 6
+    assert {how, GRPO(steps=1, problems=1, group=2, clip=0.0)} >= {how}
 
 
 @pytest.mark.parametrize(
