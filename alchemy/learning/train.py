@@ -407,7 +407,7 @@ def _drawer(model: Trainable) -> Kept:
 
 @lru_cache(maxsize=64)
 def _starter(
-    model: Trainable, config: TrainConfig, mesh: Mesh, sharded: bool = False
+    model: Trainable, config: TrainConfig, mesh: Mesh, sharded: bool
 ) -> Callable[[jax.Array, Params | None], _State]:
     def moments(params: Params) -> Any:
         return jax.vmap(optimizer(config, Rates(0.0, 0.0)).init)(params)
@@ -506,7 +506,7 @@ def _gradient(
 
 @lru_cache(maxsize=64)
 def _runner(
-    model: Trainable, config: TrainConfig, mesh: Mesh, streamed: bool, start: int, sharded: bool = False
+    model: Trainable, config: TrainConfig, mesh: Mesh, streamed: bool, start: int, sharded: bool
 ) -> Callable[..., Any]:
     """One compiled program: a chunk of steps for every seed, with logits from the token at `start` on."""
     own, decay = getattr(model, "loss", None), _decay(model)

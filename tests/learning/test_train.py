@@ -26,7 +26,7 @@ from alchemy.learning.data import (
     examples,
 )
 from alchemy.learning.optimizers import Rates, optimizer, schedule
-from alchemy.learning.train import _runner, train
+from alchemy.learning.train import Part, _runner, train, train_together
 from alchemy.problem.split import Split, join, train_chunk
 from alchemy.problem.task import EOS, PAD
 from tasks.symbols import Symbols
@@ -279,6 +279,12 @@ def test_a_state_is_saved_once_twenty_seconds_are_over(model, stream, undisturbe
     monkeypatch.setattr(checkpoint, "save", lambda directory, step, state: saved.append(step))
     same(train(model, stream, CONFIG, seeds=SEEDS, directory=tmp_path), undisturbed)
     assert saved == [12]
+    clock = count(0, 10)
+    same(train_together(model, [Part(stream, CONFIG, SEEDS)], directory=tmp_path), [undisturbed])
+    assert saved == [12, 12]
+    with pytest.raises(KeyboardInterrupt):
+        train(model, stream, CONFIG, seeds=SEEDS, progress=stop_at(4))
+    assert saved == [12, 12]
 
 
 def test_a_damaged_or_foreign_checkpoint_is_named(model, stream, tmp_path):

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from alchemy.errors import UserError
+from alchemy.learning import tuning
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Finite, Stream
-from alchemy.learning.train import train
+from alchemy.learning.train import Part, mesh_of, shape, train, train_together
 
-V, T, SEEDS = 5, 4, (3, 8)
+V, T, SEEDS = 6, 4, (3, 8)
 RATES = (0.0, 0.1, 0.05)  # a step of warmup, then half a cosine over two
 CONFIG = TrainConfig(steps=3, batch=2, chunk=2, learning_rate=0.1, warmup=0.3, weight_decay=0.2, clip=0.4)
 
@@ -64,20 +65,27 @@ def examples_of(seed: int, step: int, n: int, with_target: bool) -> Examples:
     return Examples(tokens, weight, target if with_target else None)
 
 
-def check(data, of_step):
+START = np.random.default_rng(0).normal(size=(2, V, V)).astype(np.float32)
+
+
+def check(data, of_step, **options):
     """Training from a random start against that by hand, seed by seed."""
-    start = np.random.default_rng(0).normal(size=(2, V, V)).astype(np.float32)
-    trained = train(Table(), data, CONFIG, seeds=SEEDS, init=start)
+    compare(train(Table(), data, CONFIG, seeds=SEEDS, init=START, **options), of_step)
+
+
+def compare(trained, of_step):
     for row, seed in enumerate(SEEDS):
-        table, losses = trained_by_hand(start[row].astype(float), [of_step(seed, step) for step in range(3)])
+        table, losses = trained_by_hand(START[row].astype(float), [of_step(seed, step) for step in range(3)])
         np.testing.assert_allclose(trained.losses[row], losses, atol=1e-5)
         np.testing.assert_allclose(trained.params[row], table, atol=1e-5)
 
 
 @pytest.mark.parametrize("with_target", [False, True])
-@pytest.mark.parametrize("unscored", [0, 2])
-def test_steps_on_a_stream(with_target, unscored):
-    """Of which the first tokens may be said to be never judged."""
+@pytest.mark.parametrize(
+    ("unscored", "sharded"), [(0, False), (2, False), (0, True)], ids=["all", "completions", "divided"]
+)
+def test_steps_on_a_stream(with_target, unscored, sharded):
+    """Of which the first tokens may be said to be never judged; and with half of each table on each device."""
 
     def draw(seed: int, step: int, n: int) -> Examples:
         assert n, "nothing is asked for behind the last step"
@@ -89,13 +97,18 @@ def test_steps_on_a_stream(with_target, unscored):
         rows = slice(2 * (step % 2), 2 * (step % 2) + 2)
         return Examples(*(None if part is None else part[rows] for part in chunk))
 
-    check(Stream(draw, unscored=unscored), batch)
+    check(Stream(draw, unscored=unscored), batch, sharded=sharded)
 
 
 @pytest.mark.parametrize("sizes", [(3, 4), (512, 513)], ids=["few rows", "one more than the smallest table has"])
 def test_steps_on_a_finite_set(sizes):
     """Each row of the set stands in the places that its order says; nothing of the other seed's rows is seen."""
-    sets = [examples_of(seed, 0, n, with_target=False) for seed, n in zip(SEEDS, sizes, strict=True)]
+    check(*finite(sizes))
+
+
+def finite(sizes, first=0):
+    """So many rows for each seed, and those of a step."""
+    sets = [examples_of(seed, first, n, with_target=False) for seed, n in zip(SEEDS, sizes, strict=True)]
     rows = Examples(*(np.concatenate(parts) for parts in zip(*(rows[:2] for rows in sets), strict=True)))
     data = Finite(rows, SEEDS, sizes)
 
@@ -104,7 +117,50 @@ def test_steps_on_a_finite_set(sizes):
         order = data.chunk(seed, step, 1, 2)[0] - sum(sizes[:place])
         return Examples(*(part[order] for part in sets[place][:2]))
 
-    check(data, batch)
+    return data, batch
+
+
+def test_trainings_on_sets_of_other_sizes_are_done_together_and_each_sees_its_own():
+    both = [finite((3, 4)), finite((5, 2), first=1)]
+    parts = [Part(data, CONFIG, SEEDS, START) for data, _ in both]
+    assert shape(Table(), parts[0]) == shape(Table(), parts[1])
+    assert shape(Table(), parts[0]) != shape(Table(), parts[0]._replace(init=None))
+    for trained, (_, batch) in zip(train_together(Table(), parts), both, strict=True):
+        compare(trained, batch)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "batch", "sharded", "expected"),
+    [
+        (2, 64, False, (2, 1)),
+        (3, 64, False, (1, 2)),
+        (4, 64, False, (2, 1)),
+        (1, 33, False, (1, 1)),
+        (1, 32, False, (1, 2)),
+        (1, 31, False, (1, 1)),
+        (1, 8, False, (1, 1)),
+        (2, 8, True, (1, 2)),
+        (2, 7, True, (1, 1)),
+    ],
+)
+def test_two_devices_take_seeds_first_and_share_a_batch_of_twice_sixteen(seeds, batch, sharded, expected):
+    assert tuple(mesh_of(seeds, batch, sharded).shape.values()) == expected
+
+
+@pytest.mark.parametrize(("seeds", "spare", "divided"), [(4, 0, False), (4, -1, True), (3, 0, True), (2, 0, False)])
+def test_a_state_is_divided_where_a_device_cannot_hold_its_models(monkeypatch, seeds, spare, divided):
+    """Two models of 16 bytes a weight, and not a byte more; of three models a device cannot have half."""
+
+    class Seen(Exception):
+        pass
+
+    def session(*_, sharded, **__):
+        raise Seen(sharded)
+
+    monkeypatch.setattr("alchemy.learning.train.Session", session)
+    monkeypatch.setattr(tuning, "model_bytes", lambda: 2 * 16 * V * V + spare)
+    with pytest.raises(Seen, match=str(divided)):
+        train(Table(), Stream(lambda seed, step, n: examples_of(seed, step, n, False)), CONFIG, seeds=range(seeds))
 
 
 def test_a_loss_that_is_no_number_is_the_users_error():
