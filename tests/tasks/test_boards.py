@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.problem.shift import Axis
+from alchemy.problem.shift import Axis, Noise
 from alchemy.problem.split import Split
 from alchemy.problem.task import PAD
 from tasks.boards import Boards, laws, picture
@@ -459,6 +459,21 @@ def test_shifts_are_on_three_axes():
     for name in ("size=5", "density=0.3", "solutions=x", "solutions=3:2", "places=here", "blanks=17"):
         with pytest.raises(UserError):
             Boards().shift(name)
+    for task, names in (
+        (Boards(), "places=together blanks=10 blanks=11"),
+        (Boards("paths"), "places=together density=0.3 density=0.5 size=9"),
+        (Boards("paths", 5, (5,), (1, 99), places="together"), "places=scattered density=0.3 density=0.5 size=6"),
+        (Boards("latin"), "places=together blanks=10 blanks=11 size=5"),
+        (Boards("queens", 8, (3, 4)), "places=together blanks=5 blanks=6 size=9"),
+    ):
+        found = [name for name in task.shifts if not name.startswith("noise=")]
+        assert found == ["solutions=2:12", *names.split()] and len(task.shifts) == len(found) + 4
+    assert not any("noise" in name for name in Boards(noise=Noise("insert", 0.1)).shifts)
+    queens = Boards("queens", blanks=(3, 6), solutions=(2, 5))
+    sizes = {"solutions=4": 2, "solutions=1:5": 1, "blanks=5": 1, "blanks=8": 2, "size=6": 2, "places=scattered": 0}
+    assert {name: queens.shift(name).size for name in sizes} == sizes
+    assert queens.shift("solutions=4").changes == {"solutions": (4, 4)}
+    assert queens.shift("size=8").changes == {"size": 0, "blanks": (3, 6)} and queens.shift("size=8").size == 0
     larger = Boards("queens").shift("size=9")(Boards("queens"))
     assert larger.vocabulary == Boards("queens").vocabulary and larger.cells == 9 and larger.blanks == (5, 6)
 

@@ -443,6 +443,38 @@ def test_standard_shifts_are_possible_and_shift(task):
     assert families <= FAMILIES.keys() - {task.family} and families
 
 
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({}, "depth=2 petals=3,7,3 petals=3,5,0 budget=6 order=sorted orientation=sorted"),
+        ({"family": "tree", "ids": 60}, "nodes=6 nodes=14 nodes=24 order=sorted orientation=sorted"),
+        (
+            {"depth": 2, "ids": 400, "encoding": "flat", "dead": 0, "reserved": 4, "strange": 2, "order": "sorted"},
+            "depth=1 depth=3 depth=4 petals=3,7,0 petals=3,5,3 budget=10 orientation=sorted names=1 names=4 separator=on",
+        ),
+        (
+            {"pair": "random", "budget": 5, "orientation": "sorted"},
+            "depth=2 petals=3,7,3 petals=3,5,0 budget=0 order=sorted",
+        ),
+        (
+            {"family": "comb", "encoding": "flat", "separator": True},
+            "depth=2 depth=3 budget=3 order=sorted orientation=sorted",
+        ),
+        ({"trace": "bfs"}, "depth=2 petals=3,7,3 petals=3,5,0 order=sorted orientation=sorted"),
+    ],
+)
+def test_standard_shifts_by_name(fields, names):
+    task = Connectivity(**fields)
+    pair = "far" if task.pair == "random" else "random"
+    found = [name for name in task.shifts if not name.startswith(("family=", "noise="))]
+    assert found == ["distractors=2", f"pair={pair}", *names.split()]
+    assert [name for name in task.shifts if name.startswith("noise=")] == [
+        f"noise={mode}:0.1" for mode in ("insert", "delete", "modify", "hybrid")
+    ]
+    noisy = replace(task, noise=Noise("insert", 0.1))
+    assert not any(name.startswith("noise=") for name in noisy.shifts)
+
+
 def test_novelty():
     task = Connectivity(ids=60, reserved=4)
     train = Split().sample(task, np.random.default_rng(0), 2000, "train")

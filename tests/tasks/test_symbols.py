@@ -400,6 +400,37 @@ def test_shifts(name, axes, size, changes):
 
 
 @pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({}, "length=3, length=5, length=6, steps=1, steps=3"),
+        (
+            {"compositions": ("F1 F2 F3", "F2"), "length": (3, 6), "atoms": "ABC"},
+            "task=F1 F1 F1, atoms=unseen, length=2, length=7, length=8, steps=4",
+        ),
+        ({"compositions": ("F1",), "length": (1,)}, "task=F2, length=2, length=3, steps=2"),
+        ({"compositions": ("F1", "F2", "F3")}, "length=3, length=5, length=6, steps=2"),
+        ({"banned": 3}, "positions=1, positions=2, length=3, length=5, length=6, steps=1, steps=3"),
+        ({"banned": 3, "unseen": 1}, "length=3, length=5, length=6, steps=1, steps=3"),
+    ],
+)
+def test_standard_shifts_by_name(fields, names):
+    task = Symbols(**fields)
+    if task.compositions == ("F1 F2",):
+        names = f"task=F1 F1, task=F1 F3, task=F3 F3, {names}"
+    noise = [f"noise={mode}:0.1" for mode in ("insert", "delete", "modify", "hybrid")]
+    assert task.shifts == (*names.split(", "), *noise)
+    assert replace(task, noise=Noise("insert", 0.1)).shifts == task.shifts[:-4]
+
+
+def test_sizes_are_distances_to_the_nearest_that_was_trained():
+    task = Symbols(compositions=("F1 F2 F3", "F2"), length=(3, 6), atoms="ABC")
+    sizes = {"steps=4": 1, "steps=5": 2, "length=5": 1, "length=8": 2, "atoms=unseen": 4.5, "task=F1,F3 F2": 1}
+    assert {name: task.shift(name).size for name in sizes} == sizes
+    assert task.shift("steps=4").changes["compositions"] == ("F1 F2 F3 F1", "F2 F2 F2 F2")
+    assert task.shift("atoms=unseen").changes["atoms"] == "DEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
         ("lenght=5", "did you mean 'length'"),
