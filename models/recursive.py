@@ -39,6 +39,9 @@ FIRST_SIZE = -2.3
 """Log of the size of learned noise at the start: a tenth of the state's."""
 SIZES = (-6.0, 1.0)
 """Bounds of that logarithm: beyond the last, noise drowns the state."""
+STEADY_WIDTH = 32
+"""Width beyond which heads of noise are scaled down by it: a step of Adam changes what they say in proportion to the width, and the
+price is a sum over its coordinates, so that wide reasoners would pay for every step (arXiv:2203.03466)."""
 BALANCE = 0.8
 """Share of the gradient of the divergence that moves the prior towards the posterior (KL balancing, arXiv:2010.02193)."""
 
@@ -358,7 +361,8 @@ def _log_odds(head: Params, seen: jax.Array) -> jax.Array:
 
 def _gaussian(head: Params, x: jax.Array) -> Gaussian:
     """The distribution that a head makes of x (n, p, d)."""
-    out = jax.nn.silu(x @ head["up"]) @ head["down"] + head["bias"].reshape(1, 1, -1)
+    hidden = jax.nn.silu(x @ head["up"])
+    out = hidden @ head["down"] * (STEADY_WIDTH / max(STEADY_WIDTH, x.shape[-1])) + head["bias"].reshape(1, 1, -1)
     *means, log_size = jnp.split(out, len(head["bias"]), axis=-1)
     return Gaussian(means[0] if means else jnp.zeros_like(log_size), jnp.clip(log_size, *SIZES))
 

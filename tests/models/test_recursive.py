@@ -69,6 +69,17 @@ def test_who_reads_nothing_loses_the_logarithm_of_the_values_a_blank(model):
     np.testing.assert_allclose(jax.jit(model.loss)(without_readout(model), examples, keys(6)), by_hand, rtol=1e-5)
 
 
+def test_what_a_first_step_of_adam_costs_a_coordinate_does_not_grow_with_the_width():
+    def paid(width):
+        model, examples = replace(PLAIN, guide="posterior", width=width), boards(6)
+        params = started(model)
+        slopes = jax.jit(jax.grad(model.loss))(params, examples, keys(6))["posterior"]
+        moved = jax.tree.map(lambda leaf, slope: leaf - 3e-3 * jnp.sign(slope), params["posterior"], slopes)
+        return jax.jit(model.diagnose)({**params, "posterior": moved}, examples, keys(6)).divergence.mean() / width
+
+    assert 0 < paid(128) < 2 * paid(32)  # 12 times as much without the scale
+
+
 @every_kind
 def test_cells_that_are_given_cost_nothing(model):
     examples, params = boards(6), started(model)
