@@ -39,6 +39,10 @@ class Environment(Protocol):
         """Tokens that are told behind it."""
 
     @property
+    def queries(self) -> int:
+        """Requests of a turn, which are answered together."""
+
+    @property
     def asks(self) -> int:
         """The id of the token that asks for the answer: an episode in which it begins a turn is over behind that turn. The answer
         is the next token."""
@@ -69,10 +73,10 @@ class Played(NamedTuple):
 
     turns: np.ndarray  # int32 (s, n, t, w): what was written and told; PAD behind the end
     answers: np.ndarray  # int32 (s, n, t + 1): the answer if it has to be given after so many turns
-    made: np.ndarray  # int32 (s, n): whole requests that the model wrote, before it answered by itself or wrote no more
+    made: np.ndarray  # int32 (s, n): turns with whole requests, before the model answered by itself or wrote no more
 
-    def searches(self) -> np.ndarray:
-        """Requests made by the time that the answer is asked for after 0, 1, ... turns, int (s, n, t + 1)."""
+    def begun(self) -> np.ndarray:
+        """Turns made by the time that the answer is asked for after 0, 1, ... turns, int (s, n, t + 1)."""
         return np.minimum(self.made[:, :, None], np.arange(self.answers.shape[2]))
 
 
@@ -85,6 +89,7 @@ def play(
     *,
     turns: int,
     each: bool = True,
+    goes_on: bool = False,
     temperature: float = 0.0,
     seed: int = 0,
     seeds: Sequence[int] = (),
@@ -94,7 +99,8 @@ def play(
     """Let each of `s` models play an episode of `turns` turns from each of its prompts int32 (s, n, t, c).
 
     `episodes` are arrays (s, n, ...) for the environment. Without `each` the answer is asked for behind the last turn alone, which
-    is faster; those that nobody asked for are padding. Temperature 0 writes the likeliest token; answers that are asked for
+    is faster; those that nobody asked for are padding. With `goes_on` no model answers before it is asked: where it would, it writes
+    the likeliest other token and searches on (budget forcing, arXiv:2510.06135). Temperature 0 writes the likeliest token; answers that are asked for
     are always the likeliest. Otherwise as `alchemy.decoding.generate.draw`. Raises `UserError` if an episode cannot fit the
     model's context.
     """
@@ -107,7 +113,7 @@ def play(
         raise UserError(f"{longest} tokens of prompt and {turns} turns do not fit a context of {model.context}")
     size = min(n, rows or tuning.decoded_rows())
     engine = Engine(model, temperature > 0)
-    run = _runner(engine, environment, turns, each, precision)
+    run = _runner(engine, environment, turns, each, goes_on, precision)
     keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.asarray(seeds or range(s), jnp.int32))
     pieces = []
     for start in range(0, n, size):
@@ -131,7 +137,7 @@ def _settled(turns: np.ndarray, asked: np.ndarray, environment: Environment) -> 
 
 @lru_cache(maxsize=64)
 def _runner(
-    engine: Engine, environment: Environment, turns: int, each: bool, precision: str
+    engine: Engine, environment: Environment, turns: int, each: bool, goes_on: bool, precision: str
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """One compiled program: all seeds, all turns."""
     model, dtype, width = engine.model, machine.dtype(precision), width_of(environment)
@@ -150,6 +156,8 @@ def _runner(
         def turn(state: tuple[Texts, jax.Array], number: jax.Array) -> tuple[tuple[Texts, jax.Array], jax.Array]:
             texts, logits = state
             asked = answer(texts) if each else jnp.zeros(n, jnp.int32)
+            if goes_on:
+                logits = logits.at[:, environment.asks].set(-1e30)
             texts = engine.write(texts, logits, temperature, jnp.zeros(0, jnp.int32))
             answered = texts.tokens[texts.step - 1] == environment.asks
             for _ in range(environment.said - 1):
@@ -189,13 +197,70 @@ def _runner(
     return run
 
 
+def written(
+    model: Model,
+    params: Params,
+    prompts: np.ndarray,
+    environment: Environment,
+    episodes: Mapping[str, np.ndarray],
+    budget: np.ndarray,
+    *,
+    turns: int,
+    samples: int = 1,
+    temperature: float = 1.0,
+    seed: int = 0,
+    seeds: Sequence[int] = (),
+) -> np.ndarray:
+    """Whole texts of `samples` episodes of each problem, the answer asked for behind `budget` turns int (s, n), at most `turns`:
+    completions int32 (s, n, k, m). Otherwise as `play`."""
+    s, n = budget.shape
+
+    def repeated(array: np.ndarray) -> np.ndarray:
+        return np.repeat(array, samples, axis=1)
+
+    worlds = {name: repeated(array) for name, array in episodes.items()}
+    each, options = bool((budget != turns).any()), dict(temperature=temperature, seed=seed, seeds=seeds)
+    played = play(model, params, repeated(prompts), environment, worlds, turns=turns, each=each, **options)  # type: ignore[arg-type]
+    allowed = repeated(budget)
+    begun = (played.turns[..., 0] != PAD) & (played.turns[..., 0] != environment.asks)
+    made, width = np.minimum(begun.sum(axis=2), allowed), width_of(environment)
+    answer = np.take_along_axis(played.answers, allowed[:, :, None], axis=2)
+    ends = np.concatenate([np.full_like(answer, environment.asks), answer, np.full_like(answer, EOS)], axis=2)
+    there = np.arange(turns)[:, None] < made[:, :, None, None]
+    texts = np.pad(np.where(there, played.turns, PAD).reshape(s, n * samples, -1), ((0, 0), (0, 0), (0, 3)))
+    np.put_along_axis(texts, width * made[:, :, None] + np.arange(3), ends, axis=2)
+    over = np.cumsum(texts == EOS, axis=2) - (texts == EOS) > 0  # an end in the middle of a request is one
+    return np.where(over, PAD, texts).reshape(s, n, samples, -1).astype(np.int32)
+
+
+def heard(environment: Environment, completions: np.ndarray, budget: np.ndarray) -> np.ndarray:
+    """Which tokens of completions int32 (n, m) the environment wrote, with budgets of turns int (n,): bool (n, m). It asks for the
+    answer where the budget is used up, and writes behind requests, whole ones and others, until then."""
+    place = np.arange(completions.shape[1])
+    turn, within = np.divmod(place, width_of(environment))
+    asked = (completions == environment.asks) & (within == 0)
+    answer = np.where(asked.any(axis=1), asked.argmax(axis=1), completions.shape[1])[:, None]
+    behind = within - environment.said
+    told = (behind >= 0) & ((behind < environment.told) | (behind >= environment.told + environment.thoughts))
+    told = told & (place < answer) & (completions != PAD)
+    return np.asarray(told | ((place == answer) & (turn == budget[:, None])))
+
+
 def bill(played: Played, prompt_len: np.ndarray, parameters: int, environment: Environment, turns: int) -> Ledger:
     """What it costs to have the answers after `turns` turns, from prompts of `prompt_len` tokens (s, n).
 
     An answer that is asked for costs what one that is given does: the mark, the answer and the end. What was asked beside the
-    text at other budgets is not on the bill.
+    text at other budgets is not on the bill. A turn with several requests is one turn, and as many searches.
     """
-    searches = played.searches()[:, :, turns].astype(float)
-    written = searches * (environment.said + environment.thoughts) + 3
-    told = searches * (environment.told + environment.unthought)
-    return Ledger.of(parameters, np.asarray(prompt_len, float), written, written, told=told, searches=searches)
+    begun = played.begun()[:, :, turns].astype(float)
+    written = begun * (environment.said + environment.thoughts) + 3
+    told = begun * (environment.told + environment.unthought)
+    return Ledger.of(
+        parameters,
+        np.asarray(prompt_len, float),
+        written,
+        written,
+        told=told,
+        searches=begun * environment.queries,
+        turns=begun,
+    )

@@ -27,6 +27,7 @@ class Ledger(NamedTuple):
     flops: np.ndarray  # of policy and verifiers
     told: np.ndarray  # tokens read that an environment wrote
     searches: np.ndarray  # times it was asked
+    turns: np.ndarray  # times it answered: several searches may be asked together
 
     @classmethod
     def of(
@@ -41,14 +42,15 @@ class Ledger(NamedTuple):
         calls: np.ndarray | float = 0.0,
         told: np.ndarray | float = 0.0,
         searches: np.ndarray | float = 0.0,
+        turns: np.ndarray | float = 0.0,
     ) -> Ledger:
         """The bill of a policy and a verifier with so many parameters."""
-        entries = prompt, written, checked, calls, depth, told, searches
-        prompt, written, checked, calls, depth, told, searches = np.broadcast_arrays(
+        entries = prompt, written, checked, calls, depth, told, searches, turns
+        prompt, written, checked, calls, depth, told, searches, turns = np.broadcast_arrays(
             *(np.asarray(entry, float) for entry in entries)
         )
         flops = 2.0 * (parameters * (prompt + written + told) + checker * checked)
-        return cls(prompt, written, checked, calls, depth, flops, told, searches)
+        return cls(prompt, written, checked, calls, depth, flops, told, searches, turns)
 
     def __add__(self, other: Ledger) -> Ledger:  # type: ignore[override]
         """Both bills, one after the other."""

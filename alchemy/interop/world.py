@@ -117,7 +117,7 @@ def respond(request: Mapping[str, Any]) -> dict[str, Any]:
 def _with_environment(task: Task, name: str) -> WorldTask:
     if not hasattr(task, "environment"):
         known = [other for other in entries("task") if hasattr(find("task", other), "environment")]
-        raise UserError(f"task {name} has no world to look things up in; {' and '.join(known)} have")
+        raise UserError(f"task {name} has no world to look things up in; {', '.join(known)} have")
     return cast(WorldTask, task)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from alchemy.causal.continuing import continued
 from alchemy.causal.edits import Kind
 from alchemy.causal.interventions import Interventions, intervene
+from alchemy.decoding.episodes import width_of, written
 from alchemy.decoding.forcing import Forcing
 from alchemy.decoding.generate import Drawn, draw
 from alchemy.errors import UserError
@@ -35,8 +36,7 @@ from alchemy.learning.data import Examples, Padding
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Part, Runs, Trained, drawn, size, train
 from alchemy.practice.curriculum import Course, Curriculum
-from alchemy.practice.filters import check_written_alone
-from alchemy.practice.grpo import GRPO, Log, Reinforced, reinforce, reward
+from alchemy.practice.grpo import GRPO, Log, Reinforced, World, reinforce, reward
 from alchemy.practice.promotion import looking, train_promoted
 from alchemy.problem.boards import BoardTask
 from alchemy.problem.documents import Document, check_document
@@ -194,11 +194,10 @@ class Lab:
     def reinforce(self, runs: Runs, how: GRPO, task: Task | None = None, *, label: str = "") -> Runs:
         """The models after reinforcement learning on the exact oracle, with fresh training problems of `task` at every step.
 
-        By default these are of the trained task. `log` has what was seen on the way. Raises `UserError` if the task has an
-        environment that writes, too.
+        By default these are of the trained task; where it has an environment, models play episodes. `log` has what was seen on the
+        way.
         """
         task = task or runs.task
-        check_written_alone(task)
         planned = self.plan(runs.model, task, how.train, seeds=runs.seeds, start=runs, reinforcement=how)
         homes, names = planned.homes, tuple(home.name for home in planned.homes)
         stage_name = label or "reinforce"
@@ -244,6 +243,7 @@ class Lab:
             ask=ask,
             rewarded=reward(task, how.reward),
             room=how.max_new or task.max_len - task.shortest_prompt,
+            world=cast(World, task) if hasattr(task, "environment") else None,
             shortest=task.shortest_prompt,
             directory=state,
             progress=partial(stage.update, called="reward"),
@@ -515,10 +515,57 @@ class Lab:
         if together > 1:
             key["together"] = [together, *askers]
         with self.progress.stage(label or f"practise, round {round}", n, "problems", len(runs.seeds)) as stage:
-            drawn = self._write(
-                runs, key, prompts, samples, temperature, room, stage, sampling_seed=stream_id("practice", round)
+            how: dict[str, Any] = dict(sampling_seed=stream_id("practice", round))
+            if hasattr(task, "environment"):
+                completions = self._played(runs, key, task, whole, prompts, samples, temperature, stage, **how)
+            else:
+                completions = self._write(runs, key, prompts, samples, temperature, room, stage, **how).completions
+        return [Samples(task, batch, completions[i : i + 1]) for i, batch in enumerate(batches)]
+
+    def _played(
+        self,
+        runs: Runs,
+        key: Mapping[str, Any],
+        task: Task,
+        batch: Batch,
+        prompts: np.ndarray,
+        samples: int,
+        temperature: float,
+        stage: Stage,
+        sampling_seed: int,
+    ) -> np.ndarray:
+        """Texts of episodes from prompts (s, n, t, c), int32 (s, n, k, m), from the store if they are there."""
+        world, (s, n) = cast(World, task), prompts.shape[:2]
+        episodes = {
+            name: array.reshape(s, n, *array.shape[1:]) for name, array in world.episodes(batch.problem).items()
+        }
+        budget, turns = batch.problem["budget"].astype(int).reshape(s, n), max(world.budgets)
+        width = turns * width_of(world.environment) + 3
+        key = {**key, "samples": samples, "temperature": temperature, "split": plain(self.split), "episodes": turns}
+        names = [
+            fingerprint({**key, "model": name, "seed": seed}) for name, seed in zip(runs.names, runs.seeds, strict=True)
+        ]
+
+        def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+            made = written(
+                runs.model,
+                rows_of(runs.trained.params, rows),
+                prompts[rows],
+                world.environment,
+                {name: array[rows] for name, array in episodes.items()},
+                budget[rows],
+                turns=turns,
+                samples=samples,
+                temperature=temperature,
+                seed=sampling_seed,
+                seeds=[runs.seeds[row] for row in rows],
             )
-        return [Samples(task, batch, drawn.completions[i : i + 1]) for i, batch in enumerate(batches)]
+            return {"completions": made.astype(np.int16)}
+
+        shapes: dict[str, tuple[int | None, ...]] = {"completions": (1, n, samples, width)}
+        tokens = n * (prompts.shape[2] + samples * width)
+        arrays = self.keep_all("answers", names, shapes, runs.model, tokens, make, stage)
+        return np.concatenate(arrays["completions"]).astype(np.int32)
 
     def _write(
         self,

@@ -17,9 +17,11 @@ import numpy as np
 
 from alchemy.errors import UserError, nearest
 from alchemy.lab.lab import Lab
+from alchemy.lab.seed_rows import rows_of
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs, Trained
-from alchemy.practice.filters import Keep, check_written_alone, kept, prompt_keys
+from alchemy.practice.filters import Keep, kept, prompt_keys
+from alchemy.practice.policy import likeliest
 from alchemy.problem.split import join
 from alchemy.problem.streams import stream
 from alchemy.problem.task import Batch, Task
@@ -33,7 +35,7 @@ class SelfTraining:
     rounds: int = 3
     keep: Keep = "exact"
     """Lines to learn from: all; those of the right length; those that enough of the voters agree on; those with a right answer; or
-    those with a valid chain, too."""
+    those with a valid chain, too; or of each problem the line whose chain makes the right answer likeliest."""
     problems: int = 4000
     """Fresh training problems a round, for each seed."""
     samples: int = 1
@@ -93,9 +95,8 @@ def self_training(lab: Lab, runs: Runs, how: SelfTraining, gold: Sequence[Task] 
 
     Each seed learns alone, or, of voters, with those it votes with; one that has nothing to learn from stays as it is for that
     round. `gold` are tasks, in equal shares, whose lines stand beside those that are kept; by default the trained one. Raises
-    `UserError` if seeds cannot be divided into voters, or the task has an environment that writes, too.
+    `UserError` if seeds cannot be divided into voters.
     """
-    check_written_alone(runs.task)
     if len(runs.seeds) % how.voters:
         raise UserError(f"{len(runs.seeds)} seeds cannot be divided into groups of {how.voters} voters")
     tasks, first = how.tasks(runs.task), runs
@@ -115,7 +116,10 @@ def self_training(lab: Lab, runs: Runs, how: SelfTraining, gold: Sequence[Task] 
             together=how.voters,
         )
         groups = [written[start : start + how.voters] for start in range(0, len(written), how.voters)]
-        lines = [kept(group, how.keep, how.agree) for group in groups for _ in group]
+        if how.keep == "likeliest":
+            lines = [likeliest(runs.model, rows_of(runs.trained.params, [i]), one) for i, one in enumerate(written)]
+        else:
+            lines = [kept(group, how.keep, how.agree) for group in groups for _ in group]
         share = np.array([len(batch.tokens) / (how.problems * how.samples) for batch in lines])
         right = np.array([_right(one, batch) for one, batch in zip(written, lines, strict=True)])
         sets = []
@@ -177,7 +181,8 @@ def _as_wide(sets: Sequence[Batch], width: int) -> Batch:
 def _padded(lines: Batch, width: int) -> Batch:
     extra = width - lines.tokens.shape[1]
     tokens = np.pad(lines.tokens, ((0, 0), (0, max(extra, 0)), (0, 0)))[:, :width]
-    return Batch(tokens, lines.prompt_len, np.zeros(tokens.shape[:2], np.int8), {})
+    told = None if lines.told is None else np.pad(lines.told, ((0, 0), (0, max(extra, 0))))[:, :width]
+    return Batch(tokens, lines.prompt_len, np.zeros(tokens.shape[:2], np.int8), {}, told)
 
 
 def _told(right: np.ndarray) -> str:

@@ -8,14 +8,15 @@ Dimension letters: `s` seeds, `n` problems of a step, `g` texts of a problem, `m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 
+from alchemy.decoding.episodes import Environment, heard, written
 from alchemy.decoding.generate import draw
 from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError, nearest
@@ -26,7 +27,7 @@ from alchemy.practice.filters import behind
 from alchemy.practice.policy import Policy, Written, scorer
 from alchemy.problem.split import join
 from alchemy.problem.streams import stream_id
-from alchemy.problem.task import PAD, Batch, Task
+from alchemy.problem.task import PAD, Batch, Problem, Task
 
 Reward = Literal["answer", "chain", "both"]
 """1 for a right answer; for one behind a valid chain; or 1 for that and .5 for a right answer alone."""
@@ -34,6 +35,22 @@ Ask = Callable[[int, int], Batch]
 """The problems of a seed's step: a pure function of both."""
 Rewarded = Callable[[Batch, np.ndarray], np.ndarray]
 """Rewards float (rows,) of completions int32 (rows, m), each beside its problem."""
+
+
+class World(Protocol):
+    """A task whose texts an environment takes part in, in turns."""
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """Numbers of turns that problems allow; each problem has one of them as its `budget`."""
+
+    @property
+    def environment(self) -> Environment: ...
+
+    def episodes(self, problem: Problem) -> Mapping[str, np.ndarray]:
+        """What the environment has to know of problems: arrays (n, ...)."""
+
+
 EPSILON = 1e-4
 """Beside the spread of rewards, by which advantages are divided: a group that agrees has none."""
 
@@ -113,7 +130,7 @@ class Log(NamedTuple):
     entropy: np.ndarray  # of the next token, in nats, mean of those written
     divergence: np.ndarray  # from the first models, k3, mean of the tokens written; 0 where it is not charged
     tokens: np.ndarray  # of a text, mean
-    read: np.ndarray  # prompt tokens read, in all
+    read: np.ndarray  # tokens read, in all: prompts, and what an environment wrote
     written: np.ndarray  # tokens written, in all
     longest: np.ndarray  # tokens written one after the other
 
@@ -139,6 +156,7 @@ def reinforce(
     ask: Ask,
     rewarded: Rewarded,
     room: int,
+    world: World | None = None,
     shortest: int = 1,
     directory: Path | None = None,
     save_every: float = 20.0,
@@ -146,7 +164,8 @@ def reinforce(
 ) -> Reinforced:
     """Models that go on from `init`, leaves (s, ...), each learning from what it writes in at most `room` tokens.
 
-    `shortest` are tokens of the shortest prompt. With `directory` the state is kept there every `save_every` seconds and on
+    In a `world` models play episodes instead: what the environment writes is read and not learned from, nor are answers that it asks
+    for, as these are not drawn. `shortest` are tokens of the shortest prompt. With `directory` the state is kept there every `save_every` seconds and on
     interruption, and taken up again, to the bit; `progress` is called with the steps done and the mean reward.
     """
     config = how.train
@@ -164,13 +183,16 @@ def reinforce(
         while done < how.steps:
             params = training.params()
             batch = join([ask(seed, done) for seed in seeds])
-            lines, written = _write(model, params, how, seeds, batch, room, done)
+            problems = batch.rows(np.repeat(np.arange(len(batch.tokens)), how.group))
+            completions = _write(model, params, how, seeds, batch, world, room, done)
+            others = _others(world, problems, completions)
+            texts = behind(problems, completions, others)
+            lines = texts.tokens.reshape(len(seeds), -1, *texts.tokens.shape[1:])
             logprob, entropy = (np.asarray(rows) for rows in score(params, lines))
             reference = np.asarray(score(init, lines)[0]) if how.kl else logprob
-            rewards = rewarded(batch.rows(np.repeat(np.arange(len(batch.tokens)), how.group)), written)
-            rewards = rewards.reshape(len(seeds), how.problems, how.group)
-            mask = _mask(lines, batch.prompt_len.reshape(len(seeds), -1), how.group)
-            _note(log, done, rewards, mask, entropy, reference - logprob, batch, len(seeds))
+            rewards = rewarded(problems, completions).reshape(len(seeds), how.problems, how.group)
+            mask = _mask(texts).reshape(lines.shape[:3])
+            _note(log, done, rewards, mask, entropy, reference - logprob, batch, others)
             weight = mask / mask.sum(axis=2, keepdims=True) if how.weigh == "text" else mask
             gain = advantages(rewards, how.scale).reshape(len(seeds), -1)
             chunk = Written(lines, weight.astype(np.float32), gain.astype(np.float32), logprob, reference)
@@ -215,30 +237,49 @@ def reward(task: Task, kind: Reward) -> Rewarded:
 
 
 def _write(
-    model: Model, params: Params, how: GRPO, seeds: Sequence[int], batch: Batch, room: int, step: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lines int32 (s, n g, t, c) with what the models wrote behind their prompts, and that alone, (s n g, m)."""
+    model: Model,
+    params: Params,
+    how: GRPO,
+    seeds: Sequence[int],
+    batch: Batch,
+    world: World | None,
+    room: int,
+    step: int,
+) -> np.ndarray:
+    """What the models write behind their prompts, with what a world writes in between: int32 (s n g, m)."""
+    shape = (len(seeds), how.problems)
     prompts = batch.prompts()
-    drawn = draw(
-        model,
-        params,
-        prompts.reshape(len(seeds), how.problems, *prompts.shape[1:]),
-        samples=how.group,
-        max_new=room,
-        temperature=how.temperature,
-        seed=stream_id("reinforcement", step),
-        seeds=seeds,
+    prompts = prompts.reshape(*shape, *prompts.shape[1:])
+    options: dict[str, Any] = dict(
+        samples=how.group, temperature=how.temperature, seed=stream_id("reinforcement", step), seeds=seeds
     )
-    completions = drawn.completions.reshape(-1, room)
-    lines = behind(batch.rows(np.repeat(np.arange(len(batch.tokens)), how.group)), completions).tokens
-    return lines.reshape(len(seeds), -1, *lines.shape[1:]), completions
+    if world is None:
+        return draw(model, params, prompts, max_new=room, **options).completions.reshape(-1, room)
+    episodes = {name: array.reshape(*shape, *array.shape[1:]) for name, array in world.episodes(batch.problem).items()}
+    budget, turns = batch.problem["budget"].astype(int).reshape(shape), max(world.budgets)
+    made = written(model, params, prompts, world.environment, episodes, budget, turns=turns, **options)
+    return made.reshape(-1, made.shape[3])
 
 
-def _mask(lines: np.ndarray, prompt_len: np.ndarray, group: int) -> np.ndarray:
-    """Which tokens of lines (s, n g, t, c) were written, float32 (s, n g, t); prompt_len (s, n)."""
-    place = np.arange(lines.shape[2])
-    inside = place >= np.repeat(prompt_len, group, axis=1)[..., None]
-    return (inside & (lines[..., 0] != PAD)).astype(np.float32)
+def _others(world: World | None, problems: Batch, completions: np.ndarray) -> np.ndarray | None:
+    """Which tokens of completions int32 (rows, m) models did not draw, bool (rows, m); None if they drew all."""
+    if world is None:
+        return None
+    environment, budget = world.environment, problems.problem["budget"]
+    told = heard(environment, completions, budget)
+    asks = completions == environment.asks
+    asked = np.cumsum(told & asks, axis=1) > 0
+    behind_answer = np.cumsum(asks, axis=1) > 0
+    behind_answer[:, 2:] = behind_answer[:, :-2]  # the mark and the answer were drawn, the end was not
+    behind_answer[:, :2] = False
+    return np.asarray((told | asked | behind_answer) & (completions != PAD))
+
+
+def _mask(texts: Batch) -> np.ndarray:
+    """Which tokens of texts (rows, t) models drew, float32 (rows, t)."""
+    inside = np.arange(texts.text.shape[1]) >= texts.prompt_len[:, None]
+    own = inside & (texts.text != PAD)
+    return (own if texts.told is None else own & ~texts.told).astype(np.float32)
 
 
 def _updates(array: np.ndarray, updates: int) -> np.ndarray:
@@ -254,9 +295,10 @@ def _note(
     entropy: np.ndarray,
     apart: np.ndarray,
     batch: Batch,
-    seeds: int,
+    others: np.ndarray | None,
 ) -> None:
     """Write down what was seen at a step."""
+    seeds = len(mask)
     lengths = mask.sum(axis=2)
     count = lengths.sum(axis=1)
     log.reward[:, step] = rewards.mean(axis=(1, 2))
@@ -265,5 +307,7 @@ def _note(
     log.divergence[:, step] = ((np.exp(apart) - apart - 1) * mask).sum(axis=(1, 2)) / count
     log.tokens[:, step] = lengths.mean(axis=1)
     log.read[:, step] = batch.prompt_len.reshape(seeds, -1).sum(axis=1)
+    if others is not None:
+        log.read[:, step] += others.reshape(seeds, -1).sum(axis=1)
     log.written[:, step] = count
     log.longest[:, step] = lengths.max(axis=1)

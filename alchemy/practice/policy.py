@@ -18,7 +18,10 @@ from jax.sharding import PartitionSpec as P
 from alchemy.learning import machine, tuning
 from alchemy.learning.kept import Kept
 from alchemy.learning.model import Model, Params
-from alchemy.problem.task import PAD
+from alchemy.learning.train import mesh_of
+from alchemy.practice.filters import answered_rightly
+from alchemy.problem.task import PAD, Batch
+from alchemy.testtime.answers import Samples
 
 
 class Written(NamedTuple):
@@ -98,3 +101,14 @@ def scorer(model: Model, temperature: float, start: int, mesh: Mesh, precision: 
         return result
 
     return Kept(score, model, temperature, start, precision, mesh=mesh, specs=specs)
+
+
+def likeliest(model: Model, params: Params, samples: Samples) -> Batch:
+    """Of samples (1, n, k, m) that a model, leaves (1, ...), wrote, a line for each problem: the chain behind which it finds the right
+    answer likeliest, with that answer (CoRAG, arXiv:2501.14342, section 3.1)."""
+    lines, place = answered_rightly(samples)
+    score = scorer(model, 1.0, 0, mesh_of(1, len(lines.tokens)))
+    logprob = np.asarray(score(params, lines.tokens[None])[0])[0]
+    behind_chain = np.where(place > 0, logprob[np.arange(len(place)), place], -np.inf)
+    best = behind_chain.reshape(-1, samples.completions.shape[2]).argmax(axis=1)
+    return lines.rows(np.arange(len(best)) * samples.completions.shape[2] + best)

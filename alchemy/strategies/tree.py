@@ -78,7 +78,7 @@ def pack(answered: Answered, room: int) -> np.ndarray:
 def unpack(packed: np.ndarray, room: int) -> SearchResult:
     """The inverse of `pack` for each of `s` models, from float64 (s, n, room + SPENT)."""
     nothing = np.zeros(packed.shape[:2])
-    spent = Ledger(*np.moveaxis(packed[..., room:], 2, 0), told=nothing, searches=nothing)
+    spent = Ledger(*np.moveaxis(packed[..., room:], 2, 0), told=nothing, searches=nothing, turns=nothing)
     return SearchResult(packed[..., :room].astype(np.int32), spent)
 
 

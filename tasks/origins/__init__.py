@@ -83,7 +83,8 @@ class Origins(Spec, TaskDefaults):
         width = int(batch.prompt_len.max(initial=0))
         text, field = batch.text[:, :width], batch.field[:, :width]
         codes = np.where(text == NOISE, BASE, text - self.first_number)
-        return hash_rows(codes, (field == 0) & (codes >= 0))
+        own = (field == 0) & (codes >= 0)  # what is shown of the world are entities
+        return hash_rows(codes, own)
 
     def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
         """Another entity is told, or another number."""

@@ -6,8 +6,8 @@ Dimension letters: `n` episodes, `e` entities, `r` relations, `k` relations of t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -61,6 +61,7 @@ def truth(spec: Spec, problem: Problem) -> np.ndarray:
 class Inverse:
     """Tells where one comes from, who comes next, and what badge there is; a request that is none is told of nothing."""
 
+    queries: ClassVar[int] = 1
     said: int
     told: int
     asks: int
@@ -74,9 +75,11 @@ class Inverse:
     first_relation: int
     first_number: int
     nothing: int
-    thoughts: int = 0
+    thoughts: int
+    """1 where all but badges is thought, and nothing else is told."""
+    skip: int
+    """The id of what is told then."""
     unthought: int = 0
-    skip: int = 0
 
     @classmethod
     def of(cls, spec: Spec) -> Inverse:
@@ -84,7 +87,20 @@ class Inverse:
         marks = (TEXT_FORMAT.answer_mark, BACK, NEXT, LOOK, BADGE, FOUND)
         asks, back, beside, look, badge, found = map(spec.vocabulary.index.__getitem__, marks)
         firsts = (spec.first_entity, spec.first_relation, spec.first_number)
-        return cls(SAID, TURN - SAID, asks, back, beside, look, badge, found, *firsts, spec.nothing)
+        return cls(
+            SAID,
+            TURN - SAID,
+            asks,
+            back,
+            beside,
+            look,
+            badge,
+            found,
+            *firsts,
+            spec.nothing,
+            int(spec.shown),
+            spec.untold,
+        )
 
     def tell(self, episode: Mapping[str, Any], turn: Any, said: Any) -> Any:
         """What the turns int32 (n, 3) are told: int32 (n, 2); the same whichever `turn` it is."""
@@ -99,6 +115,39 @@ class Inverse:
         there = there & (xp.arange(table.shape[1])[None] > xp.where(beside, at, -1)[:, None])
         there = there & (related & (back | beside))[:, None]
         to = xp.where(xp.any(there, axis=1), xp.argmax(there, axis=1), self.nothing) + self.first_entity
+        if self.thoughts:
+            to = xp.full_like(to, self.skip)
         looks = known & (said[:, 0] == self.look) & (said[:, 2] == self.badge)
         told = xp.where(looks, episode["badges"][rows, at] + self.first_number, to)
         return xp.stack([told, xp.full_like(told, self.found)], axis=1).astype(said.dtype)
+
+
+def rest(spec: Spec, world: Mapping[str, np.ndarray], said: np.ndarray) -> np.ndarray:
+    """What stands behind searches int32 (n, 3) in right texts: what is told, and what is thought where the world is shown."""
+    tell = Inverse.of(spec)
+    told: np.ndarray = tell.tell(world, 0, said)
+    if not spec.shown:
+        return told
+    whole = replace(tell, thoughts=0).tell(world, 0, said)
+    return np.hstack([told, np.where(told[:, :1] == spec.untold, whole[:, :1], spec.untold)])
+
+
+def result(spec: Spec, behind: np.ndarray) -> np.ndarray:
+    """The ids of what searches find, of what stands behind them int (..., w): told, or thought."""
+    told = behind[..., 0]
+    return np.where(told == spec.untold, behind[..., -1], told) if spec.shown else told
+
+
+def table(spec: Spec, problem: Problem) -> np.ndarray:
+    """Where relations of questions lead back, as ids int32 (n, k, 2 e): the first entity of which one leads to a, b, ..., and the next
+    one beside a, b, ..."""
+    world, n = episodes(spec, problem), len(problem["path"])
+    tell = replace(Inverse.of(spec), thoughts=0)
+    relations = []
+    for relation in problem["path"].T:
+        for mark in (tell.back, tell.next):
+            for entity in range(spec.entities):
+                said = np.full((n, SAID), mark, np.int32)
+                said[:, 1], said[:, 2] = entity + spec.first_entity, np.maximum(relation, 0) + spec.first_relation
+                relations.append(tell.tell(world, 0, said)[:, 0])
+    return np.stack(relations, axis=1).reshape(n, -1, 2 * spec.entities)

@@ -11,9 +11,9 @@ import numpy as np
 
 from alchemy.problem import gold
 from alchemy.problem.task import EOS, Batch, Judgement, Problem
-from tasks.origins.environment import Inverse, episodes, truth
+from tasks.origins.environment import Inverse, episodes, rest, result, truth
 from tasks.origins.spec import TEXT_FORMAT, Spec
-from tasks.search.spec import SAID, TURN
+from tasks.search.spec import SAID
 from tasks.search.write import completion_fields, completions
 
 
@@ -34,16 +34,20 @@ class Searches(NamedTuple):
 
 def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
     """Judge the searches of completions int32 (n, m)."""
-    tell, t = Inverse.of(spec), -(-completion.shape[1] // TURN)
-    turns = np.pad(completion, ((0, 0), (0, t * TURN)))[:, : t * TURN].reshape(len(completion), t, TURN)
+    tell, t = Inverse.of(spec), -(-completion.shape[1] // spec.turn)
+    padded = np.pad(completion, ((0, 0), (0, t * spec.turn)))[:, : t * spec.turn]
+    turns = padded.reshape(len(completion), t, spec.turn)
     world, rows, path = episodes(spec, problem), np.arange(len(turns)), problem["path"]
     n, k = path.shape
     mark, entity, relation = (turns[:, :, 0], turns[:, :, 1] - spec.first_entity, turns[:, :, 2] - spec.first_relation)
-    to, number = turns[:, :, SAID] - spec.first_entity, turns[:, :, SAID] - spec.first_number
+    found = result(spec, turns[:, :, SAID:])
+    to, number = found - spec.first_entity, found - spec.first_number
     looks = (mark == tell.look) & (turns[:, :, 2] == tell.badge) & (number >= 0)
     related = ((mark == tell.back) | (mark == tell.next)) & (relation >= 0) & (relation < spec.relations)
     related &= (to >= 0) & ((to < spec.entities) | (to == spec.nothing))
-    formed = (looks | related) & (entity >= 0) & (entity < spec.entities) & (turns[:, :, -1] == tell.found)
+    formed = (looks | related) & (entity >= 0) & (entity < spec.entities) & (turns[:, :, SAID + 1] == tell.found)
+    if spec.shown:
+        formed &= (turns[:, :, [SAID, -1]] == spec.untold).sum(axis=2) == 1
     formed = np.logical_and.accumulate(formed, axis=1)
     hops = (path >= 0).sum(axis=1)
     reached = np.zeros((n, k + 1, spec.nothing + 1), bool)
@@ -56,7 +60,7 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
         back = mark[:, turn] == tell.back
         e = np.where(there, entity[:, turn], 0)
         r = np.where(there & ~is_look, relation[:, turn], spec.relations)
-        true[:, turn] = there & (turns[:, turn, SAID:] == tell.tell(world, turn, turns[:, turn, :SAID])).all(axis=1)
+        true[:, turn] = there & (turns[:, turn, SAID:] == rest(spec, world, turns[:, turn, :SAID])).all(axis=1)
         from_here = np.where(back[:, None], reached[rows, :-1, e], reached[rows, 1:, e])
         due = (path == r[:, None]) & from_here & ~is_look[:, None]
         supported[:, turn] = there & np.where(is_look, reached[rows, hops, e], due.any(axis=1))
@@ -82,7 +86,7 @@ def habits(spec: Spec, problem: Problem, completion: np.ndarray) -> dict[str, np
     }
     count = np.where(judged.made > 0, judged.made, np.nan)
     rows = np.arange(len(completion))
-    answer = np.pad(completion, ((0, 0), (0, 2)))[rows, TURN * judged.made + 1] - spec.first_entity
+    answer = np.pad(completion, ((0, 0), (0, 2)))[rows, spec.turn * judged.made + 1] - spec.first_entity
     known = (answer >= 0) & (answer < spec.entities)
     return {
         "searches": judged.made.astype(float),
@@ -94,13 +98,13 @@ def habits(spec: Spec, problem: Problem, completion: np.ndarray) -> dict[str, np
 def verify(spec: Spec, batch: Batch, completion: np.ndarray) -> Judgement:
     """Any searches will do that are told the truth and supported, within the budget; the answer has to bear the badge."""
     mark, problem = spec.vocabulary.index[TEXT_FORMAT.answer_mark], batch.problem
-    right = completions(np.zeros((len(completion), 0, TURN), np.int32), spec, truth(spec, problem))
+    right = completions(np.zeros((len(completion), 0, spec.turn), np.int32), spec, truth(spec, problem))
     lines = gold.Gold(right, completion_fields(spec, right), np.ones(len(right), int), np.zeros(len(right), bool))
     answer = gold.judge(lines, completion, np.arange(len(spec.vocabulary)), mark).answer
     judged = searches(spec, problem, completion)
     rows = np.arange(len(completion))[:, None]
-    padded = np.pad(completion, ((0, 0), (0, TURN + 3)))
-    end = padded[rows, np.minimum(TURN * judged.made[:, None] + np.arange(3), padded.shape[1] - 1)]
+    padded = np.pad(completion, ((0, 0), (0, spec.turn + 3)))
+    end = padded[rows, np.minimum(spec.turn * judged.made[:, None] + np.arange(3), padded.shape[1] - 1)]
     entity = end[:, 1] - spec.first_entity
     formed = (end[:, 0] == mark) & (entity >= 0) & (entity < spec.entities) & (end[:, 2] == EOS)
     valid = judged.true & judged.supported & (np.arange(judged.true.shape[1]) < problem["budget"][:, None])

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from alchemy.problem.task import Problem
-from tasks.origins.environment import Inverse
+from tasks.origins.environment import Inverse, result, tables
 from tasks.origins.spec import Spec
 from tasks.search.spec import SAID
 
@@ -76,13 +76,15 @@ def blind(entities: int, budget: int) -> float:
 
 
 def posterior(spec: Spec, problem: Problem, turns: np.ndarray) -> np.ndarray:
-    """How likely each entity is the answer after searches and results int (n, t, 5), padding left out: float (n, e).
+    """How likely each entity is the answer after searches and results int (n, t, w), padding left out: float (n, e).
 
     What is told of who comes next behind an entity counts where it is known where that leads.
     """
     tell, n, e = Inverse.of(spec), len(turns), spec.entities
     rows = np.arange(n)
     may = np.ones((n, spec.relations, e, e), bool)  # by relation: whether one entity may lead to the other
+    if spec.shown:
+        may = tables(spec, problem["world"])["world"].transpose(0, 2, 1)[..., None] == np.arange(e)
     looked, bears = np.zeros((n, e), bool), np.zeros((n, e), bool)
     for turn in turns.transpose(1, 0, 2):
         mark, entity, relation = turn[:, 0], turn[:, 1] - spec.first_entity, turn[:, 2] - spec.first_relation
@@ -90,13 +92,13 @@ def posterior(spec: Spec, problem: Problem, turns: np.ndarray) -> np.ndarray:
         at = np.where(here, entity, 0)
         looks = here & (mark == tell.look) & (turn[:, 2] == tell.badge)
         looked[rows, at] |= looks
-        bears[rows, at] |= looks & (turn[:, SAID] - spec.first_number == problem["badge"])
+        bears[rows, at] |= looks & (result(spec, turn[:, SAID:]) - spec.first_number == problem["badge"])
         related = here & (relation >= 0) & (relation < spec.relations)
         r = np.where(related, relation, 0)
         leads = may[rows, r, at]
         back, beside = related & (mark == tell.back), related & (mark == tell.next) & (leads.sum(axis=1) == 1)
         target = np.where(back, at, leads.argmax(axis=1))
-        to = turn[:, SAID] - spec.first_entity
+        to = result(spec, turn[:, SAID:]) - spec.first_entity
         last = np.where(to == spec.nothing, e, to)
         counts = (back | beside) & (last >= 0) & (last <= e)
         passed: np.ndarray = (np.arange(e) > np.where(beside, at, -1)[:, None]) & (np.arange(e) < last[:, None])

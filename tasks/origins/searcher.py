@@ -10,9 +10,8 @@ from enum import IntEnum
 import numpy as np
 
 from alchemy.problem.task import Problem
-from tasks.origins.environment import Inverse, episodes
+from tasks.origins.environment import Inverse, episodes, rest, result
 from tasks.origins.spec import Spec
-from tasks.search.spec import TURN
 
 
 class Act(IntEnum):
@@ -24,16 +23,16 @@ class Act(IntEnum):
     STOP = 3
 
 
-def play(spec: Spec, problem: Problem, most: int = 0, told_first: np.ndarray | None = None) -> np.ndarray:
-    """Searches and results int32 (n, t, 5), padding behind the last: within the budget of each problem, or up to `most` for all.
+def play(spec: Spec, problem: Problem, most: int = 0, given: np.ndarray | None = None) -> np.ndarray:
+    """Searches and results int32 (n, t, w), padding behind the last: within the budget of each problem, or up to `most` for all.
 
-    What the first searches are told may be given, int32 (n, s, 2).
+    What stands behind the first searches may be given, int32 (n, s, w).
     """
     tell, world = Inverse.of(spec), episodes(spec, problem)
     path, badge = problem["path"].astype(int), problem["badge"].astype(int)
     n, rows, hops = len(path), np.arange(len(path)), (path >= 0).sum(axis=1)
     limit = np.full(n, most) if most else problem["budget"].astype(int)
-    turns = np.zeros((n, most or max(spec.budgets), TURN), np.int32)
+    turns = np.zeros((n, most or max(spec.budgets), spec.turn), np.int32)
     node = np.zeros((n, path.shape[1] + 1), int)
     node[:, 0] = problem["end"]
     depth, act = np.zeros(n, int), np.full(n, Act.BACK)
@@ -43,17 +42,18 @@ def play(spec: Spec, problem: Problem, most: int = 0, told_first: np.ndarray | N
         asked = np.where(act == Act.LOOK, tell.badge, np.maximum(relation, 0) + tell.first_relation)
         mark = np.select([act == Act.BACK, act == Act.NEXT], [tell.back, tell.next], tell.look)
         said = np.stack([mark, node[rows, depth] + spec.first_entity, asked], axis=1).astype(np.int32)
-        told = tell.tell(world, made, said)
-        if told_first is not None and made < told_first.shape[1]:
-            told = told_first[:, made]
-        turns[:, made] = np.where(goes[:, None], np.hstack([said, told]), 0)
-        to = told[:, 0] - spec.first_entity
+        behind = rest(spec, world, said)
+        if given is not None and made < given.shape[1]:
+            behind = given[:, made]
+        told = result(spec, behind)
+        turns[:, made] = np.where(goes[:, None], np.hstack([said, behind]), 0)
+        to = told - spec.first_entity
         is_none = (to < 0) | (to >= spec.entities)
         down = goes & (act != Act.LOOK) & ~is_none
         up = goes & (act == Act.NEXT) & is_none
         depth = depth + (down & (act == Act.BACK)) - up
         node[rows[down], depth[down]] = to[down]
-        wrong = goes & (act == Act.LOOK) & (told[:, 0] - spec.first_number != badge)
+        wrong = goes & (act == Act.LOOK) & (told - spec.first_number != badge)
         right = goes & (act == Act.LOOK) & ~wrong
         over = right | (goes & ~down & (act != Act.LOOK) & (depth == 0))
         act = np.select(

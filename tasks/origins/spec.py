@@ -45,6 +45,9 @@ class Spec:
     """Searches that may be made before the answer; any of these alike."""
     announced: bool = True
     """The prompt says the budget; otherwise searches end there unforeseen."""
+    shown: bool = False
+    """Where one comes from is thought and not looked up: the prompt has, for each relation of the question, the first entity that it
+    leads from to a, b, ..., and the next one beside a, b, ...; only badges are told."""
     noise: Noise | None = None
     """Format noise on the prompts."""
 
@@ -62,6 +65,8 @@ class Spec:
             for value in values:
                 if not low <= value <= high:
                     raise UserError(f"{what} {value} is outside {low} to {high}")
+        if self.noise is not None and self.shown:
+            raise UserError(f"noise {self.noise.mode} where the world is shown: expected none")
         if self.noise is not None:
             check_field(self.noise, PROMPT_FIELDS)
 
@@ -94,7 +99,12 @@ class Spec:
     @property
     def turn(self) -> int:
         """Tokens of a search and its result."""
-        return TURN
+        return TURN + self.shown
+
+    @property
+    def untold(self) -> int:
+        """The id of what stands where nothing is told or thought."""
+        return self.vocabulary.index[UNTOLD]
 
     @property
     def state_tokens(self) -> tuple[int, ...]:
@@ -104,22 +114,26 @@ class Spec:
 
     @property
     def step_delimiters(self) -> tuple[int, ...]:
-        """The mark that ends a result."""
+        """The mark behind what is told."""
         return (self.vocabulary.index[FOUND],)
 
     @property
     def shortest_prompt(self) -> int:
-        return 0 if self.noise is not None else DIGITS + min(self.hops) + 4
+        return 0 if self.noise is not None else DIGITS + self.table(min(self.hops)) + min(self.hops) + 4
+
+    def table(self, hops: int) -> int:
+        """Tokens of a prompt that show the world to a question of so many relations."""
+        return 2 * self.entities * hops * self.shown
 
     @property
     def longest_prompt(self) -> int:
         """Positions of the longest prompt: the world, an entity, relations, a badge, the budget and `<think>`."""
-        return DIGITS + max(self.hops) + 4
+        return DIGITS + self.table(max(self.hops)) + max(self.hops) + 4
 
     @property
     def clean_len(self) -> int:
         """Positions of the longest line: a search for each of the largest budget, an answer and the end."""
-        return self.longest_prompt + TURN * max(self.budgets) + 3
+        return self.longest_prompt + self.turn * max(self.budgets) + 3
 
     @staticmethod
     def digits(problem: Problem) -> np.ndarray:

@@ -5,6 +5,8 @@ Dimension letters: `n` worlds, `e` entities, `r` relations, `t` searches.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from alchemy.problem.split import splitmix64
@@ -12,12 +14,26 @@ from tasks.search.spec import MOST_RELATIONS, MOST_SEARCHES, NAMES, Spec
 
 WORLDS = 1 << 30
 """As many as five numbers below 64 name."""
-LEADS, HOLDS, LUCK, STRAYS, LETTERS, BADGES = range(6)
+LEADS, HOLDS, LUCK, STRAYS, LETTERS, BADGES, PLACES, FILLED, OTHERS = range(9)
 """What random numbers of a world decide: where a relation leads, whether it does, whether a result is right, what it is
-otherwise, the letters it comes with, and the number that an entity bears."""
+otherwise, the letters it comes with, the number that an entity bears; where among documents the right one stands, which other places
+have one, and about whom."""
 
 
-def tables(spec: Spec, world: np.ndarray) -> np.ndarray:
+class Facts(Protocol):
+    """What is known of the worlds of a task."""
+
+    @property
+    def entities(self) -> int: ...
+
+    @property
+    def relations(self) -> int: ...
+
+    @property
+    def missing(self) -> float: ...
+
+
+def tables(spec: Facts, world: np.ndarray) -> np.ndarray:
     """Where relations lead in worlds int (n,), int8 (n, e, r): `spec.nothing` where to none. A larger world has others."""
     places = np.arange(spec.entities)[:, None] * MOST_RELATIONS + np.arange(spec.relations)
     leads = (uniform(world, LEADS, places) * spec.entities).astype(np.int8)

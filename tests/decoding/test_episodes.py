@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from alchemy.decoding.episodes import bill, play
+from alchemy.decoding.episodes import bill, heard, play, written
 from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError
 from alchemy.learning.model import Cache
 from alchemy.problem.task import EOS, PAD
 from models.transformer import Transformer
+from tasks.documents import Documents
 from tasks.search import Search, laws
 from tasks.search import searcher as searchers
 from tasks.search.spec import DIGITS
@@ -133,7 +134,7 @@ def test_asked_after_fewer_turns_an_oracle_says_what_it_knows_so_far():
 
 def test_who_cannot_search_scores_the_floor():
     batch, episodes = played("still", EXACT, 2000, 2)
-    assert not episodes.made.any() and not episodes.searches().any()
+    assert not episodes.made.any() and not episodes.begun().any()
     assert right(EXACT, batch, episodes.answers)[:, 2].mean() == pytest.approx(1 / 8, abs=0.03)
     assert (episodes.turns[0, :, 0] == [EXACT.environment.asks, EXACT.first_entity, EOS, PAD, PAD]).all()
     assert not episodes.turns[0, :, 1:].any()
@@ -248,6 +249,68 @@ def test_the_bill_by_hand():
     at_once = bill(episodes, prompt_len, 100, EXACT.environment, 0)
     assert not at_once.searches.any() and not at_once.told.any() and (at_once.written == 3).all()
     assert (Ledger(*(whole + at_once)).written == whole.written + 3).all()
+
+
+def test_searches_of_a_turn_are_on_the_bill_as_searches_and_the_turn_as_one():
+    side = Documents(entities=8, queries=3, slots=2, budgets=(2,))
+    batch = side.sample(np.random.default_rng(0), 4)
+    model = Transformer(vocabulary=len(side.vocabulary), width=16, layers=1, heads=2, context=64)
+    params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 1))
+    worlds = {name: array[None] for name, array in side.episodes(batch.problem).items()}
+    episodes = play(model, params, batch.prompts()[None], side.environment, worlds, turns=2)
+    assert episodes.turns.shape == (1, 4, 2, 9 + 12 + 1)
+    whole = bill(episodes, batch.prompt_len[None], 100, side.environment, 2)
+    made = episodes.made.astype(float)
+    np.testing.assert_array_equal(whole.turns, made)
+    np.testing.assert_array_equal(whole.searches, 3 * made)
+    np.testing.assert_array_equal(whole.written, 9 * made + 3)
+    np.testing.assert_array_equal(whole.told, 13 * made)
+
+
+def test_made_to_go_on_nobody_answers_before_being_asked(small):
+    model, params = small
+    batch = EXACT.sample(np.random.default_rng(1), 200)
+    prompts = np.stack([batch.prompts()] * 2)
+    worlds = {name: np.stack([array] * 2) for name, array in EXACT.episodes(batch.problem).items()}
+    free, made = (
+        play(model, params, prompts, EXACT.environment, worlds, turns=3, goes_on=goes_on, temperature=3.0)
+        for goes_on in (False, True)
+    )
+    began = [(played.turns[..., 0] == EXACT.environment.asks).any() for played in (free, made)]
+    assert began == [True, False]
+
+
+@pytest.mark.parametrize("task", [replace(REGIMES["tagged"], budgets=(1, 3, 6)), EXACT], ids=["tagged", "exact"])
+def test_whole_texts_of_an_oracle_are_the_gold_ones_and_told_where_these_are(task):
+    batch = task.sample(np.random.default_rng(0), 100)
+    worlds = {name: array[None] for name, array in task.episodes(batch.problem).items()}
+    model, budget = Scripted("oracle", task), batch.problem["budget"].astype(int)
+    options = dict(turns=6, samples=2, temperature=0.0)
+    texts = written(
+        model, {"none": jnp.zeros((1, 1))}, batch.prompts()[None], task.environment, worlds, budget[None], **options
+    )
+    np.testing.assert_array_equal(texts[:, :, 0], texts[:, :, 1])
+    gold, made = batch.completions(), texts[0, :, 0]
+    gold = np.pad(gold, ((0, 0), (0, max(0, made.shape[1] - gold.shape[1]))))[:, : made.shape[1]]
+    same = (gold == made).all(axis=1)
+    assert task.verify(batch, made).trace.all() and same.mean() > 0.5  # the others have found no answer, and guess
+    told = np.zeros(made.shape, bool)
+    for row, start in enumerate(batch.prompt_len):
+        mine = batch.told[row, start:][: made.shape[1]]
+        told[row, : len(mine)] = mine
+    np.testing.assert_array_equal(heard(task.environment, made, budget)[same], told[same])
+
+
+def test_an_end_in_the_middle_of_a_request_ends_the_text(small):
+    model, params = small
+    batch = EXACT.sample(np.random.default_rng(1), 40)
+    prompts = np.stack([batch.prompts()] * 2)
+    worlds = {name: np.stack([array] * 2) for name, array in EXACT.episodes(batch.problem).items()}
+    budget = np.full((2, 40), 3)
+    texts = written(model, params, prompts, EXACT.environment, worlds, budget, turns=3, temperature=3.0)
+    ends = (texts == EOS).argmax(axis=3)
+    assert (texts == EOS).any(axis=3).all() and ((ends % 5 < 3) & (ends < 15)).any()
+    assert not np.where(np.arange(texts.shape[3]) > ends[..., None], texts, PAD).any()
 
 
 def test_too_long_an_episode_is_the_users_error(small):

@@ -70,6 +70,26 @@ def test_agents_go_back_and_work_results_out(name, config, thoughts, skipped):
         assert world.step(answer)[:4] == ("", 1.0, True, False)
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "said", "told", "thought"),
+    [
+        ("documents", {"missing": 0.2, "queries": 2}, 6, 13, 0),
+        ("origins", {"budgets": (40,), "entities": 6, "shown": True}, 3, 2, 1),
+    ],
+)
+def test_agents_ask_side_by_side_and_think_what_they_are_not_told(name, config, said, told, thought):
+    world, found = World(name, seed=3, **config), []
+    for _ in range(10):
+        prompt, _ = world.reset()
+        words, owed = world.task.gold_text(world.task.parse(prompt)).split(), []
+        while words[0] != "<answer>":
+            heard = world.step(" ".join([*owed, *words[:said]]))
+            assert heard[:4] == (" ".join(words[said : said + told]), 0.0, False, False)
+            owed, words = words[said + told :][:thought], words[said + told + thought :]
+        found.append(world.step(" ".join([*owed, *words]))[1])
+    assert set(found) <= {0.5, 1.0} and found.count(1.0) >= 8
+
+
 def test_an_answer_without_evidence_is_half_and_a_wrong_one_nothing():
     world = World("search", budgets=(4,))
     _, _, answer = gold_turns(world, {"budgets": (4,)})
@@ -118,7 +138,9 @@ def test_problems_are_the_data_sets_in_its_order():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(UserError, match="task symbols has no world to look things up in; origins and search have"):
+    with pytest.raises(
+        UserError, match="task symbols has no world to look things up in; documents, origins, search have"
+    ):
         World("symbols")
     with pytest.raises(UserError, match="expected a text as action"):
         respond({"task": "search", "prompt": "x"})

@@ -20,7 +20,6 @@ from alchemy.problem.streams import stream
 from alchemy.progress import Progress
 from experiments.self_training import learn
 from models.transformer import Transformer
-from tasks.search import Search
 from tasks.sums import Sums
 
 TASK = Sums(5, 3)
@@ -177,9 +176,5 @@ def test_what_cannot_be_together(begun):
     lab, runs = begun
     with pytest.raises(UserError, match="2 seeds cannot be divided into groups of 3 voters"):
         next(self_training(lab, runs, replace(HOW, keep="vote", voters=3, agree=2)))
-    world = replace(runs, task=Search())
-    for learn_from in (lambda: lab.reinforce(world, GRPO()), lambda: next(self_training(lab, world, HOW))):
-        with pytest.raises(UserError, match="task search has an environment"):
-            learn_from()
     with pytest.raises(UserError, match="a curriculum has fresh lines"):
         lab.train(MODEL, TASK, CONFIG, seeds=1, limit=8, curriculum=Curriculum(("places=2",)))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from alchemy.errors import UserError
-from alchemy.practice.filters import behind, check_written_alone, kept
+from alchemy.practice.filters import behind, kept
 from alchemy.problem.task import EOS, PAD, Batch, Field
 from alchemy.testtime.answers import Samples
 from tasks.multiplication import Multiplication
-from tasks.search import Search
 
 
 @pytest.fixture
@@ -70,12 +68,6 @@ def test_a_line_goes_on_right_behind_its_prompt():
     np.testing.assert_array_equal(lines.text, [[5, 6, 3, 4, EOS, PAD, PAD], [5, 6, 7, 8, 4, 4, EOS]])
     np.testing.assert_array_equal(lines.completions(), [[3, 4, EOS, PAD, PAD], [4, 4, EOS, PAD, PAD]])
     assert lines.field.shape == lines.text.shape
-
-
-def test_texts_of_which_an_environment_writes_a_part_are_nobodys():
-    check_written_alone(Multiplication())
-    with pytest.raises(UserError, match="task search has an environment"):
-        check_written_alone(Search())
 
 
 def test_other_ids_of_a_position_stay_with_the_prompt():

@@ -11,7 +11,7 @@ import pytest
 from alchemy.errors import UserError
 from alchemy.learning.data import examples
 from alchemy.problem.shift import Axis
-from alchemy.problem.task import PAD
+from alchemy.problem.task import PAD, Field
 from tasks.origins import Origins, judge, laws
 from tasks.origins.environment import Inverse, episodes, truth
 from tasks.origins.searcher import play
@@ -256,3 +256,38 @@ def test_prompts_that_are_none(text, says):
 def test_instructions_say_whether_the_budget_is_told():
     assert "bears, and the number of searches allowed." in Origins().instructions
     assert "as the number of searches allowed is not told" in replace(Origins(), announced=False).instructions
+
+
+def test_what_is_thought_is_what_would_be_looked_up():
+    """The same moves; where the world is shown, prompts have all that the moves ask for, and badges alone are told."""
+    hidden = Origins(entities=5, hops=(1, 2), budgets=(12,))
+    shown = replace(hidden, shown=True)
+    problem = sample(hidden, 60).problem
+    looked, thought = hidden.write(problem), shown.write(problem)
+    texts = [task.vocabulary.decode_all(batch.completions()) for task, batch in ((hidden, looked), (shown, thought))]
+    for row, (short, long) in enumerate(zip(*texts, strict=True)):
+        prompt = shown.vocabulary.decode(thought.text[row, : thought.prompt_len[row]]).split()
+        path = [word for word in prompt if word.startswith("R")]
+        table, moves = prompt[5 : 5 + 10 * len(path)], []
+        words = long.split()
+        while words[0] != "<answer>":
+            (mark, entity, asked, told, found, said), words = words[:6], words[6:]
+            assert found == "<found>" and (told == "?") != (said == "?")
+            if mark != "<look>":
+                block = table[10 * path.index(asked) :][5 * (mark == "<next>") :]
+                assert told == "?" and said == block["abcde".index(entity)]
+            moves += [mark, entity, asked, said if told == "?" else told, found]
+        assert " ".join([*moves, *words]) == short
+    turns = (thought.field >= Field.STEP).sum(axis=1) // 6
+    assert (thought.told.sum(axis=1) == 2 * turns + (turns == 12)).all()
+    assert shown.verify(thought, thought.completions()).trace.all()
+    text = shown.show(thought.tokens[0, : thought.prompt_len[0]])
+    assert all((values == problem[name][:1]).all() for name, values in shown.parse(text).items())
+    assert shown.text_steps(shown.parse(text), texts[1][0])[0].mark == "ok"
+    words = text.split()
+    words[5] = "a" if words[5] != "a" else "b"
+    with pytest.raises(UserError, match="does not show the world"):
+        shown.parse(" ".join(words))
+    assert "write yourself" not in hidden.instructions and "write " in shown.instructions
+    known = laws.posterior(shown, problem, np.zeros((60, 1, 6), np.int32))
+    assert known.max() > 1 / 5 and np.allclose(known.sum(axis=1), 1)
