@@ -36,7 +36,7 @@ def drawn(module, measured, tmp_path):
 
 
 def test_a_budget_that_moves_pays_where_prompts_differ(tmp_path):
-    measured = adaptive_budget.replayed(pool(1500, within=0.3), 8, range(SEEDS))
+    measured = adaptive_budget.replayed(pool(600, within=0.3), 8, range(SEEDS))
     k, alike = measured.checker, measured.alike
     assert (k.oracle > 1.2).all() and (k.facts > 1.1).all()
     np.testing.assert_allclose([alike.oracle, alike.facts], 1, atol=0.12)
@@ -47,7 +47,7 @@ def test_a_budget_that_moves_pays_where_prompts_differ(tmp_path):
 
 
 def test_facts_are_worth_what_they_explain(tmp_path):
-    here, there = pool(800, within=0.2), pool(800, within=2.0, up=-2, seed=1)
+    here, there = pool(400, within=0.2), pool(400, within=2.0, up=-2, seed=1)
     measured = allocation.replayed(here, there, 8, range(SEEDS))
     assert (measured.explained > 0.8).all() and (measured.explained_shifted < 0.8).all()
     assert (measured.checker.facts_captured > 0.6).all()
