@@ -25,12 +25,14 @@ from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Session, Trained, check_finite, interrupts_held, mesh_of, on_host, size
 from alchemy.practice.filters import behind
 from alchemy.practice.policy import Policy, Written, scorer
-from alchemy.problem.split import join
+from alchemy.problem.split import hash_rows, join, splitmix64
 from alchemy.problem.streams import stream_id
-from alchemy.problem.task import PAD, Batch, Problem, Task
+from alchemy.problem.task import PAD, Batch, Field, Problem, Task
 
-Reward = Literal["answer", "chain", "both"]
-"""1 for a right answer; for one behind a valid chain; or 1 for that and .5 for a right answer alone."""
+Reward = Literal["answer", "chain", "both", "length", "random"]
+"""1 for a right answer; for one behind a valid chain; or 1 for that and .5 for a right answer alone. Two know no answer, and are
+controls (arXiv:2506.10947): how long a well-formed text is, right or wrong, as a share of the longest that it could be; and 1
+for every other text, whatever it says."""
 Ask = Callable[[int, int], Batch]
 """The problems of a seed's step: a pure function of both."""
 Rewarded = Callable[[Batch, np.ndarray], np.ndarray]
@@ -66,7 +68,7 @@ class GRPO:
     group: int = 8
     """Texts of each problem, which are compared with one another."""
     reward: Reward = "chain"
-    """What earns 1: a right answer, one behind a valid chain, or both in halves."""
+    """What earns 1: a right answer, one behind a valid chain, both in halves; length; or chance."""
     updates: int = 1
     """Optimizer's steps on what was written at a time: with 1 all are on policy."""
     temperature: float = 1.0
@@ -224,9 +226,13 @@ def advantages(rewards: np.ndarray, scale: bool = True) -> np.ndarray:
 
 
 def reward(task: Task, kind: Reward) -> Rewarded:
-    """The exact oracle of a task as a reward."""
+    """The exact oracle of a task as a reward, or chance in its place."""
 
     def rewarded(batch: Batch, completions: np.ndarray) -> np.ndarray:
+        if kind == "random":
+            return _coins(task, batch, completions)
+        if kind == "length":
+            return np.asarray((task.chain_fields(batch, completions) != Field.PADDING).mean(axis=1))
         judged = task.verify(batch, completions)
         both = judged.answer & judged.trace
         if kind == "both":
@@ -234,6 +240,14 @@ def reward(task: Task, kind: Reward) -> Rewarded:
         return np.asarray(judged.answer if kind == "answer" else both, float)
 
     return rewarded
+
+
+def _coins(task: Task, batch: Batch, completions: np.ndarray) -> np.ndarray:
+    """0 or 1 for each completion, by its problem, its text and its place among those to this problem that stand in a row."""
+    problem, places = task.identity(batch.problem), np.arange(len(completions))
+    first = np.maximum.accumulate(np.where(np.append(True, problem[1:] != problem[:-1]), places, 0))
+    texts = splitmix64(problem) ^ hash_rows(completions, completions != PAD)
+    return (splitmix64(texts + (places - first).astype(np.uint64)) & np.uint64(1)).astype(float)
 
 
 def _write(

@@ -246,8 +246,20 @@ def test_rewards_of_the_oracle(task):
     wrong[0, first] = next(letter for letter in letters if letter != gold[0, first])
     texts = np.concatenate([gold, wrong, np.zeros_like(gold)])
     problems = batch.rows(np.zeros(3, int))
-    values = {kind: reward(task, kind)(problems, texts).tolist() for kind in ("answer", "chain", "both")}
-    assert values == {"answer": [1, 1, 0], "chain": [1, 0, 0], "both": [1, 0.5, 0]}
+    values = {kind: reward(task, kind)(problems, texts).tolist() for kind in ("answer", "chain", "both", "length")}
+    assert values == {"answer": [1, 1, 0], "chain": [1, 0, 0], "both": [1, 0.5, 0], "length": [1, 1, 0]}
+    longer = np.pad(texts, ((0, 0), (0, gold.shape[1])))
+    assert reward(task, "length")(problems, longer).tolist() == [0.5, 0.5, 0]
+
+
+def test_random_rewards_go_by_nothing(task):
+    """Half of the texts, equal ones too, and each alike whatever stands beside it."""
+    batch = task.sample(np.random.default_rng(1), 40).rows(np.repeat(np.arange(40), 25))
+    coins = reward(task, "random")(batch, batch.completions())
+    assert set(coins) == {0, 1} and 0.45 < coins.mean() < 0.55  # three standard deviations of 1,000
+    assert np.ptp(coins.reshape(40, 25), axis=1).all(), "texts of one problem differ"
+    half = batch.rows(np.arange(500, 1000))
+    np.testing.assert_array_equal(reward(task, "random")(half, half.completions()), coins[500:])
 
 
 def test_the_recipe_by_value():
