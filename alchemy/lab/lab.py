@@ -297,7 +297,7 @@ class Lab:
             raise UserError(
                 f"{len(sets or labels)} training sets for {len(seeds)} seeds; each seed needs one of its own"
             )
-        check_document(document)
+        check_document(document, task)
         if (sets or labels) and document != "thought first":
             raise UserError(f"document {document!r} is of lines that a task writes; sets are trained on as they are")
         key = {

@@ -7,9 +7,12 @@
 | `answer` | question, answer |
 | `filler` | question, as many noise symbols as the thought has tokens, answer |
 | `swapped` | question, the thought about another question whose line has the same parts, answer |
+| `paraphrase` | question, answer, and both again with the parts of the question in another order, as many tokens as the thought has |
+| `cleaned` | question without the noise symbols that a task's noise wrote, answer |
 
 A training writes its lines as one of these (`Lab.train(..., document=...)`, `alchemy train --document`). Thoughts that somebody
-else wrote, with errors, take the place of right ones by `with_thoughts`; a trained model's by `alchemy.lab.teachers`.
+else wrote, with errors, take the place of right ones by `with_thoughts`; a trained model's by `alchemy.lab.teachers`. The last two are what three times the data efficiency has to beat:
+rephrasing (Maini et al., arXiv:2401.16380) and cleaning that only deletes (Zhou et al., arXiv:2409.17115).
 
 Dimension letters: `n` lines, `t` tokens, `c` ids a position carries.
 """
@@ -23,18 +26,32 @@ import numpy as np
 from alchemy.errors import UserError, nearest
 from alchemy.problem.task import EOS, NOISE, PAD, Batch, Field, Task
 
-Document = Literal["thought first", "thought last", "answer", "filler", "swapped"]
+Document = Literal["thought first", "thought last", "answer", "filler", "swapped", "paraphrase", "cleaned"]
 DOCUMENTS: tuple[Document, ...] = get_args(Document)
+LOOKED_AT = 16
+"""Lines by which a task is judged whether its questions can be paraphrased."""
 
 
-def check_document(name: str) -> None:
-    """Raises `UserError` unless there is a document of that name."""
+def check_document(name: str, task: Task | None = None) -> None:
+    """Raises `UserError` unless there is a document of that name, and lines of the task, if one is given, can be written so."""
     if name not in DOCUMENTS:
         raise UserError(f"document {name!r} is unknown{nearest(name, DOCUMENTS)}")
+    noise = getattr(task, "noise", None)
+    if task is not None and name == "cleaned" and (noise is None or noise.mode == "delete"):
+        raise UserError(f"lines of {type(task).__name__} have no noise symbols to delete: expected document 'answer'")
+    if task is not None and name == "paraphrase":
+        rng = np.random.default_rng(0)
+        try:
+            written_as(task.sample(rng, LOOKED_AT), name, rng)
+        except UserError as error:
+            raise UserError(f"{type(task).__name__} cannot be paraphrased: {error}") from None
 
 
 def written_as(lines: Batch, document: Document, rng: np.random.Generator) -> Batch:
-    """Lines of a task as documents of that kind; `rng` says whose thoughts are swapped. Raises `UserError` if there is no such."""
+    """Lines of a task as documents of that kind; `rng` says whose thoughts are swapped, and the order of what is paraphrased.
+
+    Raises `UserError` if there is no such document, or a question has no parts whose order could be another.
+    """
     check_document(document)
     thought, tokens = lines.field >= Field.STEP, lines.tokens
     if document == "filler":
@@ -47,9 +64,49 @@ def written_as(lines: Batch, document: Document, rng: np.random.Generator) -> Ba
             lines = lines._replace(told=np.where(thought, lines.told[partner], lines.told))
     elif document == "answer":
         return _ordered(lines, np.where(thought, 3, 0))
-    elif document == "thought last":
+    elif document == "cleaned":
+        noise = (lines.text == NOISE) & _question(lines)
+        shorter = lines._replace(prompt_len=(lines.prompt_len - noise.sum(axis=1)).astype(np.int32))
+        return _ordered(shorter, np.where(thought | noise | (lines.field == Field.PADDING), 3, 0))
+    elif document in ("thought last", "paraphrase"):
+        lines = _said_again(lines, rng) if document == "paraphrase" else lines
         return _ordered(lines, np.where(lines.field == Field.PADDING, 3, thought | (lines.field == Field.END)))
     return lines._replace(tokens=tokens)
+
+
+def _question(lines: Batch) -> np.ndarray:
+    """Which positions are of the question, bool (n, t)."""
+    return (lines.field >= 0) & (lines.field < Field.ANSWER)
+
+
+def _said_again(lines: Batch, rng: np.random.Generator) -> Batch:
+    """Lines in whose thoughts question and answer are said again, and again, until the thought's tokens are used up.
+
+    Each time the parts of the question stand in an order drawn from all but the first one; its last part, which asks for the chain,
+    stays behind them.
+    """
+    question, thought = _question(lines), lines.field >= Field.STEP
+    rows, last = np.arange(len(lines.field)), lines.prompt_len - 1
+    parts = np.arange(int(np.where(question, lines.field, 0).max(initial=0)) + 1)
+    present = (question[..., None] & (lines.field[..., None] == parts)).any(axis=1)
+    present[rows, lines.field[rows, last]] = False
+    if (present.sum(axis=1) < 2).any():
+        raise UserError("a question has one part beside what asks for the chain, and no other order")
+    answer = lines.field == Field.ANSWER
+    once = question.sum(axis=1) + answer.sum(axis=1)  # tokens of saying it once
+    number = np.maximum(np.cumsum(thought, axis=1) - 1, 0)  # of a token of the thought
+    time, token = np.divmod(number, once[:, None])
+    keys = rng.random((len(rows), int(time.max(initial=0)) + 1, len(parts)))
+    named = np.where(present[:, None], keys, -1.0)
+    as_before = (~present[:, None] | (named == np.maximum.accumulate(named, axis=2))).all(axis=2)
+    keys = np.where(as_before[..., None], 1 - keys, keys)
+    keys[rows, :, lines.field[rows, last]] = 2
+    kind = np.where(question, lines.field, 0)
+    rank = np.where(question[:, None], np.take_along_axis(keys, kind[:, None].astype(int), axis=2), 4.0)
+    order = np.argsort(np.where(answer[:, None], 3.0, rank), axis=2, kind="stable")
+    source = np.where(thought, order[rows[:, None], time, token], np.arange(thought.shape[1]))
+    told = None if lines.told is None else np.take_along_axis(lines.told, source, axis=1)
+    return lines._replace(tokens=np.take_along_axis(lines.tokens, source[..., None], axis=1), told=told)
 
 
 def with_thoughts(task: Task, lines: Batch, texts: np.ndarray) -> Batch:

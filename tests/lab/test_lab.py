@@ -22,6 +22,7 @@ from alchemy.lab.stored_models import choose
 from alchemy.learning import checkpoint, tuning
 from alchemy.learning.config import TrainConfig
 from alchemy.problem.noise import Noise
+from alchemy.problem.task import NOISE
 from alchemy.progress import Progress, Stage
 from alchemy.strategies.beam import Beam
 from alchemy.testtime.rewards import OracleReward
@@ -382,7 +383,7 @@ def test_sets_of_another_task_are_judged_from_their_own_prompts_on(model, task, 
 
 
 @pytest.mark.parametrize("how", [{}, {"limit": 12}])
-@pytest.mark.parametrize("document", ["thought last", "answer", "swapped"])
+@pytest.mark.parametrize("document", ["thought last", "answer", "swapped", "paraphrase"])
 def test_lines_are_written_as_the_document_says(model, task, tmp_path, training_data, document, how):
     """The same problems in the same order; answers behind the prompt, or the thought of another line."""
     for kind in ("thought first", document):
@@ -410,6 +411,16 @@ def test_what_a_training_is_called_says_its_document_only_where_it_is_another(mo
         lab.plan(model, task, CONFIG, seeds=1, document="thought lst")
     with pytest.raises(UserError, match="sets are trained on as they are"):
         lab.plan(model, task, CONFIG, seeds=1, sets=[task.sample(np.random.default_rng(0), 4)], document="answer")
+
+
+def test_cleaned_lines_have_no_noise(model, task, tmp_path, training_data):
+    noisy = replace(task, noise=Noise("modify", 0.5))
+    with pytest.raises(KeyboardInterrupt):
+        new_lab(tmp_path).train(model, noisy, CONFIG, seeds=1, document="cleaned")
+    lines = training_data[0].chunk(1, 3, 4, 8).tokens[..., 0]
+    assert not (lines == NOISE).any() and lines.any()
+    with pytest.raises(UserError, match="have no noise symbols to delete"):
+        new_lab(tmp_path).plan(model, task, CONFIG, seeds=1, document="cleaned")
 
 
 def test_seeds_and_tests_that_were_never_used(task, model, tmp_path):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import chain, permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.problem.documents import DOCUMENTS, another, with_thoughts, written_as
+from alchemy.problem.documents import DOCUMENTS, another, check_document, with_thoughts, written_as
+from alchemy.problem.shift import Noise
 from alchemy.problem.task import EOS, NOISE, PAD, Field
 from tasks.connectivity import Connectivity
+from tasks.groups import Groups
 from tasks.modular import Modular
 from tasks.search import Search
 from tasks.symbols import Symbols
@@ -56,6 +61,8 @@ def test_documents_of_letters_by_hand():
         "answer": f"{question} <answer> E C",
         "filler": f"{question} {noise} <answer> E C",
         "swapped": f"{question} {thought} <answer> E C",
+        "paraphrase": f"{question} <answer> E C [F1] [F2] [F1] A C <think> <answer> E",
+        "cleaned": f"{question} <answer> E C",
     }, "there is no other line to swap with"
 
 
@@ -74,14 +81,67 @@ def test_questions_and_answers_stay(task, document, seed):
         assert text[length - 1] == EOS and (documents.field[row] >= 0).sum() == length
         if document in ("thought first", "thought last"):
             assert before[1] == after[1]
-        elif document == "answer":
+        elif document in ("answer", "cleaned"):
             assert after[1] == []
         else:
             assert len(before[1]) == len(after[1]) and length == (lines.text[row] != PAD).sum()
         if document == "filler":
             assert all(position[0] == NOISE for position in after[1])
-        if document == "thought last" and before[1]:
+        if document in ("thought last", "paraphrase") and before[1]:
             assert documents.field[row, length - 2] >= Field.STEP
+
+
+@pytest.mark.parametrize("task", [*TASKS.values(), Search()], ids=[*TASKS, "search"])
+def test_a_paraphrase_says_question_and_answer_again_and_again_and_never_in_the_first_order(task):
+    """Read part by part, token by token, beside the line itself."""
+    lines, documents = rewritten(task, "paraphrase", n=20)
+    orders = set()
+    for row in range(20):
+        field, text = lines.field[row], lines.tokens[row]
+        codes = list(dict.fromkeys(field[: lines.prompt_len[row]].tolist()))
+        part = {code: text[field == code].tolist() for code in (*codes, int(Field.ANSWER))}
+        said = parts(documents.tokens[row], documents.field[row])[1]
+        assert len(said) == (field >= Field.STEP).sum(), "as many tokens as the thought"
+        once = sum(map(len, part.values()))
+        for start in range(0, len(said), once):
+            now = said[start : start + once]
+            possible = {
+                order: list(chain.from_iterable(part[code] for code in (*order, codes[-1], int(Field.ANSWER))))
+                for order in permutations(codes[:-1])
+                if list(order) != codes[:-1]
+            }
+            found = [order for order, whole in possible.items() if whole[: len(now)] == now]
+            assert found
+            orders |= set(found) if len(now) == once else set()
+    assert documents.told is None or not documents.told.any(), "nothing that an environment wrote is left"
+    if task == Search():
+        assert len(orders) > 5, "any of the others"
+
+
+def test_cleaning_deletes_noise_and_nothing_else():
+    noisy = replace(LETTERS, noise=Noise("insert", 0.4))
+    clean = LETTERS.sample(np.random.default_rng(0), 30)
+    lines = noisy.render(clean.problem, np.random.default_rng(1))
+    assert (lines.text == NOISE).any(axis=1).sum() > 20
+    cleaned, answers = (written_as(batch, kind, None) for batch, kind in ((lines, "cleaned"), (clean, "answer")))
+    np.testing.assert_array_equal(cleaned.prompt_len, answers.prompt_len)
+    np.testing.assert_array_equal(cleaned.text, answers.text)
+    np.testing.assert_array_equal(cleaned.field, answers.field)
+    modified = replace(LETTERS, noise=Noise("modify", 0.4)).render(clean.problem, np.random.default_rng(1))
+    left = written_as(modified, "cleaned", None)
+    for row in range(30):
+        question = modified.text[row, : modified.prompt_len[row]]
+        assert left.text[row, : left.prompt_len[row]].tolist() == question[question != NOISE].tolist()
+
+
+def test_documents_that_a_task_does_not_have_are_named():
+    check_document("paraphrase", LETTERS)
+    check_document("cleaned", replace(LETTERS, noise=Noise("hybrid", 0.1)))
+    with pytest.raises(UserError, match="Groups cannot be paraphrased: a question has one part"):
+        check_document("paraphrase", Groups("Z60", 5))
+    for task in (LETTERS, replace(LETTERS, noise=Noise("delete", 0.1))):
+        with pytest.raises(UserError, match="Symbols have no noise symbols to delete: expected document 'answer'"):
+            check_document("cleaned", task)
 
 
 @each_task

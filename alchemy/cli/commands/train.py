@@ -47,8 +47,11 @@ class Train:
     """Train on these lines instead of fresh problems: JSON lines {input, output} of the task's symbols, as `alchemy generate` writes."""
     limit: int = 0
     """Only so many training problems, drawn once for each seed; 0 for fresh ones at every step."""
-    document: Literal["thought first", "thought last", "answer", "filler", "swapped"] = "thought first"
-    """Where the chain of thought stands in a line, or what is there instead: filler of equal length, or another problem's."""
+    document: Literal["thought first", "thought last", "answer", "filler", "swapped", "paraphrase", "cleaned"] = (
+        "thought first"
+    )
+    """Where the chain of thought stands in a line, or what is there instead: filler of equal length, another problem's, or question
+    and answer again in another order; of noisy questions, `cleaned` ones with their answers alone."""
     loss: Literal["completion", "sequence"] = "completion"
     """On what follows the prompt, or on the whole line."""
     seeds: int = 1
