@@ -68,8 +68,7 @@ def test_advantages(rewards):
     np.testing.assert_array_equal(advantages(of_seeds)[1], advantages(rewards)[::-1])
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.6])
-def test_scores_are_those_of_drawing_at_a_temperature(model, task, temperature):
+def test_scores_are_those_of_drawing_at_a_temperature(model, task, temperature=0.6):
     """Of a transformer, against one plain pass over the texts, without padding among what can be drawn."""
     tokens = task.sample(np.random.default_rng(0), 8).tokens
     params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))
@@ -116,8 +115,7 @@ def test_gradient_by_hand(seed, temperature, kl):
     np.testing.assert_allclose(gradient["table"], expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("updates", [1, 4])
-@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize(("updates", "scale"), [(1, True), (4, False)])
 def test_the_best_arm_of_a_bandit_is_found(updates, scale):
     """On policy, and off it."""
     how = GRPO(steps=60, problems=8, group=16, updates=updates, learning_rate=0.2, scale=scale)
