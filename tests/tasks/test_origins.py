@@ -10,7 +10,7 @@ import pytest
 
 from alchemy.errors import UserError
 from alchemy.learning.data import examples
-from alchemy.problem.shift import Axis
+from alchemy.problem.shift import Axis, Noise
 from alchemy.problem.task import PAD, Field
 from tasks.origins import Origins, judge, laws
 from tasks.origins.environment import Inverse, episodes, truth
@@ -86,6 +86,7 @@ def test_the_law_of_searches_is_that_of_all_worlds(hops):
             counts[len(depth_first(leads, end, answer))] += 1
     np.testing.assert_allclose(laws.searches(e, hops), counts / counts.sum(), atol=1e-12)
     assert laws.found(e, hops, 3) == pytest.approx(counts[:4].sum() / counts.sum())
+    assert counts[-1] > 0, "nobody needs more, and somebody as many"
 
 
 def test_drawn_questions_need_as_many_searches_as_the_law_says():
@@ -152,6 +153,11 @@ def test_a_transcript_by_hand():
     lie = "<back> j R3 a <found> <look> a <badge> 15 <found> <answer> a"
     assert marks(lie) == ["wrong", "follows", "follows"]
     assert marks("") == ["wrong"]
+    assert marks("<back> j R3 l <found> m <found> <answer> l") == ["ok", "wrong", "wrong after"]
+    assert marks("<back> j R3 l <found> <look> l <badge> 5 <found> <answer> l") == ["ok", "ok", "wrong"]
+    once = Origins(budgets=(1,))
+    steps = once.text_steps(once.parse("3 14 15 9 26 j R3 15 1 <think>"), GOLD)
+    assert [step.mark for step in steps] == ["ok", "wrong", "follows", "follows", "follows"], "one search was allowed"
 
 
 @pytest.mark.parametrize(
@@ -218,6 +224,14 @@ def test_sizes_of_shifts_and_features():
         (Axis.FORMAT,),
         (Axis.LENGTH,),
     ]
+    assert found["announced=off"].changes == {"announced": False}
+    many = Origins(hops=(1, 4), budgets=(4, 16), announced=False)
+    sizes = {"hops=5": 1, "hops=2": 1, "budget=6": 2, "budget=0": 4, "announced=on": 1, "announced=off": 0}
+    assert {name: many.shift(name).size for name in sizes} == sizes and many.shift("announced=on").changes["announced"]
+    with pytest.raises(UserError, match="'maybe' is not on or off"):
+        many.shift("announced=maybe")
+    noisy = [f"noise={mode}:0.1" for mode in ("insert", "delete", "modify", "hybrid")]
+    assert list(many.shifts[-4:]) == noisy and many.shifts[:-4] == replace(many, noise=Noise("insert", 0.1)).shifts
     features = Origins().features(Origins().parse(PROMPT))
     assert {name: values.tolist() for name, values in features.items()} == {"hops": [1], "budget": [16], "needed": [4]}
 
@@ -237,10 +251,31 @@ def test_impossible_fields(change, says):
         Origins(**change)
 
 
+def test_fields_reach_their_bounds():
+    assert Origins(entities=2, relations=3, hops=(1, 3), budgets=(0, 63)) and Origins(entities=26, hops=(8,))
+
+
+def test_prompts_are_read_back_and_as_long_as_the_task_says():
+    """Without a number of searches there are as many as may be; a question may have all relations."""
+    task = Origins(entities=4, relations=3, hops=(1, 3), budgets=(4, 9), announced=False)
+    batch = sample(task, 20)
+    assert (task.shortest_prompt, task.longest_prompt) == (batch.prompt_len.min(), batch.prompt_len.max()) == (10, 12)
+    assert replace(task, noise=Noise("insert", 0.1)).shortest_prompt == 0
+    for row in range(20):
+        problem = task.parse(task.show(batch.text[row, : batch.prompt_len[row]]))
+        expected = {name: values[row].tolist() for name, values in batch.problem.items()} | {"budget": 9}
+        assert {name: values[0].tolist() for name, values in problem.items()} == expected
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("", "is not 5 numbers"),
+        ("3 14 15 9 j j R3 15 16 <think>", "is not 5 numbers"),
+        ("3 14 15 9 26 z R3 15 16 <think>", "is not 5 numbers"),
+        ("3 14 15 9 26 j R1 R2 R3 15 16 <think>", "is not 5 numbers"),
+        ("3 14 15 9 26 j 15 16 <think>", "is not 5 numbers"),
+        ("3 14 15 9 26 j R3 15 16", "is not 5 numbers"),
         ("3 14 15 9 26 j R3 15 <think>", "is not 5 numbers"),
         ("3 14 15 9 26 j R3 15 7 <think>", "is not 5 numbers"),
         ("3 14 15 9 26 j R3 R3 15 16 <think>", "is not 5 numbers"),
