@@ -27,6 +27,7 @@ from alchemy.learning.data import (
 )
 from alchemy.learning.optimizers import Rates, optimizer, schedule
 from alchemy.learning.train import Part, _runner, train, train_together
+from alchemy.learning.train import drawn as begun
 from alchemy.problem.split import Split, join, train_chunk
 from alchemy.problem.task import EOS, PAD
 from tasks.symbols import Symbols
@@ -146,6 +147,11 @@ def test_a_divided_batch_gets_the_same_result(drawing, stream, drawn, monkeypatc
     divided = train(drawing, stream, CONFIG, seeds=SEEDS).losses
     np.testing.assert_allclose(divided, drawn, rtol=1e-4)
     assert (divided != drawn).any(), "the order of sums differs"
+
+
+def test_weights_are_to_the_bit_those_of_one_operation_after_the_other(model):
+    keys = jax.vmap(jax.random.key)(np.array(SEEDS))
+    same(begun(model, keys), jax.vmap(model.init)(keys))
 
 
 def test_losses_fall_and_the_config_matters(undisturbed):
