@@ -122,9 +122,7 @@ def best_unaware(
     ends = np.bincount(budgets, minlength=most + 1) / len(budgets)
     later = ends[::-1].cumsum()[::-1] - ends  # that more searches than so many are allowed
     act = np.full((hops + 1, most + 1, len(known.leads)), STOP, np.int8)
-    behind = np.zeros(
-        (hops + 1, most + 2, len(known.leads))
-    )  # of all that comes after so many searches, the answer there left out
+    behind = np.empty(act.shape)  # of all that comes after so many searches, the answer there left out
     for left in range(1, hops + 1):
         now = known.leads if left == 1 else np.full_like(known.leads, guess)
         for made in range(most, -1, -1):

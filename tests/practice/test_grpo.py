@@ -222,6 +222,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         bandit(how, directory=tmp_path, progress=interrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["6"]
     steps = []
     again = bandit(how, directory=tmp_path, progress=lambda done, _: steps.append(done))
     assert steps == [4, 5, 6]

@@ -513,6 +513,48 @@ def test_nobody_who_comes_back_does_better(entities, reliability, budget, suppor
         assert best[searches] == pytest.approx(anything_goes(entities, reliability, searches, supported), abs=1e-9)
 
 
+def test_what_is_found_twice_is_no_surer_and_who_searches_for_none_learns_nothing():
+    """Searches of the same twice, of an entity and of a relation that the world does not have."""
+    task = Search(relations=4)
+    problem = task.parse("3 14 15 9 26 c R3 R1 8 <think>")
+    heard = ["c R3 n <found>", "q R3 a <found>", "c R5 a <found>", "c R3 n <found>", "n R1 i <found>"]
+    turns = np.array([[task.vocabulary.encode(f"<search> {text}") for text in heard]], np.int32)
+    for spec in (task, replace(task, tags=False)):
+        first, last = (laws.posterior(spec, problem, turns[:, :made])[0] for made in (4, 5))
+        np.testing.assert_allclose(first, [*[1 / 16] * 16, 0], atol=1e-12)
+        np.testing.assert_allclose(last, np.eye(17)["abcdefghi".index("i")], atol=1e-12)
+
+
+def test_whoever_does_not_know_the_budget_stops_where_the_next_search_costs_more_than_it_adds():
+    """One hop, three searches at most and as likely as none and one together: by all that can be seen."""
+    e, p, budgets, price = 4, 0.5, (0, 1, 3, 3), 0.04
+    best, known = laws.best_unaware(e, p, 1, budgets, price), laws.looks(e, p, 3)
+    ends = np.array([0.25, 0.25, 0, 0.5])
+    seen_and_looked = set()
+
+    def shares(counts):
+        weights = (1 + p * e / (1 - p)) ** np.array(counts, float)
+        return weights / weights.sum()
+
+    def worth(counts, state, made):
+        """What stopping here and what one more search is worth, all who are stopped before left out."""
+        now, left = shares(counts).max(), ends[made + 1 :].sum()
+        stops, looks = left * now, -1.0
+        if made < 3:
+            looks = -price * left
+            for entity, likely in enumerate(shares(counts) * p + (1 - p) / e):
+                more = tuple(count + (at == entity) for at, count in enumerate(counts))
+                after = known.after[state, counts[entity]]
+                looks += likely * (ends[made + 1] * shares(more).max() + max(worth(more, after, made + 1)))
+        assert abs(stops - looks) < 1e-12 or (best.act[1, made, state] == laws.LOOK) == (looks > stops)
+        seen_and_looked.add((made, state, bool(looks > stops)))
+        return stops, looks
+
+    worth((0,) * e, 0, 0)
+    assert (best.value[0] == 1).all() and known.after.min() == -1
+    assert {looked for made, _, looked in seen_and_looked if made} == {True, False}
+
+
 def test_one_hop_is_a_vote():
     """How often the entity seen most often of three is right, by all outcomes."""
     e, p = 4, 0.5
