@@ -20,6 +20,7 @@ from alchemy.lab.reasoners import Reasoned, fit, reason
 from alchemy.latent import selectors
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
+from alchemy.report.figures import HeatMap
 from alchemy.stats.replicates import gate_split
 from experiments.scales import Scale
 from models.recursive import Recursive
@@ -170,7 +171,39 @@ def best(ways: Mapping[str, Way], measure: str, shown: Callable[[Part], np.ndarr
     return np.stack(values)[chosen, np.arange(len(chosen))]
 
 
-def equal_compute(budgets: tuple[int, ...]) -> dict[str, list[tuple[int, int]]]:
+def across_and_along(setting: Setting, lab: Lab, solutions: Solutions) -> np.ndarray:
+    """Boards that variational trajectories solve, checked after every step, by their number and times the depth.
+
+    Float (s, m, m), nan where both together are beyond the budget; the trajectories of a wide run are those of a narrow one.
+    """
+    budgets, steps, judged = setting.budgets, setting.model.supervision, gate_split(setting.test)[1]
+    solved = np.full((setting.seeds, len(budgets), len(budgets)), np.nan)
+    for place, times in enumerate(budgets):
+        ran = setting.reason(lab, "variational", solutions, setting.width // times, times).solved[:, judged]
+        for row, width in enumerate(budgets[: len(budgets) - place]):
+            seen = ran[:, :, :width, : steps * times]
+            solved[:, row, place] = selectors.checked(seen, every_step=True).mean(axis=1)
+    return solved
+
+
+def by_number_and_depth(name: str, title: str, budgets: tuple[int, ...], grid: np.ndarray) -> HeatMap:
+    """The picture of `across_and_along`, with a line through the cells that cost alike."""
+    names = [str(budget) for budget in budgets]
+    return HeatMap(
+        name=name,
+        title=title,
+        y_label="trajectories",
+        rows=names,
+        columns=[f"{name} x" for name in names],
+        measured=grid,
+        scale="boards solved, checked after every step",
+        limits=(float(np.floor(10 * np.nanmin(grid)) / 10), 1.0),
+        joined=_equal_compute(budgets),
+        note="Depth in multiples of that in training. Cells that are joined cost alike, in multiples of one trajectory.",
+    )
+
+
+def _equal_compute(budgets: tuple[int, ...]) -> dict[str, list[tuple[int, int]]]:
     """By budget, the cells (width, depth) of a grid over them that cost it; the first is one trajectory, which is no line."""
     return {
         f"{budget} x": [(number - depth, depth) for depth in range(number + 1)]

@@ -20,6 +20,7 @@ Run          alchemy reproduce other_boards --preset small      # on 2 CPU cores
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -27,12 +28,11 @@ import numpy as np
 
 from alchemy.lab.lab import Lab
 from alchemy.lab.reasoners import fit, reason
-from alchemy.latent import selectors
 from alchemy.learning.config import TrainConfig
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
-from alchemy.report.figures import Curves, Figure, HeatMap
+from alchemy.report.figures import Curves, Figure
 from alchemy.stats.replicates import gate_split
-from experiments.latent.arms import Setting, Way, equal_compute, measured
+from experiments.latent.arms import Setting, Way, across_and_along, by_number_and_depth, measured
 from experiments.scales import Scale
 from models.recursive import Recursive
 from tasks.boards import Boards
@@ -136,20 +136,8 @@ def run(config: Config, lab: Lab) -> Measured:
         measured(setting, lab, "variational", "many"),
         measured(setting, lab, "deterministic", "many"),
         plain.solved[:, judged, 0, 0].mean(axis=1),
-        _grid(setting, lab, judged),
+        across_and_along(setting, lab, "many"),
     )
-
-
-def _grid(setting: Setting, lab: Lab, judged: slice) -> np.ndarray:
-    """Every width at every depth that the budget allows, checked after every step."""
-    budgets, steps = setting.budgets, setting.model.supervision
-    grid = np.full((setting.seeds, len(budgets), len(budgets)), np.nan)
-    for place, times in enumerate(budgets):
-        solved = setting.reason(lab, "variational", "many", setting.width // times, times).solved[:, judged]
-        for row, width in enumerate(budgets[: len(budgets) - place]):
-            seen = solved[:, :, :width, : steps * times]
-            grid[:, row, place] = selectors.checked(seen, every_step=True).mean(axis=1)
-    return grid
 
 
 def check(measured: Measured) -> list[Check]:
@@ -191,9 +179,8 @@ def check(measured: Measured) -> list[Check]:
 
 
 def figures(measured: Measured) -> list[Figure]:
-    names = [str(budget) for budget in measured.budgets]
     own, rival = measured.variational.judged, measured.deterministic.judged
-    flat = np.repeat(measured.plain[:, None], len(names), axis=1)
+    flat = np.repeat(measured.plain[:, None], len(measured.budgets), axis=1)
     shown = {
         "other_boards": (
             "Colourings: solved at equal compute",
@@ -216,31 +203,29 @@ def figures(measured: Measured) -> list[Figure]:
         ),
     }
     return [
-        *(
-            Curves(
-                name=name,
-                title=title,
-                x_label="latent steps, in multiples of what one trajectory takes in training",
-                y_label=label,
-                x=measured.budgets,
-                measured=lines,
-                theory={},
-                log_x=True,
-                ticks=names,
-                note="Wide ones are checked at their end, deep ones after every step; a wide budget takes the time of the first.",
-            )
-            for name, (title, label, lines) in shown.items()
-        ),
-        HeatMap(
-            name="other_boards_grid",
-            title="Colourings: variational trajectories by number and depth",
-            y_label="trajectories",
-            rows=names,
-            columns=[f"{name} x" for name in names],
-            measured=measured.grid,
-            scale="boards solved, checked after every step",
-            limits=(float(np.floor(10 * np.nanmin(measured.grid)) / 10), 1.0),
-            joined=equal_compute(measured.budgets),
-            note="Depth in multiples of that in training. Cells that are joined cost alike, in multiples of one trajectory.",
+        *(at_equal_compute(name, *lines, measured.budgets) for name, lines in shown.items()),
+        by_number_and_depth(
+            "other_boards_grid",
+            "Colourings: variational trajectories by number and depth",
+            measured.budgets,
+            measured.grid,
         ),
     ]
+
+
+def at_equal_compute(
+    name: str, title: str, label: str, lines: Mapping[str, np.ndarray], budgets: tuple[int, ...]
+) -> Curves:
+    """The picture of what ways to reason have, float (s, m), at each budget of latent steps."""
+    return Curves(
+        name=name,
+        title=title,
+        x_label="latent steps, in multiples of what one trajectory takes in training",
+        y_label=label,
+        x=budgets,
+        measured=lines,
+        theory={},
+        log_x=True,
+        ticks=[str(budget) for budget in budgets],
+        note="Wide ones are checked at their end, deep ones after every step; a wide budget takes the time of the first.",
+    )

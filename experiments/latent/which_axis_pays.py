@@ -23,18 +23,17 @@ import numpy as np
 
 from alchemy.lab.lab import Lab
 from alchemy.lab.reasoners import Noise, diagnose
-from alchemy.latent import selectors
 from alchemy.report.claim import Check, Claim, Gate, at_least, near
-from alchemy.report.figures import Bars, Curves, Figure, HeatMap
-from alchemy.stats.replicates import gate_split
+from alchemy.report.figures import Bars, Curves, Figure
 from experiments.latent.arms import (
     DETERMINISTIC,
     SOLUTIONS,
     Setting,
     Solutions,
     Way,
+    across_and_along,
     best,
-    equal_compute,
+    by_number_and_depth,
     full,
     measured,
     smoke,
@@ -82,25 +81,12 @@ def run(config: Config, lab: Lab) -> Measured:
         config.budgets,
         {solutions: measured(config, lab, "variational", solutions) for solutions in SOLUTIONS},
         {name: measured(config, lab, name, "one") for name in config.rivals},
-        {solutions: _grid(config, lab, solutions) for solutions in SOLUTIONS},
+        {solutions: across_and_along(config, lab, solutions) for solutions in SOLUTIONS},
         {
             solutions: diagnose(lab, config.fit(lab, "variational", solutions), config.task(solutions), config.test)
             for solutions in SOLUTIONS
         },
     )
-
-
-def _grid(config: Config, lab: Lab, solutions: Solutions) -> np.ndarray:
-    """Every width at every depth that the budget allows; the trajectories of a wide run are those of a narrow one."""
-    budgets, steps = config.budgets, config.model.supervision
-    judged = gate_split(config.test)[1]
-    grid = np.full((config.seeds, len(budgets), len(budgets)), np.nan)
-    for place, times in enumerate(budgets):
-        solved = config.reason(lab, "variational", solutions, config.width // times, times).solved[:, judged]
-        for row, width in enumerate(budgets[: len(budgets) - place]):
-            seen = solved[:, :, :width, : steps * times]
-            grid[:, row, place] = selectors.checked(seen, every_step=True).mean(axis=1)
-    return grid
 
 
 def check(measured: Measured) -> list[Check]:
@@ -148,19 +134,13 @@ def figures(measured: Measured) -> list[Figure]:
     names = [str(budget) for budget in measured.budgets]
     return [
         *(
-            HeatMap(
-                name=f"which_axis_pays_{solutions}",
-                title=f"Variational trajectories by number and depth: {solutions} solution{'s' * (solutions == 'many')}",
-                y_label="trajectories",
-                rows=names,
-                columns=[f"{name} x" for name in names],
-                measured=grid,
-                scale="boards solved, checked after every step",
-                limits=(float(np.floor(10 * np.nanmin(grid)) / 10), 1.0),
-                joined=equal_compute(measured.budgets),
-                note="Depth in multiples of that in training. Cells that are joined cost alike, in multiples of one trajectory.",
+            by_number_and_depth(
+                f"which_axis_pays_{solutions}",
+                f"Variational trajectories by number and depth: {solutions} solution{'s' * (solutions == 'many')}",
+                measured.budgets,
+                solved,
             )
-            for solutions, grid in measured.grid.items()
+            for solutions, solved in measured.grid.items()
         ),
         Curves(
             name="which_axis_pays_found",

@@ -15,6 +15,7 @@ from experiments.latent import (
     arms,
     coverage,
     depth_beyond_training,
+    eight_queens,
     other_boards,
     recursion_or_tokens,
     selection,
@@ -205,6 +206,32 @@ def test_plain_depth_has_as_many_layers_as_a_cell_passes_through_until_the_last_
     )
     shared = replace(config.model, supervision=1)  # the heads and the reading are of one step
     assert abs(config.plain.step_cost / (3 * shared.step_cost) - 1) < 0.05
+
+
+QUEENS = eight_queens.Measured(
+    BUDGETS,
+    way(found_wide=0.5, found_deep=0.3),
+    way(found_deep=0.2),
+    {"relabelled": way(found_wide=0.45), "winner": way(found_wide=0.3)},
+    np.full((10, 6, 6), 0.9),
+    NOISE,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.HOLDS),
+        ({"variational": way(found_wide=0.5, found_deep=0.48)}, Verdict.FAILS),
+        ({"deterministic": way(found_deep=0.45)}, Verdict.FAILS),
+        ({"others": {"relabelled": way(found_wide=0.35), "winner": way(found_wide=0.3)}}, Verdict.FAILS),
+        ({"others": {"relabelled": way(found_wide=0.35), "winner": way(found_wide=0.54)}}, Verdict.HOLDS),
+        ({"others": {"relabelled": way(found_wide=0.45), "winner": way(found_wide=0.56)}}, Verdict.FAILS),
+        ({"variational": way(found_wide=0.5, found_deep=0.3, gate=0.08)}, Verdict.UNDECIDED),
+    ],
+)
+def test_each_check_of_eight_queens_can_fail_and_its_gate_leaves_it_open(changes, verdict):
+    assert judge(eight_queens.CLAIM, eight_queens.check(replace(QUEENS, **changes))).verdict == verdict
 
 
 def choice(vote=0.9, value=0.5, missed=0.7):
