@@ -74,7 +74,8 @@ class Engine:
         """Reads the tokens written last, so many, at positions of so many ids: logits (n, v) of the next tokens."""
         last = jax.lax.dynamic_slice_in_dim(texts.tokens, texts.step - count, count).T
         tokens = jnp.zeros((*last.shape, ids), jnp.int32).at[:, :, 0].set(last)
-        logits, cache = self.model.extend(params, texts.cache, tokens)
+        several = count > 1  # then logits are of the last one alone
+        logits, cache = self.model.extend(params, texts.cache, tokens, several)
         return logits[:, -1], texts._replace(cache=cache)
 
     def hear(self, texts: Texts, told: jax.Array) -> Texts:

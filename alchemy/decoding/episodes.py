@@ -99,7 +99,7 @@ def play(
     """Let each of `s` models play an episode of `turns` turns from each of its prompts int32 (s, n, t, c).
 
     `episodes` are arrays (s, n, ...) for the environment. Without `each` the answer is asked for behind the last turn alone, which
-    is faster; those that nobody asked for are padding. With `goes_on` no model answers before it is asked: where it would, it writes
+    is faster; those that nobody asked for are padding. With `goes_on` no model answers or ends a text before it is asked: where it would, it writes
     the likeliest other token and searches on (budget forcing, arXiv:2510.06135). Temperature 0 writes the likeliest token; answers that are asked for
     are always the likeliest. Otherwise as `alchemy.decoding.generate.draw`. Raises `UserError` if an episode cannot fit the
     model's context.
@@ -157,7 +157,7 @@ def _runner(
             texts, logits = state
             asked = answer(texts) if each else jnp.zeros(n, jnp.int32)
             if goes_on:
-                logits = logits.at[:, environment.asks].set(-1e30)
+                logits = logits.at[:, jnp.array([environment.asks, EOS])].set(-1e30)
             texts = engine.write(texts, logits, temperature, jnp.zeros(0, jnp.int32))
             answered = texts.tokens[texts.step - 1] == environment.asks
             for _ in range(environment.said - 1):

@@ -129,7 +129,7 @@ def answered(lab: Lab, runs: Runs, task: Search, budgets: tuple[int, ...], n: in
     at_budget = [kept[:, at % len(asked)] for at in range(len(budgets))]
     answers = np.stack([rows[:, :, budget] for rows, budget in zip(at_budget, budgets, strict=True)], axis=2)
     made = [np.minimum(rows[:, :, turns + 1], budget) for rows, budget in zip(at_budget, budgets, strict=True)]
-    _show(lab, runs, task, batches[-1], at_budget[-1], answers[:, :, -1], made[-1])
+    show(lab, runs, task, batches[-1], at_budget[-1], answers[:, :, -1], made[-1])
     problem = batches[0].problem
     known = [
         laws.posterior(task, problem, written(rows[:, :, turns + 2 :].reshape(-1, turns, task.turn), searches.ravel()))
@@ -144,7 +144,7 @@ def answered(lab: Lab, runs: Runs, task: Search, budgets: tuple[int, ...], n: in
     )
 
 
-def _show(
+def show(
     lab: Lab, runs: Runs, task: Search, batch: Batch, kept: np.ndarray, answers: np.ndarray, made: np.ndarray
 ) -> None:
     """Put some episodes of the largest budget into the journal, of what was kept int32 (s, n, ...)."""
