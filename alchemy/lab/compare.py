@@ -16,16 +16,18 @@ from alchemy.decoding import forcing
 from alchemy.decoding.ledger import Ledger
 from alchemy.discover import find
 from alchemy.errors import UserError, nearest
-from alchemy.lab import thinking_verifiers
+from alchemy.lab import pair_verifiers, thinking_verifiers
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
 from alchemy.lab.verifiers import fit, score_samples
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs, size
 from alchemy.problem.task import PAD, Batch, Task
-from alchemy.testtime.answers import Answers
+from alchemy.strategies.tournament import Tournament
+from alchemy.testtime.answers import Answers, Samples
 from alchemy.testtime.bank import Bank, Reader
 from alchemy.testtime.learned_verifier import Verifier, aggregated
+from alchemy.testtime.pair_verifier import PairVerifier
 from alchemy.testtime.rewards import LEAST, Kind, LearnedReward, OracleReward, Reward, ThinkingReward
 from alchemy.testtime.simulated_verifiers import (
     exact,
@@ -33,7 +35,7 @@ from alchemy.testtime.simulated_verifiers import (
     noisy,
     scored,
 )
-from alchemy.testtime.thinking_verifier import Format, ThinkingVerifier, mean_probability
+from alchemy.testtime.thinking_verifier import Combine, Format, ThinkingVerifier, combined
 
 CHECKER = TrainConfig(steps=300, batch=64, optimizer="muon", matrix_rate=0.01, learning_rate=3e-3)
 """How a verifier is trained, from the weights of the model whose answers it judges."""
@@ -99,6 +101,20 @@ class Comparison:
     noise: float = 0.0
     practice: int = 4000
     """Training problems whose answers a verifier learns from."""
+    checks: int = 1
+    """Thoughts of a verifier that thinks about each problem: the likeliest one, or several, which are sampled."""
+    combine: Combine = "mean"
+    """How what it says after several becomes one score."""
+    stop: bool = False
+    """End branches of searches that the reward holds for wrong, and written checks where the verifier does so."""
+
+    def __post_init__(self) -> None:
+        if self.checks < 1:
+            raise UserError(f"checks must be at least 1, not {self.checks}")
+        if self.checks > 1 and self.reward != "thinking":
+            raise UserError(
+                f"{self.checks} checks by the reward {self.reward!r}, which does not think: expected 'thinking'"
+            )
 
     def rows(self, texts: Sequence[str], budgets: Sequence[int]) -> list[Row]:
         """Every strategy at every budget; a search is at a budget the one that has so many chains or tries."""
@@ -127,7 +143,8 @@ class Comparison:
             raise UserError(f"{text} at a budget of {budget}: {error}") from None
 
     def _replayed(self, replayed: Any, budget: int) -> tuple[np.ndarray, Ledger]:
-        return replayed.replay(self._bank, budget, np.random.default_rng(0))
+        compares = isinstance(replayed, Tournament) and self.reward == replayed.score == "thinking"
+        return replayed.replay(self._compared if compares else self._bank, budget, np.random.default_rng(0))
 
     def _forced(self, forcer: Any, budget: int) -> tuple[np.ndarray, Ledger]:
         """One chain a problem; there is room for what is forced beyond the longest right one."""
@@ -142,17 +159,46 @@ class Comparison:
         return drawn.verify().answer[:, :, 0].astype(float), bill
 
     @cached_property
+    def _drawn(self) -> tuple[Samples, Bank]:
+        return self.lab.bank(self.runs, self.task, self.problems, self.samples, temperature=self.temperature)
+
+    @cached_property
     def _bank(self) -> Bank:
-        samples, drawn = self.lab.bank(self.runs, self.task, self.problems, self.samples, temperature=self.temperature)
+        samples, drawn = self._drawn
         bank = scored(drawn, exact=exact(drawn), logprob=logprob(drawn), noisy=noisy(drawn, 0, self.noise, 0.0))
         if self.reward == "learned":
             bank = scored(bank, learned=np.maximum(aggregated(score_samples(self.lab, self._verifier, samples)), LEAST))
             return bank._replace(readers={"learned": Reader(size(self._verifier.runs.model))})
         if self.reward == "thinking":
-            said = thinking_verifiers.check_samples(self.lab, self._thinker, samples)
-            bank = scored(bank, thinking=np.maximum(mean_probability(said.weighed.marks), LEAST))
-            return bank._replace(readers={"thinking": Reader(size(self._thinker.runs.model), said.tokens)})
+            read = None
+            if self.stop:
+                stopped, tokens = thinking_verifiers.check_until_wrong(
+                    self.lab, self._thinker, samples, **self._checked
+                )
+                marks, read = stopped.marks, stopped.read.sum(axis=3)
+            else:
+                said = thinking_verifiers.check_samples(self.lab, self._thinker, samples, **self._checked)
+                marks, tokens = said.weighed.marks, said.tokens
+            bank = scored(bank, thinking=np.maximum(combined(marks, self.combine), LEAST))
+            return bank._replace(
+                readers={"thinking": Reader(size(self._thinker.runs.model), tokens, self.checks, read)}
+            )
         return bank
+
+    @property
+    def _checked(self) -> dict[str, Any]:
+        """How a verifier that thinks is asked."""
+        return {"thoughts": self.checks, "temperature": 0.0 if self.checks == 1 else 1.0}
+
+    @cached_property
+    def _compared(self) -> Bank:
+        """The bank with what a verifier says of pairs of answers, in place of scores."""
+        samples = self._drawn[0]
+        said = pair_verifiers.compare_samples(self.lab, self._pair_verifier, samples, **self._checked)
+        better = said.better if self.combine == "mean" else said.better > 0.5
+        reader = Reader(size(self._pair_verifier.runs.model), said.tokens, self.checks)
+        pairs = {"thinking": better.mean(axis=4, dtype=np.float32)}
+        return self._drawn[1]._replace(pairs=pairs, readers={"thinking": reader})
 
     @cached_property
     def _verifier(self) -> Verifier:
@@ -162,15 +208,20 @@ class Comparison:
     def _thinker(self) -> ThinkingVerifier:
         return thinking_verifiers.fit(self.lab, self.runs, CHECKER, form=Format("own"), problems=self.practice)
 
+    @cached_property
+    def _pair_verifier(self) -> PairVerifier:
+        return pair_verifiers.fit(self.lab, self.runs, CHECKER, form=Format("own"), problems=self.practice)
+
     def _searched(self, searcher: Any) -> tuple[np.ndarray, Ledger]:
         batch, seeds = self._problems, range(len(self.runs.seeds))
         reward: Reward | list[Reward]
         if self.reward == "learned":
-            reward = [LearnedReward(self._verifier, row, self.task, batch) for row in seeds]
+            reward = [LearnedReward(self._verifier, row, self.task, batch, stop=self.stop) for row in seeds]
         elif self.reward == "thinking":
-            reward = [ThinkingReward(self._thinker, row, self.task, batch) for row in seeds]
+            how = {**self._checked, "combine": self.combine, "stop": self.stop}
+            reward = [ThinkingReward(self._thinker, row, self.task, batch, **how) for row in seeds]
         else:
-            reward = OracleReward(self.task, batch, self.reward, self.noise)
+            reward = OracleReward(self.task, batch, self.reward, self.noise, stop=self.stop)
         answered = search(self.lab, self.runs, self.task, batch, searcher, reward, temperature=self.temperature)
         return Answers(self.task, batch, answered.completions).values("answer"), answered.ledger
 

@@ -24,10 +24,12 @@ from alchemy.testtime.learned_verifier import flat
 from alchemy.testtime.thinking_verifier import (
     WRITTEN,
     Format,
+    Stopped,
     ThinkingVerifier,
     Weighed,
     labelled,
     read,
+    read_until_wrong,
     think,
     thought_room,
 )
@@ -92,24 +94,48 @@ def check_samples(
     lab: Lab, verifier: ThinkingVerifier, samples: Samples, *, thoughts: int = 1, temperature: float = 0.0
 ) -> Checked:
     """What the verifiers say of completions after `thoughts` thoughts about each problem, greedy ones unless sampled."""
+    said, tokens = _asked(lab, verifier, samples, thoughts, temperature, Weighed._fields, read, {})
+    return Checked(Weighed(*said), tokens)
+
+
+def check_until_wrong(
+    lab: Lab, verifier: ThinkingVerifier, samples: Samples, *, thoughts: int = 1, temperature: float = 0.0
+) -> tuple[Stopped, np.ndarray]:
+    """As `check_samples`, of verifiers that read no further than they believe in: arrays (s, n, k, q), and tokens of thoughts (s, n)."""
+    how = {"until": "wrong"}
+    said, tokens = _asked(lab, verifier, samples, thoughts, temperature, Stopped._fields, read_until_wrong, how)
+    return Stopped(*said), tokens
+
+
+def _asked(
+    lab: Lab,
+    verifier: ThinkingVerifier,
+    samples: Samples,
+    thoughts: int,
+    temperature: float,
+    fields: tuple[str, ...],
+    reader: Callable[..., Sequence[np.ndarray]],
+    how: dict[str, str],
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a reader says of completions behind thoughts, float32 (fields, s, n, k, q), and tokens of the thoughts, float32 (s, n)."""
     runs, (seeds, n, k, m) = verifier.runs, samples.completions.shape
-    _check_sizes(verifier, samples, thoughts)
-    key = {"form": list(verifier.form), "thoughts": thoughts, "temperature": temperature}
+    check_sizes(runs, samples, thoughts)
+    key = {"form": list(verifier.form), "thoughts": thoughts, "temperature": temperature, **how}
     names = [
         fingerprint({**key, "model": name, "prompts": digest(trimmed(own)), "completions": digest(answers)})
         for name, own, answers in zip(runs.names, samples.prompts(), samples.completions, strict=True)
     ]
-    width = len(Weighed._fields) * k * thoughts
+    width = len(fields) * k * thoughts
 
     def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
         made = []
         for done, row in enumerate(rows, 1):
             batch = samples.batch.rows(slice(row * n, (row + 1) * n))
             one = runs.model, rows_of(runs.trained.params, [row]), samples.task, batch
-            thought = _thoughts(verifier, row, batch, samples.task, thoughts, temperature)
-            weighed = np.stack(read(*one, thought, samples.completions[row], verifier.form), axis=1)
+            thought = thoughts_of(runs, verifier.form, row, batch, samples.task, thoughts, temperature)
+            said = np.stack(reader(*one, thought, samples.completions[row], verifier.form), axis=1)
             tokens = (thought != PAD).sum(axis=(1, 2), dtype=np.float32)
-            made.append(np.column_stack([weighed.reshape(n, width), tokens]))
+            made.append(np.column_stack([said.reshape(n, width), tokens]))
             progress(done)
         return {"checked": np.stack(made)}
 
@@ -118,8 +144,8 @@ def check_samples(
     packed = lab.keep(
         "checked", runs.model, names, (n, width + 1), n * (longest + k * m) * thoughts, make, label, seeds
     )
-    weighed = packed[..., :width].reshape(seeds, n, len(Weighed._fields), k, thoughts)
-    return Checked(Weighed(*np.moveaxis(weighed, 2, 0)), packed[..., width])
+    said = packed[..., :width].reshape(seeds, n, len(fields), k, thoughts)
+    return np.moveaxis(said, 2, 0), packed[..., width]
 
 
 def solutions(
@@ -129,7 +155,7 @@ def solutions(
     `check_samples` with the same arguments judges. A verdict written in the midst of one is read as noise.
     """
     runs, (seeds, n, _, _) = verifier.runs, samples.completions.shape
-    _check_sizes(verifier, samples, thoughts)
+    check_sizes(runs, samples, thoughts)
     if verifier.form.thought not in WRITTEN:
         raise UserError(
             f"thought {verifier.form.thought!r} is not written by the verifier, expected {' or '.join(WRITTEN)}"
@@ -145,7 +171,7 @@ def solutions(
         made = []
         for done, row in enumerate(rows, 1):
             batch = samples.batch.rows(slice(row * n, (row + 1) * n))
-            thought = _thoughts(verifier, row, batch, samples.task, thoughts, temperature)
+            thought = thoughts_of(runs, verifier.form, row, batch, samples.task, thoughts, temperature)
             made.append(np.pad(thought, ((0, 0), (0, 0), (0, width - thought.shape[2]))))
             progress(done)
         return {"solutions": np.stack(made)}
@@ -156,20 +182,18 @@ def solutions(
     return samples._replace(completions=np.where(known, written, np.int32(NOISE)))
 
 
-def _check_sizes(verifier: ThinkingVerifier, samples: Samples, thoughts: int) -> None:
-    if len(samples.completions) != len(verifier.runs.seeds):
-        raise UserError(
-            f"{len(verifier.runs.seeds)} verifiers for the completions of {len(samples.completions)} models"
-        )
+def check_sizes(runs: Runs, samples: Samples, thoughts: int) -> None:
+    """Raises `UserError` unless there is a verifier for each model whose completions are judged, and it thinks."""
+    if len(samples.completions) != len(runs.seeds):
+        raise UserError(f"{len(runs.seeds)} verifiers for the completions of {len(samples.completions)} models")
     if thoughts < 1:
         raise UserError(f"thoughts must be at least 1, not {thoughts}")
 
 
-def _thoughts(
-    verifier: ThinkingVerifier, row: int, batch: Batch, task: Task, thoughts: int, temperature: float
+def thoughts_of(
+    runs: Runs, form: Format, row: int, batch: Batch, task: Task, thoughts: int, temperature: float
 ) -> np.ndarray:
     """Those of one seed's verifier about its problems, int32 (n, q, w)."""
-    runs = verifier.runs
     seed = stream_id("thoughts of verifiers", runs.seeds[row])
     params = rows_of(runs.trained.params, [row])
-    return think(runs.model, params, task, batch, verifier.form, samples=thoughts, temperature=temperature, seed=seed)
+    return think(runs.model, params, task, batch, form, samples=thoughts, temperature=temperature, seed=seed)

@@ -56,7 +56,10 @@ class Mcts:
             whole = step if self.value == "step" else bill.write(step, (), question.room)
             new = whole.length > before.length
             value = np.where(new, bill.score(whole, new), trees.value_of(node)[:, None])[:, 0]
-            step = step._replace(ended=step.ended | (step.length >= question.room))  # it has reached the longest text
+            over = step.length >= question.room  # it has reached the longest text
+            if self.value == "step":
+                over = over | bill.given_up(value)[:, None]
+            step = step._replace(ended=step.ended | over)
             pile = sampler.put(pile, trees.add(node, step, value, fresh=new[:, 0]), step)
             trees.offer(whole, value)
         last = sampler.pick(pile, trees.most_visited()[:, None])

@@ -129,6 +129,10 @@ class Bill:
             self._checked += self._reward.readings * (new * (branches.length + self._prompt[:, None])).sum(axis=1)
         return self._reward.score(branches)
 
+    def given_up(self, scores: np.ndarray) -> np.ndarray:
+        """Which branches of such scores end where they are, bool as they are: nothing more is written."""
+        return scores < self._reward.end_below
+
     def ledger(self) -> Ledger:
         return Ledger.of(
             self._sampler.parameters,
@@ -152,17 +156,19 @@ def grow_chains(
         before = branches
         branches = bill.write(before, question.step_delimiters, question.longest_step)
         new = branches.length > before.length
-        if not new.any():
-            return Answered(best_branch(branches, scores), bill.ledger())
-        scores = np.where(new, bill.score(branches, new), scores)
-        if branches.ended.all():
-            return Answered(best_branch(branches, scores), bill.ledger())
+        if new.any():
+            scores = np.where(new, bill.score(branches, new), scores)
+        given_up = bill.given_up(scores)
+        if not new.any() or (branches.ended | given_up).all():
+            return Answered(best_branch(branches, scores, given_up), bill.ledger())
+        branches = branches._replace(ended=branches.ended | given_up)
         done = branches.ended.all(axis=1) | ~new.any(axis=1)  # nothing becomes of these while other problems go on
         index = np.where(done[:, None], np.arange(n), choose(scores))
         branches, scores = sampler.pick(branches, index), np.take_along_axis(scores, index, axis=1)
 
 
-def best_branch(branches: Branches, scores: np.ndarray) -> np.ndarray:
-    """The chain of highest score of each problem, finished ones before others: int32 (n, m)."""
-    choice = np.where(branches.ended, scores, scores - 1e9).argmax(axis=1)
+def best_branch(branches: Branches, scores: np.ndarray, given_up: np.ndarray | bool = False) -> np.ndarray:
+    """The chain of highest score of each problem, finished ones before others and those given up: int32 (n, m)."""
+    cut = given_up & ~(branches.tokens == EOS).any(axis=2)
+    choice = np.where(branches.ended & ~cut, scores, scores - 1e9).argmax(axis=1)
     return branches.tokens[np.arange(len(choice)), choice]

@@ -7,6 +7,7 @@ a bank: exact, paired, and done in seconds. Dimension letters: `s` seeds, `n` pr
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ class Reader(NamedTuple):
     parameters: int
     thinking: np.ndarray | float = 0.0  # tokens that it writes about a problem before it scores: (s, n)
     readings: int = 1  # how often it reads each answer: behind each of its thoughts
+    read: np.ndarray | None = (
+        None  # tokens of each answer that it reads in all of these, (s, n, k); None for all there are
+    )
 
 
 class Bank(NamedTuple):
@@ -37,6 +41,8 @@ class Bank(NamedTuple):
     facts: Mapping[str, np.ndarray]  # what is known of a problem before any model sees it: (s, n)
     parameters: int  # of the model that answered
     readers: Mapping[str, Reader]  # the verifiers that gave scores, by name; those that cost nothing are left out
+    pairs: Mapping[str, np.ndarray] = MappingProxyType({})
+    """What verifiers that compare say of two answers, by name: the probability that the row is better, float32 (s, n, k, k)."""
 
     @property
     def shape(self) -> tuple[int, int, int]:

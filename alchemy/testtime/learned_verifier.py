@@ -175,6 +175,7 @@ def log_odds(
     completions: np.ndarray,
     *,
     rows: int = 0,
+    whole: bool = False,
     precision: str = "auto",
     pieces: Pieces | None = None,
     progress: Callable[[int], None] = lambda done: None,
@@ -183,6 +184,7 @@ def log_odds(
 
     Prompts are int32 (n, t, c) for all seeds, or (s, n, t, c), own ones for each. Every prompt is read once, its completions
     side by side; about `rows` of these are read at once, by default as many as have `tuning.scored_tokens` on each device.
+    What stands behind the first end of a completion is not read, unless they are to be read `whole`.
     `pieces` are of this very call; `progress` is called with the number of batches done.
     """
     devices, (models, n, k, m) = machine.devices(), completions.shape
@@ -192,7 +194,7 @@ def log_odds(
     run = _reader(model, Mesh(np.array(devices), ("data",)), precision)
     order = np.argsort(lengths(prompts), axis=1, kind="stable")  # texts of one length are padded no further
     seed = np.arange(models)[:, None]
-    texts = np.where(written(completions), completions, PAD)
+    texts = completions if whole else np.where(written(completions), completions, PAD)
     odds = np.zeros(completions.shape, np.float32)
     for number, start in enumerate(range(0, n, size)):
         batch = seed, order[:, np.minimum(np.arange(start, start + size), n - 1)]

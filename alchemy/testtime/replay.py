@@ -14,7 +14,7 @@ import numpy as np
 
 from alchemy.decoding.ledger import Ledger
 from alchemy.errors import UserError, nearest
-from alchemy.testtime.bank import Bank
+from alchemy.testtime.bank import Bank, Reader
 
 
 class Replayed(Protocol):
@@ -52,6 +52,14 @@ class Hand(NamedTuple):
         missing = np.isneginf(scores)
         return np.where(missing, scores[~missing].min(initial=0.0), scores) if missing.any() else scores
 
+    def better(self, name: str) -> np.ndarray:
+        """The probability that the row is better than the column, float (s, n, m, m), by a verifier that compares; by one that scores
+        it is 1, 0, or one half where two scores are equal. Raises `UserError` if the bank has neither."""
+        if name in self.bank.pairs:
+            return _both(self.bank.pairs[name], self.place)
+        score = self.score(name)
+        return (np.sign(score[..., None] - score[:, :, None]) + 1) / 2
+
 
 def deal(bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> Hand:
     """A random `n` of each problem's answers, the same number for all or int (n,) or (s, n); without `rng` the first."""
@@ -65,22 +73,36 @@ def deal(bank: Bank, n: int | np.ndarray, rng: np.random.Generator | None) -> Ha
     return Hand(bank, place, np.arange(most) < count[..., None])
 
 
-def bill(hand: Hand, used: np.ndarray, rounds: Sequence[int] = (0,), *, score: str = "", checker: int = 0) -> Ledger:
+def bill(
+    hand: Hand,
+    used: np.ndarray,
+    rounds: Sequence[int] = (0,),
+    *,
+    score: str = "",
+    checker: int = 0,
+    compared: np.ndarray | None = None,
+) -> Ledger:
     """The cost of the `used` answers, bool (s, n, m).
 
     The model reads the prompt once and shares its KV cache between all answers; where no answer is drawn, not at all.
     `rounds` are the places at which rounds begin; a round's answers are written in parallel. Where answers have a `score`,
-    a verifier reads the prompt and the answer of each anew; what it thinks it writes once a problem. It has as many parameters
-    as the bank says, or `checker`, where that is given: those of the one that a simulated verifier stands in for.
+    a verifier reads the prompt and the answer of each anew; what it thinks it writes once a problem. Of answers that were
+    `compared`, bool (s, n, m, m), it reads the prompt and both. It has as many parameters as the bank says, or `checker`, where
+    that is given: those of the one that a simulated verifier stands in for.
     """
     tokens = np.where(used, hand.of(hand.bank.tokens), 0)
     count, written = used.sum(axis=2), tokens.sum(axis=2)
     depth = np.maximum.reduceat(tokens, np.asarray(rounds), axis=2).sum(axis=2)
-    checked, calls = (hand.bank.prompt * count + written, count) if score else (0.0, 0.0)
-    if score in hand.bank.readers:
-        reader = hand.bank.readers[score]
-        checked = checked * reader.readings + reader.thinking * (count > 0)
-        checker = checker or reader.parameters
+    reader = hand.bank.readers.get(score, Reader(0))
+    calls = count if compared is None else compared.sum(axis=(2, 3))
+    if compared is not None:  # in how many comparisons an answer is
+        texts = reader.readings * hand.of(hand.bank.tokens) * (compared.sum(axis=2) + compared.sum(axis=3))
+    else:
+        texts = reader.readings * tokens if reader.read is None else np.where(used, hand.of(reader.read), 0)
+    thinking = reader.thinking * (calls > 0)
+    checked = reader.readings * hand.bank.prompt * calls + texts.sum(axis=2) + thinking
+    checked, calls = (checked, calls) if score else (0.0, 0.0)
+    checker = checker or reader.parameters
     prompt = hand.bank.prompt * (count > 0)
     return Ledger.of(hand.bank.parameters, prompt, written, depth, checker=checker, checked=checked, calls=calls)
 
@@ -188,14 +210,21 @@ def curve(
 
 def of_problems(bank: Bank, rows: slice | np.ndarray) -> Bank:
     """The bank of some of each seed's problems; `rows` as numpy indexes with them."""
-    return _cut(bank, lambda a: a[:, rows], lambda a: a[:, rows])
+
+    def some(array: np.ndarray) -> np.ndarray:
+        return array[:, rows]
+
+    return _cut(bank, some, some, some)
 
 
 def by_seed(bank: Bank) -> list[Bank]:
     """A bank (1, n, k) for each seed."""
 
     def of(seed: int) -> Bank:
-        return _cut(bank, lambda a: a[seed : seed + 1], lambda a: a[seed : seed + 1])
+        def one(array: np.ndarray) -> np.ndarray:
+            return array[seed : seed + 1]
+
+        return _cut(bank, one, one, one)
 
     return [of(seed) for seed in range(bank.shape[0])]
 
@@ -203,20 +232,35 @@ def by_seed(bank: Bank) -> list[Bank]:
 def of_answers(bank: Bank, place: slice | np.ndarray) -> Bank:
     """The bank with some of each problem's answers: a slice of them, or places int (s, n, m)."""
     if isinstance(place, slice):
-        return _cut(bank, lambda a: a[:, :, place], lambda a: a)
-    return _cut(bank, lambda a: np.take_along_axis(a, place, axis=2), lambda a: a)
+        return _cut(bank, lambda a: a[:, :, place], lambda a: a, lambda a: a[:, :, place, place])
+    return _cut(bank, lambda a: np.take_along_axis(a, place, axis=2), lambda a: a, lambda a: _both(a, place))
 
 
-def _cut(bank: Bank, answers: Callable[[np.ndarray], np.ndarray], problems: Callable[[np.ndarray], np.ndarray]) -> Bank:
-    """A bank with one function applied to its arrays of answers, (s, n, k), and one to those of problems, (s, n)."""
+def _both(pairs: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Values of pairs (s, n, k, k) for the answers at places (s, n, m): (s, n, m, m)."""
+    rows = np.take_along_axis(pairs, place[..., None], axis=2)
+    return np.take_along_axis(rows, place[:, :, None], axis=3)
+
+
+def _cut(
+    bank: Bank,
+    answers: Callable[[np.ndarray], np.ndarray],
+    problems: Callable[[np.ndarray], np.ndarray],
+    pairs: Callable[[np.ndarray], np.ndarray],
+) -> Bank:
+    """A bank with functions applied to its arrays of answers, (s, n, k), to those of problems, (s, n), and of pairs, (s, n, k, k)."""
     per_answer = ("answer", "right", "trace", "first_wrong", "tokens", "logprob")
     return bank._replace(
         **{name: answers(getattr(bank, name)) for name in per_answer},
         scores={name: answers(score) for name, score in bank.scores.items()},
         readers={
-            name: reader._replace(thinking=problems(np.broadcast_to(reader.thinking, bank.prompt.shape)))
+            name: reader._replace(
+                thinking=problems(np.broadcast_to(reader.thinking, bank.prompt.shape)),
+                read=None if reader.read is None else answers(reader.read),
+            )
             for name, reader in bank.readers.items()
         },
+        pairs={name: pairs(better) for name, better in bank.pairs.items()},
         prompt=problems(bank.prompt),
         facts={name: problems(fact) for name, fact in bank.facts.items()},
     )

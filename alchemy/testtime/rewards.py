@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from typing import ClassVar, Literal, Protocol
 
 import jax
@@ -27,7 +28,7 @@ from alchemy.testtime.learned_verifier import (
     ends,
     log_odds,
 )
-from alchemy.testtime.thinking_verifier import ThinkingVerifier, mean_probability, read, think
+from alchemy.testtime.thinking_verifier import DOUBT, Combine, ThinkingVerifier, combined, read, think
 
 Kind = Literal["step", "outcome"]
 KINDS: tuple[Kind, ...] = ("step", "outcome")
@@ -35,6 +36,8 @@ WIDTH = 16
 """Texts are padded to a multiple of so many tokens: few shapes, few compiled programs."""
 LEAST = -30.0
 """Log-odds and log-probabilities are no lower: a text without a verdict is as bad as can be."""
+STOPS = ", branches end"
+"""In the names of rewards that end branches."""
 
 
 class Reward(Protocol):
@@ -55,6 +58,10 @@ class Reward(Protocol):
     @property
     def readings(self) -> int:
         """How often the verifier reads each text: behind each of its thoughts, or once."""
+
+    @property
+    def end_below(self) -> float:
+        """Branches of a lower score end where they are: they are rather wrong than right; -inf where all may go on."""
 
     def rows(self, rows: np.ndarray) -> Reward:
         """The reward of some of the problems."""
@@ -80,6 +87,8 @@ class OracleReward:
     salt: int = 0
     parameters: int = 0
     """Of the verifier that it stands in for, which is billed for reading the texts; 0 for one that costs nothing."""
+    stop: bool = False
+    """End branches that score less than one half."""
     thinking: ClassVar[float] = 0.0
     readings: ClassVar[int] = 1
 
@@ -95,7 +104,12 @@ class OracleReward:
     def name(self) -> str:
         # `loved` is the former name of the systematic error, in the keys of stored searches
         billed = f", {self.parameters} parameters" if self.parameters else ""
-        return f"exact {self.kind}, noise {self.sigma:g}, loved {self.systematic_error:g}, salt {self.salt}{billed}"
+        dials = f"noise {self.sigma:g}, loved {self.systematic_error:g}, salt {self.salt}{billed}"
+        return f"exact {self.kind}, {dials}" + STOPS * self.stop
+
+    @property
+    def end_below(self) -> float:
+        return 0.5 if self.stop else -inf
 
     def rows(self, rows: np.ndarray) -> OracleReward:
         return replace(self, batch=self.batch.rows(rows))
@@ -142,6 +156,8 @@ class LearnedReward:
     """The problems whose branches are scored, in order."""
     how: Aggregation = "last"
     """How the scores of steps become one score."""
+    stop: bool = False
+    """End branches whose score is below even odds: of the last step, of the least likely one, or of all."""
     thinking: ClassVar[float] = 0.0
     readings: ClassVar[int] = 1
 
@@ -151,7 +167,11 @@ class LearnedReward:
 
     @property
     def name(self) -> str:
-        return f"{self.verifier.kind} verifier {self.verifier.runs.names[self.row]}, {self.how}"
+        return f"{self.verifier.kind} verifier {self.verifier.runs.names[self.row]}, {self.how}" + STOPS * self.stop
+
+    @property
+    def end_below(self) -> float:
+        return {"product": DOUBT, "mean": 0.5}.get(self.how, 0.0) if self.stop else -inf
 
     def rows(self, rows: np.ndarray) -> LearnedReward:
         return replace(self, batch=self.batch.rows(rows))
@@ -169,7 +189,7 @@ class LearnedReward:
 class ThinkingReward:
     """What a verifier trained for one seed of a policy says after it thought (`alchemy.testtime.thinking_verifier`).
 
-    The log of the mean over thoughts of the product of the marks' probabilities, of a chain that goes on as far as it goes. One
+    The product of the marks' probabilities, of a chain that goes on as far as it goes, and of several thoughts as they `combine`. One
     that is shown answers alone says nothing of a chain before it has one.
     """
 
@@ -183,6 +203,10 @@ class ThinkingReward:
     """About each problem."""
     temperature: float = 0.0
     """At which thoughts are sampled."""
+    combine: Combine = "mean"
+    """How they become one score: the log of the mean, or of the share that holds the text for good."""
+    stop: bool = False
+    """End branches that are held for wrong: by less than one half of that."""
 
     @property
     def parameters(self) -> int:
@@ -190,8 +214,13 @@ class ThinkingReward:
 
     @property
     def name(self) -> str:
-        form, sampled = self.verifier.form, f"{self.thoughts} at {self.temperature:g}"
+        sampled = f"{self.thoughts} at {self.temperature:g}" + ", vote" * (self.combine == "vote") + STOPS * self.stop
+        form = self.verifier.form
         return f"thinking verifier {self.verifier.runs.names[self.row]}, {form.thought}, {form.shows}, {sampled}"
+
+    @property
+    def end_below(self) -> float:
+        return DOUBT if self.stop else -inf
 
     @cached_property
     def thinking(self) -> np.ndarray:
@@ -207,7 +236,7 @@ class ThinkingReward:
     def score(self, branches: Branches) -> np.ndarray:
         tokens = np.pad(branches.tokens, ((0, 0), (0, 0), (0, -branches.tokens.shape[2] % WIDTH)))
         weighed = read(*self._model, self.task, self.batch, self._thoughts, tokens, self.verifier.form)
-        return np.maximum(mean_probability(weighed.marks), LEAST)
+        return np.maximum(combined(weighed.marks, self.combine), LEAST)
 
     @property
     def _model(self) -> tuple[Model, Params]:

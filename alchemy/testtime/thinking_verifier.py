@@ -41,6 +41,10 @@ WRITTEN: tuple[Thought, ...] = ("own", "swapped")
 """Those that the verifier writes itself."""
 Shows = Literal["chain", "answer"]
 SHOWS: tuple[Shows, ...] = get_args(Shows)
+Combine = Literal["mean", "vote"]
+COMBINES: tuple[Combine, ...] = get_args(Combine)
+DOUBT = float(np.log(0.5))
+"""Log of the probability below which a text is rather wrong than right."""
 SPARE = 2
 """Tokens that a thought may have beyond the longest right completion."""
 
@@ -58,6 +62,15 @@ class ThinkingVerifier(NamedTuple):
 
     runs: Runs
     form: Format
+
+
+class Stopped(NamedTuple):
+    """What verifiers say of completions that they read no further than they believe in, float32 (n, k, q) each."""
+
+    marks: np.ndarray
+    """As of `Weighed`, of what was read."""
+    read: np.ndarray
+    """Tokens of the completion that were read."""
 
 
 class Weighed(NamedTuple):
@@ -126,6 +139,14 @@ def labelled(task: Task, batch: Batch, completions: np.ndarray, form: Format, rn
     check_form(task, form)
     text, thought = shown(task, completions, form.shows), thoughts(task, batch, form.thought, rng)
     due, good = marks(task, batch, completions, form.shows)
+    return told(task, batch, thought, text, due, good, form)
+
+
+def told(
+    task: Task, batch: Batch, thought: np.ndarray, text: np.ndarray, due: np.ndarray, good: np.ndarray, form: Format
+) -> Examples:
+    """Training examples from thoughts int32 (n, w) about problems and texts int32 (n, m), left-aligned: behind which tokens of these
+    a mark is due, and whether it is good, bool (n, m)."""
     tokens = np.pad(end_to_end(batch.prompts(), thought, text), ((0, 0), (0, 1), (0, 0)))
     target, place = tokens[..., 0].copy(), np.arange(tokens.shape[1])
     first = batch.prompt_len + (thought != PAD).sum(axis=1)  # of what is shown
@@ -170,6 +191,32 @@ def read(
     model: Model, params: Params, task: Task, batch: Batch, thought: np.ndarray, completions: np.ndarray, form: Format
 ) -> Weighed:
     """What one model (leaves (1, ...)) says of completions int32 (n, k, m) behind each of its thoughts int32 (n, q, w)."""
+    good, due, length = _marked(model, params, task, batch, thought, completions, form)
+    last = length - 1
+    verdict = np.take_along_axis(good, np.maximum(last, 0)[..., None, None], axis=3)[..., 0]
+    product = np.where(due[:, :, None], good, 0.0).sum(axis=3)
+    empty = (last < 0)[..., None]
+    return Weighed(*(np.where(empty, -np.inf, values).astype(np.float32) for values in (product, verdict)))
+
+
+def read_until_wrong(
+    model: Model, params: Params, task: Task, batch: Batch, thought: np.ndarray, completions: np.ndarray, form: Format
+) -> Stopped:
+    """As `read`, by a verifier that goes token by token, and stops where the product of its marks falls below one half: at the first
+    one that says bad, at the latest."""
+    good, due, length = _marked(model, params, task, batch, thought, completions, form)
+    product = np.where(due[:, :, None], good, 0.0).cumsum(axis=3)
+    wrong = due[:, :, None] & (product < DOUBT)
+    read = np.where(wrong.any(axis=3), wrong.argmax(axis=3) + 1, length[..., None])
+    marks = np.take_along_axis(product, np.maximum(read - 1, 0)[..., None], axis=3)[..., 0]
+    return Stopped(*(values.astype(np.float32) for values in (np.where(read == 0, -np.inf, marks), read)))
+
+
+def _marked(
+    model: Model, params: Params, task: Task, batch: Batch, thought: np.ndarray, completions: np.ndarray, form: Format
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log of the probability of good behind each token of what is shown, float64 (n, k, q, m), where it counts, bool (n, k, m), and
+    tokens shown, int (n, k)."""
     (n, q, _), (_, k, m) = thought.shape, completions.shape
     rows = np.repeat(np.arange(n), q)
     before = end_to_end(batch.prompts()[rows], thought.reshape(n * q, -1))
@@ -177,14 +224,21 @@ def read(
     due = (np.isin(text, task.state_tokens) | (text == EOS)).reshape(n, k, -1)
     text = text.reshape(n, k, -1)
     odds = log_odds(model, params, before, text[rows][None])[0].reshape(n, q, k, -1)
-    good = log_expit(odds.astype(float)).swapaxes(1, 2)  # (n, k, q, m)
-    last = (text != PAD).sum(axis=2) - 1
-    verdict = np.take_along_axis(good, np.maximum(last, 0)[..., None, None], axis=3)[..., 0]
-    product = np.where(due[:, :, None], good, 0.0).sum(axis=3)
-    empty = (last < 0)[..., None]
-    return Weighed(*(np.where(empty, -np.inf, values).astype(np.float32) for values in (product, verdict)))
+    return log_expit(odds.astype(float)).swapaxes(1, 2), due, (text != PAD).sum(axis=2)
 
 
 def mean_probability(values: np.ndarray) -> np.ndarray:
     """Log of the mean over thoughts of probabilities whose logs are float (..., q): float64 (...)."""
     return logsumexp(values.astype(float), axis=-1) - np.log(values.shape[-1])
+
+
+def combined(values: np.ndarray, how: Combine) -> np.ndarray:
+    """One score for thoughts that give logs of probabilities float (..., q): the log of their mean, or of the share of those that say
+    good, from one half on; float64 (...), -inf where none does.
+    """
+    if how not in COMBINES:
+        raise UserError(f"combination {how!r} is unknown{nearest(how, COMBINES)}")
+    if how == "mean":
+        return mean_probability(values)
+    with np.errstate(divide="ignore"):
+        return np.log((values >= DOUBT).mean(axis=-1))

@@ -12,12 +12,15 @@ import pytest
 from alchemy.cli.main import main
 from alchemy.discover import entries, find
 from alchemy.errors import UserError
+from alchemy.lab import pair_verifiers
 from alchemy.lab.compare import strategy
 from alchemy.lab.lab import Lab
 from alchemy.lab.stored_models import choose, load, stored
 from alchemy.learning.config import TrainConfig
+from alchemy.problem.task import EOS
 from alchemy.progress import Progress
 from alchemy.strategies.beam import Beam
+from alchemy.testtime.answers import Samples
 from models.transformer import Transformer
 from tasks.recheck import Recheck
 from tasks.symbols import Symbols
@@ -121,6 +124,41 @@ def test_a_learned_verifier_guides_searches_and_choices(runs, capsys, monkeypatc
     beam, _ = json.loads(capsys.readouterr().out)
     assert beam["bill"]["checked"] > beam["bill"]["written"] > 0, "every step is judged from the beginning"
     assert len(beam["right"]) == 2 and all(0 <= share <= 1 for share in beam["right"])
+
+
+def taught_pairs(lab, policy, config, *, form, problems):
+    """A verifier that learns from right completions beside some with another last letter: models that know little write none."""
+    batch = lab.split.sample(TASK, np.random.default_rng(0), problems, "train")
+    texts = np.repeat(batch.completions()[:, None], 2, axis=1)
+    last, first = (texts[:, 1] == EOS).argmax(axis=1) - 1, TASK.letters[0]
+    rows = np.arange(problems)
+    texts[rows, 1, last] = first + (texts[rows, 1, last] - first + 1) % len(TASK.letters)
+    pools = [Samples(TASK, batch, texts[None])] * len(policy.seeds)
+    return pair_verifiers.fit_to(lab, policy, config, pools, form=form)
+
+
+def test_a_verifier_that_thinks_votes_stops_and_compares(runs, capsys, monkeypatch):
+    """The same models: several checks are charged each, those that stop read less, and a tournament compares pairs."""
+    monkeypatch.setattr("alchemy.lab.compare.CHECKER", TrainConfig(steps=4, batch=16, chunk=4))
+    args = ["--budget", "4", "--reward", "thinking", "--practice", "64", "--problems", "8", "--json"]
+
+    def checked(*given):
+        assert solve(runs, *given, *args) == 0
+        return [row["bill"]["checked"] for row in json.loads(capsys.readouterr().out)]
+
+    best = "best_of_n:score=thinking"
+    [once], [thrice], [stopped] = (
+        checked("--strategy", best, *how)
+        for how in ([], ["--checks", "3", "--combine", "vote"], ["--checks", "3", "--stop"])
+    )
+    assert thrice > 2 * once and stopped < thrice
+    assert solve(runs, "--strategy", "tournament:score=thinking", *args) == 2
+    assert "none of 64 problems has a good completion and another one among 4" in capsys.readouterr().err
+    monkeypatch.setattr("alchemy.lab.compare.pair_verifiers.fit", taught_pairs)
+    knockout, every = checked("--strategy", "tournament:score=thinking", "tournament:score=thinking,how=round_robin")
+    assert once < knockout < every, "three pairs of four, and six"
+    assert solve(runs, "--strategy", best, "--checks", "3") == 2
+    assert "which does not think: expected 'thinking'" in capsys.readouterr().err
 
 
 def test_chains_are_forced(tmp_path, capsys):

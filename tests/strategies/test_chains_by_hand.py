@@ -93,7 +93,7 @@ def test_all_chains_are_those_of_each_problem(search, room):
         tokens = answered.completions[row]
         assert tokens[tokens != PAD].tolist() == text
         flops = 2 * (10 * (prompt + written) + CHECKER * checked)
-        assert [values[row] for values in answered.ledger] == [prompt, written, checked, calls, depth, flops, 0, 0]
+        assert [values[row] for values in answered.ledger] == [prompt, written, checked, calls, depth, flops, 0, 0, 0]
 
 
 class Uneven(Wandering):
@@ -125,6 +125,11 @@ def test_finished_chains_come_first_and_of_equal_ones_the_first():
     branches = Branches(tokens, np.zeros((2, 4)), np.array([[False, True, True, True], [False] * 4]))
     scores = np.array([[9.0, -5.0, -4.0, -4.0], [-3.0, 2.0, 2.0, 1.0]])
     assert best_branch(branches, scores).tolist() == [[3], [6]]
+    given_up = np.array([[False, False, True, True], [True] * 4])
+    ended = branches._replace(ended=branches.ended | given_up)
+    assert best_branch(ended, scores, given_up).tolist() == [[2], [6]], "one that was given up is not finished"
+    ended.tokens[0, 3] = EOS
+    assert best_branch(ended, scores, given_up).tolist() == [[EOS], [6]], "unless it was"
 
 
 def test_a_verifier_without_parameters_reads_for_nothing():
@@ -139,7 +144,7 @@ def test_a_verifier_without_parameters_reads_for_nothing():
 def test_answers_are_packed_and_unpacked(width):
     rng, room = np.random.default_rng(0), 5
     text = rng.integers(1, 9, (2, 4, width)).astype(np.int32)
-    bills = [Ledger(*rng.random((6, 4)), told=np.zeros(4), searches=np.zeros(4)) for _ in range(2)]
+    bills = [Ledger(*rng.random((6, 4)), told=np.zeros(4), searches=np.zeros(4), turns=np.zeros(4)) for _ in range(2)]
     packed = np.stack([pack(Answered(rows, bill), room) for rows, bill in zip(text, bills, strict=True)])
     assert packed.shape == (2, 4, room + 6)
     result = unpack(packed, room)

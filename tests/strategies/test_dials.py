@@ -22,6 +22,7 @@ DIALS = {
     "rejection": {"score": "exact", "threshold": 0.5, "guess": True, "checker": 0},
     "short_m_at_n": {"first": 1},
     "soft_best_of_n": {"score": "exact", "temperature": 0.1, "checker": 0},
+    "tournament": {"score": "exact", "how": "knockout", "checker": 0},
     "weighted_vote": {"score": "exact", "temperature": 0.0, "checker": 0},
 }
 

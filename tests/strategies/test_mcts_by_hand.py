@@ -55,6 +55,7 @@ class Worth:
     parameters: int = CHECKER
     thinking: float = 0.0
     readings: int = 1
+    end_below: float = -inf
 
     def score(self, branches):
         return np.array([[worth(text[text != PAD].tolist()) for text in row] for row in branches.tokens])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
+from math import inf
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ class Scripted:
                 self.written += 2
                 if tokens[i, j, length - 1] == EOS or cuts:
                     break
-        ended = (tokens == EOS).any(axis=2)
+        ended = branches.ended | (tokens == EOS).any(axis=2)
         return Branches(tokens[:, :, : int((tokens != PAD).sum(axis=2).max())], np.zeros((n, w)), ended)
 
     def pick(self, branches, index):
@@ -90,6 +91,7 @@ class Perfect:
     parameters: int = 7
     thinking: float = 0.0
     readings: int = 1
+    end_below: float = -inf
     calls: int = 0
 
     def rows(self, rows):
@@ -121,6 +123,32 @@ def test_the_bill_is_what_was_read_and_written(search):
     np.testing.assert_allclose(bill.flops, 2 * (10 * (bill.prompt + bill.written) + 7 * bill.checked))
     assert (bill.depth <= bill.written).all() and (bill.depth >= 8).all(), "one chain has eight tokens"
     assert (bill.checked >= bill.calls * 4).all(), "a call reads the prompt and a step at least"
+
+
+@pytest.mark.parametrize("search", [Beam(8, 1), Beam(8, 2), Dvts(8, 4), ParticleFilter(8, 0.1)], ids=str)
+def test_nothing_is_written_behind_a_step_that_is_given_up(search):
+    """Branches of one problem, written out: two tokens a step of each that was right before it."""
+    reward, sampler = Perfect(end_below=0.5), Scripted()
+    seen, write = [], sampler.write
+    sampler.write = lambda branches, cuts, most: seen.append(branches.tokens) or write(branches, cuts, most)
+    answered = search.answer(sampler, reward, question(60))
+    going = sum((~(tokens == WRONG).any(axis=2) & ~(tokens == EOS).any(axis=2)).sum() for tokens in seen)
+    assert sampler.written == 2 * going == answered.ledger.written.sum()
+    assert answered.ledger.calls.sum() == going, "and what was given up is not asked about again"
+    assert solved(answered).mean() > 0.5
+    if search == Beam(8, 1):
+        assert sampler.written < 0.7 * 60 * 8 * 8, (
+            "of chains that are not chosen all would have been written to the end"
+        )
+
+
+def test_where_all_is_given_up_there_is_no_answer():
+    sampler = Scripted(p=0.0)
+    answered = Beam(4, 2).answer(sampler, Perfect(end_below=0.5), question(6))
+    assert sampler.written == 6 * 4 * 2 and not (answered.completions == EOS).any()
+    tree = Mcts(3, 4, value="step").answer(Scripted(p=0.0), Perfect(end_below=0.5), question(6))
+    assert (tree.ledger.written == 3 * 2).all(), "three steps from the root, none further"
+    assert not tree.completions.any()
 
 
 @every_search

@@ -26,6 +26,7 @@ from alchemy.strategies.rejection import Rejection
 from alchemy.strategies.self_consistency import SelfConsistency
 from alchemy.strategies.short_m_at_n import ShortMAtN
 from alchemy.strategies.soft_best_of_n import SoftBestOfN, tuned
+from alchemy.strategies.tournament import Tournament
 from alchemy.strategies.weighted_vote import WeightedVote
 from alchemy.testtime.replay import (
     averaged,
@@ -491,7 +492,7 @@ def test_bad_input_is_one_clear_line():
 
 def test_every_strategy_is_found_by_the_name_of_its_file():
     entries = discover.entries("strategy")
-    kinds = {type(strategy) for strategy in STRATEGIES} | {Allocate, Bandit, Pilot}
+    kinds = {type(strategy) for strategy in STRATEGIES} | {Allocate, Bandit, Pilot, Tournament}
     assert {entry.symbol for entry in entries.values() if hasattr(discover.find("strategy", entry.name), "replay")} == {
         kind.__name__ for kind in kinds
     }

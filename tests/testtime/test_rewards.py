@@ -198,7 +198,26 @@ def test_a_thinking_reward_asks_the_verifier_of_its_seed(monkeypatch):
     assert asked == {"thoughts": ([1], options), "verdicts": ([1], True)}
     assert reward.thinking.tolist() == [2.0] * len(GOLD) and reward.readings == 2
     plain = ThinkingReward(reward.verifier, 0, TASK, BATCH)
-    assert (plain.thoughts, plain.temperature) == (1, 0.0)
+    assert (plain.thoughts, plain.temperature, plain.combine, plain.stop) == (1, 0.0, "mean", False)
+    voted = replace(reward, combine="vote").score(prefixes)
+    share = (np.exp(marks) >= 0.5).mean(axis=2)
+    np.testing.assert_allclose(voted, np.where(share == 0, -30, np.log(np.where(share == 0, 1, share))))
+
+
+def test_rewards_that_stop_say_below_what_a_branch_ends():
+    """One half, in the measure of each: of a probability, of its log, or of the log-odds."""
+    exact = OracleReward(TASK, BATCH, stop=True)
+    assert (exact.end_below, OracleReward(TASK, BATCH).end_below) == (0.5, -np.inf)
+    assert exact.name == OracleReward(TASK, BATCH).name + ", branches end"
+    runs = SimpleNamespace(model=None, seeds=(3,), names=("a",))
+    for how, threshold in {"last": 0, "min": 0, "product": np.log(0.5), "mean": 0.5}.items():
+        learned = LearnedReward(Verifier(runs, "process"), 0, TASK, BATCH, how)
+        assert learned.end_below == -np.inf and replace(learned, stop=True).end_below == threshold
+        assert replace(learned, stop=True).name == learned.name + ", branches end"
+    thinking = ThinkingReward(ThinkingVerifier(runs, Format()), 0, TASK, BATCH)
+    assert thinking.end_below == -np.inf and replace(thinking, stop=True).end_below == pytest.approx(np.log(0.5))
+    names = {replace(thinking, **dials).name for dials in ({}, {"stop": True}, {"combine": "vote"}, {"thoughts": 2})}
+    assert len(names) == 4 and thinking.name == "thinking verifier a, own, chain, 1 at 0"
 
 
 def test_rewards_do_not_change_and_are_told_apart_by_who_they_are():

@@ -26,7 +26,7 @@ from alchemy.strategies.tree import Bill, question_of
 from alchemy.testtime import thinking_verifier
 from alchemy.testtime.answers import Samples
 from alchemy.testtime.bank import Reader, fill
-from alchemy.testtime.replay import by_seed, of_problems
+from alchemy.testtime.replay import by_seed, of_answers, of_problems
 from alchemy.testtime.rewards import ThinkingReward
 from alchemy.testtime.simulated_verifiers import auc, scored
 from alchemy.testtime.thinking_verifier import THOUGHTS, Format, ThinkingVerifier
@@ -245,8 +245,23 @@ def test_a_scripted_verifier_is_believed(monkeypatch):
     assert said.verdict[0].ravel().tolist() == pytest.approx([good, bad, good, bad]), (
         "of the end, not of the first token"
     )
+    broken_off = completions.copy()
+    broken_off[0, 0, 8:] = PAD
+    until = thinking_verifier.read_until_wrong(MODEL, None, LETTERS, batch, thought, completions, Format())
+    assert until.read[0].tolist() == [[12, 10], [10, 10]], "up to the first letter that is not in the thought"
+    assert until.marks[0].ravel().tolist() == pytest.approx([7 * good, 4 * good + bad, 4 * good + bad, 4 * good + bad])
+    until = thinking_verifier.read_until_wrong(MODEL, None, LETTERS, batch, thought, broken_off, Format())
+    assert until.read[0, 0].tolist() == [8, 8] and until.marks[0, 0].tolist() == pytest.approx([4 * good] * 2)
+    nothing = np.zeros((1, 1, 12), np.int32)
+    until = thinking_verifier.read_until_wrong(MODEL, None, LETTERS, batch, thought, nothing, Format())
+    assert not until.read.any() and np.isneginf(until.marks).all()
     mean = thinking_verifier.mean_probability(np.log(np.array([[0.18, 0.6]])))
     assert mean.tolist() == pytest.approx([np.log(0.39)])
+    checks = np.log(np.array([[0.18, 0.6, 0.5, 0.1], [0.1, 0.2, 0.3, 0.4]]))
+    assert thinking_verifier.combined(checks, "vote").tolist() == pytest.approx([np.log(0.5), -np.inf])
+    assert thinking_verifier.combined(checks, "mean").tolist() == pytest.approx([np.log(0.345), np.log(0.25)])
+    with pytest.raises(UserError, match="did you mean 'vote'"):
+        thinking_verifier.combined(checks, "votes")
 
 
 def new_lab(root):
@@ -314,6 +329,10 @@ def test_verifiers_are_trained_and_asked_once(tmp_path):
         thinking_verifiers.solutions(lab, marking, pool)
     with pytest.raises(UserError, match="2 verifiers for the completions of 1 models"):
         thinking_verifiers.check_samples(lab, verifier, pool._replace(completions=pool.completions[:1]))
+    until, tokens = thinking_verifiers.check_until_wrong(lab, verifier, pool, thoughts=2, temperature=1.0)
+    np.testing.assert_array_equal(tokens, said.tokens)
+    whole = (pool.completions != PAD).sum(axis=3)[..., None]
+    assert (until.read <= whole).all() and ((until.read == whole) >= (said.weighed.marks > np.log(0.5))).all()
     with pytest.raises(UserError, match="thoughts must be at least 1, not 0"):
         thinking_verifiers.check_samples(lab, verifier, pool, thoughts=0)
 
@@ -357,6 +376,12 @@ def test_every_token_of_a_thought_is_charged_once(tmp_path, monkeypatch):
     _, ledger = BestOfN("thinking").replay(thrice, 2, None)
     assert ledger.checked[0].tolist() == [6 * read[0] + 5, 6 * read[1] + 7]
     assert (ledger.flops == 2.0 * (11 * (ledger.prompt + ledger.written) + 13 * ledger.checked)).all()
+    read = np.array([[[3, 4], [2, 5]]])
+    stopped = bank._replace(readers={"thinking": thrice.readers["thinking"]._replace(read=read)})
+    _, ledger = BestOfN("thinking").replay(stopped, 2, None)
+    assert ledger.checked[0].tolist() == [6 * batch.prompt_len[0] + 7 + 5, 6 * batch.prompt_len[1] + 7 + 7]
+    _, ledger = BestOfN("thinking").replay(of_answers(stopped, slice(1, 2)), 1, None)
+    assert ledger.checked[0].tolist() == [3 * batch.prompt_len[0] + 4 + 5, 3 * batch.prompt_len[1] + 5 + 7]
     _, ledger = BestOfN("thinking").replay(bank, 0, None)
     assert ledger.checked[0].tolist() == [0, 0], "who draws nothing asks nobody"
     assert of_problems(by_seed(bank)[0], slice(1, 2)).readers["thinking"].thinking.tolist() == [[7.0]]

@@ -43,11 +43,17 @@ class Solve:
     temperature: float = 1.0
     reward: Literal["step", "outcome", "learned", "thinking"] = "step"
     """What guides searches: the exact oracle of every step or of whole answers alone, or a verifier that is trained first: one that
-    scores at once, or one that solves the problem before it compares."""
+    scores at once, or one that solves the problem before it compares: with a completion's letters, or, for a tournament, two of them."""
     noise: float = 0.0
     """Standard deviation of the noise on the oracle."""
     practice: int = 4000
     """Training problems whose answers a verifier learns from."""
+    checks: int = 1
+    """Thoughts of a verifier that thinks, about each problem: the likeliest one, or several that are sampled, and combined."""
+    combine: Literal["mean", "vote"] = "mean"
+    """The mean of what a verifier says after each of its checks, or the share of those that say good."""
+    stop: Switch = False
+    """End a branch of a search, and a check of a verifier that thinks, where the text so far is held for rather wrong than right."""
     out: Path = Path("runs")
     """Where trained models are, and answers go."""
     figure: Path | None = None
@@ -85,6 +91,9 @@ def run(options: Solve) -> int:
         options.reward,
         options.noise,
         options.practice,
+        options.checks,
+        options.combine,
+        options.stop,
     )
     rows = comparison.rows(options.strategy, sorted(set(options.budget)))
     if options.figure:
