@@ -247,10 +247,10 @@ class HeatMap:
         low, high = self.limits
         image = axes.imshow(middle.reshape(shape), origin="lower", aspect="auto", cmap="viridis", vmin=low, vmax=high)
         axes.figure.colorbar(image, ax=axes, label=self.scale, pad=0.02)
+        ink = np.where(middle.reshape(shape) < low + 0.6 * (high - low), "w", "k")
         for (row, column), value in np.ndenumerate(middle.reshape(shape)):
             if np.isfinite(value):
-                dark = value < low + 0.6 * (high - low)
-                axes.text(column, row, _short(value), ha="center", va="center", fontsize=8, color="w" if dark else "k")
+                axes.text(column, row, _short(value), ha="center", va="center", fontsize=8, color=ink[row, column])
         for number, (label, cells) in enumerate(self.reached.items()):
             colour = ("#D55E00", "#CC79A7")[number % 2]
             for ends in _outline(cells):
@@ -261,7 +261,9 @@ class HeatMap:
                 line = np.array([[x, right], [y, below]]) @ [[0.72, 0.28], [0.28, 0.72]]
                 axes.plot(*line, color="#D55E00", lw=1.2)
             y, x = joined[-1]
-            axes.annotate(label, (x, y), (0, -11), textcoords="offset points", ha="center", fontsize=6.5, color="k")
+            axes.annotate(
+                label, (x, y), (0, -11), textcoords="offset points", ha="center", fontsize=6.5, color=ink[y, x]
+            )
         axes.set_xticks(range(shape[1]), self.columns, rotation=90, fontsize=8)
         axes.set_yticks(range(shape[0]), self.rows)
         axes.tick_params(length=0)
