@@ -83,7 +83,7 @@ WINGS = {
         "strategies",
     },
     "report": {"problem", "stats", "scoring", "learning", "lab"},
-    "bench": {"problem", "stats", "scoring", "learning", "decoding", "practice", "report"},
+    "bench": {"problem", "stats", "scoring", "learning", "decoding", "practice", "report", "testtime"},
     "sweeps": {"problem", "stats", "learning", "lab", "report"},
     "cli": {
         "problem",

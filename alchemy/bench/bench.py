@@ -40,6 +40,8 @@ from alchemy.scoring.metrics import (
     sentence_bleu,
 )
 from alchemy.terminal import counted
+from alchemy.testtime.learned_verifier import VERDICTS
+from alchemy.testtime.thinking_verifier import Format, read, think
 
 REPEATS = 3
 
@@ -108,6 +110,9 @@ def measure(load: Load, say: Callable[[str], None]) -> Iterator[Row]:
         yield _decoding("4 x 32, symbols", small, symbols, rows, limits, say)
     if load.larger:
         yield _decoding("4 x 128, bridges of depth 3", wide, bridge, load.rows[len(load.rows) // 2], limits, say)
+    judge = model.sized("gpt-68k", vocabulary=len(symbols.vocabulary) + VERDICTS, context=4 * symbols.max_len)
+    for rows in load.rows[1:]:
+        yield _checking("4 x 32, symbols", judge, symbols, rows, say)
     say("a step of GRPO")
     yield from reinforcing("4 x 32, symbols", small, symbols, load.batch)
     world = find("task", "search")(reliability=0.7)
@@ -222,6 +227,30 @@ def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, 
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
     cache = 2 * jnp.dtype(machine.dtype("auto")).itemsize * model.layers * model.width * (prompts.shape[1] + room / 2)
     return Row(work_name, rate, "tokens/s", rate * (size / rows + cache) / limits.bytes, "bytes")
+
+
+def _checking(name: str, model: Model, task: Task, rows: int, say: Callable[[str], None], samples: int = 16) -> Row:
+    """Tokens of completions a second that a verifier reads, `samples` of each problem, after it thought about the problem once; as a
+    share of what the same model writes to these prompts."""
+    work_name = f"score with a thinking verifier {name}, batch {rows}"
+    say(work_name)
+    batch = task.sample(np.random.default_rng(0), -(-rows // samples))
+    prompts, gold, form = batch.prompts(), batch.completions(), Format("own")
+    params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
+    texts = np.repeat(gold[:, None], samples, axis=1)
+    room = int((gold != PAD).sum(axis=1).max())
+    written = 0
+
+    def check() -> None:
+        read(model, params, task, batch, think(model, params, task, batch, form), texts, form)
+
+    def write() -> None:
+        nonlocal written
+        drawn = draw(model, params, prompts, samples=samples, max_new=room, rows=rows)
+        written = int((drawn.completions != PAD).sum())
+
+    checked, plain = (texts != PAD).sum() / seconds(check), seconds(write)
+    return Row(work_name, float(checked), "tokens/s", float(checked) * plain / written, "plain decoding")
 
 
 def reinforcing(name: str, model: Model, task: Task, texts: int, group: int = 8) -> Iterator[Row]:

@@ -66,6 +66,22 @@ def test_episodes_are_counted_beside_plain_decoding_of_as_many_tokens(model, mon
     assert plain.completions.shape[-1] == 2 * 5 + 1 and played.turns.shape == (1, 3, 2, 5)
 
 
+def test_a_thinking_verifier_is_counted_beside_plain_decoding(model, task, monkeypatch):
+    """Tokens of the completions, however many thoughts; both are timed on the same prompts."""
+    asked, times = [], iter([0.5, 0.25])
+    monkeypatch.setattr(bench, "seconds", lambda work: work() or next(times))
+    monkeypatch.setattr(bench, "read", lambda *given: asked.append(given[-2].shape))
+    judge = replace(model, vocabulary=len(task.vocabulary) + 2, context=64)
+    row = bench._checking("tiny", judge, task, 8, lambda _: None, samples=4)
+    gold = task.sample(np.random.default_rng(0), 2).completions()
+    tokens = 4 * (gold != 0).sum()
+    assert asked == [(2, 4, gold.shape[1])]
+    assert (row.rate, row.unit, row.ceiling) == (tokens / 0.5, "tokens/s", "plain decoding")
+    assert row.share >= tokens / 0.5 * 0.25 / (8 * gold.shape[1]), (
+        "an untrained model may end early, and writes no more"
+    )
+
+
 def test_the_median_leaves_the_first_run_out(monkeypatch):
     clock = iter([0.0, 1.0, 10.0, 15.0, 20.0, 22.0])
     runs = []

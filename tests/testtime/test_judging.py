@@ -1,0 +1,186 @@
+"""The work of a verifier that writes its verdict: right labels, checks judged by the task, and reinforcement on the verdict alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alchemy.decoding.generate import Drawn
+from alchemy.errors import UserError
+from alchemy.lab import written_verdicts
+from alchemy.lab.lab import Lab
+from alchemy.learning.config import TrainConfig
+from alchemy.practice.grpo import GRPO, reward
+from alchemy.problem.split import Split
+from alchemy.problem.task import EOS, NOISE, PAD, Field
+from alchemy.progress import Progress
+from alchemy.strategies.best_of_n import BestOfN
+from alchemy.testtime.answers import Samples
+from alchemy.testtime.bank import fill
+from alchemy.testtime.judging import CANDIDATE, Judging
+from alchemy.testtime.simulated_verifiers import scored
+from models.transformer import Transformer
+from tasks.modular import Modular
+from tasks.rules import Rules
+from tasks.search import Search
+from tasks.sums import Sums
+from tasks.symbols import Symbols
+
+LETTERS = Symbols(length=(2,), alphabet="ABCDEFGH", compositions=("F1 F2 F1",), rotate=1)
+QUESTION = "A C [F1] [F2] [F1] <think>"
+GOLD = "B D [F2] [F1] <think> D B [F1] <answer> E C"
+TASKS = {"symbols": LETTERS, "rules": Rules(), "modular": Modular(), "sums": Sums(5, 4)}
+
+
+def asked(judging, completion):
+    """The line about one completion of the question of letters."""
+    ids = np.array([[*LETTERS.vocabulary.encode(completion), EOS]], np.int32)
+    return judging.questions(LETTERS.write(LETTERS.parse(QUESTION)), ids)
+
+
+def test_lines_of_letters_by_hand():
+    slip = GOLD.replace("D B", "A B")
+    wrong = GOLD.replace("E C", "E D")
+    for check, between in (("solve", f"{GOLD} "), ("none", "")):
+        for shows, text, verdict in (
+            ("chain", GOLD, "<good>"),
+            ("chain", slip, "<bad>"),
+            ("chain", wrong, "<bad>"),
+            ("answer", slip, "<good>"),
+            ("answer", wrong, "<bad>"),
+        ):
+            judging = Judging(LETTERS, check, shows)
+            line = asked(judging, text)
+            seen = text if shows == "chain" else text[text.index("<answer>") :]
+            question = f"{QUESTION} {seen} <check>"
+            assert judging.show(line.tokens[0]) == f"{question} {between}{verdict}"
+            assert line.prompt_len[0] == len(question.split())
+            field = line.field[0, line.prompt_len[0] :]
+            count = len(between.split())
+            assert field[: count + 2].tolist() == [Field.STEP] * count + [Field.ANSWER, Field.END]
+            assert judging.verify(line, line.completions()).answer.all()
+            again = judging.parse(question)
+            if shows == "chain":
+                np.testing.assert_array_equal(judging.write(again).tokens, line.tokens)
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+@pytest.mark.parametrize("shows", ["chain", "answer"])
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_half_of_the_completions_are_right_and_verdicts_are_the_oracles(task, shows, seed):
+    judging = Judging(task, "solve", shows)
+    batch = judging.sample(np.random.default_rng(seed), 120)
+    assert batch.tokens.shape[1] == judging.max_len and (batch.prompt_len >= judging.shortest_prompt).all()
+    own = {name: values for name, values in batch.problem.items() if name != CANDIDATE}
+    gold = task.solve(own)
+    candidate = batch.problem[CANDIDATE]
+    same = (np.pad(gold, ((0, 0), (0, candidate.shape[1] - gold.shape[1]))) == candidate).all(axis=1)
+    assert 0.25 < same.mean() < 0.85
+    good = judging.good(batch.problem)
+    assert (good >= same).all(), "the right completion is good"
+    if shows == "chain":
+        np.testing.assert_array_equal(good, same)
+    completion = batch.completions()
+    assert ((completion != PAD).sum(axis=1) <= judging.room).all()
+    judged = judging.verify(batch, completion)
+    assert judged.answer.all() and judged.trace.all() and judged.well_formed.all()
+    np.testing.assert_array_equal(judging.verdicts(completion), good)
+
+
+def test_the_verdict_is_rewarded_alone():
+    """By hand: the reward asks for the answer, the chain is the check, and what has no verdict earns nothing."""
+    judging = Judging(LETTERS)
+    line = asked(judging, GOLD.replace("E C", "E D"))
+    rewards, chains = reward(judging, "answer"), reward(judging, "chain")
+    for text, right, whole in (
+        (f"{GOLD} <bad>", 1, 1),
+        (f"{GOLD} <good>", 0, 0),
+        ("H H <bad>", 1, 0),
+        ("<bad>", 1, 0),
+        (f"{GOLD} <bad> A", 0, 0),
+        (GOLD, 0, 0),
+        ("", 0, 0),
+    ):
+        ids = np.array([[*judging.vocabulary.encode(text), EOS]], np.int32)
+        assert rewards(line, ids).tolist() == [right] and chains(line, ids).tolist() == [whole]
+        open_end = ids[:, :-1] if text else np.full((1, 2), NOISE, np.int32)
+        assert rewards(line, open_end).tolist() == [0], "nothing is said before the end"
+    ids = np.array([[*judging.vocabulary.encode("<bad>"), EOS, PAD, judging.vocabulary.index["<good>"]]], np.int32)
+    assert judging.verdicts(ids).tolist() == judging.answer_ids(ids).tolist() == [0]
+
+
+def test_tasks_whose_completions_cannot_be_judged_are_named():
+    with pytest.raises(UserError, match="Symbols has noise"):
+        Judging(LETTERS.shift("noise=insert:0.1")(LETTERS))
+    with pytest.raises(UserError, match="part of a completion of Search is written by its environment"):
+        Judging(Search()).sample(np.random.default_rng(0), 8)
+    with pytest.raises(UserError, match="is not a question of Symbols, a completion and <check>"):
+        Judging(LETTERS).parse(f"{QUESTION} B D")
+
+
+def test_parts_do_not_meet_whichever_completion_is_judged():
+    judging, split = Judging(LETTERS), Split()
+    train, test = (split.sample(judging, np.random.default_rng(0), 40, part) for part in ("train", "test"))
+    keys = [set(LETTERS.identity({"element": b.problem["element"], "ops": b.problem["ops"]})) for b in (train, test)]
+    assert not keys[0] & keys[1]
+
+
+def test_a_verifier_is_trained_and_then_reinforced_on_its_verdicts(tmp_path):
+    lab = Lab(tmp_path, Progress(quiet=True))
+    judging = Judging(Sums(5, 3), "solve")
+    model = Transformer(width=16, layers=1, heads=2, context=judging.max_len, tied=False)
+    runs = lab.train(model, judging, TrainConfig(steps=6, batch=16, chunk=6), seeds=1)
+    assert runs.model.vocabulary == len(judging.task.vocabulary) + 3
+    how = GRPO(steps=3, problems=4, group=4, reward="answer", max_new=judging.room)
+    learned = lab.reinforce(runs, how)
+    log = lab.log(learned)
+    assert (
+        log.reward.shape == (1, 3)
+        and (log.tokens <= judging.room).all()
+        and ((log.reward >= 0) & (log.reward <= 1)).all()
+    )
+    again = Lab(tmp_path, Progress(quiet=True)).reinforce(runs, how)
+    assert again.names == learned.names != runs.names
+    given = lab.answer(learned, judging, 8, max_new=judging.room)
+    assert given.values("answer").shape == (1, 8)
+
+
+def test_written_verdicts_are_counted_and_charged(tmp_path, monkeypatch):
+    """Checks that are scripted: one of three says good, one bad, one nothing; what is read is what stands behind the question."""
+    lab, task = Lab(tmp_path, Progress(quiet=True)), Sums(5, 3)
+    judging = Judging(task)
+    model = Transformer(width=16, layers=1, heads=2, context=judging.max_len, tied=False)
+    runs = lab.train(model, judging, TrainConfig(steps=2, batch=4, chunk=2), seeds=1)
+    batch = lab.held_out(task, 3, [0])
+    gold = batch.completions()
+    samples = Samples(task, batch, np.repeat(gold[None, :, None], 2, axis=2))
+    checks = ["1 <good>", "<bad>", "2 1 0"]
+
+    def write(model, params, prompts, *, samples, max_new, temperature, seed):
+        assert (prompts.shape[0], samples, max_new, temperature) == (6, 3, judging.room, 0.5)
+        texts = np.zeros((1, 6, 3, max_new), np.int32)
+        for number, text in enumerate(checks):
+            ids = [*judging.vocabulary.encode(text), EOS]
+            texts[0, :, number, : len(ids)] = ids
+        return Drawn(texts, None)
+
+    monkeypatch.setattr(written_verdicts, "draw", write)
+    said = written_verdicts.ask(lab, runs, samples, checks=3, temperature=0.5)
+    assert said.good.shape == (1, 3, 2) and said.good.ravel().tolist() == pytest.approx([1 / 3] * 6)
+    assert (said.written == 3 + 2 + 4).all()
+    length = (gold != PAD).sum(axis=1)
+    assert said.read[0, :, 0].tolist() == length.tolist(), "the completion, and a mark in place of its end"
+    bank = scored(fill(samples, np.zeros((1, 3, 2), np.float32), 11), written=said.good)
+    bank = bank._replace(readers={"written": said.reader(runs)})
+    _, ledger = BestOfN("written").replay(bank, 2, None)
+    assert ledger.checked[0].tolist() == (2 * (batch.prompt_len + length + 9)).tolist()
+    monkeypatch.setattr(written_verdicts, "draw", None)
+    again = written_verdicts.ask(Lab(tmp_path, Progress(quiet=True)), runs, samples, checks=3, temperature=0.5)
+    np.testing.assert_array_equal(again.good, said.good)
+    with pytest.raises(UserError, match="models of Sums write no verdicts"):
+        written_verdicts.ask(lab, replace(runs, task=task), samples)
