@@ -141,7 +141,7 @@ def best_unaware(
 def _followed(act: np.ndarray, known: Looks, guess: float) -> np.ndarray:
     """How often one is right after b searches if the acts int8 (k + 1, b + 1, s) by searches made are followed: float (k + 1, b + 1)."""
     hops, most = act.shape[0] - 1, act.shape[1] - 1
-    value = np.ones((hops + 1, most + 1))
+    value = np.empty((hops + 1, most + 1))
     for asked in range(most + 1):
         right = np.ones((hops + 1, asked + 1, len(known.leads)))
         for left in range(1, hops + 1):
