@@ -84,6 +84,13 @@ def test_a_row_for_each_test_and_a_prompt_to_ask(capsys, out, trained):
     assert [line[:6] for line in text.splitlines() if line.startswith("seed")] == ["seed 0", "seed 1"]
 
 
+def test_a_task_without_predictors_has_no_floor(capsys, out):
+    code, printed, _ = call(capsys, "train", "sums", *SMALL, "--seeds", "1", "--test", "8", "--out", out, "--quiet")
+    head, row = printed.splitlines()[:2]
+    assert code == 0 and head.split()[-1] == "floor" and row.split()[-1] == "-"
+    assert "where the task names none" in " ".join(printed.split())
+
+
 def test_what_there_is(capsys, out, trained):
     code, text, _ = call(capsys, "runs", out, "--json")
     models = json.loads(text)["models"]

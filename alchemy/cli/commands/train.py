@@ -180,15 +180,16 @@ def _rows(runs: Runs, tests: Mapping[str, Any], results: Mapping[str, Mapping[st
     shown = ("right answer", "valid chain", "exact match")
     yield f"{'test':<{width}}  " + "  ".join(f"{name:>12}" for name in (*shown, "floor"))
     for name, result in results.items():
-        floor = max(result["floors"].values(), default=float("nan"))
-        values = [*(float(np.median(result[metric])) for metric in shown), floor]
-        yield f"{name:<{width}}  " + "  ".join(f"{value:>12.3f}" for value in values)
+        floor = max(result["floors"].values(), default=None)
+        values = [f"{np.median(result[metric]):.3f}" for metric in shown] + ["-" if floor is None else f"{floor:.3f}"]
+        yield f"{name:<{width}}  " + "  ".join(f"{value:>12}" for value in values)
     for name, result in results.items():
         if result["trained on"]:
             yield f"{result['trained on']:.1%} of the problems of {name!r} are among the lines trained on"
     many = f"the median of {len(runs.seeds)} seeds; " if len(runs.seeds) > 1 else ""
+    none = "" if all(result["floors"] for result in results.values()) else ", - where the task names none"
     yield wrapped(
-        f"{many}floor: exact matches of the best predictor without understanding. Ask model {_name(runs)[:8]}: "
+        f"{many}floor: exact matches of the best predictor without understanding{none}. Ask model {_name(runs)[:8]}: "
         f'alchemy ask "{example(runs.task)}" --model {_name(runs)[:8]}'
     )
 
