@@ -16,7 +16,7 @@ from alchemy.decoding import forcing
 from alchemy.decoding.ledger import Ledger
 from alchemy.discover import find
 from alchemy.errors import UserError, nearest
-from alchemy.lab import pair_verifiers, thinking_verifiers
+from alchemy.lab import pair_verifiers, thinking_verifiers, written_verdicts
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
 from alchemy.lab.verifiers import fit, score_samples
@@ -26,6 +26,7 @@ from alchemy.problem.task import PAD, Batch, Task
 from alchemy.strategies.tournament import Tournament
 from alchemy.testtime.answers import Answers, Samples
 from alchemy.testtime.bank import Bank, Reader
+from alchemy.testtime.judging import Judging
 from alchemy.testtime.learned_verifier import Verifier, aggregated
 from alchemy.testtime.pair_verifier import PairVerifier
 from alchemy.testtime.rewards import LEAST, Kind, LearnedReward, OracleReward, Reward, ThinkingReward
@@ -35,7 +36,7 @@ from alchemy.testtime.simulated_verifiers import (
     noisy,
     scored,
 )
-from alchemy.testtime.thinking_verifier import Combine, Format, ThinkingVerifier, combined
+from alchemy.testtime.thinking_verifier import SPARE, Combine, Format, ThinkingVerifier, combined
 
 CHECKER = TrainConfig(steps=300, batch=64, optimizer="muon", matrix_rate=0.01, learning_rate=3e-3)
 """How a verifier is trained, from the weights of the model whose answers it judges."""
@@ -95,14 +96,14 @@ class Comparison:
     samples: int
     """Answers in the bank, as `answers` counts them."""
     temperature: float = 1.0
-    reward: Kind | Literal["learned", "thinking"] = "step"
+    reward: Kind | Literal["learned", "thinking", "written"] = "step"
     """What guides searches: the oracle, of steps or of outcomes, or a verifier learned from the model's answers, of the process
-    or one that solves the problem before it compares."""
+    or one that solves the problem before it compares. One whose verdicts are written judges whole answers alone."""
     noise: float = 0.0
     practice: int = 4000
     """Training problems whose answers a verifier learns from."""
     checks: int = 1
-    """Thoughts of a verifier that thinks about each problem: the likeliest one, or several, which are sampled."""
+    """Thoughts of a verifier that thinks about each problem, or checks of each answer: the likeliest one, or several, sampled."""
     combine: Combine = "mean"
     """How what it says after several becomes one score."""
     stop: bool = False
@@ -111,9 +112,9 @@ class Comparison:
     def __post_init__(self) -> None:
         if self.checks < 1:
             raise UserError(f"checks must be at least 1, not {self.checks}")
-        if self.checks > 1 and self.reward != "thinking":
+        if self.checks > 1 and self.reward not in ("thinking", "written"):
             raise UserError(
-                f"{self.checks} checks by the reward {self.reward!r}, which does not think: expected 'thinking'"
+                f"{self.checks} checks by the reward {self.reward!r}, which does not think: expected 'thinking' or 'written'"
             )
 
     def rows(self, texts: Sequence[str], budgets: Sequence[int]) -> list[Row]:
@@ -183,6 +184,10 @@ class Comparison:
             return bank._replace(
                 readers={"thinking": Reader(size(self._thinker.runs.model), tokens, self.checks, read)}
             )
+        if self.reward == "written":
+            how = {"checks": self.checks, "temperature": self._checked["temperature"]}
+            verdicts = written_verdicts.ask(self.lab, self._writer, samples, **how)
+            return scored(bank, written=verdicts.good)._replace(readers={"written": verdicts.reader(self._writer)})
         return bank
 
     @property
@@ -212,9 +217,21 @@ class Comparison:
     def _pair_verifier(self) -> PairVerifier:
         return pair_verifiers.fit(self.lab, self.runs, CHECKER, form=Format("own"), problems=self.practice)
 
+    @cached_property
+    def _writer(self) -> Runs:
+        """Models that write verdicts, from the weights of those whose answers they judge."""
+        judging, own = Judging(self.runs.task), self.runs.model
+        model = replace(own, context=max(own.context, judging.max_len + SPARE))
+        label = "train verifier that writes its verdicts"
+        return self.lab.train(model, judging, CHECKER, seeds=self.runs.seeds, start=self.runs, label=label)
+
     def _searched(self, searcher: Any) -> tuple[np.ndarray, Ledger]:
         batch, seeds = self._problems, range(len(self.runs.seeds))
         reward: Reward | list[Reward]
+        if self.reward == "written":
+            raise UserError(
+                "written verdicts judge whole answers and guide no search; expected best_of_n or another choice"
+            )
         if self.reward == "learned":
             reward = [LearnedReward(self._verifier, row, self.task, batch, stop=self.stop) for row in seeds]
         elif self.reward == "thinking":

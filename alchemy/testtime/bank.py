@@ -7,7 +7,6 @@ a bank: exact, paired, and done in seconds. Dimension letters: `s` seeds, `n` pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +40,7 @@ class Bank(NamedTuple):
     facts: Mapping[str, np.ndarray]  # what is known of a problem before any model sees it: (s, n)
     parameters: int  # of the model that answered
     readers: Mapping[str, Reader]  # the verifiers that gave scores, by name; those that cost nothing are left out
-    pairs: Mapping[str, np.ndarray] = MappingProxyType({})
+    pairs: Mapping[str, np.ndarray] = {}
     """What verifiers that compare say of two answers, by name: the probability that the row is better, float32 (s, n, k, k)."""
 
     @property

@@ -76,7 +76,7 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
     last = (path >= 0).sum(axis=1)
     relations = np.maximum(path, 0)
     answered = known[rows[:, None], :, relations]  # (n, k, e)
-    vain = (asked_for & ~answered).any(axis=(1, 2))
+    vain: np.ndarray = (asked_for & ~answered).any(axis=(1, 2))
     beside = (whole & (documents[..., 0] != entity[..., None])).sum(axis=3)
     return Searches(formed.sum(axis=1), true, supported, redundant, beside, reached[rows, last], vain)
 

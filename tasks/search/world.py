@@ -32,6 +32,9 @@ class Facts(Protocol):
     @property
     def missing(self) -> float: ...
 
+    @property
+    def nothing(self) -> int: ...
+
 
 def tables(spec: Facts, world: np.ndarray) -> np.ndarray:
     """Where relations lead in worlds int (n,), int8 (n, e, r): `spec.nothing` where to none. A larger world has others."""

@@ -161,6 +161,16 @@ def test_a_verifier_that_thinks_votes_stops_and_compares(runs, capsys, monkeypat
     assert "which does not think: expected 'thinking'" in capsys.readouterr().err
 
 
+def test_written_verdicts_choose_among_answers(runs, capsys, monkeypatch):
+    monkeypatch.setattr("alchemy.lab.compare.CHECKER", TrainConfig(steps=4, batch=16, chunk=4))
+    args = ["--budget", "2", "--reward", "written", "--problems", "6", "--json"]
+    assert solve(runs, "--strategy", "best_of_n:score=written", "--checks", "2", *args) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert row["bill"]["checked"] > 2 * row["bill"]["prompt"] and row["bill"]["calls"] == 2
+    assert solve(runs, "--strategy", "beam:width=2", *args) == 2
+    assert "written verdicts judge whole answers and guide no search" in capsys.readouterr().err
+
+
 def test_chains_are_forced(tmp_path, capsys):
     """As many tokens and drafts as asked for, on a task that has a continuation."""
     lab = Lab(tmp_path, Progress(quiet=True))

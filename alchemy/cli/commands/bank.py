@@ -75,7 +75,7 @@ def _save(path: Path, bank: Bank) -> None:
     def write(scratch: Path) -> None:
         with scratch.open("wb") as file:
             arrays = {f"fact {name}": values for name, values in bank.facts.items()}
-            np.savez_compressed(file, **{**bank._asdict(), "scores": [], "facts": []}, **arrays)
+            np.savez_compressed(file, **{**bank._asdict(), "scores": [], "facts": [], "pairs": []}, **arrays)
 
     write_sealed(path, "bank", write)
 

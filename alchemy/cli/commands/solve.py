@@ -26,7 +26,7 @@ class Solve:
 
     `alchemy list` names the strategies; their dials follow a colon. Those that search ask a reward: the exact oracle,
     with noise if --noise is given, or a verifier trained on what the model writes. Those that choose among answers can take
-    the scores exact, noisy, logprob and, where there is a verifier, learned or thinking.
+    the scores exact, noisy, logprob and, where there is a verifier, learned, thinking or written.
     """
 
     model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = ""
@@ -41,15 +41,17 @@ class Solve:
     """Chains a problem; of MCTS, tries; of what forces a chain, tokens of thinking or drafts."""
     problems: int = 200
     temperature: float = 1.0
-    reward: Literal["step", "outcome", "learned", "thinking"] = "step"
+    reward: Literal["step", "outcome", "learned", "thinking", "written"] = "step"
     """What guides searches: the exact oracle of every step or of whole answers alone, or a verifier that is trained first: one that
-    scores at once, or one that solves the problem before it compares: with a completion's letters, or, for a tournament, two of them."""
+    scores at once, or one that solves the problem before it compares, in a tournament two answers, or one that
+    writes a check and its verdict of a whole answer, and guides no search."""
     noise: float = 0.0
     """Standard deviation of the noise on the oracle."""
     practice: int = 4000
     """Training problems whose answers a verifier learns from."""
     checks: int = 1
-    """Thoughts of a verifier that thinks, about each problem: the likeliest one, or several that are sampled, and combined."""
+    """Thoughts of a verifier that thinks, about each problem, or checks that it writes of each answer: the likeliest one, or several
+    that are sampled, and combined."""
     combine: Literal["mean", "vote"] = "mean"
     """The mean of what a verifier says after each of its checks, or the share of those that say good."""
     stop: Switch = False
