@@ -304,6 +304,7 @@ def test_sizes_of_shifts_are_distances_to_what_is_trained_on():
         "tracked=off": (TRACKED, 1),
         "tags=off": (TAGGED, 1),
         "budget=3": (TAGGED, 1),
+        "budget=0": (TAGGED, 2),
         "missing=0.1": (SOME, 0.2),
         "hops=2": (unseen, 0),
     }
