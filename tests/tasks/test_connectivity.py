@@ -447,6 +447,7 @@ def test_standard_shifts_are_possible_and_shift(task):
     ("fields", "names"),
     [
         ({}, "depth=2 petals=3,7,3 petals=3,5,0 budget=6 order=sorted orientation=sorted"),
+        ({"pair": "random"}, "depth=2 petals=3,7,3 petals=3,5,0 budget=6 order=sorted orientation=sorted"),
         ({"family": "tree", "ids": 60}, "nodes=6 nodes=14 nodes=24 order=sorted orientation=sorted"),
         (
             {"depth": 2, "ids": 400, "encoding": "flat", "dead": 0, "reserved": 4, "strange": 2, "order": "sorted"},
