@@ -22,14 +22,14 @@ from alchemy.problem.defaults import TaskDefaults
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
-from alchemy.problem.task import NOISE, Batch, Field, Judgement, Problem
+from alchemy.problem.task import Batch, Field, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
 from tasks.origins import judge, shifts, words, write
 from tasks.origins.environment import Inverse, draw, episodes
 from tasks.origins.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.search.judge import cut
 from tasks.search.spec import BASE
-from tasks.search.write import completion_fields
+from tasks.search.write import completion_fields, surface
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,7 @@ class Origins(Spec, TaskDefaults):
 
     def surface(self, batch: Batch) -> np.ndarray:
         """Hash of the numbers and the noise among them; of a clean prompt its identity."""
-        width = int(batch.prompt_len.max(initial=0))
-        text, field = batch.text[:, :width], batch.field[:, :width]
-        codes = np.where(text == NOISE, BASE, text - self.first_number)
-        own = (field == 0) & (codes >= 0)  # what is shown of the world are entities
-        return hash_rows(codes, own)
+        return surface(batch, self.first_number)
 
     def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
         """Another entity is told, or another number."""

@@ -24,12 +24,12 @@ from alchemy.problem.defaults import TaskDefaults
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
-from alchemy.problem.task import NOISE, Batch, Field, Judgement, Problem
+from alchemy.problem.task import Batch, Field, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
 from tasks.search import draw, judge, shifts, words
 from tasks.search.environment import Lookup, episodes
 from tasks.search.spec import BASE, PROMPT_FIELDS, TEXT_FORMAT, Spec
-from tasks.search.write import completion_fields, follow, other_state, write
+from tasks.search.write import completion_fields, follow, other_state, surface, write
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,7 @@ class Search(Spec, TaskDefaults):
 
     def surface(self, batch: Batch) -> np.ndarray:
         """Hash of the numbers and the noise among them; of a clean prompt its identity."""
-        width = int(batch.prompt_len.max(initial=0))
-        text, field = batch.text[:, :width], batch.field[:, :width]
-        codes = np.where(text == NOISE, BASE, text - self.first_number)
-        return hash_rows(codes, (field == 0) & (codes >= 0))
+        return surface(batch, self.first_number)
 
     def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
         """Another entity is told."""

@@ -9,11 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
-from alchemy.problem.task import EOS, PAD, Batch, Field, Problem, Vocabulary
+from alchemy.problem.split import hash_rows
+from alchemy.problem.task import EOS, NOISE, PAD, Batch, Field, Problem, Vocabulary
 from tasks.search import chains
 from tasks.search.environment import episodes
 from tasks.search.searcher import play
-from tasks.search.spec import DIGITS, SAID, SEARCH, TEXT_FORMAT, THINK, UNTOLD, Spec
+from tasks.search.spec import BASE, DIGITS, SAID, SEARCH, TEXT_FORMAT, THINK, UNTOLD, Spec
 from tasks.search.world import walk
 
 
@@ -142,3 +143,11 @@ def other_state(
         thought = chains.thoughts(spec, changed[:, place:], problem["thoughts"])
         changed[:, behind] = np.where(there[:, None], thought, completion[:, behind])
     return changed
+
+
+def surface(batch: Batch, first_number: int) -> np.ndarray:
+    """Hash of the numbers of each world and the noise among them, uint64 (n,); `first_number` is the id of 0."""
+    width = int(batch.prompt_len.max(initial=0))
+    text, field = batch.text[:, :width], batch.field[:, :width]
+    codes = np.where(text == NOISE, BASE, text - first_number)
+    return hash_rows(codes, (field == 0) & (codes >= 0))

@@ -30,4 +30,4 @@ def test_two_bills_are_added_item_by_item():
     first = Ledger.of(10, np.array([[3]]), np.array([[5]]), np.array([[4]]), **options)
     second = Ledger.of(1, np.array([[2]]), np.array([[1]]), np.array([[1]]))
     total = [array.item() for array in first + second]
-    assert total == [5, 6, 1, 1, 5, 2 * (10 * 10 + 2 * 1) + 2 * 3, 2, 1]
+    assert total == [5, 6, 1, 1, 5, 2 * (10 * 10 + 2 * 1) + 2 * 3, 2, 1, 0]
