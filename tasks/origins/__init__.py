@@ -28,7 +28,6 @@ from tasks.origins import judge, shifts, words, write
 from tasks.origins.environment import Inverse, draw, episodes
 from tasks.origins.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.search.judge import cut
-from tasks.search.spec import BASE
 from tasks.search.write import completion_fields, surface
 
 

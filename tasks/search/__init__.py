@@ -28,7 +28,7 @@ from alchemy.problem.task import Batch, Field, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
 from tasks.search import draw, judge, shifts, words
 from tasks.search.environment import Lookup, episodes
-from tasks.search.spec import BASE, PROMPT_FIELDS, TEXT_FORMAT, Spec
+from tasks.search.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.search.write import completion_fields, follow, other_state, surface, write
 
 
