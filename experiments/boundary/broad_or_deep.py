@@ -75,7 +75,7 @@ class Config(Setting):
 
 SMALL = Config()
 PRESETS = {
-    "smoke": smoke(SMALL, seeds=1, budgets=(4, 8), few=2, many=3, deep=3),
+    "smoke": smoke(SMALL, seeds=1, budgets=(8,), few=2, many=3, deep=3),
     "small": SMALL,
     "full": full(SMALL, test=4000, budgets=(250, 1000, 4000), train=replace(SMALL.train, steps=4000, batch=256)),
 }
