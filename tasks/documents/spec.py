@@ -25,6 +25,7 @@ from tasks.search.spec import (
     THINK,
     UNTOLD,
     Joins,
+    Named,
     named_digits,
 )
 
@@ -34,7 +35,7 @@ MOST_SLOTS, MOST_QUERIES = 4, 4
 
 
 @dataclass(frozen=True)
-class Spec:
+class Spec(Named):
     """The distribution: worlds, questions about them, what a search brings, and how many turns of searches are allowed."""
 
     entities: int = 16
@@ -88,26 +89,6 @@ class Spec:
         """Marks, entities, relations and numbers."""
         marks = (SEARCH, FOUND, TEXT_FORMAT.answer_mark, THINK, UNTOLD)
         return Vocabulary.of((*marks, *NAMES, NONE, *RELATIONS, *map(str, range(BASE))))
-
-    @property
-    def nothing(self) -> int:
-        """The number that stands for no entity, above those of all entities."""
-        return len(NAMES)
-
-    @property
-    def first_entity(self) -> int:
-        """The id of entity a; those of the others follow it in order, and last that of none."""
-        return self.vocabulary.index[NAMES[0]]
-
-    @property
-    def first_relation(self) -> int:
-        """The id of R1; those of the others follow it in order."""
-        return self.vocabulary.index[RELATIONS[0]]
-
-    @property
-    def first_number(self) -> int:
-        """The id of 0; those of the others follow it in order."""
-        return self.vocabulary.index["0"]
 
     @property
     def state_tokens(self) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from tasks.search.spec import (
     THINK,
     TURN,
     UNTOLD,
+    Named,
     named_digits,
 )
 
@@ -32,7 +33,7 @@ BACK, NEXT, LOOK, BADGE = "<back>", "<next>", "<look>", "<badge>"
 
 
 @dataclass(frozen=True)
-class Spec:
+class Spec(Named):
     """The distribution: worlds, questions about them, and how many searches are allowed."""
 
     entities: int = 16
@@ -75,26 +76,6 @@ class Spec:
         """Marks, entities, relations and numbers."""
         marks = (BACK, NEXT, LOOK, BADGE, FOUND, TEXT_FORMAT.answer_mark, THINK, UNTOLD)
         return Vocabulary.of((*marks, *NAMES, NONE, *RELATIONS, *map(str, range(BASE))))
-
-    @property
-    def nothing(self) -> int:
-        """The number that stands for no entity, above those of all entities."""
-        return len(NAMES)
-
-    @property
-    def first_entity(self) -> int:
-        """The id of entity a; those of the others follow it in order, and last that of none."""
-        return self.vocabulary.index[NAMES[0]]
-
-    @property
-    def first_relation(self) -> int:
-        """The id of R1; those of the others follow it in order."""
-        return self.vocabulary.index[RELATIONS[0]]
-
-    @property
-    def first_number(self) -> int:
-        """The id of 0; those of the others follow it in order."""
-        return self.vocabulary.index["0"]
 
     @property
     def turn(self) -> int:

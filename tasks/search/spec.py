@@ -32,8 +32,34 @@ Joins = Literal["any", "seen", "unseen"]
 JOINS: tuple[Joins, ...] = get_args(Joins)
 
 
+class Named:
+    """Where the vocabulary of a world has entities, relations and numbers."""
+
+    vocabulary: Vocabulary
+
+    @property
+    def nothing(self) -> int:
+        """The number that stands for no entity, above those of all entities."""
+        return len(NAMES)
+
+    @property
+    def first_entity(self) -> int:
+        """The id of entity a; those of the others follow it in order, and last that of none."""
+        return self.vocabulary.index[NAMES[0]]
+
+    @property
+    def first_relation(self) -> int:
+        """The id of R1; those of the others follow it in order."""
+        return self.vocabulary.index[RELATIONS[0]]
+
+    @property
+    def first_number(self) -> int:
+        """The id of 0; those of the others follow it in order."""
+        return self.vocabulary.index["0"]
+
+
 @dataclass(frozen=True)
-class Spec:
+class Spec(Named):
     """The distribution: worlds, questions about them, how far results can be trusted, and how many searches are allowed."""
 
     entities: int = 16
@@ -110,26 +136,6 @@ class Spec:
         """Marks, entities, relations and numbers."""
         marks = (SEARCH, FOUND, STRAY, TEXT_FORMAT.answer_mark, THINK, UNTOLD)
         return Vocabulary.of((*marks, *NAMES, NONE, *RELATIONS, *map(str, range(BASE))))
-
-    @property
-    def nothing(self) -> int:
-        """The number that stands for no entity, above those of all entities."""
-        return len(NAMES)
-
-    @property
-    def first_entity(self) -> int:
-        """The id of entity a; those of the others follow it in order, and last that of none."""
-        return self.vocabulary.index[NAMES[0]]
-
-    @property
-    def first_relation(self) -> int:
-        """The id of R1; those of the others follow it in order."""
-        return self.vocabulary.index[RELATIONS[0]]
-
-    @property
-    def first_number(self) -> int:
-        """The id of 0; those of the others follow it in order."""
-        return self.vocabulary.index["0"]
 
     @property
     def state_tokens(self) -> tuple[int, ...]:
