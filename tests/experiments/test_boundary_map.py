@@ -147,7 +147,6 @@ def verdict(**changes):
         {f"{PAIRS}/{TASK}": 0.3},
         {f"{BASE}/{LENGTH}": 0.2},
         {f"{TAUGHT}/{TASK}": 0.15},
-        {f"{REWARDED}/{TASK}": 0.15},
         {f"{REWARDED}/{STEPS}": 0.3},
         {f"{FEW}/{TASK}": 0.3},
         {f"{FEW}/{STEPS}": 0.5},
