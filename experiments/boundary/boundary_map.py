@@ -17,9 +17,10 @@ Controls     A seed counts where the pairs of training are solved, and where mod
              place, so that what a fifth letter becomes is determined. The floor is what the trained composition scores that
              is most like the one asked. Arms that go on from a half-trained model stand beside one that is trained as before.
              Trials on seeds from 900 on, three of them: on unseen pairs .16 to .22 of base models, .80 to 1.00 after more pairs, .05
-             to .26 after the same again, .23 to .53 after self-training, .19 to .28 after GRPO, which is not judged there, .67 to .99 after 64 examples; elsewhere
-             .00 but for examples: 64 brought .00 to .14 on length and steps and .11 to .19 on the format, 512 .98 and more. Positions,
-             hints and all at once were tried on one seed each (.00 elsewhere), the loop was not.
+             to .26 after the same again, .23 to .53 after self-training, .19 to .28 after GRPO, which is not judged there, .67 to
+             .99 after 64 examples; elsewhere .00 but for examples: 64 brought .00 to .14 on length and steps and .11 to .19 on
+             the format, 512 .98 and more. Positions, hints and all at once were tried on one seed each (.00 elsewhere), the loop
+             was not.
 Run          alchemy reproduce boundary_map --preset small      # half an hour on 2 CPU cores beside other runs
 """
 
