@@ -9,7 +9,7 @@ import secrets
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, is_dataclass
+from dataclasses import Field, field, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from math import isfinite
@@ -24,16 +24,35 @@ VERSION = 2
 """Raised when training, decoding or a generator changes what it makes; older stored results are then not reused."""
 NUMBER = (int, float)
 """What JSON has for a number."""
+BEFORE = "before"
+"""The key in a field's metadata of what held when there was no such field."""
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it: dataclasses with their class name, arrays as lists, paths as text."""
+def added(before: Any) -> Any:
+    """A field of a dataclass that was added when configs without it were locked, judged and stored.
+
+    Its default is what held `before`, when there was no such field, and stays that. Where it holds, the field is no part of `plain`:
+    digests of locks and names of stored results are as they were.
+    """
+    return field(default=before, metadata={BEFORE: before})
+
+
+def plain(value: Any, named: bool = True) -> Any:
+    """A value as JSON can hold it: arrays as lists, paths as text, dataclasses with their class name, but for those inside of others.
+
+    A field that was `added` is left out where what held before it does.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        return {"class": type(value).__name__, **{name: plain(member) for name, member in asdict(value).items()}}
+        members = {
+            each.name: plain(getattr(value, each.name), named=False)
+            for each in fields(value)
+            if not _as_before(each, getattr(value, each.name))
+        }
+        return {"class": type(value).__name__, **members} if named else members
     if isinstance(value, Mapping):
-        return {str(name): plain(member) for name, member in value.items()}
+        return {str(name): plain(member, named) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(member) for member in value]
+        return [plain(member, named) for member in value]
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):
@@ -41,6 +60,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     return str(value) if isinstance(value, Path) else value
+
+
+def _as_before(each: Field[Any], value: Any) -> bool:
+    """Whether a value of a field says nothing that did not hold before there was the field."""
+    if BEFORE not in each.metadata:
+        return False
+    before = each.metadata[BEFORE]
+    return type(value) is type(before) and bool(value == before)
 
 
 def fingerprint(key: Mapping[str, Any]) -> str:

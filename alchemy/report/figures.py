@@ -27,6 +27,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "osD^vPX*"
 ROOM = 90
 """Characters that fit side by side below a picture."""
+WIDE = (6.4, 3.8)
+"""Inches of a picture."""
 
 
 @dataclass(frozen=True)
@@ -233,6 +235,10 @@ class HeatMap:
     """Bool (rows, columns) by law: the cells that a law says can be reached, outlined."""
     joined: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     """Cells (row, column) by what they have in common, such as what they cost, joined by a line that says it at its last."""
+    spread: bool = False
+    """Write the least and the greatest seed under the median, in cells that have room for them; no scale beside the map."""
+    size: tuple[float, float] = WIDE
+    """Inches: one that is no wider than a phone is read there as it is."""
     note: str = ""
     """A line under the picture, such as what its axis means."""
 
@@ -243,14 +249,19 @@ class HeatMap:
             raise UserError(
                 f"figure {self.name}: expected values (s, {shape[0]}, {shape[1]}), got shape {values.shape}"
             )
-        middle = _summary(_by_seed(self.name, self.scale, values.reshape(len(values), -1), shape[0] * shape[1]))[0]
+        seeds = _by_seed(self.name, self.scale, values.reshape(len(values), -1), shape[0] * shape[1])
+        middle = _summary(seeds)[0]
         low, high = self.limits
         image = axes.imshow(middle.reshape(shape), origin="lower", aspect="auto", cmap="viridis", vmin=low, vmax=high)
-        axes.figure.colorbar(image, ax=axes, label=self.scale, pad=0.02)
+        if not self.spread:
+            axes.figure.colorbar(image, ax=axes, label=self.scale, pad=0.02)
         ink = np.where(middle.reshape(shape) < low + 0.6 * (high - low), "w", "k")
+        place: dict[str, Any] = {"ha": "center", "va": "bottom" if self.spread else "center"}
         for (row, column), value in np.ndenumerate(middle.reshape(shape)):
             if np.isfinite(value):
-                axes.text(column, row, _short(value), ha="center", va="center", fontsize=8, color=ink[row, column])
+                axes.text(column, row, _short(value), fontsize=8, color=ink[row, column], **place)
+        if self.spread:
+            self._write_spread(axes, seeds.reshape(len(seeds), *shape), ink)
         for number, (label, cells) in enumerate(self.reached.items()):
             colour = ("#D55E00", "#CC79A7")[number % 2]
             for ends in _outline(cells):
@@ -264,12 +275,19 @@ class HeatMap:
             axes.annotate(
                 label, (x, y), (0, -11), textcoords="offset points", ha="center", fontsize=6.5, color=ink[y, x]
             )
-        axes.set_xticks(range(shape[1]), self.columns, rotation=90, fontsize=8)
+        axes.set_xticks(range(shape[1]), self.columns, rotation=0 if self.spread else 90, fontsize=8)
         axes.set_yticks(range(shape[0]), self.rows)
         axes.tick_params(length=0)
         axes.grid(False)
         if self.reached:
             _legend(axes)
+
+    def _write_spread(self, axes: Axes, seeds: np.ndarray, ink: np.ndarray) -> None:
+        """The least and the greatest of values (s, rows, columns), in each cell that has any."""
+        for row, column in np.argwhere(np.isfinite(seeds).any(axis=0)):
+            cell = seeds[:, row, column]
+            text = " to ".join(map(_short, (np.nanmin(cell), np.nanmax(cell))))
+            axes.text(column, row - 0.1, text, fontsize=7, color=ink[row, column], ha="center", va="top")
 
 
 def _outline(cells: np.ndarray) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
@@ -324,12 +342,13 @@ def save(figure: Figure, path: Path) -> None:
         "grid.alpha": 0.25,
     }
     with matplotlib.rc_context(style):
-        canvas = Canvas(figsize=(6.4, 3.8), layout="constrained")
+        size = figure.size if isinstance(figure, HeatMap) else WIDE
+        canvas = Canvas(figsize=size, layout="constrained")
         axes = canvas.subplots()
         axes.set_title(figure.title, fontsize=10, loc="left")
         figure.draw(axes)
         axes.set_ylabel(figure.y_label)
         if figure.note:
-            _footnote(canvas, fill(figure.note, 110))
+            _footnote(canvas, fill(figure.note, round(110 * size[0] / WIDE[0])))
         silent = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         write_whole(path, lambda scratch: canvas.savefig(scratch, format="svg", metadata=silent))

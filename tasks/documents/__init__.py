@@ -28,7 +28,7 @@ from tasks.documents.environment import Library, episodes
 from tasks.documents.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.search.draw import questions
 from tasks.search.judge import cut
-from tasks.search.write import completion_fields
+from tasks.search.write import completion_fields, surface
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,10 @@ class Documents(Spec, TaskDefaults):
         """Hash of the numbers of the world: every question to it is in the same part."""
         digits = self.digits(problem)
         return hash_rows(digits, np.ones(digits.shape, bool))
+
+    def surface(self, batch: Batch) -> np.ndarray:
+        """Hash of the numbers and the noise among them; of a clean prompt its identity."""
+        return surface(batch, self.first_number)
 
     def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
         """The documents about what was asked say another entity."""

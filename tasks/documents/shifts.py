@@ -10,6 +10,7 @@ A name is parts joined by `+`:
 | `pollution=1.0` | documents about other entities in so many of the places that are left | task | distance to the trained share |
 | `reliability=0.5` | searches that bring what they are about that often | task | distance to the trained probability |
 | `announced=on` or `announced=off` | prompts say the budget, or do not | format | 1 if training has the other |
+| `noise=insert:0.1` or `noise=insert:0.1:path` | format noise | format | probability |
 | `hops=3` | questions of so many relations | length | distance to the nearest trained number |
 | `budget=4` | so many turns | length | distance to the nearest trained number |
 """
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from alchemy.errors import UserError
 from alchemy.problem import shift_names as grammar
-from alchemy.problem.shift import Axis, Shift
+from alchemy.problem.shift import MODES, Axis, Shift
 from tasks.documents.spec import Spec
 
 SWITCH = {"on": True, "off": False}
@@ -69,6 +70,7 @@ PARTS: Mapping[str, grammar.Part] = {
     "joins": _joins,
     **{field: _share(field) for field in ("missing", "pollution", "reliability")},
     "announced": _announced,
+    "noise": grammar.noise,
     "hops": _hops,
     "budget": _budget,
 }
@@ -89,3 +91,4 @@ def _candidates(spec: Spec) -> Iterator[str]:
     yield f"announced={'off' if spec.announced else 'on'}"
     yield f"hops={max(spec.hops) + 1}"
     yield f"budget={2 * max(spec.budgets)}"
+    yield from (f"noise={mode}:0.1" for mode in MODES if spec.noise is None)

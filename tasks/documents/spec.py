@@ -8,8 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from alchemy.errors import UserError, nearest
+from alchemy.problem.noise import check_field
+from alchemy.problem.shift import Noise
 from alchemy.problem.task import Problem, Vocabulary
 from alchemy.problem.text_format import TextFormat
+from alchemy.record import added
 from tasks.search.spec import (
     BASE,
     DIGITS,
@@ -61,6 +64,8 @@ class Spec(Named):
     its answer."""
     joins: Joins = "seen"
     """Relations side by side in questions, as `search` has them."""
+    noise: Noise | None = added(before=None)
+    """Format noise on the prompts."""
 
     def __post_init__(self) -> None:
         for what, low, value, high in (
@@ -83,6 +88,8 @@ class Spec(Named):
             raise UserError(f"missing {self.missing} is outside [0, 1)")
         if self.joins not in JOINS:
             raise UserError(f"joins {self.joins!r} is unknown{nearest(self.joins, JOINS)}")
+        if self.noise is not None:
+            check_field(self.noise, PROMPT_FIELDS)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -112,7 +119,7 @@ class Spec(Named):
 
     @property
     def shortest_prompt(self) -> int:
-        return DIGITS + min(self.hops) + 3
+        return 0 if self.noise is not None else DIGITS + min(self.hops) + 3
 
     @property
     def longest_prompt(self) -> int:

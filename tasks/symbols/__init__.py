@@ -96,7 +96,9 @@ class Symbols(Spec, TaskDefaults):
         width = int(batch.prompt_len.max(initial=0))
         code = np.zeros(len(self.vocabulary), np.int16)
         code[self.letters], code[NOISE] = np.arange(len(self.letters)), NOISE_CODE
-        return hash_rows(code[batch.text[:, :width]], batch.field[:, :width] == 0)
+        text = batch.text[:, :width]
+        hint = (text >= self.first_hint) & (text < self.think_id)
+        return hash_rows(code[text], (batch.field[:, :width] == 0) & ~hint)
 
     def verify(self, batch: Batch, completion: np.ndarray) -> Judgement:
         """Judge completions int32 (n, m) against the solver's; a problem has one right chain and one right answer."""
@@ -104,8 +106,9 @@ class Symbols(Spec, TaskDefaults):
         steps_asked = (batch.problem["ops"] >= 0).sum(axis=1)
         right = gold.Gold(lines.tokens, lines.field, steps_asked, lines.direct)
         kinds = np.arange(len(self.vocabulary))
-        primitives = slice(3, self.think_id)
-        kinds[primitives], kinds[self.letters] = 3, self.letters[0]
+        primitives = slice(3, self.first_hint)
+        hints = slice(self.first_hint, self.think_id)
+        kinds[primitives], kinds[hints], kinds[self.letters] = 3, self.first_hint, self.letters[0]
         return gold.judge(right, completion, kinds, self.answer_mark_id)
 
     def answer_ids(self, completion: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from alchemy.problem.task import Batch, Field
-from tasks.symbols.layout import groups, layout
+from tasks.symbols.layout import Layout, element_width, groups, layout
 from tasks.symbols.spec import Spec
 
 
@@ -24,14 +24,14 @@ def follow(spec: Spec, batch: Batch, completion: np.ndarray, step: int) -> np.nd
     written, first = batch.completions(), int(spec.letters[0])
     completion = np.pad(completion, ((0, 0), (0, max(0, written.shape[1] - completion.shape[1]))))
     for rows, length, steps in groups(batch.problem):
-        field = _fields(spec, length, steps)
-        inside = np.flatnonzero(field == Field.STEP + step)
+        form = _completion(spec, length, steps)
+        inside = np.flatnonzero(form.field == Field.STEP + step)
         if not inside.size:
             continue
         end = inside[-1] + 1
         text, ops = written[rows], batch.problem["ops"][rows, :steps]
         text[:, :end] = completion[rows, :end]
-        states = [_state(spec, field, index, length) for index in range(steps)]
+        states = [_state(form, index, length, steps) for index in range(steps)]
         element = np.maximum(text[:, states[step]] - first, 0).astype(np.uint8)
         for index in range(step + 1, steps):
             element = spec.machine.apply(ops[:, index], element)
@@ -44,22 +44,24 @@ def operations_first(spec: Spec, batch: Batch, completion: np.ndarray, step: int
     """Completions int32 (n, m) in whose step the remaining transformations come before the letters."""
     reworded = completion.copy()
     for rows, length, steps in groups(batch.problem):
-        field = _fields(spec, length, steps)
-        places = np.flatnonzero(field == Field.STEP + step)[: length + steps - step - 1]
+        width = element_width(length, spec.dialect)
+        field = _completion(spec, length, steps).field
+        places = np.flatnonzero(field == Field.STEP + step)[: width + steps - step - 1]
         if places.size and places[-1] < completion.shape[1]:
             text = reworded[rows]
-            text[:, places] = np.roll(text[:, places], -length, axis=1)
+            text[:, places] = np.roll(text[:, places], -width, axis=1)
             reworded[rows] = text
     return reworded
 
 
-def _fields(spec: Spec, length: int, steps: int) -> np.ndarray:
-    """The fields of a completion, int8 (m,)."""
+def _completion(spec: Spec, length: int, steps: int) -> Layout:
+    """The layout of a completion alone."""
     form = layout(length, steps, spec.cot, spec.dialect)
-    return form.field[form.prompt_len :]
+    return form._replace(cells=form.cells[form.prompt_len :], field=form.field[form.prompt_len :])
 
 
-def _state(spec: Spec, field: np.ndarray, index: int, length: int) -> np.ndarray:
+def _state(form: Layout, index: int, length: int, steps: int) -> np.ndarray:
     """Places of the letters of a step, or of the answer behind the last: intp (l,)."""
-    step = np.flatnonzero(field == Field.STEP + index)
-    return step[:length] if step.size else np.flatnonzero(field == Field.ANSWER)[-length:]
+    letters = form.cells < (steps + 1) * length
+    step = np.flatnonzero(letters & (form.field == Field.STEP + index))
+    return step if step.size else np.flatnonzero(letters & (form.field == Field.ANSWER))

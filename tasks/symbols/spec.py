@@ -13,7 +13,7 @@ from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Field, Vocabulary
 from alchemy.problem.text_format import TextFormat
-from tasks.symbols.layout import Dialect, layout
+from tasks.symbols.layout import HINTS, Dialect, element_width, layout
 from tasks.symbols.primitives import Primitives, check_name
 
 PROMPT_FIELDS = ("element", "transformation", "instruction")
@@ -49,7 +49,8 @@ class Spec:
     cot: bool = True
     """Write the chain of thought; otherwise the answer only."""
     dialect: Dialect = "dataalchemy"
-    """Whether a prompt without chain of thought ends in `<answer>` (dataalchemy) or all end in `<think>` (uniform)."""
+    """Whether a prompt without chain of thought ends in `<answer>` (dataalchemy) or all end in `<think>` (uniform); or all do and
+    every letter stands behind a mark of its place (hinted), the same in all elements of a line (arXiv:2310.16028)."""
     noise: Noise | None = None
     """Format noise on the prompts."""
 
@@ -62,7 +63,13 @@ class Spec:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        return Vocabulary.of((*[f"[{name}]" for name in self.primitives], "<think>", "<answer>", *self.alphabet))
+        names = [f"[{name}]" for name in self.primitives]
+        return Vocabulary.of((*names, *self.hints, "<think>", "<answer>", *self.alphabet))
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The marks of places, where there are any."""
+        return tuple(f"<{number}>" for number in range(1, HINTS + 1)) if self.dialect == "hinted" else ()
 
     @cached_property
     def letters(self) -> np.ndarray:
@@ -75,6 +82,11 @@ class Spec:
         return int(self.letters[0]) - 2
 
     @property
+    def first_hint(self) -> int:
+        """The id of the first mark of a place, or of what follows the primitives where there is none."""
+        return 3 + len(self.primitives)
+
+    @property
     def answer_mark_id(self) -> int:
         """The id of `<answer>`."""
         return int(self.letters[0]) - 1
@@ -82,7 +94,7 @@ class Spec:
     @property
     def longest_prompt(self) -> int:
         """Tokens of the longest prompt before noise."""
-        return max(self.length) + self.composition_ops.shape[1] + 1
+        return element_width(max(self.length), self.dialect) + self.composition_ops.shape[1] + 1
 
     @property
     def fewest_steps(self) -> int:
@@ -91,7 +103,7 @@ class Spec:
 
     @property
     def shortest_prompt(self) -> int:
-        return 0 if self.noise is not None else min(self.length) + self.fewest_steps + 1
+        return 0 if self.noise is not None else element_width(min(self.length), self.dialect) + self.fewest_steps + 1
 
     @cached_property
     def clean_len(self) -> int:
@@ -165,6 +177,8 @@ def _check_elements(spec: Spec) -> None:
     _require(bool(spec.length), "length is empty")
     _require(min(spec.length) >= 1, f"length {min(spec.length)} is less than 1")
     _require(max(spec.length) <= MAX_LETTERS, f"length {max(spec.length)} is more than {MAX_LETTERS}")
+    marked = spec.dialect != "hinted" or max(spec.length) <= HINTS
+    _require(marked, f"length {max(spec.length)} is more than {HINTS}, the marks that the dialect hinted has")
     size = len(spec.alphabet)
     _require(0 <= spec.banned < size, f"banned {spec.banned} must be at least 0 and less than the {size} letters")
     _require(spec.unseen >= 0, f"unseen {spec.unseen} is negative")

@@ -43,7 +43,7 @@ def _follows(spec: Spec, before: list[str], part: list[str]) -> bool:
 def _read(spec: Spec, part: list[str]) -> tuple[np.ndarray | None, list[int]]:
     """Letter numbers uint8 (l,), None unless there are letters and then ops alone, and op numbers."""
     names = [f"[{name}]" for name in spec.primitives]
-    words = [word for word in part if word != TEXT_FORMAT.answer_mark]
+    words = [word for word in part if word != TEXT_FORMAT.answer_mark and word not in spec.hints]
     letters = [word for word in words if len(word) == 1 and word in spec.alphabet]
     if not letters or words[: len(letters)] != letters or any(word not in names for word in words[len(letters) :]):
         return None, []

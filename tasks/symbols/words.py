@@ -22,9 +22,14 @@ def instructions(spec: Spec) -> str:
         if reasons
         else "Write the final element."
     )
+    marks = (
+        "Before each letter stands a mark of its place, such as <3>; write the marks of the question in every element. "
+        if spec.dialect == "hinted"
+        else ""
+    )
     return (
         f"An element is a row of letters of the alphabet {' '.join(spec.alphabet)}. A line gives an element and the "
-        f"transformations to apply to it, the first one first.\n{rules}\n{order} "
+        f"transformations to apply to it, the first one first.\n{rules}\n{order} {marks}"
         "Keep single spaces between symbols, and write nothing else."
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from alchemy.problem.split import hash_rows
 from alchemy.problem.task import EOS, PAD, Field, Problem
-from tasks.symbols.layout import groups, layout
+from tasks.symbols.layout import HINTS, groups, layout
 from tasks.symbols.spec import Spec
 
 
@@ -33,7 +33,7 @@ def write(spec: Spec, problem: Problem, prompt: bool = True, apply: bool = True)
     for (rows, length, steps), form, start, size in zip(blocks, layouts, starts, sizes, strict=True):
         element, ops = problem["element"][rows, :length].astype(np.uint8), problem["ops"][rows, :steps]
         states = spec.machine.intermediates(ops, element) if apply else np.repeat(element[:, None], steps + 1, 1)
-        tokens[rows, :size] = np.take(_cells(spec, states, ops), form.cells[start:], axis=1)
+        tokens[rows, :size] = np.take(_cells(spec, states, ops, element), form.cells[start:], axis=1)
         field[rows, :size] = form.field[start:]
         prompt_len[rows], direct[rows] = form.prompt_len, form.direct
     return Lines(tokens, field, prompt_len, direct)
@@ -51,18 +51,27 @@ def elements_written(spec: Spec, problem: Problem) -> np.ndarray:
     return np.concatenate(hashes)
 
 
-def _cells(spec: Spec, states: np.ndarray, ops: np.ndarray) -> np.ndarray:
+def _cells(spec: Spec, states: np.ndarray, ops: np.ndarray, element: np.ndarray) -> np.ndarray:
     """What `Layout.cells` chooses from, ids (n, cells) in the smallest type that holds them.
 
-    states uint8 (n, k + 1, l) letter numbers, ops int16 (n, k).
+    states uint8 (n, k + 1, l) letter numbers, ops int16 (n, k), element uint8 (n, l) the question.
     """
     small = np.min_scalar_type(len(spec.vocabulary))
     marks = np.array([spec.think_id, spec.answer_mark_id, EOS]).astype(small)
+    hints = [_hints(spec, element).astype(small)] if spec.dialect == "hinted" else []
     return np.concatenate(
         [
             states.reshape(len(states), -1).astype(small) + small.type(spec.letters[0]),
             (ops + np.int16(3)).astype(small),  # primitives come first in the vocabulary, behind the three shared ids
             np.broadcast_to(marks, (len(states), len(marks))),
+            *hints,
         ],
         axis=1,
     )
+
+
+def _hints(spec: Spec, element: np.ndarray) -> np.ndarray:
+    """The marks of the places of elements uint8 (n, l): ids int32 (n, l) in a row, the first one by a hash of the letters."""
+    length = element.shape[1]
+    start = hash_rows(element, np.ones(element.shape, bool)) % np.uint64(HINTS - length + 1)
+    return spec.first_hint + start.astype(np.int32)[:, None] + np.arange(length, dtype=np.int32)

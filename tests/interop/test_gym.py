@@ -45,8 +45,6 @@ def test_spawned_workers_give_the_same_entries():
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("shift", ["", "noise=insert:0.2"])
 def test_rewards_are_those_of_the_data_set(name, shift):
-    if shift and name == "documents":
-        shift = "announced=off"  # the one family whose prompts know no noise
     data = create_dataset(name, size=4, shift=shift)
     records = json.loads(json.dumps(rewards.rows(data)))
     columns = {key: [record[key] for record in records] for key in records[0]}

@@ -75,6 +75,17 @@ def test_a_heat_map_writes_the_median_into_each_cell(axes):
         replace(HEAT, columns=["a", "b"]).draw(axes)
 
 
+def test_a_heat_map_writes_the_least_and_the_greatest_seed_where_there_is_room(axes, tmp_path):
+    values = np.array([[[0.25, 1.0, np.nan], [0.0, 0.5, 0.75]], [[0.5, 1.0, np.nan], [-0.01, 0.5, 0.7]]])
+    figure = replace(HEAT, measured=values, spread=True, size=(3.0, 4.0))
+    figure.draw(axes)
+    spreads = [text.get_text() for text in axes.texts if " to " in text.get_text()]
+    assert spreads == [".25 to .5", "1 to 1", "-.01 to 0", ".5 to .5", ".7 to .75"]
+    assert [label.get_rotation() for label in axes.get_xticklabels()] == [0.0] * 3
+    save(figure, tmp_path / "narrow.svg")
+    assert b'width="216pt" height="288pt"' in (tmp_path / "narrow.svg").read_bytes()
+
+
 def test_a_heat_map_joins_cells_from_the_first_to_the_last(axes):
     """A line from (row 1, column 0) to (row 0, column 1) and on, which leaves what is written in them free."""
     replace(HEAT, joined={"alike": [(1, 0), (0, 1), (0, 2)]}).draw(axes)

@@ -20,7 +20,7 @@ from alchemy.problem.split import Split
 from alchemy.problem.task import PAD
 from tasks.boards import Boards, laws, picture
 from tasks.boards.constraints import in_conflict
-from tasks.boards.search import dug, found, grids
+from tasks.boards.search import grids
 
 SVG = "{http://www.w3.org/2000/svg}"
 SOME = {
@@ -390,20 +390,6 @@ def test_sudoku_of_nine_rows():
                 first = [b for b in first if b[blanks[right]] == rest[right - 1]]
                 right += bool(first)
             assert judged.first_wrong_step[row] == (right if right < len(blanks) else right + 1)
-
-
-def test_cells_are_blanked_in_their_order_as_long_as_one_solution_is_left():
-    rng = np.random.default_rng(0)
-    board, order = grids(rng, 4), np.argsort(rng.random((4, 81)), axis=1)
-    blank = dug(board, order, np.array([30, 45, 52, 81]))
-    assert blank.sum(axis=1)[:3].tolist() == [30, 45, 52]
-    for row in range(4):
-        left, count = board[row].copy(), int(blank[row].sum())
-        for cell in order[row]:
-            if (left < 0).sum() < count or row == 3:
-                tried = np.where(np.arange(81) == cell, -1, left).astype(np.int8)
-                left = tried if found(tried[None], 2).sets[0, 0] == 1 else left
-        np.testing.assert_array_equal(left < 0, blank[row])
 
 
 def test_a_pool_has_as_many_problems_and_is_cut_by_the_split_as_any_other():

@@ -23,6 +23,7 @@ GRAPHS = [
 OTHERS = [
     Symbols(compositions=("F1 F2 F3", "F1", "mix F2"), primitives=("F1", "F2", "F3", "mix"), length=(2, 3)),
     Symbols(compositions=("F1 F2", "F3"), length=(1, 4), dialect="uniform"),
+    Symbols(compositions=("F1 F2 F3", "F3"), length=(1, 4), dialect="hinted"),
     Recheck(maps="function", hops=(1, 3)),
     Recheck(classes=("help",), hops=(2, 5), waits=False),
 ]

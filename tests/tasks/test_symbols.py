@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from random import Random
 
 import numpy as np
@@ -110,6 +110,40 @@ def test_agrees_with_plain_python(rotate, shift_by, cot, uniform):
             assert task.show(row) == f"{prompt} {completion}"
 
 
+@pytest.mark.parametrize("cot", [True, False])
+def test_marks_of_places_stand_before_the_letters_of_the_uniform_text(cot):
+    """A row of marks, the same in every element of a line, which begins anywhere where it has room; any element has its own."""
+    task = Symbols(("F1 F2 F3", "F2"), length=(2, 5), cot=cot, dialect="hinted")
+    plain, batch = replace(task, dialect="uniform"), task.sample(np.random.default_rng(0), 400)
+    firsts = set()
+    for row, record, length in zip(
+        batch.tokens, task.record(batch), (batch.problem["element"] >= 0).sum(axis=1), strict=True
+    ):
+        words = task.show(row).split()
+        marks = [int(word[1:-1]) for word in words if word[1:-1].isdigit()]
+        first = marks[0]
+        assert marks == list(range(first, first + length)) * (len(marks) // length) and first + length - 1 <= 16
+        assert all(word in task.alphabet for before, word in pairwise(words) if before[1:-1].isdigit())
+        [parsed] = plain.write(task.parse(record["input"])).tokens
+        assert [word for word in words if not word[1:-1].isdigit()] == plain.show(parsed).split()
+        firsts.add((length, first))
+    assert {first for length, first in firsts if length == 2} == set(range(1, 16))
+    assert len(task.vocabulary) == len(plain.vocabulary) + 16
+    with pytest.raises(UserError, match="length 17 is more than 16, the marks that the dialect hinted has"):
+        Symbols(length=(17,), dialect="hinted")
+
+
+def test_steps_with_marks_are_judged_by_what_they_say():
+    task = Symbols(("F1 F2",), dialect="hinted")
+    batch = task.sample(np.random.default_rng(0), 1)
+    edited = batch.completions()
+    edited[0, 1] = task.letters[0] if edited[0, 1] != task.letters[0] else task.letters[1]
+    texts = [task.vocabulary.decode(row[0]) for row in (batch.completions(), task.follow(batch, edited, 0))]
+    marks = [[step.mark for step in task.text_steps(batch.problem, text)] for text in texts]
+    assert marks == [["ok", "ok"], ["wrong", "follows"]]
+    assert "mark of its place" in task.instructions and "mark of its place" not in Symbols().instructions
+
+
 def test_compositions_side_by_side_agree_with_plain_python():
     """Rows of every composition and length in one batch: each is written as it would be alone."""
     task = Symbols(compositions=("F1 F2 F3", "F3 F1", "F2"), length=(2, 3, 5), rotate=4, shift_by=2)
@@ -213,7 +247,10 @@ def test_same_seed_same_batch_within_vocabulary_and_length():
     assert abs(share[1] - 1 / 3) < 0.06
 
 
-@pytest.mark.parametrize("task", [VARIED, replace(VARIED, dialect="uniform"), replace(VARIED, cot=False)])
+@pytest.mark.parametrize(
+    "task",
+    [VARIED, replace(VARIED, dialect="uniform"), replace(VARIED, dialect="hinted"), replace(VARIED, cot=False)],
+)
 def test_verify_accepts_gold_and_rejects_any_corruption(task):
     batch = task.sample(np.random.default_rng(2), 300)
     gold = batch.completions()
@@ -317,7 +354,7 @@ def test_identity_is_of_the_element_alone():
     elements = {row.tobytes() for row in problem["element"]}
     assert len(np.unique(identity)) == len(elements)
     assert (Symbols().identity({**problem, "element": problem["element"][:, :5]}) == identity).all()
-    for task in (VARIED, replace(VARIED, dialect="uniform", cot=False)):
+    for task in (VARIED, replace(VARIED, dialect="uniform", cot=False), replace(VARIED, dialect="hinted")):
         assert (task.surface(task.render(problem, RNG)) == identity).all()
     noisy = replace(VARIED, noise=Noise("modify", 1.0, "element"))
     assert len(np.unique(noisy.surface(noisy.render(problem, RNG)))) == 3  # nothing but the length is left
