@@ -17,9 +17,8 @@ Controls     Lengths are of all that is written, right or wrong: those of right 
              temperature 1, as the likeliest length is one and the same; a seed counts there if .9 of what they write is as long as
              what was trained, or a token longer. Whether models follow the chains that they write stands beside the verdict.
              In trials on seeds 900 to 902 chains had 1.00 nodes a link as far as trained, .04 to .16 beyond and -1.9 to -2.3 below; trained on
-             1 to 8 links 1.00 below; fillers and other chains -.07 to .06. After the jump they were 1.1 to 2.0 nodes shorter: up to half of the chains
-             of two models turn back to the start, which is linked to nothing written. .5 was chosen after these trials, and one in which
-             only the third node was exchanged and chains could not know which way to go on (.5 to 1.4 shorter).
+             1 to 8 links 1.00 below; fillers and other chains -.07 to .06. Where only the third node was exchanged, which leaves open which way
+             to go on, chains were .5 to 1.4 nodes shorter; .5 was chosen after that.
 Run          alchemy reproduce harder_gets_longer --preset small      # on 2 CPU cores
 """
 
