@@ -12,6 +12,7 @@ from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Problem, Vocabulary
 from alchemy.problem.text_format import TextFormat
+from alchemy.record import added
 from tasks.search.spec import (
     BASE,
     DIGITS,
@@ -47,10 +48,12 @@ class Spec(Named):
     announced: bool = True
     """The prompt says the budget; otherwise searches end there unforeseen."""
     shown: bool = False
-    """Where one comes from is thought and not looked up: the prompt has, for each relation of the question, the first entity that it
-    leads from to a, b, ..., and the next one beside a, b, ...; only badges are told."""
+    """Where one comes from is thought and not looked up: the prompt names each relation of the question, and behind it has the first
+    entity that it leads from to a, b, ..., and the next one beside a, b, ...; only badges are told."""
     noise: Noise | None = None
     """Format noise on the prompts."""
+    reliability: float = added(before=1.0)
+    """The probability that a search is told what it finds; otherwise it is told nothing, and has to be made again."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.entities <= len(NAMES):
@@ -66,6 +69,10 @@ class Spec(Named):
             for value in values:
                 if not low <= value <= high:
                     raise UserError(f"{what} {value} is outside {low} to {high}")
+        if not 0 < self.reliability <= 1:
+            raise UserError(f"reliability {self.reliability} is outside (0, 1]")
+        if self.reliability < 1 and self.shown:
+            raise UserError(f"reliability {self.reliability} where the world is shown: expected 1")
         if self.noise is not None and self.shown:
             raise UserError(f"noise {self.noise.mode} where the world is shown: expected none")
         if self.noise is not None:
@@ -104,7 +111,7 @@ class Spec(Named):
 
     def table(self, hops: int) -> int:
         """Tokens of a prompt that show the world to a question of so many relations."""
-        return 2 * self.entities * hops * self.shown
+        return (1 + 2 * self.entities) * hops * self.shown
 
     @property
     def longest_prompt(self) -> int:

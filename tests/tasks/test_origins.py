@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
@@ -218,7 +218,7 @@ def test_what_is_told_has_no_loss():
 def test_sizes_of_shifts_and_features():
     sizes = {"entities=8": 8, "entities=24": 8, "announced=off": 1, "hops=3": 1, "hops=4": 2, "budget=32": 16}
     found = {name: Origins().shift(name) for name in Origins().shifts if not name.startswith("noise")}
-    assert {name: shift.size for name, shift in found.items()} == sizes
+    assert {name: shift.size for name, shift in found.items()} == pytest.approx({**sizes, "reliability=0.7": 0.3})
     assert [found[name].axis for name in ("entities=8", "announced=off", "hops=3")] == [
         (Axis.TASK,),
         (Axis.FORMAT,),
@@ -293,6 +293,58 @@ def test_instructions_say_whether_the_budget_is_told():
     assert "as the number of searches allowed is not told" in replace(Origins(), announced=False).instructions
 
 
+FAILING = replace(TASK, hops=(2,), budgets=(16,), reliability=0.7)
+RELIABLE = replace(FAILING, reliability=1.0)
+
+
+def turns_of(text):
+    words = text.split()
+    return [words[start : start + TURN] for start in range(0, TURN * words.count("<found>"), TURN)]
+
+
+def test_a_search_that_fails_is_made_again_and_says_nothing():
+    batch, failed = sample(FAILING, 400), []
+    sure = RELIABLE.vocabulary.decode_all(RELIABLE.write(batch.problem).completions())
+    for text, whole in zip(FAILING.vocabulary.decode_all(batch.completions()), sure, strict=True):
+        turns = turns_of(text)
+        told = [turn for turn in turns if turn[3] != "?"]
+        assert told == turns_of(whole)[: len(told)], "the moves of one whose searches never fail"
+        assert all(turn[:3] == after[:3] for turn, after in pairwise(turns) if turn[3] == "?")
+        failed += [turn[3] == "?" for turn in turns]
+    assert np.mean(failed) == pytest.approx(0.3, abs=0.03)
+    assert FAILING.verify(batch, batch.completions()).trace.all()
+    habits = judge.habits(FAILING, batch.problem, batch.completions())
+    assert not habits["repeated_searches"].any() and not habits["unsupported_searches"].any()
+    assert "has failed" in FAILING.instructions and "has failed" not in RELIABLE.instructions
+
+
+def test_what_failed_changes_no_posterior():
+    batch = sample(FAILING, 200)
+    turns = play(FAILING, batch.problem)
+    told = turns[:, :, 3] != FAILING.untold
+    order = np.argsort(~told, axis=1, kind="stable")
+    kept = np.take_along_axis(np.where(told[..., None], turns, PAD), order[..., None], axis=1)
+    after = [laws.posterior(FAILING, batch.problem, some) for some in (turns, kept)]
+    np.testing.assert_allclose(*after, atol=1e-12)
+
+
+def test_drawn_questions_are_found_within_a_budget_as_the_law_of_failing_searches_says():
+    problem = sample(replace(FAILING, budgets=(32,)), 4000).problem
+    made = needed(FAILING, problem)
+    for budget in (2, 4, 8, 16, 32):
+        share = laws.found(16, 2, budget, 0.7)
+        assert (made <= budget).mean() == pytest.approx(share, abs=4 * (share * (1 - share) / 4000) ** 0.5 + 1e-9)
+    assert laws.found(16, 2, 63, 1.0) == pytest.approx(1.0) and laws.found(16, 2, 3, 0.5) == pytest.approx(
+        laws.found(16, 2, 3) / 8
+    )
+
+
+@pytest.mark.parametrize("fields", [{"reliability": 0.0}, {"reliability": 1.1}, {"reliability": 0.9, "shown": True}])
+def test_searches_that_cannot_fail_so(fields):
+    with pytest.raises(UserError, match="reliability"):
+        Origins(**fields)
+
+
 def test_what_is_thought_is_what_would_be_looked_up():
     """The same moves; where the world is shown, prompts have all that the moves ask for, and badges alone are told."""
     hidden = Origins(entities=5, hops=(1, 2), budgets=(12,))
@@ -302,14 +354,16 @@ def test_what_is_thought_is_what_would_be_looked_up():
     texts = [task.vocabulary.decode_all(batch.completions()) for task, batch in ((hidden, looked), (shown, thought))]
     for row, (short, long) in enumerate(zip(*texts, strict=True)):
         prompt = shown.vocabulary.decode(thought.text[row, : thought.prompt_len[row]]).split()
-        path = [word for word in prompt if word.startswith("R")]
-        table, moves = prompt[5 : 5 + 10 * len(path)], []
+        relations = [word for word in prompt if word.startswith("R")]
+        path, moves = relations[len(relations) // 2 :], []
+        table = prompt[5 : 5 + 11 * len(path)]
+        assert table[::11] == path, "each block is named"
         words = long.split()
         while words[0] != "<answer>":
             (mark, entity, asked, told, found, said), words = words[:6], words[6:]
             assert found == "<found>" and (told == "?") != (said == "?")
             if mark != "<look>":
-                block = table[10 * path.index(asked) :][5 * (mark == "<next>") :]
+                block = table[11 * path.index(asked) + 1 :][5 * (mark == "<next>") :]
                 assert told == "?" and said == block["abcde".index(entity)]
             moves += [mark, entity, asked, said if told == "?" else told, found]
         assert " ".join([*moves, *words]) == short
