@@ -25,6 +25,8 @@ def draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
     world = rng.integers(WORLDS, size=n, dtype=np.int32)
     answer = rng.integers(spec.entities, size=n).astype(np.int8)
     known = tables(spec, world)
+    if spec.badge is not None:
+        answer = (known["badges"] == spec.badge).argmax(axis=1).astype(np.int8)
     return {
         "world": world,
         "end": led(known["world"], answer, path),

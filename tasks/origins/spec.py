@@ -54,6 +54,8 @@ class Spec(Named):
     """Format noise on the prompts."""
     reliability: float = added(before=1.0)
     """The probability that a search is told what it finds; otherwise it is told nothing, and has to be made again."""
+    badge: int | None = added(before=None)
+    """The number that every question asks for, so that a look says by itself whether the entity is found; otherwise any."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.entities <= len(NAMES):
@@ -73,6 +75,8 @@ class Spec(Named):
             raise UserError(f"reliability {self.reliability} is outside (0, 1]")
         if self.reliability < 1 and self.shown:
             raise UserError(f"reliability {self.reliability} where the world is shown: expected 1")
+        if self.badge is not None and not 0 <= self.badge < self.entities:
+            raise UserError(f"badge {self.badge} is outside 0 to {self.entities - 1}")
         if self.noise is not None and self.shown:
             raise UserError(f"noise {self.noise.mode} where the world is shown: expected none")
         if self.noise is not None:
@@ -108,6 +112,11 @@ class Spec(Named):
     @property
     def shortest_prompt(self) -> int:
         return 0 if self.noise is not None else DIGITS + self.table(min(self.hops)) + min(self.hops) + 4
+
+    @property
+    def asked(self) -> range:
+        """The numbers that questions ask for."""
+        return range(self.entities) if self.badge is None else range(self.badge, self.badge + 1)
 
     def table(self, hops: int) -> int:
         """Tokens of a prompt that show the world to a question of so many relations."""

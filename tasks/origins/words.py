@@ -58,14 +58,14 @@ def parse(spec: Spec, text: str) -> Problem:
         and len(relations) in spec.hops
         and set(relations) <= set(RELATIONS[: spec.relations])
         and len(set(relations)) == len(relations)
-        and badge[0] in map(str, range(spec.entities))
+        and badge[0] in map(str, spec.asked)
         and budget[0] in budgets
     )
     if not fits:
         numbers, number = (" or ".join(dict.fromkeys(map(str, values))) for values in (spec.hops, budgets))
         raise UserError(
             f"prompt {text!r} is not {DIGITS} numbers, {'what is shown, ' if spec.shown else ''}an entity from a to {NAMES[spec.entities - 1]}, {numbers} different relations "
-            f"from R1 to {RELATIONS[spec.relations - 1]}, a number from 0 to {spec.entities - 1}, {number}, {THINK}"
+            f"from R1 to {RELATIONS[spec.relations - 1]}, a number from {spec.asked[0]} to {spec.asked[-1]}, {number}, {THINK}"
         )
     path = np.full((1, max(spec.hops)), -1, np.int8)
     path[0, : len(relations)] = [RELATIONS.index(word) for word in relations]

@@ -339,6 +339,27 @@ def test_drawn_questions_are_found_within_a_budget_as_the_law_of_failing_searche
     )
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_badge_that_every_question_asks_for(shown):
+    task = Origins(entities=5, hops=(2,), badge=3, shown=shown)
+    batch = sample(task, 200)
+    assert (batch.problem["badge"] == 3).all() and len(np.unique(truth(task, batch.problem))) == 5
+    assert task.verify(batch, batch.completions()).answer.all()
+    law = laws.searches(5, 2)
+    many = sample(replace(task, shown=False), 4000).problem
+    assert needed(task, many).mean() == pytest.approx((law * np.arange(len(law))).sum(), abs=0.2)
+    text = task.show(batch.tokens[0, : batch.prompt_len[0]])
+    assert task.parse(text)["badge"] == 3
+    other = Origins(entities=5, hops=(2,), shown=shown)
+    drawn = sample(other)
+    row = int((drawn.problem["badge"] != 3).argmax())
+    another = other.show(drawn.tokens[row, : drawn.prompt_len[row]])
+    with pytest.raises(UserError, match="a number from 3 to 3"):
+        task.parse(another)
+    with pytest.raises(UserError, match="badge 5 is outside 0 to 4"):
+        replace(task, badge=5)
+
+
 @pytest.mark.parametrize("fields", [{"reliability": 0.0}, {"reliability": 1.1}, {"reliability": 0.9, "shown": True}])
 def test_searches_that_cannot_fail_so(fields):
     with pytest.raises(UserError, match="reliability"):
