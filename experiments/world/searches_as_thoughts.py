@@ -67,7 +67,10 @@ class Config:
     width: int = 64
     layers: int = 2
     heads: int = 4
-    train: TrainConfig = TrainConfig(steps=2000, batch=32, optimizer="muon")
+    train: TrainConfig = TrainConfig(steps=1500, batch=64, optimizer="muon")
+    """Of who thinks."""
+    brief: TrainConfig = TrainConfig(steps=1000, batch=32, optimizer="muon")
+    """Of who looks up, and has less to learn."""
 
     def model(self, task: Origins) -> Transformer:
         """As long as the texts of a task."""
@@ -91,6 +94,7 @@ PRESETS = {
         layers=1,
         heads=2,
         train=TrainConfig(steps=4, batch=8, chunk=4),
+        brief=TrainConfig(steps=4, batch=8, chunk=4),
     ),
     "small": SMALL,
     "full": replace(
@@ -101,6 +105,7 @@ PRESETS = {
         layers=4,
         heads=8,
         train=TrainConfig(steps=20_000, batch=256, learning_rate=3e-4),
+        brief=TrainConfig(steps=20_000, batch=256, learning_rate=3e-4),
     ),
 }
 
@@ -127,8 +132,8 @@ def run(config: Config, lab: Lab) -> Measured:
     steps = tuple(range(SHORTEST, most))
     tasks = config.tasks
     runs = {
-        way: lab.train(config.model(tasks[way]), tasks[way], config.train, seeds=config.seeds, label=f"train, {way}")
-        for way in (FAILED, THOUGHT)
+        way: lab.train(config.model(tasks[way]), tasks[way], train, seeds=config.seeds, label=f"train, {way}")
+        for way, train in ((FAILED, config.brief), (THOUGHT, config.train))
     }
     runs[LOOKED] = runs[FAILED]
     solved, shortest, true = {}, {}, {}

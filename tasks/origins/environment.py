@@ -83,8 +83,6 @@ class Inverse:
     """1 where all but badges is thought, and nothing else is told."""
     skip: int
     """The id of what is told then, and by a search that fails."""
-    fails: bool
-    """Whether searches may."""
     unthought: int = 0
 
     @classmethod
@@ -106,7 +104,6 @@ class Inverse:
             spec.nothing,
             int(spec.shown),
             spec.untold,
-            spec.reliability < 1,
         )
 
     def tell(self, episode: Mapping[str, Any], turn: Any, said: Any) -> Any:
@@ -126,8 +123,8 @@ class Inverse:
             to = xp.full_like(to, self.skip)
         looks = known & (said[:, 0] == self.look) & (said[:, 2] == self.badge)
         told = xp.where(looks, episode["badges"][rows, at] + self.first_number, to)
-        if self.fails:
-            told = xp.where(episode["brought"][:, turn], told, self.skip)
+        brought = episode["brought"]
+        told = xp.where(brought[:, turn % brought.shape[1]], told, self.skip)  # luck repeats behind the largest budget
         return xp.stack([told, xp.full_like(told, self.found)], axis=1).astype(said.dtype)
 
 
@@ -152,7 +149,7 @@ def table(spec: Spec, problem: Problem) -> np.ndarray:
     """Where relations of questions lead back, as ids int32 (n, k, 1 + 2 e): the relation, the first entity of which it leads to a, b,
     ..., and the next one beside a, b, ..."""
     world, n = episodes(spec, problem), len(problem["path"])
-    tell = replace(Inverse.of(spec), thoughts=0, fails=False)
+    tell = replace(Inverse.of(spec), thoughts=0)
     relations = []
     for relation in problem["path"].T:
         named = (np.maximum(relation, 0) + spec.first_relation).astype(np.int32)

@@ -42,7 +42,7 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
     mark, entity, relation = (turns[:, :, 0], turns[:, :, 1] - spec.first_entity, turns[:, :, 2] - spec.first_relation)
     found = result(spec, turns[:, :, SAID:])
     to, number = found - spec.first_entity, found - spec.first_number
-    failed = (found == spec.untold) & tell.fails
+    failed = (found == spec.untold) & (spec.reliability < 1)
     looks = (mark == tell.look) & (turns[:, :, 2] == tell.badge) & ((number >= 0) | failed)
     related = ((mark == tell.back) | (mark == tell.next)) & (relation >= 0) & (relation < spec.relations)
     related &= ((to >= 0) & (to < spec.entities)) | (to == spec.nothing) | failed

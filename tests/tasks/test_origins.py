@@ -112,7 +112,7 @@ def test_the_posterior_is_that_of_all_worlds(seed):
         table = np.zeros((1, 3, 3), np.int8)
         table[0, :, path] = np.reshape(values, (2, 3))
         for badges in permutations(range(3)):
-            world = {"world": table, "badges": np.array([badges], np.int8)}
+            world = {"world": table, "badges": np.array([badges], np.int8), "brought": np.ones((1, 64), bool)}
             answer = badges.index(problem["badge"][0])
             if table[0, table[0, answer, path[1]], path[0]] != problem["end"][0]:
                 continue
@@ -187,6 +187,7 @@ def test_an_environment_tells_of_entities_and_nothing_else():
     world = {
         "world": np.array([[[1, 0, 0], [1, 0, 0], [2, 0, 0], [1, 0, 0]]], np.int8),
         "badges": np.array([[2, 0, 1, 3]]),
+        "brought": np.array([[True, False]]),
     }
     heard = {
         "<back> b R1": "a",
@@ -204,6 +205,7 @@ def test_an_environment_tells_of_entities_and_nothing_else():
     for said, told in heard.items():
         request = np.array([task.vocabulary.encode(said)], np.int32)
         assert task.vocabulary.decode(Inverse.of(task).tell(world, 0, request)[0]) == f"{told} <found>"
+        assert task.vocabulary.decode(Inverse.of(task).tell(world, 1, request)[0]) == "? <found>", "the second one fails"
 
 
 def test_what_is_told_has_no_loss():
