@@ -234,7 +234,7 @@ def check(measured: Measured) -> list[Check]:
 
 
 def figures(measured: Measured) -> list[Figure]:
-    x = [0, *measured.steps]
+    x = [SHORTEST - 1, *measured.steps]
     fitted = {way: float(np.median(worth(measured, way))) for way in WAYS}
 
     def curve(worth: float) -> list[float]:
