@@ -90,6 +90,16 @@ def test_the_law_is_that_of_a_searcher_whose_steps_are_lost_at_times():
         assert (made[:, budget - 1] >= take).mean() == pytest.approx(share, abs=0.015)
 
 
+def test_steps_that_are_lost_for_good_are_no_slower_steps():
+    """Who errs in so many steps of a hundred and never comes back: the law of one parameter is off, and foretells too much."""
+    few, law = np.array(STEPS) <= claim.NEAR, np.diff(curve(1.0), prepend=0.0)
+    for lost, off in ((0.02, 0.05), (0.04, 0.10)):
+        solved = (law * (1 - lost) ** np.array(STEPS)).cumsum()[None]
+        assert claim.off(FAMILY, solved)[0] > off
+        foretold = FAMILY[claim.nearest_of(FAMILY[:, few], solved[:, few])]
+        assert foretold[0, -1] - solved[0, -1] > off
+
+
 def test_one_parameter_is_not_enough_for_anything_concave():
     rivals = claim.exponentials(STEPS)
     assert (np.diff(rivals, axis=1) > 0).all() and (np.diff(rivals, n=2, axis=1) < 0).all()

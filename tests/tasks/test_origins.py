@@ -205,7 +205,9 @@ def test_an_environment_tells_of_entities_and_nothing_else():
     for said, told in heard.items():
         request = np.array([task.vocabulary.encode(said)], np.int32)
         assert task.vocabulary.decode(Inverse.of(task).tell(world, 0, request)[0]) == f"{told} <found>"
-        assert task.vocabulary.decode(Inverse.of(task).tell(world, 1, request)[0]) == "? <found>", "the second one fails"
+        assert task.vocabulary.decode(Inverse.of(task).tell(world, 1, request)[0]) == "? <found>", (
+            "the second one fails"
+        )
 
 
 def test_what_is_told_has_no_loss():
