@@ -38,7 +38,7 @@ class Unmarked(Symbols):
 
 
 @dataclass(frozen=True)
-class Gap(Search):
+class Gap(Symbols):
     """A family with a part of the question that no line has."""
 
     def sample(self, rng, n):
@@ -120,7 +120,7 @@ def test_questions_and_answers_stay(task, document, seed):
             assert documents.field[row, length - 2] >= Field.STEP
 
 
-@pytest.mark.parametrize("task", [*TASKS.values(), Search(), Gap()], ids=[*TASKS, "search", "gap"])
+@pytest.mark.parametrize("task", [*TASKS.values(), Search(), Gap(length=(2,))], ids=[*TASKS, "search", "gap"])
 def test_a_paraphrase_says_question_and_answer_again_and_again_and_never_in_the_first_order(task):
     """Read part by part, token by token, beside the line itself."""
     lines, documents = rewritten(task, "paraphrase", n=20)
@@ -143,7 +143,7 @@ def test_a_paraphrase_says_question_and_answer_again_and_again_and_never_in_the_
             assert found
             orders |= set(found) if len(now) == once else set()
     assert documents.told is None or not documents.told.any(), "nothing that an environment wrote is left"
-    if isinstance(task, Search):
+    if task == Search():
         assert len(orders) > 5, "any of the others"
 
 

@@ -852,3 +852,22 @@ def test_graphs_of_paths_are_any_in_which_the_ends_are_joined_but_not_by_an_edge
     assert task.features(problem)["edges"].mean() == pytest.approx(edges / total, abs=0.02)
     pairs = Counter(map(tuple, problem["ends"].tolist()))
     assert set(pairs) == set(permutations(range(4), 2)) and max(pairs.values()) < 1.15 * min(pairs.values())
+
+
+def test_a_vocabulary_has_what_any_board_of_its_kind_needs_and_no_more():
+    marks = ["<pad>", "</s>", "<unk>", "<think>", "<answer>", ",", "."]
+    numbers, cells = [str(number) for number in range(1, 11)], [f"{r}{c}" for r in "abcdefghi" for c in range(1, 10)]
+    for task, values, named in (
+        (Boards("queens", 6, (4,), (1, 40)), numbers, "abcdefghij"),
+        (Boards("latin", 3, (5,), (1, 12)), numbers[:5], [cell for cell in cells if cell < "f" and cell[1] < "6"]),
+        (Boards(), numbers[:9], cells),
+    ):
+        for order, names in (("cells", ()), ("fewest", named)):
+            spec = replace(task, order=order)
+            assert list(spec.vocabulary.symbols) == [*marks, *values, *names]
+            assert spec.first_node == 0 and spec.first_value == len(marks)
+            assert spec.longest_chain == (3 if names else 2) * max(spec.blank_counts) - 1
+            assert replace(spec, cot=False).longest_chain == 0
+    for task, values in ((SOME["colouring"], "123"), (SOME["paths"], "-+")):
+        assert list(task.vocabulary.symbols) == [*marks, *values, *"ABCDEFGHIJ"]
+        assert task.first_node == len(marks) + len(values)
