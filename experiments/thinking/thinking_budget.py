@@ -15,10 +15,10 @@ Controls     A seed counts if its verifier ranks .95 rightly after all steps of 
              thoughts go on to the end. As these are right nearly always, votes cannot be better; whether they come as far is what is asked.
              Wrong answers err in one step and go on rightly, every other one in a single letter. Whether models follow their
              chains stands beside the verdict. Verifiers that are shown whole chains, which could be checked step by step, are not judged:
-             in trials on seeds 900 and 901 they compared nothing after as much training (.51 to .59), and verifiers of answers did not
-             either where thoughts broke off from the start (.53 after 1,000 steps). Trained as here the right answer was, at four steps,
-             above .52, .52 to .55, .53 to .55, .62 to .65 and 1.00 after no step to four; the mixture was off by .06, and the choice stayed after .7 to
-             .8, 1.6 and 3.5 to 3.7 steps. One thought at temperature 2 was above .80 and .82, eight were above .99.
+             in trials on seeds 900 and 901 they compared nothing after as much training (.51 to .59), and a verifier of answers did not
+             either where thoughts broke off from the start (.53 after 1,000 steps). Trained as here, seeds 900 to 902, the right answer
+             was above .51 to .53, .52 to .55, .49 to .55, .61 to .65 and 1.00 after no step to four; the mixture was off by .04 to .06, and the
+             choice stayed after .7 to .8, 1.6 to 1.7 and 3.5 to 3.7 steps. One thought at temperature 2 was above .80 to .82, eight above .99.
 Run          alchemy reproduce thinking_budget --preset small      # on 2 CPU cores
 """
 
@@ -263,7 +263,8 @@ def figures(measured: Measured) -> list[Figure]:
             y_label="steps",
             groups=list(named),
             measured={"until it stays": np.stack(list(measured.settled.values()), axis=1)},
-            theory={"steps of the problem": [float(steps) for steps in STEPS]},
+            theory={"until it stays": [float(steps) for steps in STEPS]},
+            note="predicted: the steps of the problem",
         ),
         Bars(
             name="thinking_budget_votes",
