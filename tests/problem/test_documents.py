@@ -38,6 +38,15 @@ class Unmarked(Symbols):
 
 
 @dataclass(frozen=True)
+class Opened(Symbols):
+    """A family whose answers stand behind two marks."""
+
+    @property
+    def answer_opening(self):
+        return self.vocabulary.index["[F1]"], self.vocabulary.index["<answer>"]
+
+
+@dataclass(frozen=True)
 class Gap(Symbols):
     """A family with a part of the question that no line has."""
 
@@ -231,6 +240,14 @@ def test_thoughts_of_others_by_hand():
         taught = with_thoughts(LETTERS, lines, ids)
         assert LETTERS.show(taught.tokens[0]) == " ".join(f"{question} {thought} <answer> E C".split())
         assert taught.field.shape == taught.text.shape and taught.prompt_len == lines.prompt_len
+
+
+def test_an_answer_stands_behind_all_marks_of_its_opening():
+    task = Opened(length=(2,), alphabet="ABCDEFGH", compositions=("F1 F2 F1",), rotate=1)
+    lines = task.write(task.parse("A C [F1] [F2] [F1] <think>"))
+    text = "G [F1] H <answer> A [F1] <answer> [F1] B </s>"
+    taught = with_thoughts(task, lines, np.array([task.vocabulary.encode(text)], np.int32))
+    assert task.show(taught.tokens[0]) == "A C [F1] [F2] [F1] <think> G [F1] H <answer> A [F1] <answer> E C"
 
 
 @each_task
