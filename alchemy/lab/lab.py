@@ -47,7 +47,7 @@ from alchemy.progress import Progress, Stage
 from alchemy.record import digest, fingerprint, plain
 from alchemy.testtime import learned_verifier
 from alchemy.testtime.answers import Answers, Samples
-from alchemy.testtime.bank import Bank, fill
+from alchemy.testtime.bank import Bank, check_no_world, fill
 
 STRETCH_SEEDS = 1_000_000
 """What is added to a seed for the problems of each further stretch of training: more seeds than any claim has."""
@@ -413,7 +413,8 @@ class Lab:
         max_new: int = 0,
         label: str = "",
     ) -> tuple[Samples, Bank]:
-        """As `sample`, with all that a policy may look at when it chooses among the answers."""
+        """As `sample`, with all that a policy may look at when it chooses among the answers. Raises `UserError` for a world."""
+        check_no_world(task)
         pool, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", keep_logprob=True)
         return pool, fill(pool, logprob, size(runs.model))
 
@@ -480,7 +481,7 @@ class Lab:
         room = max_new or _longest(batch) + SPARE
         key = {"task": plain(task), "n": n, "max_new": max_new, "tests": self.tests, "logprob": keep_logprob}
         with self.progress.stage(label, n, "problems", len(runs.seeds)) as stage:
-            if hasattr(task, "environment") and forced is None and not keep_logprob:
+            if hasattr(task, "environment") and forced is None:
                 texts = self._played(runs, key, task, batch, prompts, samples, temperature, stage)
                 drawn = Drawn(texts, np.full(texts.shape[:3], np.nan, np.float32))
             else:

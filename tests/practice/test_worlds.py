@@ -12,6 +12,7 @@ import pytest
 
 from alchemy.cli.main import main
 from alchemy.errors import UserError
+from alchemy.lab.compare import Comparison
 from alchemy.lab.lab import Lab
 from alchemy.lab.self_training import SelfTraining, self_training
 from alchemy.learning.config import TrainConfig
@@ -156,3 +157,11 @@ def test_a_model_is_asked_in_an_episode(tmp_path, capsys):
     assert main(["ask", prompt, "--out", str(tmp_path), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)["seeds"]["0"]
     assert " ".join(step["text"] for step in said) == task.vocabulary.decode(answers.completions[0, 0])
+
+
+def test_no_bank_is_made_of_a_world(tmp_path):
+    lab = Lab(tmp_path, Progress(True))
+    runs = lab.train(MODEL, TASK, TrainConfig(steps=2, batch=8, chunk=2), seeds=1)
+    for make in (lambda: lab.bank(runs, TASK, 4, 2), lambda: Comparison(lab, runs, TASK, 4, 2)):
+        with pytest.raises(UserError, match="Search is a world, and answered in episodes"):
+            make()
