@@ -871,3 +871,38 @@ def test_a_vocabulary_has_what_any_board_of_its_kind_needs_and_no_more():
     for task, values in ((SOME["colouring"], "123"), (SOME["paths"], "-+")):
         assert list(task.vocabulary.symbols) == [*marks, *values, *"ABCDEFGHIJ"]
         assert task.first_node == len(marks) + len(values)
+
+
+def test_sizes_and_what_a_kind_has_that_is_told_neither_size_nor_blanks():
+    sizes = {
+        "queens": range(4, 11),
+        "colouring": range(4, 11),
+        "latin": range(3, 6),
+        "sudoku": (4, 9),
+        "paths": range(4, 11),
+    }
+    usual = {
+        "queens": (8, (5, 6)),
+        "colouring": (8, (5,)),
+        "latin": (4, (8, 9)),
+        "sudoku": (4, (8, 9)),
+        "paths": (8, (8,)),
+    }
+    for kind, possible in sizes.items():
+        assert (Boards(kind).side, tuple(Boards(kind).blank_counts)) == usual[kind]
+        for size in range(1, 12):
+            if size in possible:
+                assert Boards(kind, size, (4,)).side == size
+            else:
+                nearest = min(possible, key=lambda other: abs(other - size))
+                with pytest.raises(UserError, match=f"such as {nearest}$"):
+                    Boards(kind, size, (4,))
+
+
+def test_fields_at_their_limits():
+    assert Boards("sudoku", 9, (52,), (2, 63)).solutions == (2, 63)
+    with pytest.raises(UserError, match="solutions up to 64: of sudoku of size 9 at most 63 are counted"):
+        Boards("sudoku", 9, (52,), (2, 64))
+    for density in (0.0, 1.0):
+        with pytest.raises(UserError, match=r"density .\.0 is outside \(0, 1\)"):
+            Boards("colouring", density=density)
