@@ -900,6 +900,9 @@ def test_sizes_and_what_a_kind_has_that_is_told_neither_size_nor_blanks():
 
 
 def test_fields_at_their_limits():
+    assert max(Boards("queens", 6).blank_counts) == 6 and max(Boards("latin", 3).blank_counts) == 9
+    with pytest.raises(UserError, match="queens of size 5: expected blanks, at most 5"):
+        Boards("queens", 5)
     assert Boards("sudoku", 9, (52,), (2, 63)).solutions == (2, 63)
     with pytest.raises(UserError, match="solutions up to 64: of sudoku of size 9 at most 63 are counted"):
         Boards("sudoku", 9, (52,), (2, 64))
