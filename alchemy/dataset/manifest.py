@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from alchemy.dataset.recipe import FORMAT, Recipe, Suffix
@@ -15,6 +15,7 @@ from alchemy.errors import UserError
 from alchemy.output import inside
 from alchemy.problem.split import Split
 from alchemy.problem.task import Task
+from alchemy.record import BEFORE
 
 MANIFEST = "manifest.json"
 
@@ -83,16 +84,18 @@ def task_of(manifest: Mapping[str, Any]) -> Task:
 def from_json(kind: type, values: Any) -> Any:
     """A dataclass from its JSON object: lists become tuples, objects the dataclass that the field asks for.
 
-    Raises `UserError` if a field is missing, unknown or of another type.
+    A field that was `added` may be missing, and is what held before. Raises `UserError` if another one is, or one is unknown or of
+    another type.
     """
     types = get_type_hints(kind)
     hints = {field.name: types[field.name] for field in fields(kind)}
     if not isinstance(values, dict):
         raise UserError(f"expected the fields of {kind.__name__}, got {json.dumps(values)[:60]}")
-    wrong = sorted(values.keys() ^ hints.keys())
+    known_before = {field.name for field in fields(kind) if BEFORE in field.metadata}
+    wrong = sorted((values.keys() ^ hints.keys()) - (known_before - values.keys()))
     if wrong:
         raise UserError(f"{kind.__name__} {'has no' if wrong[0] in values else 'needs a'} field {wrong[0]!r}")
-    return kind(**{name: _convert(hint, values[name], name) for name, hint in hints.items()})
+    return kind(**{name: _convert(hint, values[name], name) for name, hint in hints.items() if name in values})
 
 
 def _convert(hint: Any, value: Any, name: str) -> Any:
@@ -101,6 +104,8 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
     if get_origin(hint) is tuple and isinstance(value, list):
         return tuple(_convert(inner[0], member, name) for member in value)
     if get_origin(hint) is UnionType:
+        if value is None and NoneType in inner:
+            return None
         fitting = [choice for choice in inner if isinstance(value, dict) == is_dataclass(choice)]
         return _convert(fitting[0], value, name)
     if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, dict):

@@ -25,7 +25,7 @@ from alchemy.learning.train import Runs, size
 from alchemy.problem.task import PAD, Batch, Task
 from alchemy.strategies.tournament import Tournament
 from alchemy.testtime.answers import Answers, Samples
-from alchemy.testtime.bank import Bank, Reader
+from alchemy.testtime.bank import Bank, Reader, check_no_world
 from alchemy.testtime.judging import Judging
 from alchemy.testtime.learned_verifier import Verifier, aggregated
 from alchemy.testtime.pair_verifier import PairVerifier
@@ -110,6 +110,7 @@ class Comparison:
     """End branches of searches that the reward holds for wrong, and written checks where the verifier does so."""
 
     def __post_init__(self) -> None:
+        check_no_world(self.task)
         if self.checks < 1:
             raise UserError(f"checks must be at least 1, not {self.checks}")
         if self.checks > 1 and self.reward not in ("thinking", "written"):

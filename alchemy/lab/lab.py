@@ -47,7 +47,7 @@ from alchemy.progress import Progress, Stage
 from alchemy.record import digest, fingerprint, plain
 from alchemy.testtime import learned_verifier
 from alchemy.testtime.answers import Answers, Samples
-from alchemy.testtime.bank import Bank, fill
+from alchemy.testtime.bank import Bank, check_no_world, fill
 
 STRETCH_SEEDS = 1_000_000
 """What is added to a seed for the problems of each further stretch of training: more seeds than any claim has."""
@@ -378,7 +378,8 @@ class Lab:
     ) -> Answers:
         """Let the models answer `n` different problems each of the held-out part of `task`.
 
-        They write at most `max_new` tokens; by default a few more than the longest gold completion has.
+        They write at most `max_new` tokens; by default a few more than the longest gold completion has. Where the task has an environment,
+        they play whole episodes with it.
         """
         samples = self.sample(runs, task, n, 1, temperature=temperature, max_new=max_new, label=label or "answer")
         return Answers(task, samples.batch, samples.completions[:, :, 0])
@@ -412,7 +413,8 @@ class Lab:
         max_new: int = 0,
         label: str = "",
     ) -> tuple[Samples, Bank]:
-        """As `sample`, with all that a policy may look at when it chooses among the answers."""
+        """As `sample`, with all that a policy may look at when it chooses among the answers. Raises `UserError` for a world."""
+        check_no_world(task)
         pool, logprob = self._sample(runs, task, n, samples, temperature, max_new, label or "bank", keep_logprob=True)
         return pool, fill(pool, logprob, size(runs.model))
 
@@ -479,7 +481,11 @@ class Lab:
         room = max_new or _longest(batch) + SPARE
         key = {"task": plain(task), "n": n, "max_new": max_new, "tests": self.tests, "logprob": keep_logprob}
         with self.progress.stage(label, n, "problems", len(runs.seeds)) as stage:
-            drawn = self._write(runs, key, prompts, samples, temperature, room, stage, forced=forced)
+            if hasattr(task, "environment") and forced is None:
+                texts = self._played(runs, key, task, batch, prompts, samples, temperature, stage)
+                drawn = Drawn(texts, np.full(texts.shape[:3], np.nan, np.float32))
+            else:
+                drawn = self._write(runs, key, prompts, samples, temperature, room, stage, forced=forced)
             pool = Samples(task, batch, drawn.completions)
             few = pool.of(slice(0, EXAMINED))
             few = few._replace(completions=few.completions[:, :, :1])
@@ -532,14 +538,14 @@ class Lab:
         samples: int,
         temperature: float,
         stage: Stage,
-        sampling_seed: int,
+        sampling_seed: int = 0,
     ) -> np.ndarray:
         """Texts of episodes from prompts (s, n, t, c), int32 (s, n, k, m), from the store if they are there."""
         world, (s, n) = cast(World, task), prompts.shape[:2]
         episodes = {
             name: array.reshape(s, n, *array.shape[1:]) for name, array in world.episodes(batch.problem).items()
         }
-        budget, turns = batch.problem["budget"].astype(int).reshape(s, n), max(world.budgets)
+        budget, turns = batch.problem["budget"].astype(int).reshape(s, n), max(1, *world.budgets)
         width = turns * width_of(world.environment) + 3
         key = {**key, "samples": samples, "temperature": temperature, "split": plain(self.split), "episodes": turns}
         names = [

@@ -6,7 +6,7 @@ Dimension letters: `s` seeds, `n` problems, `k` completions of each, `q` thought
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from alchemy.testtime.thinking_verifier import (
     Stopped,
     ThinkingVerifier,
     Weighed,
+    cut_short,
     labelled,
     read,
     read_until_wrong,
@@ -72,10 +73,14 @@ def fit_to(
     *,
     form: Format,
     fresh: bool = False,
+    cut: bool = False,
 ) -> ThinkingVerifier:
-    """As `fit`, from completions that are there, whoever wrote them: those of one seed each (s = 1), in the order of the seeds."""
+    """As `fit`, from completions that are there, whoever wrote them: those of one seed each (s = 1), in the order of the seeds.
+
+    With `cut` verifiers learn to judge behind thoughts that were broken off, too.
+    """
     labels = [
-        labelled(pool.task, *flat(pool), form, stream("thoughts of verifiers", seed))
+        labelled(pool.task, *flat(pool), form, stream("thoughts of verifiers", seed), cut)
         for seed, pool in zip(policy.seeds, pools, strict=True)
     ]
     runs = lab.train(
@@ -91,10 +96,21 @@ def fit_to(
 
 
 def check_samples(
-    lab: Lab, verifier: ThinkingVerifier, samples: Samples, *, thoughts: int = 1, temperature: float = 0.0
+    lab: Lab,
+    verifier: ThinkingVerifier,
+    samples: Samples,
+    *,
+    thoughts: int = 1,
+    temperature: float = 0.0,
+    budgets: Sequence[int] = (),
 ) -> Checked:
-    """What the verifiers say of completions after `thoughts` thoughts about each problem, greedy ones unless sampled."""
-    said, tokens = _asked(lab, verifier, samples, thoughts, temperature, Weighed._fields, read, {})
+    """What the verifiers say of completions after `thoughts` thoughts about each problem, greedy ones unless sampled.
+
+    With `budgets` all thoughts are broken off behind so many tokens, and then again behind as many as the next one says: each is
+    judged behind and charged as if it had been a thought of its own.
+    """
+    how = {"budgets": [*budgets]} if budgets else {}
+    said, tokens = _asked(lab, verifier, samples, thoughts, temperature, Weighed._fields, read, how)
     return Checked(Weighed(*said), tokens)
 
 
@@ -115,7 +131,7 @@ def _asked(
     temperature: float,
     fields: tuple[str, ...],
     reader: Callable[..., Sequence[np.ndarray]],
-    how: dict[str, str],
+    how: dict[str, Any],
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a reader says of completions behind thoughts, float32 (fields, s, n, k, q), and tokens of the thoughts, float32 (s, n)."""
     runs, (seeds, n, k, m) = verifier.runs, samples.completions.shape
@@ -125,7 +141,8 @@ def _asked(
         fingerprint({**key, "model": name, "prompts": digest(trimmed(own)), "completions": digest(answers)})
         for name, own, answers in zip(runs.names, samples.prompts(), samples.completions, strict=True)
     ]
-    width = len(fields) * k * thoughts
+    judged = thoughts * len(how.get("budgets", "1"))
+    width = len(fields) * k * judged
 
     def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
         made = []
@@ -133,6 +150,8 @@ def _asked(
             batch = samples.batch.rows(slice(row * n, (row + 1) * n))
             one = runs.model, rows_of(runs.trained.params, [row]), samples.task, batch
             thought = thoughts_of(runs, verifier.form, row, batch, samples.task, thoughts, temperature)
+            if "budgets" in how:
+                thought = np.concatenate([cut_short(thought, budget) for budget in how["budgets"]], axis=1)
             said = np.stack(reader(*one, thought, samples.completions[row], verifier.form), axis=1)
             tokens = (thought != PAD).sum(axis=(1, 2), dtype=np.float32)
             made.append(np.column_stack([said.reshape(n, width), tokens]))
@@ -141,10 +160,8 @@ def _asked(
 
     longest = samples.batch.tokens.shape[1]
     label = f"ask verifier of {verifier.form.shows}s, thought {verifier.form.thought}"
-    packed = lab.keep(
-        "checked", runs.model, names, (n, width + 1), n * (longest + k * m) * thoughts, make, label, seeds
-    )
-    said = packed[..., :width].reshape(seeds, n, len(fields), k, thoughts)
+    packed = lab.keep("checked", runs.model, names, (n, width + 1), n * (longest + k * m) * judged, make, label, seeds)
+    said = packed[..., :width].reshape(seeds, n, len(fields), k, judged)
     return np.moveaxis(said, 2, 0), packed[..., width]
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alchemy.problem.task import PAD
+from alchemy.errors import UserError
+from alchemy.problem.task import PAD, Task
 from alchemy.testtime.answers import Samples
 
 
@@ -47,6 +48,15 @@ class Bank(NamedTuple):
     def shape(self) -> tuple[int, int, int]:
         """Seeds, problems, answers."""
         return self.right.shape
+
+
+def check_no_world(task: Task) -> None:
+    """Raises `UserError` for a task whose texts an environment takes part in: strategies would have models write its part."""
+    if hasattr(task, "environment"):
+        name = type(task).__name__
+        raise UserError(
+            f"{name} is a world, and answered in episodes: expected a task that no environment takes part in"
+        )
 
 
 def fill(samples: Samples, logprob: np.ndarray, parameters: int) -> Bank:

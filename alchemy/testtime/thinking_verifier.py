@@ -32,7 +32,7 @@ from alchemy.learning.data import Examples
 from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Runs
 from alchemy.problem.documents import another, end_to_end
-from alchemy.problem.task import EOS, PAD, Batch, Task
+from alchemy.problem.task import EOS, PAD, Batch, Field, Task
 from alchemy.testtime.learned_verifier import exact, log_odds, written
 
 Thought = Literal["none", "own", "filler", "swapped"]
@@ -134,12 +134,43 @@ def thoughts(task: Task, batch: Batch, thought: Thought, rng: np.random.Generato
     return gold
 
 
-def labelled(task: Task, batch: Batch, completions: np.ndarray, form: Format, rng: np.random.Generator) -> Examples:
-    """Training examples from completions int32 (n, m), one of each problem: marks, verdicts, and thoughts that are written."""
+def labelled(
+    task: Task, batch: Batch, completions: np.ndarray, form: Format, rng: np.random.Generator, cut: bool = False
+) -> Examples:
+    """Training examples from completions int32 (n, m), one of each problem: marks, verdicts, and thoughts that are written.
+
+    With `cut` a thought breaks off behind any of its steps, or before the first, each as often; where it does, the end is given and
+    not learned: verifiers that may be asked for a verdict at any time.
+    """
     check_form(task, form)
     text, thought = shown(task, completions, form.shows), thoughts(task, batch, form.thought, rng)
     due, good = marks(task, batch, completions, form.shows)
-    return told(task, batch, thought, text, due, good, form)
+    if not cut:
+        return told(task, batch, thought, text, due, good, form)
+    whole = (thought != PAD).sum(axis=1)
+    steps = steps_written(batch)
+    budget = rng.integers(0, steps.max(axis=1) + 1)
+    thought = cut_short(thought, ((steps > 0) & (steps <= budget[:, None])).sum(axis=1))
+    examples = told(task, batch, thought, text, due, good, form)
+    length = (thought != PAD).sum(axis=1)
+    short = np.flatnonzero(length < whole)
+    weight = examples.weight.copy()
+    weight[short, batch.prompt_len[short] + length[short] - 1] = False
+    return examples._replace(weight=weight)
+
+
+def steps_written(batch: Batch) -> np.ndarray:
+    """Which step each token of the gold completions is of, from 1 on, an answer one more than the last: int (n, m), 0 behind the end."""
+    field = batch.completion_fields().astype(int)
+    step = np.where(field >= Field.STEP, field - Field.STEP + 1, 0)
+    return np.where((field == Field.ANSWER) | (field == Field.END), step.max(axis=1, initial=0)[:, None] + 1, step)
+
+
+def cut_short(thought: np.ndarray, budget: int | np.ndarray) -> np.ndarray:
+    """Thoughts int32 (..., w) with their ends, which come behind so many tokens, int or int (...), unless they are there before."""
+    last = np.minimum(budget, (thought != PAD).sum(axis=-1) - 1)[..., None]
+    place = np.arange(thought.shape[-1])
+    return np.where(place < last, thought, np.where(place == last, np.int32(EOS), np.int32(PAD)))
 
 
 def told(

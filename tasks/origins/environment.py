@@ -13,8 +13,8 @@ import numpy as np
 
 from alchemy.problem.task import Problem
 from tasks.origins.spec import BACK, BADGE, LOOK, NEXT, TEXT_FORMAT, Spec
-from tasks.search.spec import FOUND, MOST_RELATIONS, SAID, TURN
-from tasks.search.world import BADGES, LEADS, WORLDS, uniform, walk
+from tasks.search.spec import BASE, FOUND, MOST_RELATIONS, SAID, TURN
+from tasks.search.world import BADGES, LEADS, LUCK, WORLDS, uniform, walk
 
 
 def draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
@@ -25,6 +25,8 @@ def draw(spec: Spec, rng: np.random.Generator, n: int) -> Problem:
     world = rng.integers(WORLDS, size=n, dtype=np.int32)
     answer = rng.integers(spec.entities, size=n).astype(np.int8)
     known = tables(spec, world)
+    if spec.badge is not None:
+        answer = (known["badges"] == spec.badge).argmax(axis=1).astype(np.int8)
     return {
         "world": world,
         "end": led(known["world"], answer, path),
@@ -48,8 +50,10 @@ def led(table: np.ndarray, entity: np.ndarray, path: np.ndarray) -> np.ndarray:
 
 
 def episodes(spec: Spec, problem: Problem) -> dict[str, np.ndarray]:
-    """What `Inverse` needs to know of problems: `tables`."""
-    return tables(spec, problem["world"])
+    """What `Inverse` needs to know of problems: `tables`, and whether the first, second, ... search is told what it finds, `brought`
+    bool (n, t)."""
+    world = problem["world"]
+    return {**tables(spec, world), "brought": uniform(world, LUCK, np.arange(BASE)) < spec.reliability}
 
 
 def truth(spec: Spec, problem: Problem) -> np.ndarray:
@@ -78,7 +82,7 @@ class Inverse:
     thoughts: int
     """1 where all but badges is thought, and nothing else is told."""
     skip: int
-    """The id of what is told then."""
+    """The id of what is told then, and by a search that fails."""
     unthought: int = 0
 
     @classmethod
@@ -103,7 +107,7 @@ class Inverse:
         )
 
     def tell(self, episode: Mapping[str, Any], turn: Any, said: Any) -> Any:
-        """What the turns int32 (n, 3) are told: int32 (n, 2); the same whichever `turn` it is."""
+        """What the turns int32 (n, 3) that were written as number `turn` are told: int32 (n, 2)."""
         xp, table = said.__array_namespace__(), episode["world"]
         entity, relation = said[:, 1] - self.first_entity, said[:, 2] - self.first_relation
         known = (entity >= 0) & (entity < table.shape[1])
@@ -119,16 +123,19 @@ class Inverse:
             to = xp.full_like(to, self.skip)
         looks = known & (said[:, 0] == self.look) & (said[:, 2] == self.badge)
         told = xp.where(looks, episode["badges"][rows, at] + self.first_number, to)
+        brought = episode["brought"]
+        told = xp.where(brought[:, turn % brought.shape[1]], told, self.skip)  # luck repeats behind the largest budget
         return xp.stack([told, xp.full_like(told, self.found)], axis=1).astype(said.dtype)
 
 
-def rest(spec: Spec, world: Mapping[str, np.ndarray], said: np.ndarray) -> np.ndarray:
-    """What stands behind searches int32 (n, 3) in right texts: what is told, and what is thought where the world is shown."""
+def rest(spec: Spec, world: Mapping[str, np.ndarray], said: np.ndarray, turn: int) -> np.ndarray:
+    """What stands behind searches int32 (n, 3), number `turn` of each, in right texts: what is told, and what is thought where the
+    world is shown."""
     tell = Inverse.of(spec)
-    told: np.ndarray = tell.tell(world, 0, said)
+    told: np.ndarray = tell.tell(world, turn, said)
     if not spec.shown:
         return told
-    whole = replace(tell, thoughts=0).tell(world, 0, said)
+    whole = replace(tell, thoughts=0).tell(world, turn, said)
     return np.hstack([told, np.where(told[:, :1] == spec.untold, whole[:, :1], spec.untold)])
 
 
@@ -139,15 +146,17 @@ def result(spec: Spec, behind: np.ndarray) -> np.ndarray:
 
 
 def table(spec: Spec, problem: Problem) -> np.ndarray:
-    """Where relations of questions lead back, as ids int32 (n, k, 2 e): the first entity of which one leads to a, b, ..., and the next
-    one beside a, b, ..."""
+    """Where relations of questions lead back, as ids int32 (n, k, 1 + 2 e): the relation, the first entity of which it leads to a, b,
+    ..., and the next one beside a, b, ..."""
     world, n = episodes(spec, problem), len(problem["path"])
     tell = replace(Inverse.of(spec), thoughts=0)
     relations = []
     for relation in problem["path"].T:
+        named = (np.maximum(relation, 0) + spec.first_relation).astype(np.int32)
+        relations.append(named)
         for mark in (tell.back, tell.next):
             for entity in range(spec.entities):
                 said = np.full((n, SAID), mark, np.int32)
-                said[:, 1], said[:, 2] = entity + spec.first_entity, np.maximum(relation, 0) + spec.first_relation
+                said[:, 1], said[:, 2] = entity + spec.first_entity, named
                 relations.append(tell.tell(world, 0, said)[:, 0])
-    return np.stack(relations, axis=1).reshape(n, -1, 2 * spec.entities)
+    return np.stack(relations, axis=1).reshape(n, -1, 1 + 2 * spec.entities)

@@ -27,7 +27,7 @@ class Searches(NamedTuple):
     supported: np.ndarray
     """Of an entity that was found, by the relation that is due there, or a look at one behind all relations."""
     redundant: np.ndarray
-    """Made before."""
+    """Made before, and told something."""
     seen: np.ndarray
     """Entities that bear the badge by what was told, bool (n, e)."""
 
@@ -42,9 +42,10 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
     mark, entity, relation = (turns[:, :, 0], turns[:, :, 1] - spec.first_entity, turns[:, :, 2] - spec.first_relation)
     found = result(spec, turns[:, :, SAID:])
     to, number = found - spec.first_entity, found - spec.first_number
-    looks = (mark == tell.look) & (turns[:, :, 2] == tell.badge) & (number >= 0)
+    failed = (found == spec.untold) & (spec.reliability < 1)
+    looks = (mark == tell.look) & (turns[:, :, 2] == tell.badge) & ((number >= 0) | failed)
     related = ((mark == tell.back) | (mark == tell.next)) & (relation >= 0) & (relation < spec.relations)
-    related &= (to >= 0) & ((to < spec.entities) | (to == spec.nothing))
+    related &= ((to >= 0) & (to < spec.entities)) | (to == spec.nothing) | failed
     formed = (looks | related) & (entity >= 0) & (entity < spec.entities) & (turns[:, :, SAID + 1] == tell.found)
     if spec.shown:
         formed &= (turns[:, :, [SAID, -1]] == spec.untold).sum(axis=2) == 1
@@ -60,12 +61,13 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
         back = mark[:, turn] == tell.back
         e = np.where(there, entity[:, turn], 0)
         r = np.where(there & ~is_look, relation[:, turn], spec.relations)
-        true[:, turn] = there & (turns[:, turn, SAID:] == rest(spec, world, turns[:, turn, :SAID])).all(axis=1)
+        true[:, turn] = there & (turns[:, turn, SAID:] == rest(spec, world, turns[:, turn, :SAID], turn)).all(axis=1)
         from_here = np.where(back[:, None], reached[rows, :-1, e], reached[rows, 1:, e])
         due = (path == r[:, None]) & from_here & ~is_look[:, None]
         supported[:, turn] = there & np.where(is_look, reached[rows, hops, e], due.any(axis=1))
         kind = np.where(is_look, 2, np.where(back, 0, 1))
         redundant[:, turn] = there & known[rows, kind, e, r]
+        there = there & ~failed[:, turn]
         known[rows, kind, e, r] |= there
         for place in range(k):
             reached[rows, place + 1, np.where(there & ~is_look, to[:, turn], 0)] |= there & due[:, place]

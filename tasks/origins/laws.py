@@ -65,9 +65,12 @@ def _binomials(n: int, p: float, m: int, q: float) -> np.ndarray:
     return chance
 
 
-def found(entities: int, hops: int, budget: int) -> float:
-    """How likely the depth-first searcher has seen the badge after so many searches."""
-    return float(searches(entities, hops)[: budget + 1].sum())
+def found(entities: int, hops: int, budget: int, reliability: float = 1.0) -> float:
+    """How likely the depth-first searcher has seen the badge after so many searches, each told what it finds that often and made
+    again otherwise."""
+    within = searches(entities, hops).cumsum()
+    told = _binomials(budget, reliability, 0, 0.0)
+    return float(told @ within[np.minimum(np.arange(budget + 1), len(within) - 1)])
 
 
 def blind(entities: int, budget: int) -> float:
@@ -91,8 +94,9 @@ def posterior(spec: Spec, problem: Problem, turns: np.ndarray) -> np.ndarray:
         here = (entity >= 0) & (entity < e)
         at = np.where(here, entity, 0)
         looks = here & (mark == tell.look) & (turn[:, 2] == tell.badge)
-        looked[rows, at] |= looks
-        bears[rows, at] |= looks & (result(spec, turn[:, SAID:]) - spec.first_number == problem["badge"])
+        number = result(spec, turn[:, SAID:]) - spec.first_number
+        looked[rows, at] |= looks & (number >= 0)
+        bears[rows, at] |= looks & (number == problem["badge"])
         related = here & (relation >= 0) & (relation < spec.relations)
         r = np.where(related, relation, 0)
         leads = may[rows, r, at]

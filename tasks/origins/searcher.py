@@ -42,13 +42,14 @@ def play(spec: Spec, problem: Problem, most: int = 0, given: np.ndarray | None =
         asked = np.where(act == Act.LOOK, tell.badge, np.maximum(relation, 0) + tell.first_relation)
         mark = np.select([act == Act.BACK, act == Act.NEXT], [tell.back, tell.next], tell.look)
         said = np.stack([mark, node[rows, depth] + spec.first_entity, asked], axis=1).astype(np.int32)
-        behind = rest(spec, world, said)
+        behind = rest(spec, world, said, made)
         if given is not None and made < given.shape[1]:
             behind = given[:, made]
         told = result(spec, behind)
         turns[:, made] = np.where(goes[:, None], np.hstack([said, behind]), 0)
         to = told - spec.first_entity
         is_none = (to < 0) | (to >= spec.entities)
+        goes &= told != spec.untold  # what failed is made again
         down = goes & (act != Act.LOOK) & ~is_none
         up = goes & (act == Act.NEXT) & is_none
         depth = depth + (down & (act == Act.BACK)) - up

@@ -5,6 +5,7 @@ A name is parts joined by `+`:
 | part | the test distribution | axis | size |
 |---|---|---|---|
 | `entities=24` | worlds of that many entities | task | distance to the trained number |
+| `reliability=0.7` | searches that are told what they find that often | task | distance to the trained probability |
 | `announced=on` or `announced=off` | prompts say the budget, or do not | format | 1 if training has the other |
 | `noise=insert:0.1` or `noise=insert:0.1:path` | format noise | format | probability |
 | `hops=3` | questions of so many relations | length | distance to the nearest trained number |
@@ -33,6 +34,11 @@ def _entities(spec: Spec, value: str, name: str) -> Shift:
     return Shift(name, (Axis.TASK,), abs(entities - spec.entities), {"entities": entities})
 
 
+def _reliability(spec: Spec, value: str, name: str) -> Shift:
+    reliability = grammar.share(value, name)
+    return Shift(name, (Axis.TASK,), abs(reliability - spec.reliability), {"reliability": reliability})
+
+
 def _announced(spec: Spec, value: str, name: str) -> Shift:
     if value not in SWITCH:
         raise UserError(f"shift {name!r}: {value!r} is not on or off")
@@ -52,6 +58,7 @@ def _budget(spec: Spec, value: str, name: str) -> Shift:
 
 PARTS: Mapping[str, grammar.Part] = {
     "entities": _entities,
+    "reliability": _reliability,
     "announced": _announced,
     "noise": grammar.noise,
     "hops": _hops,
@@ -66,6 +73,7 @@ def standard(spec: Spec) -> tuple[str, ...]:
 
 def _candidates(spec: Spec) -> Iterator[str]:
     yield from (f"entities={spec.entities * number // 2}" for number in (1, 3))
+    yield f"reliability={0.7 if spec.reliability == 1 else 1.0}"
     yield f"announced={'off' if spec.announced else 'on'}"
     yield from (f"hops={max(spec.hops) + more}" for more in (1, 2))
     yield f"budget={2 * max(spec.budgets)}"

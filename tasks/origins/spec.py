@@ -12,6 +12,7 @@ from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Problem, Vocabulary
 from alchemy.problem.text_format import TextFormat
+from alchemy.record import added
 from tasks.search.spec import (
     BASE,
     DIGITS,
@@ -47,10 +48,14 @@ class Spec(Named):
     announced: bool = True
     """The prompt says the budget; otherwise searches end there unforeseen."""
     shown: bool = False
-    """Where one comes from is thought and not looked up: the prompt has, for each relation of the question, the first entity that it
-    leads from to a, b, ..., and the next one beside a, b, ...; only badges are told."""
+    """Where one comes from is thought and not looked up: the prompt names each relation of the question, and behind it has the first
+    entity that it leads from to a, b, ..., and the next one beside a, b, ...; only badges are told."""
     noise: Noise | None = None
     """Format noise on the prompts."""
+    reliability: float = added(before=1.0)
+    """The probability that a search is told what it finds; otherwise it is told nothing, and has to be made again."""
+    badge: int | None = added(before=None)
+    """The number that every question asks for, so that a look says by itself whether the entity is found; otherwise any."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.entities <= len(NAMES):
@@ -66,6 +71,12 @@ class Spec(Named):
             for value in values:
                 if not low <= value <= high:
                     raise UserError(f"{what} {value} is outside {low} to {high}")
+        if not 0 < self.reliability <= 1:
+            raise UserError(f"reliability {self.reliability} is outside (0, 1]")
+        if self.reliability < 1 and self.shown:
+            raise UserError(f"reliability {self.reliability} where the world is shown: expected 1")
+        if self.badge is not None and not 0 <= self.badge < self.entities:
+            raise UserError(f"badge {self.badge} is outside 0 to {self.entities - 1}")
         if self.noise is not None and self.shown:
             raise UserError(f"noise {self.noise.mode} where the world is shown: expected none")
         if self.noise is not None:
@@ -102,9 +113,14 @@ class Spec(Named):
     def shortest_prompt(self) -> int:
         return 0 if self.noise is not None else DIGITS + self.table(min(self.hops)) + min(self.hops) + 4
 
+    @property
+    def asked(self) -> range:
+        """The numbers that questions ask for."""
+        return range(self.entities) if self.badge is None else range(self.badge, self.badge + 1)
+
     def table(self, hops: int) -> int:
         """Tokens of a prompt that show the world to a question of so many relations."""
-        return 2 * self.entities * hops * self.shown
+        return (1 + 2 * self.entities) * hops * self.shown
 
     @property
     def longest_prompt(self) -> int:

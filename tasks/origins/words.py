@@ -22,16 +22,21 @@ def instructions(spec: Spec) -> str:
     shown = ""
     if spec.shown:
         shown = (
-            f" Behind the five numbers stands for each relation the first entity that it leads from to {NAMES[: spec.entities][0]}, ..., "
+            f" Behind the five numbers stands each relation, with the first entity that it leads from to {NAMES[: spec.entities][0]}, ..., "
             f"{NAMES[: spec.entities][-1]}, and then the next one beside each of these. What the first two kinds of searches find you write "
             f"yourself behind {FOUND}, where {UNTOLD} is told; behind a number that is told write {UNTOLD}."
         )
+    fails = (
+        f" A search may be told {UNTOLD}: it has failed, and says nothing of what there is."
+        if spec.reliability < 1
+        else ""
+    )
     return (
         f"A line gives five numbers that name a world, an entity, relations, the number that another entity bears, and {budget}. "
         "Asked for is that other entity: from it the relations lead to the one given, the one written last first. The world is "
         f"looked up, and the environment writes behind each search what it finds and {FOUND}. `<back> k R3` finds the first "
         "entity, by the alphabet, from which R3 leads to k; `<next> c R3` the first behind c from which R3 leads to where it leads "
-        f"from c; both find {NONE} if there is no such entity. `<look> c <badge>` finds the number that c bears, as no other does.{shown} "
+        f"from c; both find {NONE} if there is no such entity. `<look> c <badge>` finds the number that c bears, as no other does.{shown}{fails} "
         f"Then write {MARK} and the entity. Keep single spaces between symbols, and write nothing else."
     )
 
@@ -41,7 +46,7 @@ def parse(spec: Spec, text: str) -> Problem:
     spec.vocabulary.encode(text)
     *words, think = text.split() or [""]
     world, rest = words[:DIGITS], words[DIGITS:]
-    hops = (len(rest) - 3) // (2 * spec.entities + 1) if spec.shown else 0
+    hops = (len(rest) - 3) // (spec.table(1) + 1) if spec.shown else 0
     shown, rest = rest[: spec.table(hops)], rest[spec.table(hops) :]
     end, relations, badge, budget = rest[:1], rest[1:-2], rest[-2:-1], rest[-1:]
     budgets = list(map(str, spec.budgets)) if spec.announced else [UNTOLD]
@@ -53,14 +58,14 @@ def parse(spec: Spec, text: str) -> Problem:
         and len(relations) in spec.hops
         and set(relations) <= set(RELATIONS[: spec.relations])
         and len(set(relations)) == len(relations)
-        and badge[0] in map(str, range(spec.entities))
+        and badge[0] in map(str, spec.asked)
         and budget[0] in budgets
     )
     if not fits:
         numbers, number = (" or ".join(dict.fromkeys(map(str, values))) for values in (spec.hops, budgets))
         raise UserError(
             f"prompt {text!r} is not {DIGITS} numbers, {'what is shown, ' if spec.shown else ''}an entity from a to {NAMES[spec.entities - 1]}, {numbers} different relations "
-            f"from R1 to {RELATIONS[spec.relations - 1]}, a number from 0 to {spec.entities - 1}, {number}, {THINK}"
+            f"from R1 to {RELATIONS[spec.relations - 1]}, a number from {spec.asked[0]} to {spec.asked[-1]}, {number}, {THINK}"
         )
     path = np.full((1, max(spec.hops)), -1, np.int8)
     path[0, : len(relations)] = [RELATIONS.index(word) for word in relations]

@@ -12,13 +12,14 @@ from tasks.origins import laws
 from tasks.origins.environment import result, table, truth
 from tasks.origins.searcher import play
 from tasks.origins.spec import LOOK, TEXT_FORMAT, Spec
-from tasks.search.spec import DIGITS, SAID, THINK, UNTOLD
+from tasks.search.spec import BASE, DIGITS, SAID, THINK, UNTOLD
 from tasks.search.write import completion_fields, completions
 
 
 def needed(spec: Spec, problem: Problem) -> np.ndarray:
-    """Searches of the depth-first searcher until it has found the answer, int (n,)."""
-    turns = play(spec, problem, laws.most_searches(spec.entities, max(spec.hops)))
+    """Searches of the depth-first searcher until it has found the answer, int (n,); where they may fail up to 64."""
+    most = laws.most_searches(spec.entities, max(spec.hops)) if spec.reliability == 1 else BASE
+    turns = play(spec, problem, most)
     return np.asarray((turns[:, :, 0] != PAD).sum(axis=1))
 
 
@@ -46,7 +47,7 @@ def write(spec: Spec, problem: Problem) -> Batch:
     code = np.hstack([np.full(part.shape, code) for part, code in parts])
     there = np.ones(prompt.shape, bool)
     there[:, code[0] == 2] = path >= 0
-    there[:, DIGITS : DIGITS + shown.shape[1]] = (path >= 0).repeat(2 * spec.entities * spec.shown, axis=1)
+    there[:, DIGITS : DIGITS + shown.shape[1]] = (path >= 0).repeat(spec.table(1), axis=1)
     order = np.argsort(~np.hstack([there, np.ones(completion.shape, bool)]), axis=1, kind="stable")
     prompt_len = there.sum(axis=1).astype(np.int32)
     gone = np.arange(order.shape[1]) >= (prompt_len + completion.shape[1])[:, None]
@@ -87,7 +88,8 @@ def other_state(spec: Spec, completion: np.ndarray, step: int, rng: np.random.Ge
     turn = np.pad(completion, ((0, 0), (0, spec.turn)))[:, start : start + spec.turn]
     there = completion_fields(spec, completion)[:, start] == Field.STEP + step
     found = result(spec, turn[:, SAID:])
-    start_of = np.where(found >= spec.first_number, spec.first_number, spec.first_entity)
+    is_look = turn[:, 0] == spec.vocabulary.index[LOOK]
+    start_of = np.where(is_look, spec.first_number, spec.first_entity)
     other = start_of + (found - start_of + rng.integers(1, spec.entities, len(found))) % spec.entities
     any_one = spec.first_entity + rng.integers(spec.entities, size=len(found))
     other = np.where(found == spec.first_entity + spec.nothing, any_one, other)

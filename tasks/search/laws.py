@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alchemy.errors import UserError
 from alchemy.problem.task import Problem
 from tasks.search import chains
 from tasks.search.spec import FOUND, SAID, Spec
@@ -187,10 +186,8 @@ def _tagged(entities: int, reliability: float, missing: float, hops: int, budget
 def posterior(spec: Spec, problem: Problem, turns: np.ndarray) -> np.ndarray:
     """How likely each answer is after searches and results int (n, t, w), those that are padding left out: float (n, e + 1).
 
-    The last column is that the question has no answer. Raises `UserError` where a result without a tag may be of nothing.
+    The last column is that the question has no answer.
     """
-    if spec.missing and spec.reliability < 1 and not spec.tags:
-        raise UserError("results of nothing without tags: no posterior is known")
     n, e, r = len(turns), spec.entities, spec.relations
     told = chains.meant(spec, turns[:, :, SAID:])
     told = np.where(told == spec.nothing, e, told)

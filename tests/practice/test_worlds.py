@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from alchemy.cli.main import main
 from alchemy.errors import UserError
+from alchemy.lab.compare import Comparison
 from alchemy.lab.lab import Lab
 from alchemy.lab.self_training import SelfTraining, self_training
 from alchemy.learning.config import TrainConfig
@@ -119,3 +124,44 @@ def test_rounds_of_self_training_play_episodes(tmp_path, keep):
     assert made.kept[0] == (1 / 3 if keep == "likeliest" else 1.0)
     [again] = self_training(lab, runs, how)
     assert jax.tree.all(jax.tree.map(np.array_equal, made.runs.trained.params, again.runs.trained.params))
+
+
+def test_held_out_questions_are_answered_in_episodes(tmp_path):
+    """What environments write stands in the texts, whatever a model would have written there, and budgets are kept."""
+    lab = Lab(tmp_path, Progress(True))
+    runs = lab.train(MODEL, TASK, TrainConfig(steps=2, batch=8, chunk=2), seeds=2)
+    answers = lab.answer(runs, TASK, 12)
+    again = lab.answer(runs, TASK, 12)
+    np.testing.assert_array_equal(answers.completions, again.completions)
+    texts = answers.completions.reshape(24, -1)
+    worlds, budget = TASK.episodes(answers.batch.problem), answers.batch.problem["budget"]
+    turns = 0
+    for turn in range(max(TASK.budgets)):
+        part = texts[:, 5 * turn : 5 * turn + 5]
+        whole = (part != PAD).all(axis=1) & (texts[:, : 5 * turn + 5] != EOS).all(axis=1) & (turn < budget)
+        whole &= (texts[:, : 5 * turn + 1 : 5] != TASK.environment.asks).all(axis=1)
+        told = TASK.environment.tell(worlds, turn, part[:, :3])
+        np.testing.assert_array_equal(part[whole, 3:], told[whole])
+        turns += whole.sum()
+    assert turns > 0 and (texts == EOS).any(axis=1).all()
+    with_none = replace(TASK, budgets=(0,))
+    assert (lab.answer(runs, with_none, 4).completions[:, :, 0] == TASK.environment.asks).all()
+
+
+def test_a_model_is_asked_in_an_episode(tmp_path, capsys):
+    """The same text as that of the answer to this question, told by the environment."""
+    lab, task = Lab(tmp_path, Progress(True)), replace(TASK, announced=True)
+    runs = lab.train(MODEL, task, TrainConfig(steps=2, batch=8, chunk=2), seeds=2)
+    answers = lab.answer(runs, task, 4)
+    prompt = task.show(answers.batch.tokens[0, : answers.batch.prompt_len[0]])
+    assert main(["ask", prompt, "--out", str(tmp_path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["seeds"]["0"]
+    assert " ".join(step["text"] for step in said) == task.vocabulary.decode(answers.completions[0, 0])
+
+
+def test_no_bank_is_made_of_a_world(tmp_path):
+    lab = Lab(tmp_path, Progress(True))
+    runs = lab.train(MODEL, TASK, TrainConfig(steps=2, batch=8, chunk=2), seeds=1)
+    for make in (lambda: lab.bank(runs, TASK, 4, 2), lambda: Comparison(lab, runs, TASK, 4, 2)):
+        with pytest.raises(UserError, match="Search is a world, and answered in episodes"):
+            make()

@@ -38,7 +38,16 @@ class Unmarked(Symbols):
 
 
 @dataclass(frozen=True)
-class Gap(Search):
+class Opened(Symbols):
+    """A family whose answers stand behind two marks."""
+
+    @property
+    def answer_opening(self):
+        return self.vocabulary.index["[F1]"], self.vocabulary.index["<answer>"]
+
+
+@dataclass(frozen=True)
+class Gap(Symbols):
     """A family with a part of the question that no line has."""
 
     def sample(self, rng, n):
@@ -79,8 +88,13 @@ def test_documents_of_letters_by_hand():
 
 def test_documents_are_the_same_every_year():
     """Training data are a random stream as any other: of the kinds that draw, both."""
-    task = Search()
-    for document, digest in {"paraphrase": "0616d3710bbd5e84", "swapped": "4e1fa4be81bb514d"}.items():
+    digests = {
+        ("paraphrase", Search()): "0616d3710bbd5e84",
+        ("swapped", Search()): "4e1fa4be81bb514d",
+        ("paraphrase", Search(hops=(1,))): "f80c0d18b3c1644e",
+        ("swapped", LETTERS): "a4c33875f2f121cf",
+    }
+    for (document, task), digest in digests.items():
         lines = written_as(task.sample(np.random.default_rng(0), 40), document, np.random.default_rng(1))
         assert hashlib.sha256(lines.tokens.tobytes()).hexdigest()[:16] == digest
 
@@ -120,7 +134,7 @@ def test_questions_and_answers_stay(task, document, seed):
             assert documents.field[row, length - 2] >= Field.STEP
 
 
-@pytest.mark.parametrize("task", [*TASKS.values(), Search(), Gap()], ids=[*TASKS, "search", "gap"])
+@pytest.mark.parametrize("task", [*TASKS.values(), Search(), Gap(length=(2,))], ids=[*TASKS, "search", "gap"])
 def test_a_paraphrase_says_question_and_answer_again_and_again_and_never_in_the_first_order(task):
     """Read part by part, token by token, beside the line itself."""
     lines, documents = rewritten(task, "paraphrase", n=20)
@@ -143,7 +157,7 @@ def test_a_paraphrase_says_question_and_answer_again_and_again_and_never_in_the_
             assert found
             orders |= set(found) if len(now) == once else set()
     assert documents.told is None or not documents.told.any(), "nothing that an environment wrote is left"
-    if isinstance(task, Search):
+    if task == Search():
         assert len(orders) > 5, "any of the others"
 
 
@@ -226,6 +240,14 @@ def test_thoughts_of_others_by_hand():
         taught = with_thoughts(LETTERS, lines, ids)
         assert LETTERS.show(taught.tokens[0]) == " ".join(f"{question} {thought} <answer> E C".split())
         assert taught.field.shape == taught.text.shape and taught.prompt_len == lines.prompt_len
+
+
+def test_an_answer_stands_behind_all_marks_of_its_opening():
+    task = Opened(length=(2,), alphabet="ABCDEFGH", compositions=("F1 F2 F1",), rotate=1)
+    lines = task.write(task.parse("A C [F1] [F2] [F1] <think>"))
+    text = "G [F1] H <answer> A [F1] <answer> [F1] B </s>"
+    taught = with_thoughts(task, lines, np.array([task.vocabulary.encode(text)], np.int32))
+    assert task.show(taught.tokens[0]) == "A C [F1] [F2] [F1] <think> G [F1] H <answer> A [F1] <answer> E C"
 
 
 @each_task

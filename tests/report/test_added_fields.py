@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from types import SimpleNamespace
 
 import pytest
 
 from alchemy import discover
+from alchemy.dataset.manifest import dumps, from_json
+from alchemy.errors import UserError
+from alchemy.problem.shift import Noise
 from alchemy.record import BEFORE, added, fingerprint, plain
 from alchemy.report import lock
 from alchemy.report.claim import Claim
 from tasks.documents import Documents
+from tasks.origins import Origins
 
+ADDED = {"slots": {"noise"}, "shown": {"reliability", "badge"}}
+"""Fields that were added to specs, by another one of theirs."""
 CLAIM = Claim("It holds.", "ours", "at least .9", "under .9", question="What does a step buy?")
 
 
@@ -75,10 +81,11 @@ def test_all_else_is_as_dataclasses_give_it():
         return {"class": type(value).__name__, **members}
 
     def without(tree):
-        """Both rules name the same, but for the noise of documents."""
+        """Both rules name the same, but for what was added to specs with another field."""
         if isinstance(tree, dict):
             kept = {name: without(member) for name, member in tree.items()}
-            return {name: member for name, member in kept.items() if not (name == "noise" and "slots" in kept)}
+            gone = {name for field, names in ADDED.items() if field in kept for name in names}
+            return {name: member for name, member in kept.items() if name not in gone}
         return [without(member) for member in tree] if isinstance(tree, list) else tree
 
     values = [kind() for kind in discover.tasks().values()]
@@ -88,9 +95,30 @@ def test_all_else_is_as_dataclasses_give_it():
         assert without(json.loads(json.dumps(plain(value), default=str))) == without(given(value))
 
 
-def test_a_task_reads_back_from_what_was_stored_before():
-    stored = {name: member for name, member in plain(Documents()).items() if name != "class"}
-    again = Documents(
-        **{name: tuple(member) if isinstance(member, list) else member for name, member in stored.items()}
-    )
-    assert again == Documents() == replace(again, noise=None)
+GROWN = (
+    Documents(),
+    Documents(noise=Noise("insert", 0.1)),
+    Origins(),
+    Origins(badge=3, reliability=0.5),
+)
+
+
+@pytest.mark.parametrize("task", [*(kind() for kind in discover.tasks().values()), *GROWN])
+def test_tasks_read_back_from_what_models_and_data_sets_keep_of_them(task):
+    whole = json.loads(dumps(asdict(task)))
+    stored = {name: member for name, member in plain(task).items() if name != "class"}
+    for values in (whole, stored):
+        assert from_json(type(task), values) == task
+
+
+def test_a_field_that_was_added_may_be_missing_and_no_other():
+    values = json.loads(dumps(asdict(Origins())))
+    for name in ("reliability", "badge"):
+        del values[name]
+    assert from_json(Origins, values) == Origins()
+    with pytest.raises(UserError, match="Origins needs a field 'entities'"):
+        from_json(Origins, {name: value for name, value in values.items() if name != "entities"})
+    with pytest.raises(UserError, match="Origins has no field 'bagde'"):
+        from_json(Origins, {**values, "bagde": 3})
+    with pytest.raises(UserError, match='badge is "3", expected int'):
+        from_json(Origins, {**values, "badge": "3"})

@@ -852,3 +852,60 @@ def test_graphs_of_paths_are_any_in_which_the_ends_are_joined_but_not_by_an_edge
     assert task.features(problem)["edges"].mean() == pytest.approx(edges / total, abs=0.02)
     pairs = Counter(map(tuple, problem["ends"].tolist()))
     assert set(pairs) == set(permutations(range(4), 2)) and max(pairs.values()) < 1.15 * min(pairs.values())
+
+
+def test_a_vocabulary_has_what_any_board_of_its_kind_needs_and_no_more():
+    marks = ["<pad>", "</s>", "<unk>", "<think>", "<answer>", ",", "."]
+    numbers, cells = [str(number) for number in range(1, 11)], [f"{r}{c}" for r in "abcdefghi" for c in range(1, 10)]
+    for task, values, named in (
+        (Boards("queens", 6, (4,), (1, 40)), numbers, "abcdefghij"),
+        (Boards("latin", 3, (5,), (1, 12)), numbers[:5], [cell for cell in cells if cell < "f" and cell[1] < "6"]),
+        (Boards(), numbers[:9], cells),
+    ):
+        for order, names in (("cells", ()), ("fewest", named)):
+            spec = replace(task, order=order)
+            assert list(spec.vocabulary.symbols) == [*marks, *values, *names]
+            assert spec.first_node == 0 and spec.first_value == len(marks)
+            assert spec.longest_chain == (3 if names else 2) * max(spec.blank_counts) - 1
+            assert replace(spec, cot=False).longest_chain == 0
+    for task, values in ((SOME["colouring"], "123"), (SOME["paths"], "-+")):
+        assert list(task.vocabulary.symbols) == [*marks, *values, *"ABCDEFGHIJ"]
+        assert task.first_node == len(marks) + len(values)
+
+
+def test_sizes_and_what_a_kind_has_that_is_told_neither_size_nor_blanks():
+    sizes = {
+        "queens": range(4, 11),
+        "colouring": range(4, 11),
+        "latin": range(3, 6),
+        "sudoku": (4, 9),
+        "paths": range(4, 11),
+    }
+    usual = {
+        "queens": (8, (5, 6)),
+        "colouring": (8, (5,)),
+        "latin": (4, (8, 9)),
+        "sudoku": (4, (8, 9)),
+        "paths": (8, (8,)),
+    }
+    for kind, possible in sizes.items():
+        assert (Boards(kind).side, tuple(Boards(kind).blank_counts)) == usual[kind]
+        for size in range(1, 12):
+            if size in possible:
+                assert Boards(kind, size, (4,)).side == size
+            else:
+                nearest = min(possible, key=lambda other: abs(other - size))
+                with pytest.raises(UserError, match=f"such as {nearest}$"):
+                    Boards(kind, size, (4,))
+
+
+def test_fields_at_their_limits():
+    assert max(Boards("queens", 6).blank_counts) == 6 and max(Boards("latin", 3).blank_counts) == 9
+    with pytest.raises(UserError, match="queens of size 5: expected blanks, at most 5"):
+        Boards("queens", 5)
+    assert Boards("sudoku", 9, (52,), (2, 63)).solutions == (2, 63)
+    with pytest.raises(UserError, match="solutions up to 64: of sudoku of size 9 at most 63 are counted"):
+        Boards("sudoku", 9, (52,), (2, 64))
+    for density in (0.0, 1.0):
+        with pytest.raises(UserError, match=r"density .\.0 is outside \(0, 1\)"):
+            Boards("colouring", density=density)

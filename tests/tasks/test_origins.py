@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_the_posterior_is_that_of_all_worlds(seed):
         table = np.zeros((1, 3, 3), np.int8)
         table[0, :, path] = np.reshape(values, (2, 3))
         for badges in permutations(range(3)):
-            world = {"world": table, "badges": np.array([badges], np.int8)}
+            world = {"world": table, "badges": np.array([badges], np.int8), "brought": np.ones((1, 64), bool)}
             answer = badges.index(problem["badge"][0])
             if table[0, table[0, answer, path[1]], path[0]] != problem["end"][0]:
                 continue
@@ -187,6 +187,7 @@ def test_an_environment_tells_of_entities_and_nothing_else():
     world = {
         "world": np.array([[[1, 0, 0], [1, 0, 0], [2, 0, 0], [1, 0, 0]]], np.int8),
         "badges": np.array([[2, 0, 1, 3]]),
+        "brought": np.array([[True, False]]),
     }
     heard = {
         "<back> b R1": "a",
@@ -204,6 +205,9 @@ def test_an_environment_tells_of_entities_and_nothing_else():
     for said, told in heard.items():
         request = np.array([task.vocabulary.encode(said)], np.int32)
         assert task.vocabulary.decode(Inverse.of(task).tell(world, 0, request)[0]) == f"{told} <found>"
+        assert task.vocabulary.decode(Inverse.of(task).tell(world, 1, request)[0]) == "? <found>", (
+            "the second one fails"
+        )
 
 
 def test_what_is_told_has_no_loss():
@@ -218,7 +222,7 @@ def test_what_is_told_has_no_loss():
 def test_sizes_of_shifts_and_features():
     sizes = {"entities=8": 8, "entities=24": 8, "announced=off": 1, "hops=3": 1, "hops=4": 2, "budget=32": 16}
     found = {name: Origins().shift(name) for name in Origins().shifts if not name.startswith("noise")}
-    assert {name: shift.size for name, shift in found.items()} == sizes
+    assert {name: shift.size for name, shift in found.items()} == pytest.approx({**sizes, "reliability=0.7": 0.3})
     assert [found[name].axis for name in ("entities=8", "announced=off", "hops=3")] == [
         (Axis.TASK,),
         (Axis.FORMAT,),
@@ -293,6 +297,79 @@ def test_instructions_say_whether_the_budget_is_told():
     assert "as the number of searches allowed is not told" in replace(Origins(), announced=False).instructions
 
 
+FAILING = replace(TASK, hops=(2,), budgets=(16,), reliability=0.7)
+RELIABLE = replace(FAILING, reliability=1.0)
+
+
+def turns_of(text):
+    words = text.split()
+    return [words[start : start + TURN] for start in range(0, TURN * words.count("<found>"), TURN)]
+
+
+def test_a_search_that_fails_is_made_again_and_says_nothing():
+    batch, failed = sample(FAILING, 400), []
+    sure = RELIABLE.vocabulary.decode_all(RELIABLE.write(batch.problem).completions())
+    for text, whole in zip(FAILING.vocabulary.decode_all(batch.completions()), sure, strict=True):
+        turns = turns_of(text)
+        told = [turn for turn in turns if turn[3] != "?"]
+        assert told == turns_of(whole)[: len(told)], "the moves of one whose searches never fail"
+        assert all(turn[:3] == after[:3] for turn, after in pairwise(turns) if turn[3] == "?")
+        failed += [turn[3] == "?" for turn in turns]
+    assert np.mean(failed) == pytest.approx(0.3, abs=0.03)
+    assert FAILING.verify(batch, batch.completions()).trace.all()
+    habits = judge.habits(FAILING, batch.problem, batch.completions())
+    assert not habits["repeated_searches"].any() and not habits["unsupported_searches"].any()
+    assert "has failed" in FAILING.instructions and "has failed" not in RELIABLE.instructions
+
+
+def test_what_failed_changes_no_posterior():
+    batch = sample(FAILING, 200)
+    turns = play(FAILING, batch.problem)
+    told = turns[:, :, 3] != FAILING.untold
+    order = np.argsort(~told, axis=1, kind="stable")
+    kept = np.take_along_axis(np.where(told[..., None], turns, PAD), order[..., None], axis=1)
+    after = [laws.posterior(FAILING, batch.problem, some) for some in (turns, kept)]
+    np.testing.assert_allclose(*after, atol=1e-12)
+
+
+def test_drawn_questions_are_found_within_a_budget_as_the_law_of_failing_searches_says():
+    problem = sample(replace(FAILING, budgets=(32,)), 4000).problem
+    made = needed(FAILING, problem)
+    for budget in (2, 4, 8, 16, 32):
+        share = laws.found(16, 2, budget, 0.7)
+        assert (made <= budget).mean() == pytest.approx(share, abs=4 * (share * (1 - share) / 4000) ** 0.5 + 1e-9)
+    assert laws.found(16, 2, 63, 1.0) == pytest.approx(1.0) and laws.found(16, 2, 3, 0.5) == pytest.approx(
+        laws.found(16, 2, 3) / 8
+    )
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_badge_that_every_question_asks_for(shown):
+    task = Origins(entities=5, hops=(2,), badge=3, shown=shown)
+    batch = sample(task, 200)
+    assert (batch.problem["badge"] == 3).all() and len(np.unique(truth(task, batch.problem))) == 5
+    assert task.verify(batch, batch.completions()).answer.all()
+    law = laws.searches(5, 2)
+    many = sample(replace(task, shown=False), 4000).problem
+    assert needed(task, many).mean() == pytest.approx((law * np.arange(len(law))).sum(), abs=0.2)
+    text = task.show(batch.tokens[0, : batch.prompt_len[0]])
+    assert task.parse(text)["badge"] == 3
+    other = Origins(entities=5, hops=(2,), shown=shown)
+    drawn = sample(other)
+    row = int((drawn.problem["badge"] != 3).argmax())
+    another = other.show(drawn.tokens[row, : drawn.prompt_len[row]])
+    with pytest.raises(UserError, match="a number from 3 to 3"):
+        task.parse(another)
+    with pytest.raises(UserError, match="badge 5 is outside 0 to 4"):
+        replace(task, badge=5)
+
+
+@pytest.mark.parametrize("fields", [{"reliability": 0.0}, {"reliability": 1.1}, {"reliability": 0.9, "shown": True}])
+def test_searches_that_cannot_fail_so(fields):
+    with pytest.raises(UserError, match="reliability"):
+        Origins(**fields)
+
+
 def test_what_is_thought_is_what_would_be_looked_up():
     """The same moves; where the world is shown, prompts have all that the moves ask for, and badges alone are told."""
     hidden = Origins(entities=5, hops=(1, 2), budgets=(12,))
@@ -302,14 +379,16 @@ def test_what_is_thought_is_what_would_be_looked_up():
     texts = [task.vocabulary.decode_all(batch.completions()) for task, batch in ((hidden, looked), (shown, thought))]
     for row, (short, long) in enumerate(zip(*texts, strict=True)):
         prompt = shown.vocabulary.decode(thought.text[row, : thought.prompt_len[row]]).split()
-        path = [word for word in prompt if word.startswith("R")]
-        table, moves = prompt[5 : 5 + 10 * len(path)], []
+        relations = [word for word in prompt if word.startswith("R")]
+        path, moves = relations[len(relations) // 2 :], []
+        table = prompt[5 : 5 + 11 * len(path)]
+        assert table[::11] == path, "each block is named"
         words = long.split()
         while words[0] != "<answer>":
             (mark, entity, asked, told, found, said), words = words[:6], words[6:]
             assert found == "<found>" and (told == "?") != (said == "?")
             if mark != "<look>":
-                block = table[10 * path.index(asked) :][5 * (mark == "<next>") :]
+                block = table[11 * path.index(asked) + 1 :][5 * (mark == "<next>") :]
                 assert told == "?" and said == block["abcde".index(entity)]
             moves += [mark, entity, asked, said if told == "?" else told, found]
         assert " ".join([*moves, *words]) == short

@@ -556,6 +556,61 @@ def test_whoever_does_not_know_the_budget_stops_where_the_next_search_costs_more
     assert {looked for made, _, looked in seen_and_looked if made} == {True, False}
 
 
+def total(act, known, guess, budgets, price):
+    """How often whoever does as int8 (k + 1, b + 1, s) says is right, less what searches cost, over all ends: by going forward."""
+    worth = 0.0
+    for budget in budgets:
+        waiting = [(len(act) - 1, 0, 0, 1.0)]  # hops to go, searches made, what was seen, how likely
+        while waiting:
+            left, made, state, likely = waiting.pop()
+            now = known.leads[state] if left == 1 else guess
+            choice = act[left, made, state]
+            if choice == laws.GO_ON and left > 1:
+                waiting.append((left - 1, made, 0, likely * known.leads[state]))
+                worth += likely * (1 - known.leads[state]) * guess  # a wrong entity: what comes is as good as a guess
+            elif choice == laws.LOOK and made < budget:
+                worth -= likely * price
+                for part, chance in enumerate(known.chance[state]):
+                    if chance:
+                        waiting.append((left, made + 1, known.after[state, part], likely * chance))
+            else:
+                worth += likely * now
+    return worth / len(budgets)
+
+
+def test_whoever_does_not_know_the_budget_cannot_do_better_by_any_other_act():
+    """Two hops; what lies behind a wrong entity costs nothing more, so that prices are paid on the right way alone."""
+    e, budgets, every = 3, (0, 1, 2, 4), set()
+    for p, price in product((0.3, 0.6, 0.9), (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)):
+        best, known = laws.best_unaware(e, p, 2, budgets, price), laws.looks(e, p, 4)
+        worth = total(best.act, known, 1 / e, budgets, price)
+        for left, made, state in np.ndindex(*best.act.shape):
+            if left:
+                every.add((left, int(best.act[left, made, state])))
+                for other in {laws.LOOK, laws.GO_ON, laws.STOP} - {best.act[left, made, state]}:
+                    if other != laws.GO_ON or (state and left > 1):
+                        changed = best.act.copy()
+                        changed[left, made, state] = other
+                        assert total(changed, known, 1 / e, budgets, price) <= worth + 1e-12
+        assert (best.act[:, :, 0] != laws.GO_ON).all() and (best.act[1] != laws.GO_ON).all()
+        assert (best.value[0] == 1).all() and best.act.shape[0] == 3
+        if not price:
+            assert best.value[2, list(budgets)].mean() == pytest.approx(worth)
+    assert {(1, laws.LOOK), (1, laws.STOP), (2, laws.GO_ON), (2, laws.LOOK)} <= every
+
+
+def test_exact_results_need_no_tags():
+    exact, untagged = Search(), Search(tags=False)
+    batch = sample(exact, 40)
+    known = [laws.posterior(task, batch.problem, play(exact, batch.problem)) for task in (exact, untagged)]
+    np.testing.assert_array_equal(*known)
+    for hops, budget in product((1, 2, 3), (0, 1, 2)):
+        assert laws.ceiling(exact, hops, budget) == laws.ceiling(untagged, hops, budget)
+    aware = laws.best(4, 0.5, 2, 3)
+    assert (aware.value[0] == 1).all() and aware.act.shape == (3, 4, len(laws.looks(4, 0.5, 3).leads))
+    assert (aware.act[1] != laws.GO_ON).all() and (aware.act[:, :, 0] != laws.GO_ON).all()
+
+
 def test_one_hop_is_a_vote():
     """How often the entity seen most often of three is right, by all outcomes."""
     e, p = 4, 0.5

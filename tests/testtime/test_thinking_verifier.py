@@ -120,6 +120,34 @@ def test_what_breaks_off_has_marks_and_no_verdict():
     assert line == QUESTION and "+" not in told and "-" not in told
 
 
+def test_thoughts_break_off_behind_any_step_and_their_ends_are_not_learned():
+    batch, gold = asked()
+    seen = set()
+    for seed in range(40):
+        lines = thinking_verifier.labelled(LETTERS, batch, gold, Format(), np.random.default_rng(seed), cut=True)
+        line = spelled(lines.tokens[0, :, 0]).removeprefix(f"{QUESTION} ").removesuffix(GOLD).strip()
+        told = np.where(lines.weight[0], lines.target[0], LETTERS.vocabulary.index["[F3]"])[len(QUESTION.split()) :]
+        learned = spelled(told[: len(line.split())]).replace("[F3]", ".")
+        assert learned == (line if line == GOLD else line.removesuffix("</s>") + ".")
+        seen.add(line)
+    steps = ["", "B D [F2] [F1] <think> ", "B D [F2] [F1] <think> D B [F1] "]
+    assert seen == {GOLD, *(f"{text}</s>" for text in steps)}
+
+
+def test_steps_are_counted_to_the_answer():
+    batch, _ = asked()
+    assert thinking_verifier.steps_written(batch)[0].tolist() == [1] * 5 + [2] * 3 + [3] * 4
+
+
+def test_what_is_cut_short_ends_there_unless_it_ended_before():
+    thought = np.array([[[5, 6, 7, EOS], [5, EOS, PAD, PAD]]], np.int32)
+    assert thinking_verifier.cut_short(thought, 0).tolist() == [[[EOS, 0, 0, 0], [EOS, 0, 0, 0]]]
+    assert thinking_verifier.cut_short(thought, 2).tolist() == [[[5, 6, EOS, 0], [5, EOS, 0, 0]]]
+    np.testing.assert_array_equal(thinking_verifier.cut_short(thought, 9), thought)
+    each = thinking_verifier.cut_short(thought, np.array([[1, 0]]))
+    assert each.tolist() == [[[5, EOS, 0, 0], [EOS, 0, 0, 0]]]
+
+
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000))
@@ -335,6 +363,11 @@ def test_verifiers_are_trained_and_asked_once(tmp_path):
     assert (until.read <= whole).all() and ((until.read == whole) >= (said.weighed.marks > np.log(0.5))).all()
     with pytest.raises(UserError, match="thoughts must be at least 1, not 0"):
         thinking_verifiers.check_samples(lab, verifier, pool, thoughts=0)
+    at_budgets = thinking_verifiers.check_samples(lab, verifier, pool, budgets=(1, 1000)).weighed.marks
+    short, whole = (thinking_verifiers.check_samples(lab, verifier, pool, **how) for how in ({"budgets": (1,)}, {}))
+    assert (short.tokens <= 2).all() and at_budgets.shape == (2, 3, 2, 2)
+    np.testing.assert_allclose(at_budgets[..., 0], short.weighed.marks[..., 0], rtol=1e-5)
+    np.testing.assert_allclose(at_budgets[..., 1], whole.weighed.marks[..., 0], rtol=1e-5)
 
 
 class Silent:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -76,6 +76,7 @@ def _answers(options: Ask, runs: Runs) -> tuple[str, dict[int, list[dict[str, st
     """The right completion, and the steps that each seed's model writes, with their marks."""
     import numpy as np
 
+    from alchemy.decoding.episodes import written
     from alchemy.decoding.generate import generate
     from alchemy.lab.lab import SPARE
     from alchemy.lab.seed_rows import rows_of
@@ -89,7 +90,17 @@ def _answers(options: Ask, runs: Runs) -> tuple[str, dict[int, list[dict[str, st
     rows = [i for i, seed in enumerate(runs.seeds) if options.seed in (-1, seed)]
     seeds = [runs.seeds[row] for row in rows]
     params = rows_of(runs.trained.params, rows)
-    texts = generate(runs.model, params, prompt, max_new=room, temperature=options.temperature, seeds=seeds)
+    if hasattr(task, "environment"):  # which writes what it tells
+        worlds = {
+            name: np.broadcast_to(array, (len(rows), *array.shape))
+            for name, array in task.episodes(batch.problem).items()
+        }
+        prompts = np.broadcast_to(prompt, (len(rows), *prompt.shape))
+        budget = np.broadcast_to(batch.problem["budget"].astype(int), (len(rows), 1))
+        episodes: dict[str, Any] = dict(turns=max(1, int(budget.max())), temperature=options.temperature, seeds=seeds)
+        texts = written(runs.model, params, prompts, task.environment, worlds, budget, **episodes)[:, 0]
+    else:
+        texts = generate(runs.model, params, prompt, max_new=room, temperature=options.temperature, seeds=seeds)
     steps = {seed: task.steps(batch, text) for seed, text in zip(seeds, texts, strict=True)}
     written = {seed: [{"text": step.text, "mark": step.mark} for step in own] for seed, own in steps.items()}
     return task.gold_text(batch.problem), written
