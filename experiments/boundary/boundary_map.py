@@ -124,6 +124,7 @@ PRESETS = {
         rounds=1,
         grpo=replace(SMALL.grpo, problems=4, group=4),
         axes=(TASK, LENGTH),
+        longer=4,  # as long as before, so that both axes share programs
         blind=(BASE, AGAIN, PAIRS),
     ),
     "small": SMALL,
@@ -264,7 +265,7 @@ def run(config: Config, lab: Lab) -> Measured:
         works = [partial(cells, config, arm=arm, axes=axes, seed=seed) for seed in seeds]
         measured.setdefault(arm, {}).update(stacked(together(lab, works)))
     floor = stacked([floors(config, world(config, seed)) for seed in seeds])
-    return Measured(measured, {axis: floor[axis] for axis in config.axes})
+    return Measured(measured, {axis: np.asarray(floor[axis]) for axis in config.axes})
 
 
 def cells(config: Config, lab: Lab, arm: str, axes: Sequence[str], seed: int) -> dict[str, Cell]:
