@@ -69,8 +69,8 @@ class Config:
     width: int = 64
     layers: int = 2
     heads: int = 4
-    train: TrainConfig = TrainConfig(steps=1500, batch=64, optimizer="muon")
-    """Of who thinks."""
+    train: TrainConfig = TrainConfig(steps=2500, batch=64, optimizer="muon")
+    """Of who thinks: by 1,500 steps, which were judged first, two of five had not learned to."""
     brief: TrainConfig = TrainConfig(steps=1000, batch=32, optimizer="muon")
     """Of who looks up, and has less to learn."""
 
