@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from damaged_texts import NAMES, ids, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,6 @@ from tasks.search import Search, chains, judge
 from tasks.search.environment import episodes
 from tasks.search.spec import MOST_SEARCHES
 
-NAMES = [*"abcdefghijklmnopqrstuvwxyz", "<none>"]
 EXACT = Search(entities=4, relations=3, hops=(1, 2), budgets=(1, 2, 3))
 TASKS = {
     "exact": EXACT,
@@ -120,57 +120,6 @@ class Reader:
         if any(task.nothing in entities for entities in reached):
             ends.add(task.nothing)
         return verdicts, ends
-
-
-def damaged(task, rng, words):
-    """A text with something else in it: another word, one too few, a turn twice, another order, an early end."""
-    words = list(words)
-    turns = max(1, len(words) // task.turn)
-    match rng.integers(10):
-        case 0:
-            words[rng.integers(len(words))] = str(rng.choice(task.vocabulary.symbols[2:60]))
-        case 1:
-            del words[rng.integers(len(words))]
-        case 2:
-            place = task.turn * rng.integers(turns)
-            words[place:place] = words[place : place + task.turn]
-        case 3:
-            words = words[task.turn :] if len(words) > task.turn else words
-        case 4:
-            words = words[: rng.integers(1, len(words) + 1)]
-        case _:
-            place = rng.integers(len(words))
-            kinds = (
-                [*NAMES[:5], "<none>"],
-                ["R1", "R3", "R4"],
-                ["<found>", "<stray>"],
-                ["0", "2", "3", "63"],
-                ["?", "<none>"],
-            )
-            alike = [kind for kind in kinds if words[place] in kind]
-            words[place] = str(rng.choice(alike[0] if alike else NAMES))
-    return words
-
-
-def written(task, n, seed):
-    """Problems, and texts as words: gold ones, and such as anything may have happened to."""
-    rng = np.random.default_rng(seed)
-    batch = task.sample(rng, n)
-    texts = []
-    for row in batch.completions():
-        words = task.vocabulary.decode(row).split()
-        for _ in range(rng.integers(4)):
-            words = damaged(task, rng, words) if words else words
-        texts.append(words)
-    return batch, texts
-
-
-def ids(task, texts, ends=True):
-    rows = [[*task.vocabulary.encode(" ".join(words)), *([EOS] if ends else [])] for words in texts]
-    out = np.zeros((len(rows), max(map(len, rows)) + 1), np.int32)
-    for row, tokens in zip(out, rows, strict=True):
-        row[: len(tokens)] = tokens
-    return out
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)

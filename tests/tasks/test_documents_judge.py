@@ -1,0 +1,179 @@
+"""Turns of several searches are judged as a plain reader of words judges them, whatever is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from damaged_texts import NAMES, ids, written
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.documents import Documents, judge
+from tasks.documents.environment import episodes
+from tasks.search.spec import MOST_SEARCHES
+
+ONE = Documents(entities=4, relations=3, hops=(1, 2), budgets=(1, 2, 3), slots=2)
+TASKS = {
+    "one": ONE,
+    "two": replace(ONE, queries=2),
+    "polluted": replace(ONE, queries=2, slots=1, pollution=1.0, reliability=0.4),
+    "some": replace(ONE, missing=0.4),
+    "hidden": replace(ONE, announced=False, pollution=0.0),
+}
+
+
+class Reader:
+    """Reads one text word by word, with the dictionary of its world."""
+
+    def __init__(self, task, problem, row):
+        self.task = task
+        self.world = {name: values[row] for name, values in episodes(task, problem).items()}
+        self.start = int(problem["start"][row])
+        self.path = [int(relation) for relation in problem["path"][row] if relation >= 0]
+        self.budget = int(problem["budget"][row])
+        self.names = NAMES[: task.entities]
+
+    def leads(self, entity, relation):
+        """Where a relation leads, None where it leads nowhere."""
+        to = int(self.world["world"][entity, relation])
+        return None if to == self.task.nothing else to
+
+    def turn(self, words):
+        """The searches of a whole turn and the pairs that each was brought, else None."""
+        task = self.task
+        if len(words) < task.turn or words[task.turn - 1] != "<found>":
+            return None
+        asked, brought = [], []
+        for query in range(task.queries):
+            mark, entity, relation = words[3 * query : 3 * query + 3]
+            if mark != "<search>" or entity not in self.names:
+                return None
+            if relation not in [f"R{number}" for number in range(1, task.relations + 1)]:
+                return None
+            asked.append((self.names.index(entity), int(relation[1:]) - 1))
+        rest = words[3 * task.queries : task.turn - 1]
+        for query in range(task.queries):
+            pairs = []
+            for slot in range(task.slots):
+                place = 2 * (task.slots * query + slot)
+                pair = rest[place : place + 2]
+                if pair != ["?", "?"] and not all(word in self.names for word in pair):
+                    return None
+                pairs.append(None if pair == ["?", "?"] else tuple(map(self.names.index, pair)))
+            brought.append(pairs)
+        return asked, brought
+
+    def told(self, number, asked):
+        """The pairs that the environment brings to the searches of turn `number`."""
+        task, brought = self.task, []
+        for query, (entity, relation) in enumerate(asked):
+            search = number * task.queries + query
+            pairs = []
+            for slot in range(task.slots):
+                here = self.world["brought"][search] and self.world["places"][search] == slot
+                if here and self.leads(entity, relation) is not None:
+                    pairs.append((entity, self.leads(entity, relation)))
+                    continue
+                other = (entity + int(self.world["others"][search, slot])) % task.entities
+                to = self.leads(other, relation)
+                pairs.append((other, to) if self.world["filled"][search, slot] and to is not None else None)
+            brought.append(pairs)
+        return brought
+
+    def read(self, words):
+        """Of each turn (true, supported, redundant, beside), of the rest what was found and whether one searched in vain."""
+        task, verdicts, known, due_asked = self.task, [], {}, set()
+        reached = [{self.start}, *(set() for _ in self.path)]
+        while len(verdicts) < MOST_SEARCHES:
+            turn = self.turn(words[len(verdicts) * task.turn :])
+            if turn is None:
+                break
+            asked, brought = turn
+            due = [
+                [step for step, held in enumerate(self.path) if held == relation and entity in reached[step]]
+                for entity, relation in asked
+            ]
+            own = [
+                next((pair[1] for pair in pairs if pair and pair[0] == entity), None)
+                for (entity, _), pairs in zip(asked, brought, strict=True)
+            ]
+            verdicts.append(
+                (
+                    brought == self.told(len(verdicts), asked),
+                    [bool(steps) for steps in due],
+                    [search in known for search in asked],
+                    [
+                        sum(pair is not None and pair[0] != entity for pair in pairs)
+                        for (entity, _), pairs in zip(asked, brought, strict=True)
+                    ],
+                )
+            )
+            for search, to, steps in zip(asked, own, due, strict=True):
+                due_asked |= {search} if steps else set()
+                if to is not None:
+                    known[search] = to
+                    for step in steps:
+                        reached[step + 1].add(to)
+        return verdicts, reached[-1], bool(due_asked - known.keys())
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_judged_as_words_are_read(task, seed):
+    batch, texts = written(task, 60, seed)
+    completion = ids(task, texts)
+    searched = judge.searches(task, batch.problem, completion)
+    habits = judge.habits(task, batch.problem, completion)
+    judged = judge.verify(task, batch, completion)
+    for row, words in enumerate(texts):
+        reader = Reader(task, batch.problem, row)
+        verdicts, found, vain = reader.read(words)
+        made = len(verdicts)
+        assert searched.made[row] == made
+        for turn, (true, supported, redundant, beside) in enumerate(verdicts):
+            assert bool(searched.true[row, turn]) == true
+            assert searched.supported[row, turn].tolist() == supported
+            assert searched.redundant[row, turn].tolist() == redundant
+            assert searched.beside[row, turn].tolist() == beside
+        assert not any(array[row, made:].any() for array in (searched.true, searched.supported, searched.redundant))
+        assert set(np.flatnonzero(searched.found[row]).tolist()) == found
+        assert bool(searched.vain[row]) == vain
+        rest = words[made * task.turn :]
+        said = rest[1] if len(rest) > 1 else ""
+        there = said in reader.names and reader.names.index(said) in found
+        assert bool(habits["supported_answer"][row]) == (there or (said == "<none>" and vain and not found))
+        assert habits["turns"][row] == made and habits["searches"][row] == made * task.queries
+        shares = {
+            "untrue_results": [not true for true, *_ in verdicts],
+            "unsupported_searches": [not one for _, supported, *_ in verdicts for one in supported],
+            "repeated_searches": [one for *_, redundant, _ in verdicts for one in redundant],
+            "documents_beside_the_point": [one / task.slots for *_, beside in verdicts for one in beside],
+        }
+        for name, values in shares.items():
+            np.testing.assert_allclose(habits[name][row], np.mean(values) if made else np.nan)
+        whole = len(rest) == 2 and rest[0] == "<answer>" and rest[1] in [*reader.names, "<none>"]
+        good = 0
+        for turn, (true, supported, *_) in enumerate(verdicts):
+            if not (true and all(supported) and turn < reader.budget):
+                break
+            good += 1
+        trace = whole and good == made
+        at = len(words) - 1 - words[::-1].index("<answer>") if "<answer>" in words else len(words)
+        right = words[at + 1 :] == [NAMES[truth(reader)]]
+        assert (bool(judged.well_formed[row]), bool(judged.trace[row]), bool(judged.answer[row])) == (
+            whole,
+            trace,
+            right,
+        )
+        assert judged.first_wrong_step[row] == (made + right if trace else good)
+
+
+def truth(reader):
+    """The entity that the relations lead to, or none."""
+    at = reader.start
+    for relation in reader.path:
+        at = None if at is None else reader.leads(at, relation)
+    return reader.task.nothing if at is None else at
