@@ -71,7 +71,6 @@ def searches(spec: Spec, problem: Problem, completion: np.ndarray) -> Searches:
         known[rows, kind, e, r] |= there
         for place in range(k):
             reached[rows, place + 1, np.where(there & ~is_look, to[:, turn], 0)] |= there & due[:, place]
-        reached[:, :, spec.nothing] = False
         seen[rows, e] |= there & is_look & (number[:, turn] == problem["badge"])
     return Searches(formed.sum(axis=1), true, supported, redundant, seen)
 

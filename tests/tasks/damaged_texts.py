@@ -25,14 +25,16 @@ def damaged(task, rng, words):
             words = words[task.turn :] if len(words) > task.turn else words
         case 4:
             words = words[: rng.integers(1, len(words) + 1)]
+        case 5:
+            words[-1] = str(rng.choice([*NAMES[:6], "<none>"]))
         case _:
             place = rng.integers(len(words))
             kinds = (
-                [*NAMES[:5], "<none>"],
+                [*NAMES[:5], "<none>", "?"],
                 ["R1", "R3", "R4"],
                 ["<back>", "<next>", "<look>"],
                 ["<found>", "<stray>"],
-                ["0", "2", "3", "63"],
+                ["0", "2", "3", "63", "?"],
                 ["?", "<none>"],
             )
             alike = [kind for kind in kinds if words[place] in kind]

@@ -177,3 +177,18 @@ def truth(reader):
     for relation in reader.path:
         at = None if at is None else reader.leads(at, relation)
     return reader.task.nothing if at is None else at
+
+
+def test_none_is_no_supported_answer_where_something_was_found():
+    """Two documents name different entities; from one of them the end is found, of the other nothing is brought."""
+    task = replace(ONE, entities=16, joins="any")
+    problem = task.parse("3 14 15 9 26 c R3 R1 3 <think>")
+    turns = "c R3 c d ? ?", "c R3 c e ? ?", "d R1 d a ? ?", "e R1 ? ? ? ?"
+    text = " ".join(f"<search> {turn} <found>" for turn in turns)
+    for searched, answer, supported in (
+        (text, "a", True),
+        (text, "<none>", False),
+        (" ".join(text.split()[: 2 * task.turn] + text.split()[3 * task.turn :]), "<none>", True),
+    ):
+        _, habits = task.judge_texts(problem, [f"{searched} <answer> {answer}"])
+        assert bool(habits["supported_answer"][0]) == supported
