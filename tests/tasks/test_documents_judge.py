@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from damaged_texts import NAMES, ids, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.documents import Documents, judge
+from alchemy.problem.shift import Noise
+from tasks.documents import Documents, judge, laws
 from tasks.documents.environment import episodes
 from tasks.search.spec import MOST_SEARCHES
 
@@ -192,3 +194,82 @@ def test_none_is_no_supported_answer_where_something_was_found():
     ):
         _, habits = task.judge_texts(problem, [f"{searched} <answer> {answer}"])
         assert bool(habits["supported_answer"][0]) == supported
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_gold_texts_search_until_the_end_is_found_or_the_budget_is_spent(task):
+    batch = task.sample(np.random.default_rng(0), 200)
+    features = task.features(batch.problem)
+    longest = 0
+    for row, words in enumerate(task.vocabulary.decode(text).split() for text in batch.completions()):
+        reader = Reader(task, batch.problem, row)
+        verdicts, found, _ = reader.read(words)
+        assert all(true and all(supported) for true, supported, *_ in verdicts)
+        assert len(verdicts) == reader.budget if not found else len(verdicts) <= reader.budget
+        assert not found or not reader.read(words[: -2 - task.turn])[1], "not a turn more than it takes"
+        assert words[len(verdicts) * task.turn :] == ["<answer>", NAMES[truth(reader)]]
+        assert (features["hops"][row], features["budget"][row]) == (len(reader.path), reader.budget)
+        line = int((batch.text[row] != 0).sum())
+        assert line <= task.clean_len and batch.prompt_len[row] <= task.longest_prompt
+        longest = max(longest, line)
+    assert longest == task.clean_len and batch.prompt_len.min() == task.shortest_prompt
+    assert replace(task, noise=Noise("delete", 0.3)).shortest_prompt == 0
+    assert all(
+        values.shape[1] == MOST_SEARCHES * task.queries
+        for name, values in episodes(task, batch.problem).items()
+        if name != "world"
+    )
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_what_follows_from_another_document_goes_on_from_there(task):
+    batch = task.sample(np.random.default_rng(1), 120)
+    gold = batch.completions()
+    for step in (0, 1):
+        changed = task.other_state(batch, gold, step, np.random.default_rng(step))
+        followed = task.follow(batch, changed, step)
+        for row in range(120):
+            reader, words = Reader(task, batch.problem, row), task.vocabulary.decode(followed[row]).split()
+            before, told = (task.vocabulary.decode(text[row]).split() for text in (gold, changed))
+            start, end = step * task.turn, (step + 1) * task.turn
+            if len(reader.read(before)[0]) <= step:
+                assert told == before and not words
+                continue
+            assert told[:start] == before[:start] and told[end:] == before[end:] and words[:end] == told[:end]
+            asked, brought = reader.turn(told[start:end])
+            _, held = reader.turn(before[start:end])
+            places = [(query, slot) for query in range(task.queries) for slot in range(task.slots)]
+            own = [(q, s) for q, s in places if held[q][s] and held[q][s][0] == asked[q][0]] or [(0, 0)]
+            for q, s in places:
+                if (q, s) in own:
+                    assert brought[q][s][0] == asked[q][0]
+                    assert held[q][s] is None or held[q][s][0] != asked[q][0] or brought[q][s] != held[q][s]
+                else:
+                    assert brought[q][s] == held[q][s]
+            verdicts, _, _ = reader.read(words)
+            assert all(true and all(supported) for true, supported, *_ in verdicts[step + 1 :])
+            at, rest = reader.start, list(reader.path)
+            for turn in range(len(verdicts)):
+                asked, brought = reader.turn(words[turn * task.turn : (turn + 1) * task.turn])
+                leads = [
+                    pair[1]
+                    for (entity, _), pairs in zip(asked, brought, strict=True)
+                    for pair in pairs
+                    if pair and pair[0] == entity
+                ]
+                if leads:
+                    at, rest = leads[0], rest[1:]
+            assert not rest or len(verdicts) == reader.budget
+            for relation in rest:
+                at = None if at is None else reader.leads(at, relation)
+            assert words[len(verdicts) * task.turn :] == ["<answer>", "<none>" if at is None else NAMES[at]]
+
+
+def test_how_likely_the_end_is_found():
+    """By all ways in which searches bring what they are about or do not."""
+    for queries, hops, turns in ((1, 1, 3), (1, 2, 3), (2, 2, 3), (3, 1, 2)):
+        task, likely = replace(ONE, queries=queries, reliability=0.7), 0.0
+        for brought in product((False, True), repeat=queries * turns):
+            here = [any(brought[queries * turn : queries * (turn + 1)]) for turn in range(turns)]
+            likely += np.prod([0.7 if one else 0.3 for one in brought]) * (sum(here) >= hops)
+        assert laws.found(task, hops, turns) == pytest.approx(likely)
