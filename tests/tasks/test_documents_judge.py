@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alchemy.problem.shift import Noise
 from tasks.documents import Documents, judge, laws
-from tasks.documents.environment import episodes
+from tasks.documents.environment import Library, episodes
 from tasks.search.spec import MOST_SEARCHES
 
 ONE = Documents(entities=4, relations=3, hops=(1, 2), budgets=(1, 2, 3), slots=2)
@@ -223,7 +223,7 @@ def test_gold_texts_search_until_the_end_is_found_or_the_budget_is_spent(task):
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_what_follows_from_another_document_goes_on_from_there(task):
-    batch = task.sample(np.random.default_rng(1), 120)
+    batch, further = task.sample(np.random.default_rng(1), 120), set()
     gold = batch.completions()
     for step in (0, 1):
         changed = task.other_state(batch, gold, step, np.random.default_rng(step))
@@ -243,6 +243,7 @@ def test_what_follows_from_another_document_goes_on_from_there(task):
             for q, s in places:
                 if (q, s) in own:
                     assert brought[q][s][0] == asked[q][0]
+                    further |= {(brought[q][s][1] - held[q][s][1]) % task.entities} if held[q][s] else set()
                     assert held[q][s] is None or held[q][s][0] != asked[q][0] or brought[q][s] != held[q][s]
                 else:
                     assert brought[q][s] == held[q][s]
@@ -263,6 +264,30 @@ def test_what_follows_from_another_document_goes_on_from_there(task):
             for relation in rest:
                 at = None if at is None else reader.leads(at, relation)
             assert words[len(verdicts) * task.turn :] == ["<answer>", "<none>" if at is None else NAMES[at]]
+    assert further == set(range(1, task.entities)), "any other entity"
+
+
+def test_requests_that_are_none_are_brought_nothing():
+    """Another mark, no entity, no relation, and such as the world does not have; what was asked so says nothing of any answer."""
+    problem = ONE.sample(np.random.default_rng(0), 1).problem
+    start = NAMES[int(problem["start"][0])]
+    first = f"R{int(problem['path'][0, 0]) + 1}"
+    library, world = Library.of(ONE), episodes(ONE, problem)
+    plain = laws.posterior(ONE, problem, np.zeros((1, 0, ONE.turn), np.int32))
+    for request in (
+        f"<answer> {start} {first}",
+        f"<search> R1 {first}",
+        f"<search> {start} b",
+        f"<search> e {first}",
+        f"<search> {start} R4",
+    ):
+        said = np.array([ONE.vocabulary.encode(request)], np.int32)
+        for turn in range(4):
+            told = library.tell(world, turn, said)
+            assert ONE.vocabulary.decode(told[0]) == "? ? ? ? <found>"
+        turns = np.concatenate([said, told], axis=1)[:, None]
+        if "<search>" in request:
+            np.testing.assert_array_equal(laws.posterior(ONE, problem, turns), plain)
 
 
 def test_how_likely_the_end_is_found():
