@@ -325,3 +325,8 @@ def test_too_long_an_episode_is_the_users_error(small):
     ):
         with pytest.raises(UserError, match=says):
             play(model, params, prompts, EXACT.environment, {}, turns=turns, temperature=temperature)
+    prompts[:, 1, 42:] = PAD
+    problem = EXACT.draw(np.random.default_rng(0), 2)
+    worlds = {name: np.stack([array] * 2) for name, array in EXACT.episodes(problem).items()}
+    just = play(model, params, prompts, EXACT.environment, worlds, turns=1)
+    assert just.turns.shape[:3] == (2, 2, 1), "as long as the context, it fits"

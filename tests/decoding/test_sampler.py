@@ -60,12 +60,14 @@ def grown(writer, pieces=3, cuts=(5, 6), most=6):
 
 
 def test_what_is_written_has_the_probability_of_the_whole_text():
-    """Pieces of different lengths leave gaps in the cache; positions and attention do not see them."""
-    state = grown(sampler())
-    assert len(set(state.length.ravel().tolist())) > 2, "pieces ended in different places"
-    for row, prompt in enumerate(PROMPTS[..., 0]):
-        for text, logprob in zip(state.tokens[row], state.logprob[row], strict=True):
-            assert logprob == pytest.approx(alone(prompt, text), abs=1e-3)
+    """Pieces of different lengths leave gaps in the cache; positions and attention do not see them, nor that it has grown."""
+    parted, long = grown(sampler()), grown(sampler(), pieces=4, cuts=())
+    assert len(set(parted.length.ravel().tolist())) > 2, "pieces ended in different places"
+    assert long.length.max() > 16, "texts outgrow the first cache"
+    for state in (parted, long):
+        for row, prompt in enumerate(PROMPTS[..., 0]):
+            for text, logprob in zip(state.tokens[row], state.logprob[row], strict=True):
+                assert logprob == pytest.approx(alone(prompt, text), abs=1e-3)
 
 
 def test_pieces_end_at_cuts_and_at_the_end():

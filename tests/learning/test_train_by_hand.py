@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -174,3 +174,23 @@ def test_a_loss_that_is_no_number_is_the_users_error():
 
     with pytest.raises(UserError, match=r"loss of seeds \[8\] is not finite; lower learning_rate 0\.1"):
         train(Table(), Stream(draw), CONFIG, seeds=SEEDS, init=start)
+
+
+@dataclass(frozen=True)
+class Biased(Table):
+    """With a bias of an odd number of entries, which no two devices can halve."""
+
+    def init(self, key: jax.Array) -> Any:
+        return {"bias": jnp.zeros(V + 1 - V % 2), "table": jnp.zeros((V, V))}
+
+    def apply(self, params: Any, tokens: jax.Array, keys: jax.Array | None = None, start: int = 0) -> jax.Array:
+        return super().apply(params["table"], tokens, keys, start) + params["bias"][None, None, :V]
+
+
+def test_a_gradient_is_cut_to_the_norm_of_all_its_parts_whether_devices_halve_them_or_not():
+    stream = Stream(lambda seed, step, n: examples_of(seed, step, n, False))
+    whole, divided = (train(Biased(), stream, CONFIG, seeds=(0, 1), sharded=sharded) for sharded in (False, True))
+    np.testing.assert_allclose(divided.losses, whole.losses, rtol=1e-5)
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, atol=1e-5), divided.params, whole.params)
+    free = train(Biased(), stream, replace(CONFIG, clip=1e9), seeds=(0, 1))
+    assert np.abs(free.params["table"] - whole.params["table"]).max() > 1e-3, "gradients are cut"
