@@ -13,7 +13,9 @@ import pytest
 from alchemy.learning import machine, tuning
 from alchemy.learning.model import Cache
 from alchemy.problem.task import EOS, PAD
-from alchemy.testtime.learned_verifier import WIDTH, batch_size, by_step, log_odds
+from alchemy.testtime.answers import Samples
+from alchemy.testtime.learned_verifier import WIDTH, aggregated, batch_size, by_step, labelled, lines, log_odds
+from tasks.symbols import Symbols
 
 S, N, K, M = 2, 5, 2, WIDTH + 4
 rng = np.random.default_rng(0)
@@ -116,3 +118,36 @@ def test_how_many_problems_are_read_at_once(n, k, m, rows, size, monkeypatch):
 
 def test_where_nothing_is_due_there_is_one_step_without_a_verdict():
     assert np.isnan(by_step(np.ones((2, 3)), np.zeros((2, 3), bool))).tolist() == [[True], [True]]
+
+
+def test_verdicts_of_steps_stand_side_by_side_whatever_axes_there_are():
+    odds = np.arange(24, dtype=float).reshape(2, 3, 4)
+    due = np.array([[[0, 1, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0]], [[1, 1, 1, 0], [0, 0, 0, 1], [0, 0, 1, 0]]], bool)
+    steps = by_step(odds, due)
+    assert steps.shape == (2, 3, 3) and steps.dtype == np.float32
+    expected = [[[1, 3], [4], []], [[12, 13, 14], [19], [22]]]
+    for own, values in zip(steps.reshape(6, 3), [values for rows in expected for values in rows], strict=True):
+        np.testing.assert_array_equal(own, values + [np.nan] * (3 - len(values)))
+    assert by_step(odds, np.zeros_like(due)).shape == (2, 3, 1)
+    for how, of in {
+        "last": lambda values: values[-1],
+        "min": min,
+        "product": lambda values: sum(-np.log1p(np.exp(-value)) for value in values),
+        "mean": lambda values: np.mean([1 / (1 + np.exp(-value)) for value in values]),
+    }.items():
+        scores = aggregated(steps - 12, how)
+        assert scores.shape == (2, 3)
+        for score, values in zip(scores.ravel(), [values for rows in expected for values in rows], strict=True):
+            assert score == pytest.approx(of([value - 12.0 for value in values]) if values else -np.inf, rel=1e-5)
+
+
+def test_lines_have_the_ids_of_their_prompts():
+    task = Symbols(length=(2,), alphabet="ABCD")
+    batch = task.sample(np.random.default_rng(0), 3)
+    whole = lines(batch, batch.completions())
+    assert whole.shape[2] == batch.tokens.shape[2] == 1
+    np.testing.assert_array_equal(whole[:, : batch.tokens.shape[1]], batch.tokens)
+    taught = labelled(Samples(task, batch, batch.completions()[None, :, None]), "outcome")
+    assert taught.tokens.shape == (3, whole.shape[1] + 1, 1) and taught.weight.sum(axis=1).tolist() == [1, 1, 1]
+    assert (taught.target[taught.weight] == len(task.vocabulary)).all(), "gold lines are good"
+    np.testing.assert_array_equal(taught.tokens[:, :-1], whole)
