@@ -275,6 +275,21 @@ def test_what_is_left_is_the_mean_of_the_weights_of_all_steps():
     np.testing.assert_allclose([last, short, long], [at[-1], by_hand, at.mean()], rtol=1e-4)
 
 
+@dataclass(frozen=True)
+class One(Slope):
+    """Its weight begins at 1."""
+
+    def init(self, key):
+        return {"weight": jnp.ones(1)}
+
+
+def test_a_loss_of_its_own_is_a_mean_over_all_blank_cells_the_first_included():
+    data = boards(8)
+    assert np.asarray(data.weight)[:, 0].any()
+    losses = train(One(), Finite(data, (0,)), TrainConfig(steps=2, batch=8, chunk=2, warmup=0.5), seeds=(0,)).losses
+    assert losses[0, 0] == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
