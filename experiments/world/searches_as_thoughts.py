@@ -14,7 +14,7 @@ Controls     Where three of ten searches are told nothing and have to be made ag
              further off than the law. The law can tell: 1200 questions leave .015 of w open, so that .9 is not taken for 1, and
              steps of which two in a hundred are lost for good are off by .06 (tests draw them). An agent counts if it solves its
              plain case: .9 of other questions of three steps, in either way.
-Run          alchemy reproduce searches_as_thoughts --preset small      # six minutes on 2 CPU cores
+Run          alchemy reproduce searches_as_thoughts --preset small      # nine minutes on 2 CPU cores, beside other work
 """
 
 from __future__ import annotations

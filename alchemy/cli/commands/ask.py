@@ -102,8 +102,8 @@ def _answers(options: Ask, runs: Runs) -> tuple[str, dict[int, list[dict[str, st
     else:
         texts = generate(runs.model, params, prompt, max_new=room, temperature=options.temperature, seeds=seeds)
     steps = {seed: task.steps(batch, text) for seed, text in zip(seeds, texts, strict=True)}
-    written = {seed: [{"text": step.text, "mark": step.mark} for step in own] for seed, own in steps.items()}
-    return task.gold_text(batch.problem), written
+    marked = {seed: [{"text": step.text, "mark": step.mark} for step in own] for seed, own in steps.items()}
+    return task.gold_text(batch.problem), marked
 
 
 def _lines(gold: str, written: dict[int, list[dict[str, str]]]) -> Iterator[str]:
