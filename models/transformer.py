@@ -22,6 +22,7 @@ from alchemy.errors import UserError, nearest
 from alchemy.learning.model import Cache, Params
 from alchemy.learning.open_model import NO_PATCH, Activations, Patch
 from alchemy.problem.task import PAD
+from alchemy.record import added
 from models.cache import empty
 from models.kernels import attention, native, split_heads
 from models.layers import Block, LayerNorm, RMSNorm, causal, rotary_tables, rotate, sinusoids
@@ -58,6 +59,8 @@ class Transformer:
     """The output layer is the transposed embedding."""
     activation: Literal["gelu", "relu"] = "gelu"
     """Of the GPT block; the LLaMA block is gated."""
+    inject: bool = added(before=False)
+    """Whether every further pass through looped layers begins with the embeddings added once more (arXiv:2409.15647)."""
 
     def __post_init__(self) -> None:
         for name in ("vocabulary", "width", "layers", "heads", "loops", "context", "spread"):
@@ -87,11 +90,10 @@ class Transformer:
         return {"blocks": blocks, **_pure(_Shell(self, nnx.Rngs(outer)))}
 
     def apply(self, params: Params, tokens: jax.Array, keys: jax.Array | None = None, start: int = 0) -> jax.Array:
-        positions = self._spread(_order(tokens)) if keys is None else self._drawn(keys, _order(tokens))
-        return self._forward(params, tokens, positions, start)[0]
+        return self._forward(params, tokens, self._places(tokens, keys), start)[0]
 
     def open(self, params: Params, tokens: jax.Array, patch: Patch = NO_PATCH) -> tuple[jax.Array, Activations]:
-        return self._forward(params, tokens, self._spread(_order(tokens)), patch=patch)
+        return self._forward(params, tokens, self._places(tokens), patch=patch)
 
     def _forward(
         self, params: Params, tokens: jax.Array, positions: jax.Array, start: int = 0, patch: Patch | None = None
@@ -100,9 +102,9 @@ class Transformer:
         rotate, mask = self._rotary(positions), readable(causal(tokens.shape[1]), patch)
         of_embedding, of_layers = by_layer(patch)
 
-        def layer(x: jax.Array, inputs: tuple[Params, LayerPatch], start: int = 0) -> tuple[jax.Array, Any]:
-            weights, patches = inputs
-            block = _block(self, weights)
+        def layer(x: jax.Array, inputs: tuple[Params, LayerPatch, Any], start: int = 0) -> tuple[jax.Array, Any]:
+            weights, patches, again = inputs
+            block, x = _block(self, weights), x if again is None else x + again.astype(x.dtype) * embedded
             query, key, value = block.project(x)
             memory = (*split_heads(rotate(key), value), mask[:, start:])
             x, read = x[:, start:], patches.of_heads(attention(rotate(query)[:, start:], memory))
@@ -110,11 +112,11 @@ class Transformer:
             return x, None if patch is None else (x, read)
 
         shell = _shell(self, params)
+        embedded = of_embedding.of_residual(shell.embed(tokens, positions))
         blocks = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
-        inputs, last = (blocks, of_layers), None
+        inputs, last = (blocks, of_layers, self._again() if self.inject else None), None
         if start:  # of what comes before it, nothing reads the last layer's output
             inputs, last = (jax.tree.map(itemgetter(part), inputs) for part in (slice(-1), -1))
-        embedded = of_embedding.of_residual(shell.embed(tokens, positions))
         x, seen = jax.lax.scan(layer, embedded, inputs, unroll=native().unroll(self.passes))
         if last is not None:
             x, _ = layer(x, last, start)
@@ -132,8 +134,9 @@ class Transformer:
         before = jnp.arange(memory.mask.shape[1])[None] <= slot + jnp.arange(t)[:, None]
         mask = memory.mask[:, None] & before[None]  # (n, t, m)
         shell = _shell(self, params)
-        x = shell.embed(tokens, positions)
+        x = embedded = shell.embed(tokens, positions)
         for number in range(self.passes):
+            x = x + embedded if self.inject and number and number % self.layers == 0 else x
             block = _block(self, jax.tree.map(itemgetter(number % self.layers), params["blocks"]))
             query, key, value = block.project(x)
             query, memory = rotate(query), memory.write(number, rotate(key), value, slot)
@@ -153,11 +156,20 @@ class Transformer:
         """Layers that a token passes through."""
         return self.layers * self.loops
 
+    def _again(self) -> jax.Array:
+        """How often the embeddings are added before each layer that a token passes through, float (l,)."""
+        number = jnp.arange(self.passes)
+        return ((number > 0) & (number % self.layers == 0)).astype(jnp.float32)
+
     def _rotary(self, positions: jax.Array) -> Callable[[jax.Array], jax.Array]:
         """What becomes of queries and keys (n, t, h, k) at these positions, in every layer."""
         if self.positions != "rotary":
             return lambda x: x
         return partial(rotate, tables=rotary_tables(positions, self.width // self.heads, self.context))
+
+    def _places(self, tokens: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+        """The positions of tokens (n, t, c) that a text begins with, int (n | 1, t); in training of keys (n,)."""
+        return self._spread(_order(tokens)) if keys is None else self._drawn(keys, _order(tokens))
 
     def _spread(self, order: jax.Array) -> jax.Array:
         """The positions of tokens of these numbers; random ones are spread evenly outside training."""

@@ -17,6 +17,7 @@ from alchemy.errors import UserError
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Finite
 from alchemy.learning.kept import Kept
+from alchemy.learning.open_model import Patch
 from alchemy.learning.train import size, train
 from alchemy.problem.task import EOS, PAD
 from models import kernels, transformer
@@ -36,6 +37,7 @@ for i, (block, positions) in enumerate(product(BLOCKS, POSITIONS)):  # tied and 
     name = f"transformer-{block}-{positions}-{'untied' if i % 2 else 'tied'}"
     VARIANTS[name] = Transformer(**SMALL, block=block, positions=positions, tied=not i % 2)
 VARIANTS["transformer-looped"] = Transformer(**SMALL, block="llama", positions="rotary", loops=2)
+VARIANTS["transformer-looped-injected"] = Transformer(**SMALL, loops=3, inject=True)
 FEW = [
     name
     for name in VARIANTS
@@ -53,6 +55,7 @@ COVER = [  # every block, every way to give positions, tied and not, looped and 
         "gpt-none-untied",
         "gpt-random-tied",
         "looped",
+        "looped-injected",
     )
 ]
 every_model = pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)  # what takes no program
@@ -84,7 +87,7 @@ def extend(model, params, cache, tokens):
 
 def test_the_cover_has_every_block_and_every_way_to_give_positions():
     covered = [VARIANTS[name] for name in COVER]
-    for field, values in {"block": BLOCKS, "positions": POSITIONS, "tied": (False, True), "loops": (1, 2)}.items():
+    for field, values in {"block": BLOCKS, "positions": POSITIONS, "tied": (False, True), "loops": (1, 2, 3)}.items():
         assert {getattr(model, field) for model in covered if isinstance(model, Transformer)} == set(values)
 
 
@@ -337,3 +340,20 @@ def test_every_pass_is_through_the_same_weights():
     assert np.abs(apply(model, started(model), TEXT) - apply(once, started(model), TEXT)).max() > 1e-3
     assert jax.tree.map(np.shape, started(model)) == jax.tree.map(np.shape, started(once))
     assert size(model) == 2 * size(once)
+
+
+def test_injected_embeddings_are_added_before_every_further_pass():
+    """What three passes say is what one pass says of a residual stream put together by hand: that behind the pass before, and
+    the embeddings."""
+    model = VARIANTS["transformer-looped-injected"]
+    once, params = replace(model, loops=1), started(model)
+    everywhere = np.ones((1, SMALL["layers"] + 1, T), bool)
+    everywhere[:, 1:] = False
+    logits, seen = once.open(params, TEXT)
+    embedded = np.asarray(seen.residual[:, 0])
+    for _ in range(2):
+        start = np.zeros_like(seen.residual)
+        start[:, 0] = np.asarray(seen.residual[:, -1]) + embedded
+        logits, seen = once.open(params, TEXT, Patch(residual=start, residual_at=everywhere))
+    close(apply(model, params, TEXT), logits)
+    assert np.abs(apply(replace(model, inject=False), params, TEXT) - logits).max() > 1e-3
