@@ -26,7 +26,7 @@ import numpy as np
 
 from torture import process
 from torture.trial import Trial
-from torture.work import BANK, CLAIM, DATA, TRAIN, scratch
+from torture.work import BANK, CLAIM, DATA, TRAIN, copied, scratch
 
 SECONDS, BYTES = 30, 1 << 30
 """What one input may take; seconds of a processor, so that other work on the machine counts for nothing."""
@@ -133,12 +133,20 @@ SPLITS = (
     (*DATA, "--force", "--dry-run"),
 )
 OUT = ("--out", "runs")
-TOML = """shifts = ["length=5"]
+
+
+def _generate(family: str) -> tuple[str, ...]:
+    return ("generate", family, "--shifts", "none", "--out", "data", "--train", "20", "--test", "10", "--quiet")
+
+
+def _again(family: str) -> tuple[str, ...]:
+    return (*_generate(family), "--force", "--dry-run")
+
+
+TOML = """task = "symbols"
+shifts = ["length=5"]
 train = 30
 test = 10
-
-[task]
-name = "symbols"
 compositions = ["F1 F2", "F2 F1"]
 length = [4]
 """
@@ -162,6 +170,10 @@ INPUTS = (
     ),
     Input("predictions, Parquet", "p.parquet", _score("p.parquet"), (DATA,), _predictions("parquet", _parquet)),
     Input("manifest", "data/manifest.json", SPLITS, (DATA,), share=12),
+    *(
+        Input(f"manifest of {family}", "data/manifest.json", (SPLITS[0], _again(family)), (_generate(family),), share=2)
+        for family in ("boards", "connectivity", "documents", "origins", "rules")
+    ),
     Input("lines of splits", "data/test.jsonl", SPLITS[:3], (DATA,)),
     Input("Parquet of splits", "data/test.parquet", (("verify", "data"),), (PACKED,)),
     Input(
@@ -204,7 +216,7 @@ INPUTS = (
     ),
     Input(
         "stored answers",
-        "runs/answers/*/*.npz",
+        "runs/answers/*.npz",
         (BANK,),
         (TRAIN, BANK),
         lambda home: (home / "bank.npz").unlink(),
@@ -218,17 +230,33 @@ def inputs(home: Path, count: int, seed: int, names: Sequence[str] = ()) -> Iter
     chosen = [kind for kind in INPUTS if not names or kind.name in names]
     shares = np.array([kind.share for kind in chosen], float)
     for kind, share in zip(chosen, shares / shares.sum(), strict=True):
-        template = home / "templates-inputs" / kind.name.replace(" ", "_").replace(",", "")
-        template.mkdir(parents=True)
-        for argv in kind.before:
-            if (ended := process.run(argv, template)).code:
-                raise SystemExit(f"{kind.name}: {' '.join(argv)} ended with {ended.code}: {ended.err}")
-        kind.make(template)
+        template = _template(kind, home / "templates-inputs")
         number, last = 0, max(1, round(count * share))
         while number < last:
             for trial in _batch(kind, template, home / "input", range(number, min(number + AT_ONCE, last)), seed):
                 yield trial
                 number += 1
+
+
+def _template(kind: Input, home: Path) -> Path:
+    """A directory with the file that is to be changed; what kinds have in common is made once."""
+    common = home / f"before {next(other.name for other in INPUTS if other.before == kind.before)}"
+    if not common.exists():
+        common.mkdir(parents=True)
+        for argv in kind.before:
+            if (ended := process.run(argv, common)).code:
+                raise SystemExit(f"{kind.name}: {' '.join(argv)} ended with {ended.code}: {ended.err}")
+    template = home / kind.name
+    shutil.copytree(common, template)
+    kind.make(template)
+    if not any(template.glob(kind.file)):
+        raise SystemExit(f"{kind.name}: nothing lies at {kind.file}")
+    for argv in kind.commands:  # what is refused undamaged would tell nothing
+        copied(template, home / "sound")
+        (home / "sound/new").mkdir()
+        if (ended := process.run(argv, home / "sound")).code:
+            raise SystemExit(f"{kind.name}, undamaged: {' '.join(argv)} ended with {ended.code}: {ended.err}")
+    return template
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:
@@ -367,7 +395,7 @@ def _one(kind: Input, template: Path, home: Path, number: int, seed: int) -> Tri
     code, out, err = _main(argv)
     faults = []
     if "Traceback" in err or code not in (0, 1, 2):
-        faults.append(f"ended with {code}: {err.strip().splitlines()[-1:]}")
+        faults.append(f"ended with {code}: {process.Ended(code, out, err, 0).last_line}")
     if "\x1b" in out + err or "\x07" in out + err:
         faults.append("an escape sequence reaches the terminal")
     if code == 2 and (len(lines := err.strip().splitlines()) != 1 or len(lines[0]) > 1000):
