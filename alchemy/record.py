@@ -116,7 +116,7 @@ def read_json(path: Path) -> Any:
     """A JSON file; raises `UserError` naming it if it is damaged."""
     try:
         return json.loads(path.read_text())
-    except (ValueError, UnicodeDecodeError) as fault:
+    except (ValueError, RecursionError) as fault:
         raise UserError(f"{path} is not valid JSON ({fault}); remove it and run again") from None
 
 

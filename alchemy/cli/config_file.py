@@ -83,7 +83,7 @@ def _read(path: Path) -> FromFile:
         return FromFile(path, dict(_flat(path, tomllib.loads(path.read_text("utf-8")))))
     except OSError as fault:
         raise UserError(f"cannot read {path}: {fault.strerror}") from None
-    except ValueError as fault:  # of TOML or of UTF-8
+    except (ValueError, RecursionError) as fault:  # of TOML or of UTF-8
         raise UserError(f"{path} is no TOML: {fault}") from None
 
 

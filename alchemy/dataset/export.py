@@ -15,7 +15,7 @@ import numpy as np
 
 from alchemy.dataset import parquet
 from alchemy.dataset.card import CARD, card
-from alchemy.dataset.manifest import MANIFEST, dumps, read_manifest
+from alchemy.dataset.manifest import MANIFEST, check_described, dumps, read_manifest
 from alchemy.dataset.recipe import MANIFEST_VERSION, Head, Recipe, Suffix, lines
 from alchemy.dataset.size import Size, check_room, size_of, sizes
 from alchemy.errors import UserError
@@ -189,8 +189,10 @@ def _replaceable(path: Path, force: bool) -> list[str]:
         raise UserError(f"{path} holds {foreign[0]!r}, which generate did not write; not replaced")
     unchanged(path, checksums, "alchemy generate")
     is_current = manifest.get("manifest_version") == MANIFEST_VERSION  # of others the card is not known
-    if is_current and CARD in present and (path / CARD).read_bytes() != card(manifest).encode():
-        raise UserError(f"{path / CARD} changed since `alchemy generate` wrote it; not replaced")
+    if is_current and CARD in present:
+        check_described(manifest, path / MANIFEST)
+        if (path / CARD).read_bytes() != card(manifest).encode("utf-8", "backslashreplace"):
+            raise UserError(f"{path / CARD} changed since `alchemy generate` wrote it; not replaced")
     return present
 
 

@@ -15,9 +15,12 @@ from alchemy.errors import UserError
 from alchemy.output import inside
 from alchemy.problem.split import Split
 from alchemy.problem.task import Task
-from alchemy.record import BEFORE
+from alchemy.record import BEFORE, NUMBER, check_fields
 
 MANIFEST = "manifest.json"
+DESCRIBED = {"task": str, "seed": int, "train": int, "test": int, "config": dict, "split": {"test_share": NUMBER}}
+DESCRIBED_FILE = {"part": str, "count": int, "shift": (dict, NoneType)}
+SHIFT = {"name": str, "axis": [str]}
 
 
 def dumps(manifest: Mapping[str, Any]) -> str:
@@ -75,6 +78,18 @@ def read_recipe(directory: Path) -> Recipe:
     return recipe_of(read_manifest(directory), Path(directory) / MANIFEST)
 
 
+def check_described(manifest: Mapping[str, Any], path: Path) -> None:
+    """Raises `UserError`, naming `path`, unless a manifest says of itself and of its files what a card tells."""
+    place = f"{path} is corrupt"
+    check_fields(manifest, DESCRIBED, place)
+    for name, entry in manifest["files"].items():
+        check_fields(entry, DESCRIBED_FILE, f"{place}: {name!r}")
+        check_fields(entry["shift"] or {"name": "", "axis": []}, SHIFT, f"{place}: {name!r}: shift")
+        for measured in ("discrepancy", "overlap"):
+            check_fields(entry.get(measured, {}), {}, f"{place}: {name!r}: {measured}")
+            check_fields([*entry.get(measured, {}).values()], [NUMBER], f"{place}: {name!r}: {measured}")
+
+
 def task_of(manifest: Mapping[str, Any]) -> Task:
     """The task a manifest names, with its config."""
     task: Task = from_json(find("task", _convert(str, manifest["task"], "task")), manifest["config"])
@@ -107,7 +122,7 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
         if value is None and NoneType in inner:
             return None
         fitting = [choice for choice in inner if isinstance(value, dict) == is_dataclass(choice)]
-        return _convert(fitting[0], value, name)
+        return _convert(fitting[0] if fitting else inner[0], value, name)
     if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, dict):
         return from_json(hint, value)
     if value in inner if get_origin(hint) is Literal else type(value) in ((int, float) if hint is float else (hint,)):

@@ -98,5 +98,5 @@ def _records(path: Path) -> Iterator[tuple[str, str]]:
             try:
                 record = json.loads(line)
                 yield record["input"], record["output"]
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 raise UserError(f"{path} line {number} is no object with input and output") from None

@@ -55,7 +55,7 @@ def worded_task(directory: Path) -> Any:
     path = directory / TASK
     try:
         return task_of(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
         raise UserError(f"{path} does not name a task: {fault}; alchemy prompts writes it") from None
 
 

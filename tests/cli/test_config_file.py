@@ -61,6 +61,7 @@ def test_tables_are_parts_of_a_config(here, capsys):
         ("n = 1979-05-27", "bad.toml: n is datetime.date(1979, 5, 27), expected a text, a number, true or false"),
         ("n = 'two'", "--n"),
         ("\xff", "bad.toml is no TOML"),
+        ("n = " + "[" * 5000 + "]" * 5000, "bad.toml is no TOML: maximum recursion depth"),
     ],
 )
 def test_a_bad_file_is_one_line(here, capsys, text, says):

@@ -18,6 +18,7 @@ from alchemy.dataset.verify import verify_splits
 from alchemy.errors import UserError
 from alchemy.problem.shift import Noise
 from alchemy.problem.split import Split
+from tasks.origins import Origins
 from tasks.symbols import Symbols
 
 TASK = Symbols(compositions=("F1 F2", "F2 F1"), length=(3, 4))
@@ -336,6 +337,38 @@ def test_only_splits_of_ours_are_replaced(data):
     (data / "manifest.json").unlink()
     with pytest.raises(UserError, match=r"cannot read .*manifest.json"):
         write_splits(TASK, data, force=True, **COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda m: m.pop("task"), "no field 'task'"),
+        (lambda m: m.update(train="300"), "train: is '300', which it cannot be"),
+        (lambda m: m["split"].pop("test_share"), "split: has no field 'test_share'"),
+        (lambda m: m["files"]["test.jsonl"].pop("shift"), "no field 'shift'"),
+        (lambda m: m["files"]["test.jsonl"].update(shift="length=5"), "shift: is 'length=5'"),
+        (lambda m: m["files"]["test-length=5.jsonl"]["shift"].update(axis="length"), "axis: is no list"),
+        (lambda m: m["files"]["train.jsonl"].update(count={}), "count: is {}"),
+        (lambda m: m["files"]["test.jsonl"].update(discrepancy=3), "discrepancy: has no object"),
+        (lambda m: m["files"]["test.jsonl"]["overlap"].update(structures="x"), "overlap: is 'x'"),
+        (lambda m: m["files"]["test.jsonl"]["overlap"].update({"\ud800": 0.0}), "README.md changed since"),
+    ],
+)
+def test_a_directory_whose_manifest_is_corrupt_is_not_replaced(data, change, says):
+    edit(data, change)
+    with pytest.raises(UserError) as error:
+        write_splits(TASK, data, force=True, **COUNTS)
+    assert says in str(error.value)
+    assert sorted(os.listdir(data)) == sorted(
+        [*json.loads((data / "manifest.json").read_text())["files"], "README.md", "manifest.json"]
+    )
+
+
+def test_an_object_in_place_of_a_number_or_nothing_is_a_corrupt_manifest(tmp_path):
+    write_splits(Origins(), tmp_path / "data", train=4, test=4)
+    edit(tmp_path / "data", lambda m: m["config"].update(badge={}))
+    with pytest.raises(UserError, match=r"manifest.json is corrupt: badge is \{\}, expected int"):
+        verify_splits(tmp_path / "data")
 
 
 def test_an_empty_directory_is_filled_and_a_file_is_not_replaced(tmp_path):
