@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import product
 from typing import Any, Literal, get_type_hints
 
 import numpy as np
@@ -17,6 +18,7 @@ from alchemy.decoding.ledger import Ledger
 from alchemy.discover import find
 from alchemy.errors import UserError, nearest
 from alchemy.lab import pair_verifiers, thinking_verifiers, written_verdicts
+from alchemy.lab.costs import Cost, cost
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
 from alchemy.lab.verifiers import fit, score_samples
@@ -136,6 +138,15 @@ class Comparison:
                 bill = {name: float(np.mean(values)) for name, values in ledger._asdict().items()}
                 rows.append(Row(text, budget, right.mean(axis=1), bill))
         return rows
+
+    def costs(self, texts: Sequence[str], budgets: Sequence[int]) -> list[Cost]:
+        """What every strategy at every budget would make, with a lab that only looks; what two of them share is the first one's."""
+        found: list[Cost] = []
+        for text, budget in product(texts, budgets):
+            wanted = cost(f"{text} at {budget}", partial(self.rows, [text], [budget]), budget)
+            shared = bool(wanted.paths) and wanted.paths in [other.paths for other in found]
+            found.append(Cost(wanted.what, shared=True) if shared else wanted)
+        return found
 
     @staticmethod
     def _sized(searcher: Any, budget: int, text: str) -> Any:

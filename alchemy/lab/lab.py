@@ -25,7 +25,7 @@ from alchemy.decoding.generate import Drawn, draw
 from alchemy.errors import UserError
 from alchemy.lab import room
 from alchemy.lab.journal import EXAMINED, Journal, described
-from alchemy.lab.seed_rows import Make, fetch, padded, rows_of
+from alchemy.lab.seed_rows import Make, Unmade, fetch, padded, rows_of
 from alchemy.lab.store import Pieces, alone
 from alchemy.lab.stored_models import KEY, is_finished, load_models, read_key
 from alchemy.lab.training_data import Scored, training_data
@@ -82,6 +82,8 @@ class Lab:
     """The models asked for so far that write, with the label of their training, by their names in the store."""
     puts_off: bool = False
     """Whether it raises `Wanted` for a training with models that are not there, rather than train them."""
+    only_looks: bool = False
+    """Whether it raises `Unmade` for answers that are not there, rather than let models write them."""
     _used: set[Path] = field(default_factory=set, repr=False)
     """Where the results asked for so far are kept."""
 
@@ -664,6 +666,8 @@ class Lab:
         `names` are hashes of everything that each seed's part depends on, `tokens` what the model reads and writes for it.
         """
         paths = [self.root / folder / f"{name}.npz" for name in names]
+        if self.only_looks and (missing := sum(not path.exists() for path in paths)):
+            raise Unmade(model, paths, missing, tokens, [*shapes])
         fresh = [self._first_use(path) for path in paths]
         self._count(model, tokens * sum(fresh))
         results = fetch(paths, shapes, make, stage)

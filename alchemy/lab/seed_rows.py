@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,27 @@ import jax
 import numpy as np
 
 from alchemy.lab import store
+from alchemy.learning.model import Model
 from alchemy.problem.task import PAD
 from alchemy.progress import Stage
 from alchemy.record import fingerprint
 
 Make = Callable[[list[int], store.Pieces, Callable[[int], None]], Mapping[str, np.ndarray]]
 """Makes named arrays (rows, ...) for some seeds, given their rows, the pieces there are already, and whom to tell progress."""
+
+
+@dataclass(eq=False)
+class Unmade(Exception):
+    """Raised by a lab that only looks: a result of which not every seed's part is there."""
+
+    model: Model
+    paths: Sequence[Path]
+    """Where its parts are kept, a seed each."""
+    missing: int
+    tokens: int
+    """What the model reads and writes for one part, at most."""
+    holds: Sequence[str]
+    """The names of its arrays."""
 
 
 def fetch(

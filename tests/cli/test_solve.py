@@ -17,6 +17,7 @@ from alchemy.lab.compare import strategy
 from alchemy.lab.lab import Lab
 from alchemy.lab.stored_models import choose, load, stored
 from alchemy.learning.config import TrainConfig
+from alchemy.learning.train import size
 from alchemy.problem.task import EOS
 from alchemy.progress import Progress
 from alchemy.strategies.beam import Beam
@@ -70,6 +71,31 @@ def test_a_bank_is_described_and_saved(runs, capsys, tmp_path):
         assert saved["right"].mean(axis=(1, 2)).tolist() == pytest.approx(description["right_by_seed"])
     assert main(["runs", str(runs)]) == 0
     assert "symbols" in capsys.readouterr().out
+
+
+def test_a_dry_run_counts_tokens_and_writes_nothing(runs, capsys):
+    """Chains of a search are as long as those of a bank; what two strategies choose from is counted once."""
+
+    def told(*args):
+        assert main([args[0], "--out", str(runs), "--problems", "24", "--dry-run", *args[1:], "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    before = sorted(runs.rglob("*"))
+    prompt = 3 + 3 + len(["<think>"])
+    # Letters and functions that are left after one step and after two, with <think> between; then the answer.
+    gold = (3 + 2) + 1 + (3 + 1) + (1 + 3) + len(["</s>"])
+    [bank] = told("bank", "--samples", "4")["to make"]
+    assert (bank["seeds"], bank["tokens"]) == (2, 2 * 24 * (prompt + 4 * (gold + 4)))
+    assert bank["flops"] == 2 * size(load(choose(runs)).model) * bank["tokens"]
+    rows = told("solve", "--strategy", "direct", "self_consistency", "beam", "--budget", "4")["to make"]
+    assert [row["tokens"] for row in rows[:2]] == [bank["tokens"], 0] and rows[2]["tokens"] > bank["tokens"]
+    assert sorted(runs.rglob("*")) == before
+    assert main(["bank", "--out", str(runs), "--problems", "24", "--samples", "4", "--quiet"]) == 0
+    capsys.readouterr()
+    assert told("bank", "--samples", "4")["to make"][0]["tokens"] == 0
+    assert main(["solve", "--out", str(runs), "--problems", "24", "--budget", "4", "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    assert "direct at 4" in text and "stored" in text and text.endswith("nothing was made\n")
 
 
 def test_strategies_are_compared_and_drawn(runs, capsys, tmp_path):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
+from alchemy.cli.planned_answers import tell
 from alchemy.errors import UserError
 from alchemy.output import check_replaceable, write_sealed
 from alchemy.terminal import counted
@@ -41,6 +43,8 @@ class BankOptions:
     """Where trained models are, and answers go."""
     save: Path | None = None
     """Write the bank's arrays here, for numpy."""
+    dry_run: Switch = False
+    """Draw nothing: say which answers are there, which would be written, and what that takes at most."""
     json: Switch = False
     """Print one JSON object."""
     quiet: Switch = False
@@ -49,6 +53,7 @@ class BankOptions:
 
 def run(options: BankOptions) -> int:
     """Print a summary of the answers."""
+    from alchemy.lab.costs import cost, looking
     from alchemy.lab.lab import Lab
     from alchemy.lab.stored_models import choose, load
     from alchemy.progress import Progress
@@ -60,8 +65,13 @@ def run(options: BankOptions) -> int:
         check_replaceable(options.save, "bank")
     runs = load(choose(options.out, options.model, options.task))
     task = runs.task.shift(options.shift)(runs.task) if options.shift else runs.task
-    lab = Lab(options.out, Progress(options.quiet))
-    _, bank = lab.bank(runs, task, options.problems, options.samples, temperature=options.temperature)
+    ask = partial(
+        Lab.bank, runs=runs, task=task, n=options.problems, samples=options.samples, temperature=options.temperature
+    )
+    if options.dry_run:
+        what = f"{counted(options.problems, 'problem')}, {counted(options.samples, 'answer')} to each"
+        return tell([cost(what, lambda: ask(looking(options.out)))], options.out, options.json)
+    _, bank = ask(Lab(options.out, Progress(options.quiet)))
     if options.save:
         _save(options.save, bank)
     summary = _summary(bank)

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from alchemy.cli.flags import Switch
+from alchemy.cli.planned_answers import tell
 from alchemy.errors import UserError
 from alchemy.output import check_replaceable, write_sealed
 
 if TYPE_CHECKING:
     from alchemy.lab.compare import Row
+
+
+LEARNED = ("learned", "thinking", "written")
+UNCOUNTED = (
+    "a verifier needs answers to learn from, then training: what comes behind what is missing first is not counted"
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class Solve:
     """Where trained models are, and answers go."""
     figure: Path | None = None
     """Write accuracy over budget here, as SVG."""
+    dry_run: Switch = False
+    """Answer nothing: say of each strategy what is there, what would be written, and what that takes at most."""
     json: Switch = False
     """Print one JSON object."""
     quiet: Switch = False
@@ -69,6 +78,7 @@ class Solve:
 def run(options: Solve) -> int:
     """Print a row for each strategy at each budget."""
     from alchemy.lab.compare import Comparison, answers
+    from alchemy.lab.costs import looking
     from alchemy.lab.lab import Lab
     from alchemy.lab.stored_models import choose, load
     from alchemy.progress import Progress
@@ -82,7 +92,7 @@ def run(options: Solve) -> int:
     samples = answers(options.strategy, options.budget)
     runs = load(choose(options.out, options.model, options.task))
     task = runs.task.shift(options.shift)(runs.task) if options.shift else runs.task
-    lab = Lab(options.out, Progress(options.quiet))
+    lab = looking(options.out) if options.dry_run else Lab(options.out, Progress(options.quiet))
     comparison = Comparison(
         lab,
         runs,
@@ -97,7 +107,11 @@ def run(options: Solve) -> int:
         options.combine,
         options.stop,
     )
-    rows = comparison.rows(options.strategy, sorted(set(options.budget)))
+    budgets = sorted(set(options.budget))
+    if options.dry_run:
+        costs = comparison.costs(options.strategy, budgets)
+        return tell(costs, options.out, options.json, UNCOUNTED if options.reward in LEARNED else "")
+    rows = comparison.rows(options.strategy, budgets)
     if options.figure:
         _draw(options.figure, rows)
     print(
