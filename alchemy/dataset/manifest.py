@@ -117,6 +117,8 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
     """A JSON value as what a field's type hint asks for; raises `UserError` if it is something else."""
     inner = get_args(hint)
     if get_origin(hint) is tuple and isinstance(value, list):
+        if Ellipsis not in inner and len(value) != len(inner):
+            raise UserError(f"{name} is {json.dumps(value)[:60]}, expected {len(inner)} of them")
         return tuple(_convert(inner[0], member, name) for member in value)
     if get_origin(hint) is UnionType:
         if value is None and NoneType in inner:

@@ -97,6 +97,8 @@ def _records(path: Path) -> Iterator[tuple[str, str]]:
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)
-                yield record["input"], record["output"]
+                pair = record["input"], record["output"]
+                "".join(pair).encode()  # an error unless both are texts that a file can hold
             except (ValueError, TypeError, KeyError, RecursionError):
                 raise UserError(f"{path} line {number} is no object with input and output") from None
+            yield pair

@@ -18,6 +18,7 @@ from alchemy.dataset.verify import verify_splits
 from alchemy.errors import UserError
 from alchemy.problem.shift import Noise
 from alchemy.problem.split import Split
+from tasks.boards import Boards
 from tasks.origins import Origins
 from tasks.symbols import Symbols
 
@@ -247,6 +248,13 @@ def test_a_corrupt_manifest_is_an_error(data, change, says):
     assert says in str(error.value) and "manifest.json" in str(error.value)
 
 
+def test_what_a_manifest_says_is_escaped_where_it_is_shown(data, capsys):
+    edit(data, lambda m: m["files"]["test.jsonl"].update(sha256="\x1b[2J"))
+    assert main(["verify", str(data), "--quiet"]) == 1
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "the manifest says \\x1b[2J" in out
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000])
 def test_a_manifest_that_is_none(data, content):
     (data / "manifest.json").write_bytes(content)
@@ -364,11 +372,19 @@ def test_a_directory_whose_manifest_is_corrupt_is_not_replaced(data, change, say
     )
 
 
-def test_an_object_in_place_of_a_number_or_nothing_is_a_corrupt_manifest(tmp_path):
-    write_splits(Origins(), tmp_path / "data", train=4, test=4)
-    edit(tmp_path / "data", lambda m: m["config"].update(badge={}))
-    with pytest.raises(UserError, match=r"manifest.json is corrupt: badge is \{\}, expected int"):
+@pytest.mark.parametrize(
+    ("task", "field", "value", "says"),
+    [
+        (Origins(), "badge", {}, "badge is {}, expected int"),  # a number or nothing
+        (Boards(blanks=(4,)), "solutions", [1], "solutions is [1], expected 2 of them"),
+    ],
+)
+def test_a_field_of_another_form_is_a_corrupt_manifest(tmp_path, task, field, value, says):
+    write_splits(task, tmp_path / "data", train=4, test=4)
+    edit(tmp_path / "data", lambda m: m["config"].update({field: value}))
+    with pytest.raises(UserError) as error:
         verify_splits(tmp_path / "data")
+    assert f"manifest.json is corrupt: {says}" in str(error.value)
 
 
 def test_an_empty_directory_is_filled_and_a_file_is_not_replaced(tmp_path):

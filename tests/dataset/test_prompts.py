@@ -85,11 +85,12 @@ def test_the_splits_are_never_written_over(data, capsys):
     assert "holds the splits themselves" in capsys.readouterr().err and (data / "test.jsonl").read_bytes() == before
 
 
-def test_a_damaged_line_is_named(data, tmp_path, capsys):
+@pytest.mark.parametrize("line", ["[1]", '{"input": 1, "output": 2}', r'{"input": "\ud800", "output": ""}', "[" * 5000])
+def test_a_damaged_line_is_named(data, tmp_path, capsys, line):
     copy = tmp_path / "copy"
     shutil.copytree(data, copy)
     with (copy / "test.jsonl").open("a") as file:
-        file.write("[1]\n")
+        file.write(f"{line}\n")
     assert main(["prompts", str(copy), "--out", str(tmp_path / "out")]) == 2
     assert (
         "test.jsonl line 6 is no object" in capsys.readouterr().err and not (tmp_path / "out" / "test.jsonl").exists()

@@ -14,7 +14,7 @@ from alchemy.dataset.card import in_training
 from alchemy.dataset.manifest import read_manifest
 from alchemy.dataset.verify import verify_splits
 from alchemy.progress import Progress
-from alchemy.terminal import wrapped
+from alchemy.terminal import printable, wrapped
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def run(options: Verify) -> int:
     else:
         lines = differences or [f"{options.directory}: identical, and no test problem is a training problem"]
         lines += [f"{name}: held out by name; in training: {in_training(entry)}" for name, entry in tests.items()]
-        print("\n".join(wrapped(line) for line in lines))
+        print("\n".join(wrapped(printable(line)) for line in lines))
     return 1 if differences else 0
 
 
