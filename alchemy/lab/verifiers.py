@@ -26,6 +26,7 @@ from alchemy.testtime.learned_verifier import (
     by_step,
     ends,
     labelled,
+    log_likelihood,
     log_odds,
     rolled_out,
     written,
@@ -64,6 +65,23 @@ def _read(lab: Lab, verifier: Verifier, samples: Samples) -> np.ndarray:
     tokens = n * (prompts.shape[2] + k * m)
     label, pieces = f"score by {verifier.kind} verifier", -(-n // batch_size(n, k, longest))
     return lab.keep("log_odds", runs.model, names, (n, k, m), tokens, make, label, pieces)
+
+
+def likelihoods(lab: Lab, runs: Runs, samples: Samples) -> np.ndarray:
+    """Log of the probability that each of these models gives to completions of its problems, whoever wrote them: float32 (s, n, k)."""
+    prompts, (_, n, k, m) = samples.prompts(), samples.completions.shape
+    names = [
+        fingerprint({"likelihood": name, "prompts": digest(trimmed(own)), "completions": digest(answers)})
+        for name, own, answers in zip(runs.names, prompts, samples.completions, strict=True)
+    ]
+
+    def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+        params = rows_of(runs.trained.params, rows)
+        said = log_likelihood(runs.model, params, prompts[rows], samples.completions[rows])
+        return {"likelihood": said.astype(np.float32)}
+
+    tokens = n * (prompts.shape[2] + k * m)
+    return lab.keep("likelihood", runs.model, names, (n, k), tokens, make, "how likely completions are")
 
 
 def fit(

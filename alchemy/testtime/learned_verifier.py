@@ -43,6 +43,8 @@ from alchemy.testtime.answers import Samples
 
 Kind = Literal["outcome", "process"]
 Aggregation = Literal["last", "min", "product", "mean"]
+Reading = Literal["odds", "likelihood"]
+"""What is read off behind a token: the log-odds of good; or at it, the log of its own probability."""
 AGGREGATIONS = ("last", "min", "product", "mean")
 WIDTH = 16
 """Completions that are read are padded to a multiple of this, so that few programs are compiled."""
@@ -187,11 +189,36 @@ def log_odds(
     What stands behind the first end of a completion is not read, unless they are to be read `whole`.
     `pieces` are of this very call; `progress` is called with the number of batches done.
     """
+    return _of_tokens("odds", model, params, prompts, completions, rows, whole, precision, pieces, progress)
+
+
+def log_likelihood(model: Model, params: Params, prompts: np.ndarray, completions: np.ndarray) -> np.ndarray:
+    """Log of the probability that models which write give to each completion, up to its end: float64 (s, n, k).
+
+    Prompts int32 (n, t, c) or (s, n, t, c) and completions int32 (s, n, k, m) are as those of `log_odds`.
+    """
+    each = _of_tokens("likelihood", model, params, prompts, completions)
+    return np.where(written(completions), each, 0.0).sum(axis=-1)
+
+
+def _of_tokens(
+    what: Reading,
+    model: Model,
+    params: Params,
+    prompts: np.ndarray,
+    completions: np.ndarray,
+    rows: int = 0,
+    whole: bool = False,
+    precision: str = "auto",
+    pieces: Pieces | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> np.ndarray:
+    """As `log_odds`, of what is read off at every token."""
     devices, (models, n, k, m) = machine.devices(), completions.shape
     if prompts.ndim == 3:
         prompts = np.broadcast_to(prompts, (models, *prompts.shape))
     size = batch_size(n, k, m, rows)
-    run = _reader(model, Mesh(np.array(devices), ("data",)), precision)
+    run = _reader(what, model, Mesh(np.array(devices), ("data",)), precision)
     order = np.argsort(lengths(prompts), axis=1, kind="stable")  # texts of one length are padded no further
     seed = np.arange(models)[:, None]
     texts = completions if whole else np.where(written(completions), completions, PAD)
@@ -216,7 +243,7 @@ def batch_size(n: int, k: int, m: int, rows: int = 0) -> int:
 
 
 @lru_cache(maxsize=64)
-def _reader(model: Model, mesh: Mesh, precision: str) -> Callable[..., jax.Array]:
+def _reader(what: Reading, model: Model, mesh: Mesh, precision: str) -> Callable[..., jax.Array]:
     """One compiled program: all seeds, problems spread over the devices."""
     dtype = machine.dtype(precision)
 
@@ -224,10 +251,15 @@ def _reader(model: Model, mesh: Mesh, precision: str) -> Callable[..., jax.Array
         params, prompts, completions = inputs
         params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
         (n, t, c), (_, k, m) = prompts.shape, completions.shape
-        _, cache = model.extend(params, model.init_cache(n, t, dtype), prompts, last=True)
+        first, cache = model.extend(params, model.init_cache(n, t, dtype), prompts, last=True)
         ids = jnp.zeros((n * k, m, c), jnp.int32).at[..., 0].set(completions.reshape(n * k, m))
         logits, _ = model.extend(params, branch(model, cache, k, m), ids)
-        return (logits[..., -2] - logits[..., -1]).reshape(n, k, m).astype(jnp.float32)
+        if what == "likelihood":
+            before = jnp.concatenate([jnp.repeat(first, k, axis=0), logits[:, :-1]], axis=1)
+            said = jnp.take_along_axis(jax.nn.log_softmax(before), ids[..., :1], axis=2)[..., 0]
+        else:
+            said = logits[..., -2] - logits[..., -1]
+        return said.reshape(n, k, m).astype(jnp.float32)
 
     specs = (P(), P(None, "data"), P(None, "data"))
 
@@ -235,4 +267,4 @@ def _reader(model: Model, mesh: Mesh, precision: str) -> Callable[..., jax.Array
     def run(params: Params, prompts: jax.Array, completions: jax.Array) -> jax.Array:
         return tuning.map_seeds(one_seed, (params, prompts, completions))
 
-    return Kept(run, model, precision, mesh=mesh, specs=specs)
+    return Kept(run, what, model, precision, mesh=mesh, specs=specs)
