@@ -1,8 +1,8 @@
-"""The folder is the registry: a task, a model, a strategy or a claim is found by being there, under its file's name.
+"""The folder is the registry: a task, a model, a reasoner, a strategy or a claim is found by being there, under its file's name.
 
 Files are read as text to see what they hold, so that listing them imports nothing. Packages that others install add theirs
-through entry points: `NAME = "package.NAME:Class"` in the group `alchemy.tasks`, `alchemy.models` or `alchemy.strategies`, and
-`NAME = "package.NAME"` in `alchemy.claims`, where NAME is that of the module.
+through entry points: `NAME = "package.NAME:Class"` in the group `alchemy.tasks`, `alchemy.models`, `alchemy.reasoners` or
+`alchemy.strategies`, and `NAME = "package.NAME"` in `alchemy.claims`, where NAME is that of the module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from alchemy.errors import UserError, nearest
 
-Kind = Literal["task", "model", "strategy", "claim"]
+Kind = Literal["task", "model", "reasoner", "strategy", "claim"]
 
 
 class Entry(NamedTuple):
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
 
 def entries(kind: Kind) -> dict[str, Entry]:
-    """The tasks, models, strategies or claims there are, by name; empty if their folder is missing.
+    """The tasks, models, reasoners, strategies or claims there are, by name; empty if their folder is missing.
 
     A file `NAME.py` of the folder or of a folder in it, or a package `NAME`, or what an installed package adds. Raises
     `UserError` if two have one name, if an entry point leads nowhere, or if a package of another is in the folder's way.
@@ -75,11 +75,11 @@ def find(kind: Literal["claim"], name: str) -> ModuleType: ...
 
 
 @overload
-def find(kind: Literal["task", "model", "strategy"], name: str) -> type[Any]: ...
+def find(kind: Literal["task", "model", "reasoner", "strategy"], name: str) -> type[Any]: ...
 
 
 def find(kind: Kind, name: str) -> ModuleType | type[Any]:
-    """The class of a task, model or strategy, or the module of a claim; raises `UserError` if it is unknown."""
+    """The class of a task, model, reasoner or strategy, or the module of a claim; raises `UserError` if it is unknown."""
     known = entries(kind)
     if name not in known:
         raise UserError(f"{kind} {name!r} is unknown{nearest(name, known) if known else f'; there is no {kind} yet'}")
@@ -197,6 +197,11 @@ def _model(node: ast.stmt) -> str | None:
     return node.name if isinstance(node, ast.ClassDef) and _methods(node) >= {"init", "apply"} else None
 
 
+def _reasoner(node: ast.stmt) -> str | None:
+    """The name of a class that has the methods of a recursive reasoner."""
+    return node.name if isinstance(node, ast.ClassDef) and _methods(node) >= {"start", "step", "read"} else None
+
+
 def _strategy(node: ast.stmt) -> str | None:
     """The name of a dataclass that answers by searching, by replaying, or by forcing."""
     spends = {"answer", "replay", "forcing"}
@@ -223,12 +228,14 @@ def _assigned(body: list[ast.stmt]) -> set[str]:
 FOLDERS: dict[Kind, str] = {
     "task": "tasks",
     "model": "models",
+    "reasoner": "models",
     "strategy": "alchemy.strategies",
     "claim": "experiments",
 }
 GROUPS: dict[Kind, str] = {
     "task": "alchemy.tasks",
     "model": "alchemy.models",
+    "reasoner": "alchemy.reasoners",
     "strategy": "alchemy.strategies",
     "claim": "alchemy.claims",
 }
@@ -236,6 +243,7 @@ GROUPS: dict[Kind, str] = {
 SYMBOLS: dict[Kind, Callable[[ast.stmt], str | None]] = {
     "task": _task,
     "model": _model,
+    "reasoner": _reasoner,
     "strategy": _strategy,
     "claim": _claim,
 }

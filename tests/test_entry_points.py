@@ -1,4 +1,4 @@
-"""Installed packages add tasks, models, strategies and claims; `alchemy new task` writes one that does."""
+"""Installed packages add tasks, models, reasoners, strategies and claims; `alchemy new task` writes one that does."""
 
 import importlib
 import json
@@ -25,6 +25,16 @@ class Lazy:
     def answer(self, sampler, reward, question): ...
 """
 MODEL = "'''Nothing.'''\n\n\nclass Void:\n    def init(self, key): ...\n\n    def apply(self, params, tokens): ...\n"
+REASONER = """'''Stays where it is.'''
+
+
+class Still:
+    def start(self, params, keys): ...
+
+    def step(self, params, embedded, state, keys): ...
+
+    def read(self, params, state): ...
+"""
 CLAIM = "'''Laziness pays.'''\n\nCLAIM = 1\n"
 POINTS = """[alchemy.tasks]
 bit_rows = bit_rows:BitRows
@@ -32,6 +42,8 @@ bit_rows = bit_rows:BitRows
 lazy = elsewhere.lazy:Lazy
 [alchemy.models]
 void = elsewhere.void:Void
+[alchemy.reasoners]
+still = elsewhere.still:Still
 [alchemy.claims]
 laziness = elsewhere.laziness
 """
@@ -46,7 +58,8 @@ def installed(tmp_path, monkeypatch, capsys):
         assert main(["new", "task", "bit_rows", "--out", str(site)]) == 0
         capsys.readouterr()
         (site / "elsewhere").mkdir()
-        for name, text in {"__init__": "", "lazy": STRATEGY, "void": MODEL, "laziness": CLAIM}.items():
+        texts = {"__init__": "", "lazy": STRATEGY, "void": MODEL, "still": REASONER, "laziness": CLAIM}
+        for name, text in texts.items():
             (site / "elsewhere" / f"{name}.py").write_text(text)
         (site / "mylab-1.0.dist-info").mkdir()
         (site / "mylab-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mylab\nVersion: 1.0\n")
@@ -61,12 +74,13 @@ def installed(tmp_path, monkeypatch, capsys):
 
 def test_packages_add_what_they_name(installed, tmp_path, capsys):
     installed(POINTS)
-    kinds = {"task": "bit_rows", "strategy": "lazy", "model": "void", "claim": "laziness"}
+    kinds = {"task": "bit_rows", "strategy": "lazy", "model": "void", "reasoner": "still", "claim": "laziness"}
     for kind, name in kinds.items():
         assert {name} < discover.entries(kind).keys(), "beside those of the lab"
     assert discover.entries("strategy")["lazy"].file == "elsewhere/lazy.py"
     assert discover.entries("task")["bit_rows"].file == "bit_rows.py"
-    assert discover.find("model", "void").__name__ == "Void" and discover.find("claim", "laziness").CLAIM == 1
+    assert discover.find("model", "void").__name__ == "Void" and "void" not in discover.entries("reasoner")
+    assert discover.find("reasoner", "still").__name__ == "Still" and discover.find("claim", "laziness").CLAIM == 1
     data = tmp_path / "data"
     for command in (
         ["show", "bit_rows", "-n", "1"],

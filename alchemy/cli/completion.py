@@ -14,9 +14,10 @@ from alchemy.errors import UserError, nearest
 OPTION = "--completion"
 SHELLS = ("bash", "zsh", "fish")
 TAKES: dict[str, tuple[Kind, ...]] = {
-    "show": ("task", "model", "strategy", "claim"),
+    "show": ("task", "model", "reasoner", "strategy", "claim"),
     "generate": ("task",),
     "train": ("task",),
+    "reason": ("task",),
     "reproduce": ("claim",),
     "lock": ("claim",),
 }

@@ -1,4 +1,4 @@
-"""What a model, a strategy or a claim is, for a reader: its sentence, its fields, and what is known of it."""
+"""What a model, a reasoner, a strategy or a claim is, for a reader: its sentence, its fields, and what is known of it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from alchemy.record import plain
 from alchemy.report.history import newest_of
 from alchemy.terminal import beside, counted
 
-OTHERS: tuple[Kind, ...] = ("model", "strategy", "claim")
+OTHERS: tuple[Kind, ...] = ("model", "reasoner", "strategy", "claim")
 """The kinds that are described; tasks are shown by their problems."""
 NAMES = 13
 """Columns of the names of what is said."""
 
 
 def described(kind: Kind, entry: Entry) -> dict[str, Any]:
-    """All that is known of a model, strategy or claim, as JSON has it."""
+    """All that is known of a model, reasoner, strategy or claim, as JSON has it."""
     about = {"kind": kind, "name": entry.name, "file": entry.file, "sentence": entry.sentence}
     if kind == "claim":
         return about | _claim(entry.name, find("claim", entry.name))
@@ -50,6 +50,8 @@ def _class_rows(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if about["kind"] == "strategy":
         dials = "".join(f":{name}={field.get('default', '...')}" for name, field in list(about["fields"].items())[:2])
         yield "try it", f"alchemy solve --strategy {about['name']}{dials}"
+    elif about["kind"] == "reasoner":
+        yield "train it", f"alchemy reason TASK --architecture {about['name']}"
     else:
         yield "train it", f"alchemy train TASK --architecture {about['name']}"
 

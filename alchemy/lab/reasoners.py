@@ -74,6 +74,12 @@ SEEN = 64
 """Held-out boards of each seed on which they are measured then."""
 
 
+def sized(model: Reasoner, task: BoardTask) -> Reasoner:
+    """A reasoner for the boards of a task."""
+    shape = {"vocabulary": task.board_vocabulary, "cells": task.cells, "values": task.values}
+    return cast(Reasoner, replace(cast(Any, model), **shape))
+
+
 def fit(
     lab: Lab,
     model: Reasoner,
@@ -85,14 +91,14 @@ def fit(
     label: str = "",
 ) -> Runs:
     """A reasoner trained on boards of the training part for each seed: fresh ones at every step, or `limit` of them."""
-    sized = replace(cast(Any, model), vocabulary=task.board_vocabulary, cells=task.cells, values=task.values)
+    own = sized(model, task)
     boards = cache(lambda chosen: _boards(lab, task, SEEN, chosen))
 
     def measure(params: Params, chosen: Sequence[int]) -> np.ndarray:
-        return _noise(sized, params, boards(tuple(chosen)), chosen)
+        return _noise(own, params, boards(tuple(chosen)), chosen)
 
     watch = Watch(WATCHED, measure) if model.learns_noise else None
-    return lab.train(cast(Model, sized), task, config, seeds=seeds, loss="board", limit=limit, watch=watch, label=label)
+    return lab.train(cast(Model, own), task, config, seeds=seeds, loss="board", limit=limit, watch=watch, label=label)
 
 
 def reason(

@@ -275,7 +275,7 @@ def test_verify_says_what_differs(alchemy, data):
     ("args", "says"),
     [
         ("lst", "command 'lst' is unknown; did you mean 'list'?"),
-        ("show symbls", "'symbls' is no task, model, strategy or claim; did you mean 'symbols'?"),
+        ("show symbls", "'symbls' is no task, model, reasoner, strategy or claim; did you mean 'symbols'?"),
         (
             "show",
             "name a task, one of boards, connectivity, documents, equations, groups, hops, modular, multiplication, origins, recheck, rules, search, stars, sums, symbols",

@@ -1,4 +1,4 @@
-"""The tasks, models, strategies and claims there are."""
+"""The tasks, models, reasoners, strategies and claims there are."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from alchemy.report.history import newest_of
 from alchemy.report.results import is_earlier
 from alchemy.terminal import beside
 
-Title = Literal["tasks", "models", "strategies", "claims"]
-KINDS: dict[Title, Kind] = {"tasks": "task", "models": "model", "strategies": "strategy", "claims": "claim"}
+Title = Literal["tasks", "models", "reasoners", "strategies", "claims"]
+KINDS: dict[Title, Kind] = {
+    "tasks": "task",
+    "models": "model",
+    "reasoners": "reasoner",
+    "strategies": "strategy",
+    "claims": "claim",
+}
 
 
 @dataclass(frozen=True)
 class List:
-    """The tasks, models, strategies and claims there are, with the committed verdicts; `alchemy show NAME` says more.
+    """The tasks, models, reasoners, strategies and claims there are, with the committed verdicts; `alchemy show NAME` says more.
 
     Example: alchemy list strategies
 
@@ -28,7 +34,7 @@ class List:
     """
 
     kinds: Positional[Annotated[tuple[Title, ...], arg(metavar="[KIND ...]")]] = ()
-    """Of `tasks`, `models`, `strategies` and `claims`; all if none is named."""
+    """Of `tasks`, `models`, `reasoners`, `strategies` and `claims`; all if none is named."""
     json: Switch = False
     """Print one JSON object."""
 

@@ -1,4 +1,4 @@
-"""Problems of a task as text; what a model, a strategy or a claim is."""
+"""Problems of a task as text; what a model, a reasoner, a strategy or a claim is."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ RATE_PROBLEMS = 200_000
 
 @dataclass(frozen=True)
 class Show:
-    """Problems of a task as text: prompt, every step, answer; and the shifts it knows. Of a model, a strategy or a claim
-    what it is: its fields, or its promise, its verdicts and what it costs.
+    """Problems of a task as text: prompt, every step, answer; and the shifts it knows. Of a model, a reasoner, a strategy
+    or a claim what it is: its fields, or its promise, its verdicts and what it costs.
 
     Example: alchemy show symbols -n 1 --shift length=6 --compositions "F1 F2" "F2 F1"
 
@@ -34,7 +34,7 @@ class Show:
     """
 
     task: Positional[Annotated[str, arg(metavar="NAME")]] = ""
-    """A task, model, strategy or claim that `alchemy list` names."""
+    """A task, model, reasoner, strategy or claim that `alchemy list` names."""
     n: Annotated[int, arg(aliases=["-n"])] = 3
     """Problems to show."""
     shift: str = ""
@@ -103,12 +103,12 @@ def _others(name: str) -> dict[Kind, Entry]:
     matches = {kind: entries(kind)[name] for kind in OTHERS if name in entries(kind)}
     if not matches:
         known = [name for kind in ("task", *OTHERS) for name in entries(kind)]
-        raise UserError(f"{name!r} is no task, model, strategy or claim{nearest(name, known)}")
+        raise UserError(f"{name!r} is no task, model, reasoner, strategy or claim{nearest(name, known)}")
     return matches
 
 
 def _show_others(options: Show) -> int:
-    """Say what a model, strategy or claim is, or all of these that have the name."""
+    """Say what a model, reasoner, strategy or claim is, or all of these that have the name."""
     for option in ("n", "shift", "seed", "rate"):
         if getattr(options, option) != getattr(Show, option):
             raise UserError(f"--{option} is about problems, and {options.task!r} is no task")
