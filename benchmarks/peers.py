@@ -1,9 +1,10 @@
-"""Ours and the code of two papers at the same work on this machine, turn by turn, medians of five turns each.
+"""Ours and the code of others at the same work on this machine, turn by turn, medians of five turns each.
 
-python benchmarks/peers.py PYTHON DATAALCHEMY LETMETHINK OUT.json [WORK ...]
+python benchmarks/peers.py PYTHON CHECKOUTS OUT.json [WORK ...]
 
-PYTHON has torch and what the two repositories ask for; the next two are checkouts of them (arXiv:2508.01191 and
-arXiv:2505.21825). Nothing else should run. `theirs.py` says what each work is.
+PYTHON has what their code asks for, and CHECKOUTS is a directory with their repositories under the names that `FAMILIES` has;
+only those of the works that are named have to be there. Nothing else should run. `theirs.py` and `theirs_jax.py` say what each
+work is.
 """
 
 from __future__ import annotations
@@ -24,6 +25,17 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where files are no matter of a disk."""
 NEW = 32
 """Tokens written behind each prompt of a graph."""
+FAMILIES = {
+    "letters": ("theirs.py", "DataAlchemy"),  # arXiv:2508.01191
+    "graphs": ("theirs.py", "let-me-think"),  # arXiv:2505.21825
+    "tape": ("theirs_jax.py", "neural_networks_chomsky_hierarchy"),  # arXiv:2207.02098
+    "random": ("theirs_jax.py", "randomized_positional_encodings"),  # arXiv:2305.16843
+}
+"""Whose code does a work, by the word its name has: a file beside this one, and the checkout that it runs."""
+VERSIONS = {"theirs.py": ("torch", "transformers"), "theirs_jax.py": ("dm-haiku",)}
+"""Packages whose versions are noted beside a rate of theirs."""
+TAPE_BATCH, TAPE_PROMPT, TAPE_NEW = 128, 41, 40
+"""Of those that write strings on tapes: lines, what is read of each, and what is written."""
 THEIRS = {"train_letters_8": "train_letters", "draw_letters": "make_letters"}
 """Which of their works stands beside one of ours, where that has another name: they train one seed, and make text alone."""
 
@@ -123,6 +135,42 @@ def write_graphs() -> float:
     return tokens / elapsed
 
 
+def train_tape(positions: str = "sinusoidal") -> float:
+    """Lines of 81 tokens a second, 128 a step."""
+    from alchemy.bench.bench import chunk_seconds
+
+    task, model = tapes(positions)
+    return TAPE_BATCH * 8 / median(chunk_seconds(model, task, 1, TAPE_BATCH, 8)[1:])
+
+
+def train_random() -> float:
+    return train_tape("random")
+
+
+def write_tape() -> float:
+    """New tokens a second behind prompts of any symbols, the likeliest, none of which may end early."""
+    from alchemy.bench.bench import seconds
+    from alchemy.decoding.generate import generate
+    from alchemy.problem.task import EOS, PAD
+
+    _, model = tapes()
+    params = _started(model)
+    table = params["token"]["embedding"]
+    params["token"]["embedding"] = table.at[:, [PAD, EOS]].set(0)  # never the likeliest, as others are above 0
+    prompts = _generator().integers(EOS + 1, model.vocabulary, (TAPE_BATCH, TAPE_PROMPT), dtype="int32")
+    assert (generate(model, params, prompts, max_new=TAPE_NEW) != PAD).all()
+    return TAPE_BATCH * TAPE_NEW / seconds(lambda: generate(model, params, prompts, max_new=TAPE_NEW))
+
+
+def tapes(positions: str = "sinusoidal") -> tuple[Any, Any]:
+    """Letters of a length whose lines are as long as their tapes, and a model of the same layers as theirs."""
+    from alchemy.discover import find
+
+    task = find("task", "symbols")(length=(25,))
+    how = dict(positions=positions, width=64, layers=5, heads=8, hidden=256, context=task.max_len)
+    return task, find("model", "transformer")(vocabulary=len(task.vocabulary), **how)
+
+
 def letters() -> tuple[Any, Any]:
     """Compositions of two on four letters, and the paper's smallest model."""
     from alchemy.discover import find
@@ -162,14 +210,17 @@ WORKS: list[Callable[[], float]] = [
     make_graphs,
     train_graphs,
     write_graphs,
+    train_tape,
+    write_tape,
+    train_random,
 ]
 
 
-def turns(work: str, python: str, letters: str, graphs: str) -> dict[str, list[float]]:
+def turns(work: str, python: str, checkouts: Path) -> dict[str, list[float]]:
     """Rates of one work, ours and theirs in turn."""
-    here = Path(__file__)
+    here, (script, checkout) = Path(__file__), FAMILIES[_family(work)]
     ours = [sys.executable, str(here), work]
-    theirs = [python, str(here.with_name("theirs.py")), THEIRS.get(work, work), graphs if "graphs" in work else letters]
+    theirs = [python, str(here.with_name(script)), THEIRS.get(work, work), str(checkouts / checkout)]
     rates: dict[str, list[float]] = {"ours": [], "theirs": []}
     for _ in range(TURNS):
         for name, command in (("ours", ours), ("theirs", theirs)):
@@ -179,16 +230,29 @@ def turns(work: str, python: str, letters: str, graphs: str) -> dict[str, list[f
 
 
 def operations(work: str) -> float:
-    """Of matrices and attention, for a unit of what a work trains on or writes: a line of letters, a token of graphs."""
+    """Of matrices and attention, for a unit of what a work trains on or writes: a line of letters or of a tape, a token elsewhere."""
     import jax
 
     from alchemy.bench.bench import training_flops
 
-    task, model = letters() if "letters" in work else _graphs()
+    family = _family(work)
+    task, model = {"letters": letters, "graphs": _graphs, "tape": tapes, "random": tapes}[family]()
     trained = training_flops(model, model.init(jax.random.key(0)), task.max_len)
     if work.startswith("train"):
-        return trained * (task.max_len if "letters" in work else 1)
-    return trained / 3 * task.max_len / (1 if "letters" in work else NEW)
+        return trained * (1 if family == "graphs" else task.max_len)
+    return trained / 3 * task.max_len / {"letters": 1, "graphs": NEW, "tape": TAPE_NEW}[family]
+
+
+def _family(work: str) -> str:
+    return next(family for family in FAMILIES if family in work)
+
+
+def _versions(python: str) -> dict[str, str]:
+    """Of what their code runs on, as far as their Python has it."""
+    names = [name for needed in VERSIONS.values() for name in needed]
+    query = f"import importlib.metadata as m; print(*(d.name + '=' + d.version for d in m.distributions() if d.name in {names}))"
+    told = subprocess.run([python, "-c", query], capture_output=True, text=True, check=True).stdout.split()
+    return dict(pair.split("=", 1) for pair in told)
 
 
 def known(works: Iterable[str]) -> None:
@@ -199,22 +263,25 @@ def known(works: Iterable[str]) -> None:
             sys.exit(f"unknown work {work!r}; there are {', '.join(names)}")
 
 
-def compare(python: str, letters: str, graphs: str, out: str, *only: str) -> None:
+def compare(python: str, checkouts: str, out: str, *only: str) -> None:
     """All works, or only those named, which take the place of what an earlier run said of them."""
     from alchemy.bench.bench import Load, ceilings
     from alchemy.learning import machine
     from alchemy.record import commit, read_json, write_json
 
-    query = "import torch, transformers; print(torch.__version__, transformers.__version__)"
-    theirs = subprocess.run([python, "-c", query], capture_output=True, text=True, check=True).stdout.split()
-    path, works = Path(out), list(only) or [work.__name__ for work in WORKS]
+    path, works, root = Path(out), list(only) or [work.__name__ for work in WORKS], Path(checkouts)
     known(works)
+    for _, checkout in {FAMILIES[_family(work)] for work in works}:
+        if not (root / checkout).is_dir():
+            sys.exit(f"{root} has no checkout {checkout}, whose code does some of {', '.join(works)}")
     at = commit()  # before the file of measurements makes a difference
-    rows = {row["work"]: row for row in read_json(path)["rows"]} if only else {}
+    theirs = _versions(python)
+    rows = {row["work"]: row for row in read_json(path)["rows"]} if only and path.exists() else {}
     for work in works:
-        rates = turns(work, python, letters, graphs)
+        rates = turns(work, python, root)
         our_rate, their_rate = median(rates["ours"]), median(rates["theirs"])
-        versions = {**machine.versions(), **dict(zip(("torch", "transformers"), theirs, strict=True))}
+        script = FAMILIES[_family(work)][0]
+        versions = {**machine.versions(), **{name: theirs.get(name, "") for name in VERSIONS[script]}}
         row: dict[str, Any] = {
             "work": work,
             "ours": our_rate,
@@ -240,7 +307,7 @@ if __name__ == "__main__":
     if len(sys.argv) == 2:
         known(sys.argv[1:])
         print({work.__name__: work for work in WORKS}[sys.argv[1]]())
-    elif len(sys.argv) >= 5:
+    elif len(sys.argv) >= 4:
         compare(*sys.argv[1:])
     else:
         sys.exit(__doc__)
