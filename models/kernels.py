@@ -32,14 +32,16 @@ class Kernels:
     """Models of at most so many layers have no loop over them: its turns copy the activations saved for the backward pass."""
     layers_a_turn: int
     """Of the loop over the layers of deeper models."""
+    joins_memories: bool
+    """Where several tokens are read at once, all that they attend to is one memory: each row has a copy of what it shares."""
 
     def unroll(self, layers: int) -> int:
         """Layers in a turn of the loop over so many, for `jax.lax.scan`."""
         return layers if layers <= self.unrolled_layers else self.layers_a_turn
 
 
-CPU = Kernels(sums_as_products=True, small_matrix=320, unrolled_layers=4, layers_a_turn=1)
-ACCELERATOR = Kernels(sums_as_products=False, small_matrix=0, unrolled_layers=8, layers_a_turn=8)
+CPU = Kernels(sums_as_products=True, small_matrix=320, unrolled_layers=4, layers_a_turn=1, joins_memories=True)
+ACCELERATOR = Kernels(sums_as_products=False, small_matrix=0, unrolled_layers=8, layers_a_turn=8, joins_memories=False)
 
 
 @cache
@@ -102,14 +104,31 @@ def split_heads(key: jax.Array, value: jax.Array) -> tuple[jax.Array, jax.Array]
 def attention(query: jax.Array, *memories: Memory) -> jax.Array:
     """Scaled dot-product attention (arXiv:1706.03762, section 3.2.1) of query (n, t, h, k) over all memories: (n, t, h, k).
 
-    Row i of a memory of g rows is read by the i-th n / g queries. The memories are not joined, as that would copy them for
-    every token that is written.
+    Row i of a memory of g rows is read by the i-th n / g queries. Where one token is written the memories are not joined, as
+    that would copy them for every token.
     """
     query = query.swapaxes(1, 2)  # (n, h, t, k)
+    if len(memories) > 1 and query.shape[2] > 1 and native().joins_memories:
+        memories = (_joined(memories, len(query), query.shape[2]),)
     scores = [_scores(query, key, mask) for key, _, mask in memories]
     weights = [part.astype(query.dtype) for part in softmax(scores)]
     read = sum(_weighted(part, value) for part, (_, value, _) in zip(weights, memories, strict=True))
     return read.swapaxes(1, 2)
+
+
+def _joined(memories: tuple[Memory, ...], n: int, t: int) -> Memory:
+    """One memory (n, h, ...) of several, for n sequences of t tokens."""
+
+    def own(array: jax.Array) -> jax.Array:
+        return jnp.repeat(array, n // len(array), axis=0)
+
+    keys, values, masks = zip(*memories, strict=True)
+    rows = [jnp.broadcast_to(own(mask), (n, t, mask.shape[2])) for mask in masks]
+    return (
+        jnp.concatenate([own(key) for key in keys], axis=3),
+        jnp.concatenate([own(value) for value in values], axis=2),
+        jnp.concatenate(rows, axis=2),
+    )
 
 
 def _scores(query: jax.Array, key: jax.Array, mask: jax.Array) -> jax.Array:
