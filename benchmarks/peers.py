@@ -28,6 +28,7 @@ NEW = 32
 FAMILIES = {
     "letters": ("theirs.py", "DataAlchemy"),  # arXiv:2508.01191
     "graphs": ("theirs.py", "let-me-think"),  # arXiv:2505.21825
+    "equations": ("theirs.py", "CoT_benchmark"),  # arXiv:2305.15408
     "tape": ("theirs_jax.py", "neural_networks_chomsky_hierarchy"),  # arXiv:2207.02098
     "random": ("theirs_jax.py", "randomized_positional_encodings"),  # arXiv:2305.16843
 }
@@ -147,6 +148,56 @@ def train_random() -> float:
     return train_tape("random")
 
 
+def make_tape() -> float:
+    """Sums of 40 numbers modulo 5 with every running sum a second, as arrays of ids."""
+    return _drawn("sums", 100_000, places=40, modulus=5)
+
+
+def make_random() -> float:
+    """Products of two binary numbers of 8 digits with the running sum of each column a second, as arrays of ids."""
+    return _drawn("multiplication", 10_000, base=2, digits=8)
+
+
+def make_equations() -> float:
+    """Systems of three equations modulo 11 with their eliminations a second, no two alike, written to a file."""
+    from alchemy.bench.bench import seconds
+    from alchemy.dataset.export import write_splits
+
+    with TemporaryDirectory(dir=MEMORY) as scratch:
+        numbers = iter(range(1000))
+
+        def work() -> None:
+            write_splits(_equations()[0], Path(scratch) / str(next(numbers)), train=45_000, test=5000, shifts=[])
+
+        return 50_000 / seconds(work)
+
+
+def train_equations() -> float:
+    """Tokens a second, 128 texts a step."""
+    from alchemy.bench.bench import chunk_seconds
+
+    task, model = _equations()
+    return 128 * 4 * task.max_len / median(chunk_seconds(model, task, 1, 128, 4)[1:])
+
+
+def _equations() -> tuple[Any, Any]:
+    """Three unknowns modulo 11, and a model of the same layers as theirs."""
+    from alchemy.discover import find
+
+    task = find("task", "equations")(unknowns=3, modulus=11)
+    how = dict(positions="sinusoidal", width=256, layers=3, heads=4, hidden=1024, context=task.max_len)
+    return task, find("model", "transformer")(vocabulary=len(task.vocabulary), **how)
+
+
+def _drawn(name: str, n: int, **fields: Any) -> float:
+    """Lines of a task a second, as arrays of ids."""
+    from alchemy.bench.bench import seconds
+    from alchemy.discover import find
+
+    task = find("task", name)(**fields)
+    return n / seconds(lambda: task.sample(_generator(), n))
+
+
 def write_tape() -> float:
     """New tokens a second behind prompts of any symbols, the likeliest, none of which may end early."""
     from alchemy.bench.bench import seconds
@@ -212,7 +263,11 @@ WORKS: list[Callable[[], float]] = [
     write_graphs,
     train_tape,
     write_tape,
+    make_tape,
     train_random,
+    make_random,
+    make_equations,
+    train_equations,
 ]
 
 
@@ -236,10 +291,12 @@ def operations(work: str) -> float:
     from alchemy.bench.bench import training_flops
 
     family = _family(work)
-    task, model = {"letters": letters, "graphs": _graphs, "tape": tapes, "random": tapes}[family]()
+    task, model = {"letters": letters, "graphs": _graphs, "equations": _equations, "tape": tapes, "random": tapes}[
+        family
+    ]()
     trained = training_flops(model, model.init(jax.random.key(0)), task.max_len)
     if work.startswith("train"):
-        return trained * (1 if family == "graphs" else task.max_len)
+        return trained * (1 if family in ("graphs", "equations") else task.max_len)
     return trained / 3 * task.max_len / {"letters": 1, "graphs": NEW, "tape": TAPE_NEW}[family]
 
 

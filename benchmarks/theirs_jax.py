@@ -24,6 +24,8 @@ import optax
 BATCH, LENGTH, STEPS = 128, 40, 8
 """The defaults of both repositories: lines a step, and symbols that are reversed; and steps that are timed, after two that are not."""
 SIZE = {"num_layers": 5, "embedding_dim": 64, "num_heads": 8}
+DRAWN = 100_000
+"""Walks that are drawn in one go."""
 RANGE = 2048
 """From which their places are drawn at random."""
 
@@ -131,7 +133,20 @@ def train_random() -> float:
     return trained(*filler(), autoregressive=False)
 
 
-WORKS = [train_tape, write_tape, train_random]
+def make_tape() -> float:
+    """Walks of 40 steps on a circle of five places a second, as arrays, 100,000 at once."""
+    task = part("tasks.regular.cycle_navigation").CycleNavigation()
+    keys = hk.PRNGSequence(0)
+    return DRAWN / seconds(lambda: task.sample_batch(next(keys), length=LENGTH, batch_size=DRAWN))
+
+
+def make_random() -> float:
+    """Products of two binary numbers, 16 digits together, a second, as arrays."""
+    task = part("tasks.cs.binary_multiplication").BinaryMultiplication()
+    return BATCH * 8 / seconds(lambda: task.sample_batch(None, length=17, batch_size=BATCH * 8))
+
+
+WORKS = [train_tape, write_tape, make_tape, train_random, make_random]
 
 if __name__ == "__main__":
     checkout = Path(sys.argv[2]).resolve()

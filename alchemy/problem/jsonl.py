@@ -15,6 +15,10 @@ BLOCK = 1 << 12  # rows assembled at once, so that they stay in the cache
 FIRST_WORD = 1 << 8  # codes below are one-byte symbols, the byte itself; from here on, symbols of several bytes
 
 
+FEW_ROWS = 8
+"""Rows that a layout needs on average so that its template is worth making."""
+
+
 class Template(NamedTuple):
     """The line that rows of equal layout share, and the places of its one-byte symbols, where rows differ."""
 
@@ -27,8 +31,8 @@ def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...], 
     """Records with the keys input, output, each prompt field, reasoning and answer, one JSON object a line.
 
     The answer is written without its mark. For text with one id a position. Rows that differ only in symbols of one
-    byte share a template, so the cost is that of copying bytes; the format is the one of
-    github.com/ChengshuaiZhao0/DataAlchemy.
+    byte share a template, so the cost is that of copying bytes; where few rows share one, as with numbers of one digit and of two,
+    they are put together piece by piece. The format is the one of github.com/ChengshuaiZhao0/DataAlchemy.
     """
     symbols = [json.dumps(symbol)[1:-1].encode() for symbol in vocabulary.symbols]
     one_byte = np.array([len(symbol) == 1 for symbol in symbols])
@@ -40,6 +44,9 @@ def jsonl(batch: Batch, vocabulary: Vocabulary, prompt_fields: tuple[str, ...], 
         text, field = batch.text[start : start + BLOCK], batch.field[start : start + BLOCK]
         codes = code.take(text)
         names, first, group = _layouts(codes, field)
+        if len(names) * FEW_ROWS > len(text):
+            out.write(_joined(text, _sections(text, field, prompt_fields, mark), symbols))
+            continue
         for name, example in zip(names, first, strict=True):
             if name not in templates:
                 templates[name] = _template(text[example], field[example], symbols, one_byte, prompt_fields, mark)
@@ -84,12 +91,8 @@ def _template(
     mark: int,
 ) -> Template:
     """The template of the layout that one row, text int (t,) and field int8 (t,), is an example of."""
-    prompt = (field >= 0) & (field < len(prompt_fields))
-    sections = {"input": prompt, "output": (field >= Field.ANSWER) & (field != Field.END)}
-    sections |= {name: field == code for code, name in enumerate(prompt_fields)}
-    sections |= {"reasoning": field >= Field.STEP, "answer": (field == Field.ANSWER) & (text != mark)}
     line, columns, positions = bytearray(b"{"), [], []
-    for key, inside in sections.items():
+    for key, inside in _sections(text, field, prompt_fields, mark).items():
         line += b'"%s": "' % key.encode()
         for place in np.flatnonzero(inside):
             if one_byte[text[place]]:
@@ -100,3 +103,35 @@ def _template(
         line += b'", '
     line = line.removesuffix(b", ") + b"}\n"
     return Template(np.frombuffer(bytes(line), np.uint8), columns, positions)
+
+
+def _sections(text: np.ndarray, field: np.ndarray, prompt_fields: tuple[str, ...], mark: int) -> dict[str, np.ndarray]:
+    """Which tokens each key has, bool (..., t), for text and field (..., t)."""
+    prompt = (field >= 0) & (field < len(prompt_fields))
+    sections = {"input": prompt, "output": (field >= Field.ANSWER) & (field != Field.END)}
+    sections |= {name: field == code for code, name in enumerate(prompt_fields)}
+    return sections | {"reasoning": field >= Field.STEP, "answer": (field == Field.ANSWER) & (text != mark)}
+
+
+def _joined(text: np.ndarray, sections: dict[str, np.ndarray], symbols: list[bytes]) -> bytes:
+    """Lines of rows of any layouts, text int and sections bool (n, t): every line is a list of pieces, which are looked up."""
+    before = [b'%s"%s": "' % (b"" if number else b"{", key.encode()) for number, key in enumerate(sections)]
+    after = [*[b'", '] * (len(sections) - 1), b'"}\n']
+    pieces = [*(symbol + b" " for symbol in symbols), *symbols, *before, *after]
+    opening, closing = 2 * len(symbols), 2 * len(symbols) + len(before)
+    rows = len(text)
+    parts = []
+    for number, inside in enumerate(sections.values()):
+        last = inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
+        chosen = np.where(inside, text, -1)
+        chosen[np.arange(rows), last] += len(symbols) * inside.any(axis=1)  # no space behind the last
+        edges = (np.full((rows, 1), edge + number, chosen.dtype) for edge in (opening, closing))
+        parts += [next(edges), chosen[:, inside.any(axis=0)], next(edges)]
+    stream = np.concatenate(parts, axis=1).ravel()
+    stream = stream[stream >= 0]
+    lengths = np.array([len(piece) for piece in pieces])
+    starts = np.cumsum(lengths) - lengths
+    taken = lengths[stream]
+    ends = np.cumsum(taken)
+    source = np.repeat(starts[stream] - (ends - taken), taken) + np.arange(ends[-1])
+    return np.frombuffer(b"".join(pieces), np.uint8)[source].tobytes()
