@@ -1,23 +1,26 @@
 """Asked about paths within its reach, a layer learns to search and solves chains; asked beyond, it solves fewer of them.
 
-Source       Ye, Jiang, Zou, Ma, Yang and others, arXiv:2510.19753: L layers that read rows of an adjacency matrix decide connectivity up to
-             3^L edges; training graphs within that teach the search, training graphs beyond teach what degrees tell
-Prediction   Models of one layer, whose reach is 3 edges. Trained on graphs of diameter 2 or 3 they answer all twelve questions about three
-             chains of four nodes, a graph that no training has, in .6 of the cases; trained on graphs of diameter 6 to 9, in .2 less. It
-             is the questions and not the graphs: asked about the same graphs of diameter 6 to 9, but about paths of at most 3 edges,
-             they solve .2 more than if asked about all. And what is beyond reach is not learned: on two chains of six nodes, models
-             that were asked about far paths say yes at 4 and 5 edges at most .1 more often than where there is no path.
+Source       Ye et al., arXiv:2510.19753: L layers that read rows of an adjacency matrix decide connectivity up to 3^L
+             edges; training graphs within that teach the search, training graphs beyond teach what degrees tell
+Prediction   Models of one layer, whose reach is 3 edges. Trained on graphs of diameter 2 or 3 they answer all twelve
+             questions about three chains of four nodes, a graph that no training has, in .6 of the cases; trained on
+             graphs of diameter 6 to 9, in .2 less. It is the questions and not the graphs: asked about the same graphs
+             of diameter 6 to 9, but about paths of at most 3 edges, they solve .2 more than if asked about all. And
+             what is beyond reach is not learned: on two chains of six nodes, models that were asked about far paths say
+             yes at 4 and 5 edges at most .1 more often than where there is no path.
 Refuted if   One of these four numbers is on the other side in most seeds.
-Controls     Every line names its nodes anew; diameters are drawn explicitly, by components that are paths with trees and shortcuts, and
-             half of the questions have a path, so that chance is one half, and one in 4,096 for a graph. Who knows the degrees of both nodes, and
-             how often training had a path with them, stands beside the models: about .46 of the answers on short chains, where all
-             degrees are alike for both answers. Three arms see as many lines and questions, of as many graphs. A node with its neighbours is one position, given twice since models read from left
-             to right: the first layer then reads all. A seed counts where models learned what they were trained on.
-             That degrees are what far questions teach is not judged: in trials the degrees told yes from no, of answers about far
-             paths, in .53 to .65 (of .5 to 1) of the cases after far questions and in .69 to .77 after near ones. Trials on seeds 901
-             and 902: short chains in .84 and .97 of the cases after graphs within reach, .49 and .30 after those beyond, .95 and
-             .82 after near questions about these. Graphs beyond of diameter 4 and more left .57. A second layer was not
-             learned in as many steps (.41 and .30).
+Controls     Every line names its nodes anew; diameters are drawn explicitly, by components that are paths with trees
+             and shortcuts, and half of the questions have a path, so that chance is one half, and one in 4,096 for a
+             graph. Who knows the degrees of both nodes, and how often training had a path with them, stands beside the
+             models: about .46 of the answers on short chains, where all degrees are alike for both answers. Three arms
+             see as many lines and questions, of as many graphs. A node with its neighbours is one position, given twice
+             since models read from left to right: the first layer then reads all. A seed counts where models learned
+             what they were trained on. That degrees are what far questions teach is not judged: in trials the degrees
+             told yes from no, of answers about far paths, in .53 to .65 (of .5 to 1) of the cases after far questions
+             and in .69 to .77 after near ones. Trials on seeds 901 and 902: short chains in .84 and .97 of the cases
+             after graphs within reach, .49 and .30 after those beyond, .95 and .82 after near questions about these.
+             Graphs beyond of diameter 4 and more left .57. A second layer was not learned in as many steps (.41 and
+             .30).
 Run          alchemy reproduce within_capacity --preset small      # ten minutes on 2 CPU cores beside other runs
 """
 
