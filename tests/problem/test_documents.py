@@ -161,6 +161,22 @@ def test_a_paraphrase_says_question_and_answer_again_and_again_and_never_in_the_
         assert len(orders) > 5, "any of the others"
 
 
+def test_a_paraphrase_asks_the_same_and_answers_it_in_the_eyes_of_the_task():
+    """Letters and transformations sorted out again: the task parses the same problem, and takes the answer for right."""
+    task = replace(LETTERS, compositions=("F1 F2 F1 F2 F1", "F2 F1 F1 F1 F2"))
+    lines, documents = rewritten(task, "paraphrase", n=20)
+    for row in range(20):
+        said = parts(documents.tokens[row, :, 0], documents.field[row])[1]
+        words = [task.vocabulary.symbols[token] for token in said]
+        question, answer = words[: words.index("<answer>")], words[words.index("<answer>") :][:3]
+        letters, names = ([word for word in question if (len(word) == 1) is single] for single in (True, False))
+        assert question[: len(letters)] != letters, "not in the first order"
+        problem = task.parse(" ".join([*letters, *names]))
+        assert task.identity(problem) == task.identity(lines.problem)[row]
+        completion = np.array([[task.vocabulary.index[word] for word in (*answer, "</s>")]], np.int32)
+        assert task.verify(task.write(problem), completion).answer.all()
+
+
 def test_cleaning_deletes_noise_and_nothing_else():
     noisy = replace(LETTERS, noise=Noise("insert", 0.4))
     clean = LETTERS.sample(np.random.default_rng(0), 30)
