@@ -39,9 +39,14 @@ def append(path: Path, preset: str, record: Record) -> None:
     write_json(path, records)
 
 
+def histories(directory: Path) -> dict[str, History]:
+    """All records of each claim."""
+    return {path.stem: history(path) for path in sorted(directory.glob("[!.]*.json"))}
+
+
 def newest(directory: Path) -> dict[str, dict[str, Record]]:
     """The last record of each claim and preset."""
-    return {path.stem: _last(history(path)) for path in sorted(directory.glob("[!.]*.json"))}
+    return {claim: _last(records) for claim, records in histories(directory).items()}
 
 
 def newest_of(claim: str) -> dict[str, Record]:

@@ -20,9 +20,9 @@ from alchemy.lab.lab import Lab
 from alchemy.learning import compiling, machine
 from alchemy.progress import Progress
 from alchemy.record import commit, fingerprint, json_text, numbers, plain, read_json, write_json, write_whole
-from alchemy.report import costs, figures, open_claims, table
+from alchemy.report import costs, figures, open_claims, spent, table
 from alchemy.report.claim import judge
-from alchemy.report.history import Record, append, newest, newest_of
+from alchemy.report.history import Record, append, histories, newest, newest_of
 from alchemy.report.lock import Lock, locked, must_be_publishable, read_all
 from alchemy.report.results import measurements, results
 from alchemy.report.run_directory import STARTED
@@ -247,7 +247,8 @@ def renew_tables() -> None:
     """Make the README's table of claims anew, and the tables of their costs and of what keeps some of them open."""
     records, page = newest(VERDICTS), ROOT / "docs" / "reproducing-claims.md"
     _write(ROOT / "README.md", table.update_readme(ROOT / "README.md", records, read_all(LOCKS)))
-    _write(page, open_claims.renewed(costs.renewed(page.read_text(), experiments(), records), records))
+    text = costs.renewed(page.read_text(), experiments(), records)
+    _write(page, open_claims.renewed(spent.renewed(text, histories(VERDICTS)), records))
 
 
 def _write(path: Path, text: str) -> None:

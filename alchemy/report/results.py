@@ -40,8 +40,17 @@ def is_earlier(record: Record) -> bool:
 
 def judged_again(record: Record, alpha: float = ALPHA) -> Judged:
     """The verdict that the numbers of a record give, with the bounds that it was judged by."""
-    claim = Claim(**{field.name: record["claim"][field.name] for field in fields(Claim)})
-    return judge(claim, [_read(check) for check in record["checks"]], alpha)
+    return judge(read_claim(record), read_checks(record), alpha)
+
+
+def read_claim(record: Record) -> Claim:
+    """What a record's run promised."""
+    return Claim(**{field.name: record["claim"][field.name] for field in fields(Claim)})
+
+
+def read_checks(record: Record) -> list[Check]:
+    """Its checks with their numbers, one a seed."""
+    return [_read(check) for check in record["checks"]]
 
 
 def measurements(measured: Any) -> Any:

@@ -16,7 +16,7 @@ from alchemy.cli.main import main
 from alchemy.errors import UserError
 from alchemy.progress import Progress
 from alchemy.record import json_text, numbers, plain, read_json, write_json
-from alchemy.report import costs, history, open_claims, reproduce, run_directory, table
+from alchemy.report import costs, history, open_claims, reproduce, run_directory, spent, table
 from alchemy.report.claim import QUESTIONS, Claim, Gate, at_least, at_most, exactly, judge, near
 from alchemy.report.figures import Bars
 from alchemy.report.lock import Lock
@@ -151,7 +151,8 @@ def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeyp
     (tmp_path / "README.md").write_text(f"before {table.START} old {table.END} after")
     page = tmp_path / "docs" / "reproducing-claims.md"
     page.parent.mkdir()
-    page.write_text(f"before {costs.START} old {costs.END} {open_claims.START} old {open_claims.END} after")
+    generated = "".join(f" {part.START} old {part.END}" for part in (costs, spent, open_claims))
+    page.write_text(f"before{generated} after")
     module = SimpleNamespace(PRESETS={"small": Config()}, __doc__="", __name__="law")
     monkeypatch.setattr(reproduce, "experiments", lambda: {"law": module})
     monkeypatch.setattr(table, "entries", lambda kind: {name: SimpleNamespace(file=f"{name}.py") for name in locks})
@@ -165,7 +166,7 @@ def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeyp
     readme = (tmp_path / "README.md").read_text()
     assert "[`law`](law.py) A sentence. | source | **UNDECIDED** | crossing: median" in readme
     assert "[`other`](other.py) A sentence. | source | not judged yet |  |" in readme
-    assert page.read_text().count("| `law` |") == 2 and "old" not in page.read_text()
+    assert page.read_text().count("| `law` |") == 3 and "old" not in page.read_text()
     locks["law"] = replace(locks["law"], digest="d2")
     reproduce._publish("law", "small", record, home)
     assert "**UNDECIDED** (exploratory) | crossing" in (tmp_path / "README.md").read_text()
@@ -173,7 +174,9 @@ def test_publishing_adds_a_record_and_replaces_figures(tmp_path, record, monkeyp
 
 
 def checks(*values, claim=CLAIM):
-    return results(judge(claim, [at_least(f"check {i}", seeds, 0.5, "r") for i, seeds in enumerate(values)]))
+    return {"claim": plain(claim)} | results(
+        judge(claim, [at_least(f"check {i}", seeds, 0.5, "r") for i, seeds in enumerate(values)])
+    )
 
 
 def test_the_number_that_decides_is_the_worst():
@@ -185,6 +188,35 @@ def test_the_number_that_decides_is_the_worst():
     assert refuted == "check 1: median .2, 0 of 12 seeds, p .0014, expected at least .5"
     counted = results(judge(CLAIM, [at_least("a", low, 0.5, "r"), exactly("b", 2, 3, inf, "r")]))
     assert table.deciding(counted) == "b: 2, expected at least 3"
+
+
+def test_seeds_that_a_verdict_needs():
+    """Five that agree are the fewest, as e is .45 x 2^5 + .55 x 32 x (1 - 2^-6) / 3 = 20.2 then, and has to be 20."""
+    high, low = np.full(14, 0.97), np.full(14, 0.2)
+    late = np.array([0.2, *[0.97] * 13])
+    for values, needed, verdict in ((high, 5, "HOLDS"), (low, 5, "FAILS"), (late, 12, "HOLDS")):
+        judged = checks(values)
+        assert (spent.seeds_needed(judged), judged["verdict"]) == (needed, verdict)
+        if needed > 5:
+            assert checks(values[:needed])["verdict"] == verdict != checks(values[: needed - 1])["verdict"]
+    assert spent.seeds_needed(checks(high, late)) == 12, "of several checks the last to be decided"
+    assert spent.seeds_needed(checks(np.tile([0.97, 0.2], 7))) == 14, "an open claim has needed all it had"
+
+
+def test_what_verdicts_took():
+    early = {"method": EARLIER_METHOD, "verdict": "HOLDS", "seeds": 3, "flops": 6e12}
+    now = checks(np.full(12, 0.97)) | {"flops": 24e12}
+    open_ = checks(np.tile([0.97, 0.2], 6)) | {"flops": 1e12}
+    histories = {"law": {"small": [early, now]}, "other": {"small": [open_]}, "old": {"small": [early]}}
+    page = spent.renewed(f"a {spent.START} x {spent.END} b", histories)
+    assert page.startswith("a ") and page.endswith(" b") and " x " not in page
+    assert (
+        "| `law` | 3 | 6 | 12 | 24 | HOLDS | 5 | 10 |" in page
+        and "| `other` |  |  | 12 | 1 | UNDECIDED |  |  |" in page
+    )
+    assert "`old`" not in page
+    assert "Judged by both methods, 1 of the claims: 0.01 PFLOP by the earlier one, 0.02 PFLOP by" in page
+    assert "Decided, 1 of them: 0.02 PFLOP, of which 0.01 PFLOP would have been enough." in page
 
 
 @pytest.mark.parametrize(
