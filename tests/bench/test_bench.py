@@ -103,9 +103,14 @@ def test_programs_are_compiled_without_those_stored_and_then_with_them(task, mod
     seconds = jax.config.jax_persistent_cache_min_compile_time_secs
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     hits = []
+    rows = []
     for row in bench._compilation(model, task, LOAD):
-        assert row.rate == 2.0
+        rows.append(row)
         hits.append(sum(read))
+    assert [row.rate for row in rows] == [2.0, 2.0] and rows[0].share is None
+    assert rows[1].share == 1.0 and rows[1].ceiling.endswith("this processor refuses what is stored"), (
+        "as long as before"
+    )
     jax.config.update("jax_persistent_cache_min_compile_time_secs", seconds)
     assert hits[0] == 0 < hits[1] and len(forgotten) == 3
 
@@ -129,3 +134,13 @@ def test_the_command_prints_and_writes(monkeypatch, capsys, tmp_path):
     assert "10 samples/s" in out and "50.0% of flops" in out and "work" in err
     assert main(["bench", "--out", str(tmp_path / "bench.json" / "no")]) == 2
     assert "cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("stored", "refused"), [(0.3, False), (1.9, True)])
+def test_a_processor_that_refuses_stored_programs_is_told(stored, refused, task, model, monkeypatch):
+    """Of three trainings that compile, the third finds what the second has stored."""
+    taken = iter([2.0, 2.0, stored])
+    monkeypatch.setattr(bench, "chunk_seconds", lambda *_: [1.0 + next(taken), 1.0, 1.0])
+    rows = list(bench._compilation(model, task, LOAD))
+    assert rows[1].rate == pytest.approx(stored) and rows[1].share == pytest.approx(stored / 2)
+    assert ("refuses" in rows[1].ceiling) == refused
