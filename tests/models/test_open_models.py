@@ -44,7 +44,9 @@ def test_logits_without_a_patch_are_those_of_apply(model):
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_a_whole_layer_of_another_run_gives_its_logits(model, layer):
     (own, _), (other, seen) = both(model)
-    at = np.broadcast_to(np.arange(seen.residual.shape[1])[:, None] == layer, (1, *seen.residual.shape[1:3]))
+    exchanged = [layer, 0] if model.inject else [layer]  # what is added again before later layers is exchanged as well
+    at = np.zeros((1, *seen.residual.shape[1:3]), bool)
+    at[:, exchanged] = True
     changed, seen_changed = opened(model, started(model), TEXT, Patch(residual=seen.residual, residual_at=at))
     close(changed, other)
     close(seen_changed.residual[:, layer:], seen.residual[:, layer:])
