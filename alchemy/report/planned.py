@@ -65,8 +65,9 @@ def lines(plans: list[Planned], out: Path) -> Iterator[str]:
         yield beside(plan.name, ", ".join(_told(plan, out)), room + 1, 0)
     known = sum(plan.minutes or 0.0 for plan in plans)
     unknown = sum(plan.missing > 0 and plan.minutes is None for plan in plans)
-    rest = f"; of {counted(unknown, 'claim')} no time was recorded" if unknown else ""
-    yield f"about {known:.1f} minutes in all, on two cores as published{rest}; nothing was made"
+    told = [f"about {known:.1f} minutes in all, on two cores as published"] if known or not unknown else []
+    told += [f"of {counted(unknown, 'claim')} no time was recorded"] if unknown else []
+    yield f"{'; '.join(told)}; nothing was made"
 
 
 def _told(plan: Planned, out: Path) -> Iterator[str]:

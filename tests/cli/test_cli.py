@@ -198,6 +198,8 @@ def test_a_dry_run_of_reproduce_counts_what_is_there(alchemy, tmp_path):
     assert other["text_length"]["stored"] == 0, "a record of another config is none of these"
     code, out, _ = alchemy(*args)
     assert code == 0 and "4 of 10 seeds stored" in out and "nothing was made" in out
+    unknown = alchemy(*args[:2], "--preset", "smoke", "--dry-run", "--out", tmp_path)[1]
+    assert unknown.splitlines()[-1] == "of 1 claim no time was recorded; nothing was made"
 
 
 def test_show_a_claim_a_strategy_and_a_model(alchemy, fails):
@@ -429,6 +431,15 @@ def test_a_closed_pipe_is_quiet():
     command = f"{sys.executable} -m alchemy show symbols -n 3000 | head -n 1"
     run = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True)
     assert run.stderr == b"" and run.stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("closed", "args", "code"), [(">&-", "list", 0), ("2>&-", "show symbls", 2), (">&- 2>&-", "list", 0)]
+)
+def test_a_closed_stream_leads_nowhere(closed, args, code):
+    """What belongs on one stream does not appear on the other either."""
+    run = subprocess.run(f"{sys.executable} -m alchemy {args} {closed}", shell=True, cwd=ROOT, capture_output=True)
+    assert (run.returncode, run.stdout, run.stderr) == (code, b"", b"")
 
 
 def test_light_commands_do_not_import_jax(data):
