@@ -82,6 +82,16 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Refuse a page that would fetch something when it is opened, and name the theme's landmarks."""
     if fetched := FETCHES.search(output):
         raise PluginError(f"{page.file.src_uri} fetches {fetched[0]}")
+    return _named(output)
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """Name the theme's landmarks where no page is there."""
+    return _named(output_content) if template_name.endswith(".html") else output_content
+
+
+def _named(output: str) -> str:
+    """HTML with a name for each of the theme's landmarks."""
     output = output.replace(
         'data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"'
     )

@@ -152,7 +152,8 @@ def explorer(anchor: str, name: str, tests: Sequence[Any]) -> str:
         '<p class="soft nav">✓ right &nbsp; ✗ the first error &nbsp; ↳ follows from what was written, behind an error '
         "&nbsp; · does not. Keys, once the box has the focus: ← → another answer, t another test, o another outcome.</p>"
         f'<script type="application/json" id="{anchor}">{text}</script>'
-        f'<div class="explorer" tabindex="0" data-journal="{anchor}" aria-label="{escape(f"answers of {name}", quote=True)}">'
+        f'<div class="explorer" role="group" tabindex="0" data-journal="{anchor}" '
+        f'aria-label="{escape(f"answers of {name}", quote=True)}">'
         '<div class="bar"><select aria-label="test"></select><select aria-label="outcome"></select>'
         '<button aria-label="previous">←</button><button aria-label="next">→</button>'
         '<span class="count soft" aria-live="polite"></span></div>'

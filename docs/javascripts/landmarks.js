@@ -7,6 +7,6 @@ function mend() {
   });
 }
 new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
-addEventListener("resize", mend);
+new ResizeObserver(mend).observe(document.querySelector(".md-content") ?? document.body);
 addEventListener("load", mend);
 mend();
