@@ -54,8 +54,8 @@ class Ended:
 
 
 def keep_programs(cache: Path) -> None:
-    """Keep compiled programs in a directory, and compute on the processor alone."""
-    os.environ["ALCHEMY_CACHE"] = str(cache)
+    """Keep compiled programs in a directory, or where the environment says, and compute on the processor alone."""
+    os.environ.setdefault("ALCHEMY_CACHE", str(cache))
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 

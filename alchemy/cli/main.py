@@ -55,6 +55,8 @@ class Command(NamedTuple):
     run: Callable[..., int]
     configs: Callable[[Any, Sequence[str]], dict[str, Any]] | None = None
     """The configs before flags, by name, from the options (None if they do not parse) and the positional arguments."""
+    computes: bool = False
+    """Whether it trains models or lets them write, with all devices of the machine."""
 
 
 COMMANDS = {
@@ -68,18 +70,18 @@ COMMANDS = {
     "judge": Command(judge.Judge, judge.run),
     "calibrate": Command(calibrate.Calibrate, calibrate.run),
     "lock": Command(lock.Lock, lock.run),
-    "train": Command(train.Train, train.run, train.configs),
-    "reason": Command(reason.Reason, reason.run, reason.configs),
-    "sweep": Command(sweep.Sweep, sweep.run, sweep.configs),
-    "ask": Command(ask.Ask, ask.run),
+    "train": Command(train.Train, train.run, train.configs, computes=True),
+    "reason": Command(reason.Reason, reason.run, reason.configs, computes=True),
+    "sweep": Command(sweep.Sweep, sweep.run, sweep.configs, computes=True),
+    "ask": Command(ask.Ask, ask.run, computes=True),
     "runs": Command(runs.Runs, runs.run),
-    "compare": Command(compare.Compare, compare.run),
+    "compare": Command(compare.Compare, compare.run, computes=True),
     "export": Command(export.Export, export.run),
-    "bank": Command(bank.BankOptions, bank.run),
-    "solve": Command(solve.Solve, solve.run),
-    "intervene": Command(intervene.Intervene, intervene.run),
+    "bank": Command(bank.BankOptions, bank.run, computes=True),
+    "solve": Command(solve.Solve, solve.run, computes=True),
+    "intervene": Command(intervene.Intervene, intervene.run, computes=True),
     "report": Command(report.Report, report.run),
-    "bench": Command(bench.Bench, bench.run),
+    "bench": Command(bench.Bench, bench.run, computes=True),
     "new": Command(new.New, new.run),
 }
 
@@ -166,14 +168,22 @@ def _main(args: list[str]) -> int:
         if command.configs is None:
             if file:
                 _check_keys(file, command, {})
-            return command.run(flags.parse(command.options, rest, prog))
+            return _run(command, flags.parse(command.options, rest, prog))
         options, fields = flags.parse_options(command.options, rest, prog)
         configs = command.configs(options, flags.positional(command.options, rest))
         if file:
             _check_keys(file, command, configs)
-        return command.run(options, _with_fields(configs, fields, prog, command.options))
+        return _run(command, options, _with_fields(configs, fields, prog, command.options))
     except SystemExit as stop:  # help has been printed
         return int(stop.code or 0)
+
+
+def _run(command: Command, *args: Any) -> int:
+    if command.computes:
+        from alchemy.learning import machine
+
+        machine.prepare()
+    return command.run(*args)
 
 
 def _with_file(command: Command, args: list[str]) -> tuple[list[str], FromFile | None]:

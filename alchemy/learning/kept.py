@@ -24,6 +24,7 @@ from weakref import WeakSet
 
 import jax
 from jax import export
+from jax.experimental.compilation_cache import compilation_cache
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from alchemy.errors import UserError
@@ -40,12 +41,27 @@ PACKAGES = (
     "models",
 )
 """All that is traced is code of these: functions of others, and those made for values of other types, are not kept."""
+CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy"))
+"""Where programs are kept."""
 LIBRARIES = ("jax", "jaxlib", "flax", "optax")
 VERSIONS = 4
 """Versions of the code whose programs stay, those that were added to last."""
 
 
 _all: WeakSet[Kept] = WeakSet()
+
+
+@cache
+def begin() -> None:
+    """Have jax keep compiled programs, unless it was told where, or to keep none.
+
+    What it compiled before was not kept, and it has to look again whether it may.
+    """
+    if jax.config.jax_enable_compilation_cache and jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
+        if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+        compilation_cache.reset_cache()
 
 
 def forget() -> None:
@@ -98,6 +114,7 @@ class Kept:
 
     def _found(self, args: tuple[Any, ...], tree: Any, types: tuple[Any, ...]) -> Callable[..., Any] | None:
         """The program as it was traced before or is traced now; None if it cannot be kept."""
+        begin()
         folder = jax.config.jax_compilation_cache_dir
         off = not folder or not jax.config.jax_enable_compilation_cache or os.environ.get("ALCHEMY_RETRACE")
         if off or self._name is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,6 @@ import jax.numpy as jnp
 from alchemy.errors import UserError
 from alchemy.learning import kept
 
-CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy"))
-"""Where compiled programs are kept between runs."""
 MAPS = 65_530
 """Memory maps that Linux grants a process (vm.max_map_count)."""
 
@@ -29,10 +28,9 @@ def prepare(count: int = 0) -> None:
     if "xla_cpu_multi_thread_eigen" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
     if count or "xla_force_host_platform_device_count" not in flags:
-        jax.config.update("jax_num_cpu_devices", count or cores())
-    jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
-    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+        with suppress(RuntimeError):  # jax has started, and the devices are those that there are
+            jax.config.update("jax_num_cpu_devices", count or cores())
+    kept.begin()
 
 
 def join() -> int:

@@ -33,6 +33,7 @@ def home(tmp_path, monkeypatch):
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", str(tmp_path / "xla"))
     yield tmp_path / "traced"
+    jax.config.update("jax_enable_compilation_cache", True)
     jax.config.update("jax_compilation_cache_dir", before)
 
 
@@ -65,6 +66,18 @@ def call(program, shape=(4,)):
     assert isinstance(result, Pair)
     np.testing.assert_array_equal(result.sum, np.ones(shape))
     np.testing.assert_array_equal(*(np.asarray(jax.random.key_data(key)) for key in (result.key, keys()[1])))
+
+
+@pytest.mark.parametrize("told", [None, "elsewhere", "off"])
+def test_programs_are_kept_for_who_prepares_nothing(home, asked, monkeypatch, told):
+    """A user of the library; jax is not told again where it was told before."""
+    monkeypatch.setattr(kept, "CACHE", home.parent)
+    jax.config.update("jax_enable_compilation_cache", told != "off")
+    jax.config.update("jax_compilation_cache_dir", str(home.parent / told / "xla") if told == "elsewhere" else None)
+    kept.begin.cache_clear()
+    call(asked("a"))
+    assert len(list(home.glob("*/*"))) == (told is None)
+    assert len(list(home.parent.glob("elsewhere/traced/*/*"))) == (told == "elsewhere")
 
 
 def files(home: Path) -> list[Path]:

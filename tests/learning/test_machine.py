@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from alchemy import discover
-from alchemy.learning import machine, tuning
+from alchemy.learning import kept, machine, tuning
 from alchemy.testtime.learned_verifier import log_odds
 from models import kernels
 from models.recursive import Recursive
@@ -103,10 +103,14 @@ def test_a_program_that_runs_once_is_compiled_quickly_unless_flags_say_how(monke
 @pytest.mark.parametrize("said", ["0", None])
 def test_what_the_environment_says_of_programs_worth_keeping_stands(monkeypatch, said):
     """Tests keep every program; who says nothing keeps those that took a while to compile."""
-    name, told = "jax_persistent_cache_min_compile_time_secs", {}
+    name, folder, told = "jax_persistent_cache_min_compile_time_secs", jax.config.jax_compilation_cache_dir, {}
+    jax.config.update("jax_compilation_cache_dir", None)
+    kept.begin.cache_clear()
     monkeypatch.setattr(jax.config, "update", told.__setitem__)
     monkeypatch.delenv(name.upper(), raising=False)
     if said is not None:
         monkeypatch.setenv(name.upper(), said)
     machine.prepare()
-    assert told.get(name) == (None if said else 0.3)
+    assert told.get(name) == (None if said else 0.3) and told["jax_compilation_cache_dir"] == str(kept.CACHE / "xla")
+    monkeypatch.undo()
+    jax.config.update("jax_compilation_cache_dir", folder)

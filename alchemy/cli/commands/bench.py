@@ -54,7 +54,6 @@ def run(options: Bench) -> int:
     picture = options.out.with_suffix(".svg") if options.out and options.growth else None
     for path in filter(None, (options.out, picture)):
         check_replaceable(path, "bench")
-    machine.prepare()
     progress = Progress(options.quiet or options.json)
 
     def say(work: str) -> None:

@@ -110,7 +110,6 @@ def run(options: Sweep, configs: dict[str, Any]) -> int:
     chosen = draws(axes, options.draw, options.draw_seed) if options.draw else grid(axes)
     work: Work = Training(name) if options.names[0] == TRAIN else Judging(name, options.preset)
     made = [_config(config, values) for values in chosen]
-    machine.prepare()
     planned = cells(work, chosen, made, options.out, options.first_seed)
     if options.on == "ray":
         check_installed()
