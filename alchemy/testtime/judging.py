@@ -1,6 +1,6 @@
 """The work of a verifier that writes its verdict, as a task of its own: a question and somebody's completion, a check, and yes or no.
 
-| | a line |
+| verdict | a line |
 |---|---|
 | with a check | question, completion, `<check>`, the right completion, `<good>` or `<bad>` |
 | at once | question, completion, `<check>`, `<good>` or `<bad>` |

@@ -1,6 +1,6 @@
 """Tournaments: which of several answers wins where a verifier compares two at a time, and which comparisons that takes.
 
-| | comparisons of n answers | who wins |
+| tournament | comparisons of n answers | who wins |
 |---|---|---|
 | knockout | n - 1 | who wins every round: neighbours meet, and of an odd number the last goes on |
 | round robin | n (n - 1) / 2 | who wins most comparisons; those who tie are equally likely |
