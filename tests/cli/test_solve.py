@@ -69,6 +69,10 @@ def test_a_bank_is_described_and_saved(runs, capsys, tmp_path):
     with np.load(path) as saved:
         assert saved["right"].shape == (2, 30, 4) and saved["fact steps"].shape == (2, 30)
         assert saved["right"].mean(axis=(1, 2)).tolist() == pytest.approx(description["right_by_seed"])
+        kinds = {name: saved[name].dtype.kind for name in saved.files}
+    assert "parameters" in kinds and set(kinds.values()) <= set("biuf"), (
+        "numbers alone, which numpy reads without pickle"
+    )
     assert main(["runs", str(runs)]) == 0
     assert "symbols" in capsys.readouterr().out
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,8 +84,8 @@ def _save(path: Path, bank: Bank) -> None:
 
     def write(scratch: Path) -> None:
         with scratch.open("wb") as file:
-            arrays = {f"fact {name}": values for name, values in bank.facts.items()}
-            np.savez_compressed(file, **{**bank._asdict(), "scores": [], "facts": [], "pairs": []}, **arrays)
+            arrays = {name: value for name, value in bank._asdict().items() if not isinstance(value, Mapping)}
+            np.savez_compressed(file, **arrays, **{f"fact {name}": values for name, values in bank.facts.items()})
 
     write_sealed(path, "bank", write)
 
