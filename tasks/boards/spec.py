@@ -39,6 +39,8 @@ USUAL: dict[Kind, tuple[int, tuple[int, ...]]] = {
     "paths": (8, (8,)),
 }
 """The size, and the numbers of blanks, that a task has which says neither."""
+MOST_POOLED = 10_000_000
+"""Problems of a pool, at most."""
 MOST_SEARCHED = 63
 """Solutions that are counted where boards are too many to be listed (Sudoku of 9 rows)."""
 
@@ -99,8 +101,8 @@ class Spec:
             raise UserError("order 'fewest' of paths, whose rules are about all nodes: expected 'cells'")
         if not 0 < self.density < 1:
             raise UserError(f"density {self.density} is outside (0, 1)")
-        if self.pool < 0:
-            raise UserError(f"pool {self.pool} is less than 0")
+        if not 0 <= self.pool <= MOST_POOLED:
+            raise UserError(f"pool {self.pool} is outside 0 to {MOST_POOLED}: a pool is drawn whole")
         if self.noise is not None:
             check_field(self.noise, PROMPT_FIELDS)
 

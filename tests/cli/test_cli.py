@@ -336,6 +336,10 @@ def test_bad_lines_and_manifests(fails, data):
     path = data / "train.jsonl"
     path.write_bytes(path.read_bytes()[:-5])
     assert "line 50 is cut off" in fails("score", path, "--manifest", data)
+    manifest = json.loads((data / "manifest.json").read_text())
+    del manifest["task"]
+    (data / "manifest.json").write_text(json.dumps(manifest))
+    assert "manifest.json is corrupt: no field 'task'" in fails("score", path, "--manifest", data)
     (data / "manifest.json").write_text("{")
     assert "manifest.json is corrupt" in fails("verify", data)
     assert "manifest.json is corrupt" in fails("score", path, "--manifest", data)

@@ -377,6 +377,7 @@ def test_a_directory_whose_manifest_is_corrupt_is_not_replaced(data, change, say
     [
         (Origins(), "badge", {}, "badge is {}, expected int"),  # a number or nothing
         (Boards(blanks=(4,)), "solutions", [1], "solutions is [1], expected 2 of them"),
+        (Boards(blanks=(4,)), "pool", 10**30, f"pool {10**30} is outside 0 to 10000000"),
     ],
 )
 def test_a_field_of_another_form_is_a_corrupt_manifest(tmp_path, task, field, value, says):

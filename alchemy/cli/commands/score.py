@@ -66,7 +66,8 @@ def configs(options: Score | None, positional: Sequence[str]) -> dict[str, Any]:
         name = options.task if options else Score.task
         return {name: find("task", name)()}
     manifest = read_manifest(options.manifest)
-    return {manifest["task"]: recipe_of(manifest, options.manifest / MANIFEST).task}
+    task = recipe_of(manifest, options.manifest / MANIFEST).task  # an error where no task is named
+    return {manifest["task"]: task}
 
 
 def run(options: Score, configs: dict[str, Any]) -> int:
