@@ -3,10 +3,10 @@
 function mend() {
   document.querySelectorAll(".md-code__nav:not([role])").forEach((buttons) => buttons.setAttribute("role", "none"));
   document.querySelectorAll("pre > code, .md-typeset__scrollwrap, .md-typeset p:has(> img)").forEach((box) => {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    if (box.scrollWidth > box.clientWidth && box.tabIndex !== 0) box.tabIndex = 0; // the theme takes it away again
   });
 }
-new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
+new MutationObserver(mend).observe(document.body, { childList: true, subtree: true, attributeFilter: ["tabindex"] });
 new ResizeObserver(mend).observe(document.querySelector(".md-content") ?? document.body);
 addEventListener("load", mend);
 mend();
