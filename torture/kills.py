@@ -73,17 +73,20 @@ class Life:
                 self.counts[number.name] = self.counts.get(number.name, 0) + 1
                 self.log.append(f"{number.name} after {delay:.2f} s{' (cold)' * cold}")
                 yield from self._interrupted(ended, number)
-            elif ended.code:
+            elif ended.code and not self._refused(ended):
                 yield f"ended by itself with {ended.code}: {ended.last_line}"
             yield from self._whole()
         ended = process.run(self.work.argv, self.home)
-        refused = ended.code == 2 and "generate" in self.work.name and "not empty" in ended.err
-        if ended.code and not refused:
+        if ended.code and not self._refused(ended):
             yield f"given again, it ended with {ended.code}: {ended.last_line}"
         if ended.traceback:
             yield f"given again, a traceback: {ended.last_line}"
         left = ends(self.work, self.home)
         yield from (f"{name} ends otherwise" for name in left if left[name] != self.undisturbed.ends[name])
+
+    def _refused(self, ended: process.Ended) -> bool:
+        """Whether a command that was done refuses to do it again."""
+        return ended.code == 2 and "generate" in self.work.name and "not empty" in ended.err
 
     def _interrupted(self, ended: process.Ended, number: signal.Signals) -> Iterator[str]:
         if ended.traceback:

@@ -39,7 +39,7 @@ GENERATE = (
 )
 DATA = ("generate", "symbols", "--shifts", "length=6", "--out", "data", "--train", "200", "--test", "60", "--quiet")
 CLAIM = ("reproduce", "unseen_atoms", "--preset", "smoke", "--quiet")
-CHANGES = ("seconds", "seconds_now", "commit", "results_from", "device", "versions", "seal")
+CHANGES = ("seconds", "seconds_now", "compiling_now", "commit", "results_from", "device", "versions", "seal")
 """Entries of JSON files that differ from run to run."""
 
 
