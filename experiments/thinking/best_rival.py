@@ -237,13 +237,26 @@ def run(config: Config, lab: Lab) -> Measured:
                 task,
                 replace(config.train, steps=steps),
                 seeds=seeds,
-                sets=[lines_of(lab, noisy, document, n, seed) for seed in seeds],
+                sets=alike([lines_of(lab, noisy, document, n, seed) for seed in seeds]),
                 loss="sequence",
                 label=f"train {name}, {share:.2g} of the tokens",
             )
             trained[steps * length[name] / length[ANSWERS] / config.train.steps] = runs
         curves[name] = _curve(config, lab, tuning, name, trained)
     return Measured(curves, {name: 1 + written_share(few[name], name) / BACKWARD for name in DOCUMENTS})
+
+
+def alike(sets: list[Batch]) -> list[Batch]:
+    """Lines of several seeds, all as wide as the widest."""
+    width = max(lines.tokens.shape[1] for lines in sets)
+    padding = [(0, width - lines.tokens.shape[1]) for lines in sets]
+    return [
+        lines._replace(
+            tokens=np.pad(lines.tokens, ((0, 0), more, (0, 0))),
+            field=np.pad(lines.field, ((0, 0), more), constant_values=np.int8(Field.PADDING)),
+        )
+        for lines, more in zip(sets, padding, strict=True)
+    ]
 
 
 def written_share(lines: Batch, name: str) -> float:
