@@ -150,6 +150,29 @@ def test_a_verifier_is_trained_and_then_reinforced_on_its_verdicts(tmp_path):
     assert given.values("answer").shape == (1, 8)
 
 
+def test_rewards_for_the_verdict_alone_make_verdicts_right(tmp_path):
+    """Models that learned a part of 9 questions with 3 answers to each by next token learn the rest from rewards."""
+    lab, judging = Lab(tmp_path, Progress(quiet=True)), Judging(Sums(3, 2), "none", "answer")
+    model = Transformer(
+        block="llama", positions="rotary", scale=1.0, tied=False, width=32, layers=2, context=judging.max_len
+    )
+    recipe = TrainConfig(steps=36, batch=32, chunk=36, optimizer="muon", matrix_rate=0.02, learning_rate=6e-3)
+    runs = lab.train(model, judging, recipe, seeds=2)
+    how = GRPO(
+        steps=100,
+        problems=16,
+        group=8,
+        reward="answer",
+        max_new=judging.room,
+        optimizer="muon",
+        matrix_rate=0.01,
+        learning_rate=3e-3,
+    )
+    rewards = lab.log(lab.reinforce(runs, how)).reward
+    first, last = rewards[:, :4].mean(), rewards[:, -20:].mean()
+    assert last > 0.85 and last - first > 0.1
+
+
 def test_written_verdicts_are_counted_and_charged(tmp_path, monkeypatch):
     """Checks that are scripted: one of three says good, one bad, one nothing; what is read is what stands behind the question."""
     lab, task = Lab(tmp_path, Progress(quiet=True)), Sums(5, 3)
