@@ -41,8 +41,6 @@ PACKAGES = (
     "models",
 )
 """All that is traced is code of these: functions of others, and those made for values of other types, are not kept."""
-CACHE = Path(os.environ.get("ALCHEMY_CACHE", Path.home() / ".cache" / "alchemy"))
-"""Where programs are kept."""
 LIBRARIES = ("jax", "jaxlib", "flax", "optax")
 VERSIONS = 4
 """Versions of the code whose programs stay, those that were added to last."""
@@ -51,14 +49,26 @@ VERSIONS = 4
 _all: WeakSet[Kept] = WeakSet()
 
 
+def place() -> Path | None:
+    """Where programs are kept, which ALCHEMY_CACHE says; None where there is no home, or nothing can be written there."""
+    try:
+        found = Path(os.environ.get("ALCHEMY_CACHE") or Path.home() / ".cache" / "alchemy")
+        found.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return found if os.access(found, os.W_OK) else None
+
+
 @cache
 def begin() -> None:
-    """Have jax keep compiled programs, unless it was told where, or to keep none.
+    """Have jax keep compiled programs, unless it was told where, or to keep none, or there is no place for them.
 
     What it compiled before was not kept, and it has to look again whether it may.
     """
-    if jax.config.jax_enable_compilation_cache and jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(CACHE / "xla"))
+    if not jax.config.jax_enable_compilation_cache or jax.config.jax_compilation_cache_dir is not None:
+        return
+    if (home := place()) is not None:
+        jax.config.update("jax_compilation_cache_dir", str(home / "xla"))
         if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
         compilation_cache.reset_cache()

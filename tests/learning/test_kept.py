@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import Mock
 
 import jax
 import jax.numpy as jnp
@@ -71,13 +72,24 @@ def call(program, shape=(4,)):
 @pytest.mark.parametrize("told", [None, "elsewhere", "off"])
 def test_programs_are_kept_for_who_prepares_nothing(home, asked, monkeypatch, told):
     """A user of the library; jax is not told again where it was told before."""
-    monkeypatch.setattr(kept, "CACHE", home.parent)
+    monkeypatch.setenv("ALCHEMY_CACHE", str(home.parent))
     jax.config.update("jax_enable_compilation_cache", told != "off")
     jax.config.update("jax_compilation_cache_dir", str(home.parent / told / "xla") if told == "elsewhere" else None)
     kept.begin.cache_clear()
     call(asked("a"))
     assert len(list(home.glob("*/*"))) == (told is None)
     assert len(list(home.parent.glob("elsewhere/traced/*/*"))) == (told == "elsewhere")
+
+
+@pytest.mark.parametrize("where", ["a home", "no home", "a file", "below a file"])
+def test_programs_are_kept_only_where_there_is_a_place(tmp_path, monkeypatch, where):
+    (tmp_path / "file").touch()
+    if where == "no home":  # as in a container whose user no file of users has
+        monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("Could not determine home directory.")))
+    homes = {"a home": tmp_path, "a file": tmp_path / "file", "below a file": tmp_path / "file" / "home"}
+    monkeypatch.setenv("HOME", str(homes.get(where, tmp_path)))
+    monkeypatch.delenv("ALCHEMY_CACHE", raising=False)
+    assert kept.place() == (tmp_path / ".cache" / "alchemy" if where == "a home" else None)
 
 
 def files(home: Path) -> list[Path]:

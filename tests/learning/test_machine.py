@@ -111,6 +111,6 @@ def test_what_the_environment_says_of_programs_worth_keeping_stands(monkeypatch,
     if said is not None:
         monkeypatch.setenv(name.upper(), said)
     machine.prepare()
-    assert told.get(name) == (None if said else 0.3) and told["jax_compilation_cache_dir"] == str(kept.CACHE / "xla")
+    assert told.get(name) == (None if said else 0.3) and told["jax_compilation_cache_dir"] == str(kept.place() / "xla")
     monkeypatch.undo()
     jax.config.update("jax_compilation_cache_dir", folder)
