@@ -185,7 +185,7 @@ INPUTS = (
     Input(
         "record",
         "runs/claims/*/*/record.json",
-        (("report", "runs", "--out", "new/r.html"), ("runs", *OUT)),
+        (("report", "runs", "--out", "new/r.html"), ("runs", "runs")),
         (CLAIM,),
         share=12,
     ),
@@ -200,7 +200,7 @@ INPUTS = (
     Input(
         "key of a model",
         "runs/models/*/*/key.json",
-        (("runs", *OUT), ("ask", "A B [F1] [F2] <think>", *OUT), ("export", "--to", "new/mine", *OUT)),
+        (("runs", "runs"), ("ask", "A B [F1] [F2] <think>", *OUT), ("export", "--to", "new/mine", *OUT)),
         (TRAIN,),
         share=8,
     ),

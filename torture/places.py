@@ -21,7 +21,7 @@ LOOKS = (
     ("list",),
     ("show", "symbols", "-n", "1"),
     ("show", "task_shift"),
-    ("runs", "--out", "runs"),
+    ("runs", "runs"),
     ("judge", "task_shift"),
 )
 """Commands that only look."""

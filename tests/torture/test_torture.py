@@ -45,7 +45,7 @@ def test_digests_leave_out_what_differs_from_run_to_run(tmp_path):
         home = tmp_path / str(number)
         home.mkdir()
         (home / "record.json").write_text(
-            json.dumps({"seconds": seconds, "right": 1, "inner": [{"commit": str(seconds)}]})
+            json.dumps({"seconds": seconds, "compiling_now": seconds, "right": 1, "inner": [{"commit": str(seconds)}]})
         )
         np.savez(home / "a.npz", right=np.array([right]), seconds=np.float64(seconds), commit=np.array(str(seconds)))
         (home / f".{seconds}").touch()
