@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from alchemy.record import NUMBER
 from alchemy.report import table as claims_table
 from alchemy.report.claim import QUESTIONS
 from alchemy.report.history import Record
@@ -264,13 +265,21 @@ def _floors(measured: Any) -> Iterator[str]:
 
 
 def _predictors(measured: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Mapping[str, Mapping[str, Any]]]]:
-    """Tests by name, with the scores of each predictor, wherever in what was measured; floors that are bare numbers are no such."""
+    """Tests by name, with the scores of each predictor, wherever in what was measured; floors of another form are no such."""
     if isinstance(measured, Mapping):
         for name, value in measured.items():
             if name != "floors":
                 yield from _predictors(value, (*path, name))
-            elif isinstance(value, Mapping) and all(isinstance(scores, Mapping) for scores in value.values()):
+            elif isinstance(value, Mapping) and all(map(_are_scores, value.values())):
                 yield ", ".join(path), value
+
+
+def _are_scores(scores: Any) -> bool:
+    """Whether a predictor has every score that is shown, as a number or a number a seed."""
+    if not isinstance(scores, Mapping):
+        return False
+    columns = [column if isinstance(column := scores.get(name), list) else [column] for name in FLOORS]
+    return all(column and all(isinstance(one, NUMBER) for one in column) for column in columns)
 
 
 def _image(name: str, svg: str) -> str:

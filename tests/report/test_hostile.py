@@ -26,7 +26,9 @@ RECORD = json.loads(
                 "preset": "small",
                 "claim": plain(CLAIM),
                 **results(judge(CLAIM, [at_least("right", np.full(9, 0.9), 0.5, "reason", gates=[GATE])])),
-                "measured": {"arm": {"exact": [0.5]}},
+                "measured": {
+                    "arm": {"exact": [0.5], "floors": {"copy": {"exact full": [0.1], "distance full": [0.5]}}}
+                },
                 "figures": ["one.svg"],
                 "config": {"seeds": 9},
                 "seconds": 1.5,
