@@ -88,8 +88,9 @@ def _check_room(directory: Path, size: int) -> None:
 def _ignore_late_reports() -> None:
     """What the storage library still had under way when one part failed reports to an event loop that is gone.
 
-    Its threads print some of that as exceptions nobody caught, and some as exceptions nobody can.
+    Its threads print some of that as exceptions nobody caught, and some as exceptions nobody can; the loop logs the rest.
     """
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     unraisable, uncaught = sys.unraisablehook, sys.excepthook
 
     def hook_unraisable(event: Any) -> None:
