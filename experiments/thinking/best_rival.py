@@ -317,8 +317,8 @@ def check(measured: Measured) -> list[Check]:
 def figures(measured: Measured) -> list[Figure]:
     worth = {
         "tokens": measured.worth("chain"),
-        "FLOPs, with writing": measured.worth_of_work(0.0),
-        "FLOPs, with a teacher's training": measured.worth_of_work(1 / 3),
+        "FLOPs: writing": measured.worth_of_work(0.0),
+        "FLOPs: teacher": measured.worth_of_work(1 / 3),
         "tokens of answers": measured.worth("chain", (ANSWERS,)),
         "tokens, at once": measured.worth("at_once"),
     }
@@ -342,6 +342,6 @@ def figures(measured: Measured) -> list[Figure]:
             groups=list(worth),
             measured={BEFORE: np.stack(list(worth.values()), axis=1)},
             theory={},
-            note="tuned to write a chain, but for the last",
+            note="tuned to write a chain, but for the last; FLOPs with those of writing the thoughts, and with a teacher's training too",
         ),
     ]
