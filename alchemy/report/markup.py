@@ -21,9 +21,9 @@ DOTS_WIDE = 180
 
 
 def document(title: str, body: Iterable[str]) -> str:
-    """A whole HTML file with its style and script."""
+    """A whole HTML file with its style and script; halves of characters, which no file can hold, are spelled out."""
     style, script = ((ASSETS / name).read_text("utf-8") for name in ("page.css", "page.js"))
-    return "\n".join(
+    text = "\n".join(
         [
             "<!doctype html>",
             '<html lang="en">',
@@ -45,6 +45,7 @@ def document(title: str, body: Iterable[str]) -> str:
             "",
         ]
     )
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:

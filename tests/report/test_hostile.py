@@ -15,6 +15,8 @@ from alchemy.report.results import results
 from alchemy.report.schema import check_journal, check_record
 
 HOSTILE = '"><script>alert(1)</script>\x1b[2J'
+HALF = "half of a character: \ud800"
+"""JSON can name it, and no file in UTF-8 can hold it."""
 CLAIM = Claim("A sentence.", "source", "prediction", "refuted if", QUESTIONS[0])
 GATE = Gate("learned", np.full(9, 0.9), 0.5, 1.0, "reason")
 RATES = {name: [0.1, 0.2] for name in ("follow", "ignore", "neither")}
@@ -68,6 +70,11 @@ def shown(record, journal):
     return page([Exhibit(0, record["name"], record, {}, journal)])
 
 
+def writable(text):
+    """Whether a file can hold it: an error names the character that none can."""
+    return text.encode("utf-8") is not None
+
+
 def changed(value, path, other):
     value = copy.deepcopy(value)
     holder = value
@@ -81,12 +88,14 @@ def test_the_record_is_shown_as_it_is():
     assert "A sentence." in shown(RECORD, JOURNAL) and "train" in shown(RECORD, JOURNAL)
 
 
-@pytest.mark.parametrize("other", [HOSTILE, 3, []], ids=repr)
+@pytest.mark.parametrize("other", [HOSTILE, HALF, 3, []], ids=ascii)
 def test_hostile_fields_are_inert_or_named(other):
     for path in places(RECORD):
-        assert "<script>alert(1)" not in shown(changed(RECORD, path, other), JOURNAL), path
+        text = shown(changed(RECORD, path, other), JOURNAL)
+        assert "<script>alert(1)" not in text and writable(text), path
     for path in places(JOURNAL):
-        assert "<script>alert(1)" not in shown(RECORD, changed(JOURNAL, path, other)), path
+        text = shown(RECORD, changed(JOURNAL, path, other))
+        assert "<script>alert(1)" not in text and writable(text), path
 
 
 @pytest.mark.parametrize("name", ["../../secret", "/etc/passwd"])
