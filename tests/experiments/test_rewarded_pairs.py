@@ -20,6 +20,7 @@ from experiments.boundary.rewarded_pairs import (
     BOTH,
     COMPOSED,
     FILTERED,
+    FILTERED_ALONE,
     KINDS,
     NEVER,
     PAIRS,
@@ -29,6 +30,7 @@ from experiments.boundary.rewarded_pairs import (
     REWARDED,
     SEARCHED,
     SEEN,
+    SEEN_TRIPLES,
     SHOWN,
     SMALL,
     TRIPLES,
@@ -88,7 +90,9 @@ def test_budgets_are_fourfold_up_to_the_most():
     assert budgets_of(1024) == (1, 4, 16, 64, 256, 1024) and budgets_of(4) == (1, 4)
 
 
-def measured(before=0.2, filtered=0.4, rewarded=0.4, shown=0.7, found=(0.6, 0.7), far=(0.0, 0.0), earned=0.0, gate=1.0):
+def measured(
+    before=0.2, filtered=0.4, rewarded=0.4, shown=0.7, found=(0.6, 0.7), far=(0.0, 0.0), earned=0.0, gate=1.0, left=0.1
+):
     """Models of all seeds alike: new pairs before and after practice, and what is found in 1,024 samples."""
 
     def cell(right, of_gate=1.0):
@@ -99,6 +103,7 @@ def measured(before=0.2, filtered=0.4, rewarded=0.4, shown=0.7, found=(0.6, 0.7)
         arm: {kind: cell(right.get(arm, before) if kind in (PAIRS, PRACTISED) else 0.0, gate) for kind in KINDS}
         for arm in ARMS
     }
+    cells[FILTERED_ALONE] = cells[FILTERED_ALONE] | {SEEN_TRIPLES: cell(left, gate)}
     curve = {
         arm: {
             PAIRS: np.full((SEEDS, 6), found[arm != BOTH]),
@@ -117,7 +122,8 @@ def measured(before=0.2, filtered=0.4, rewarded=0.4, shown=0.7, found=(0.6, 0.7)
         ({"earned": 0.01}, ["texts with a reward"]),
         ({"filtered": 0.22}, [f"{FILTERED} - {AGAIN}"]),
         ({"rewarded": 0.1}, [f"{REWARDED} - {AGAIN}"]),
-        ({"shown": 0.45}, ["the better of both"]),
+        ({"filtered": 0.28}, [f"{PRACTISED}: right, {FILTERED} - {AGAIN}"]),
+        ({"left": 0.9}, [f"{SEEN_TRIPLES}: right, {FILTERED_ALONE}"]),
         ({"found": (0.4, 0.9)}, [f"{PAIRS}: found"]),
         ({"far": (0.3, 0.0)}, [f"{QUADS} and {NEVER}: found"]),
         ({"far": (0.0, 0.3)}, [f"{QUADS} and {NEVER}: found"]),
