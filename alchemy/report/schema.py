@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from alchemy.errors import UserError
@@ -76,3 +77,7 @@ def check_journal(journal: Any, place: str) -> None:
         for curve in journal.get(kind, []):
             if not curve["steps"] or {len(curve["steps"])} != set(map(len, curve["losses"])):
                 raise UserError(f"{place}: curve {curve['label']!r} has no loss at each step; remove it and run again")
+            if not all(earlier < later for earlier, later in pairwise([0, *curve["steps"]])):
+                raise UserError(
+                    f"{place}: curve {curve['label']!r} has steps that do not rise from 1; remove it and run again"
+                )

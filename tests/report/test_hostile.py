@@ -105,3 +105,10 @@ def test_figures_of_a_record_stay_beside_it(tmp_path, capsys, name):
     (home / "record.json").write_text(json.dumps({**RECORD, "figures": [name]}))
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "r.html")]) == 2
     assert "leads out of this directory" in capsys.readouterr().err and not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.parametrize("steps", [[0, 0], [2, 1], [1, 1], [-1, 2], [1, float("nan")]], ids=str)
+def test_steps_of_a_curve_rise(steps):
+    journal = {"curves": [{"label": "train", "steps": steps, "losses": [[2.0, 1.0]]}]}
+    with pytest.raises(UserError, match=r"j\.json: curve 'train' has steps that do not rise from 1"):
+        check_journal(journal, "j.json")
