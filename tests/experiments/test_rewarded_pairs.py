@@ -91,7 +91,16 @@ def test_budgets_are_fourfold_up_to_the_most():
 
 
 def measured(
-    before=0.2, filtered=0.4, rewarded=0.4, shown=0.7, found=(0.6, 0.7), far=(0.0, 0.0), earned=0.0, gate=1.0, left=0.1
+    before=0.2,
+    filtered=0.4,
+    rewarded=0.4,
+    shown=0.7,
+    found=(0.6, 0.7),
+    far=(0.0, 0.0),
+    earned=0.0,
+    gate=1.0,
+    left=0.1,
+    solved=0.2,
 ):
     """Models of all seeds alike: new pairs before and after practice, and what is found in 1,024 samples."""
 
@@ -103,6 +112,7 @@ def measured(
         arm: {kind: cell(right.get(arm, before) if kind in (PAIRS, PRACTISED) else 0.0, gate) for kind in KINDS}
         for arm in ARMS
     }
+    cells[BOTH] = cells[BOTH] | {PRACTISED: cell(before, solved)}
     cells[FILTERED_ALONE] = cells[FILTERED_ALONE] | {SEEN_TRIPLES: cell(left, gate)}
     curve = {
         arm: {
@@ -121,7 +131,7 @@ def measured(
         ({}, []),
         ({"earned": 0.01}, ["texts with a reward"]),
         ({"filtered": 0.22}, [f"{FILTERED} - {AGAIN}"]),
-        ({"rewarded": 0.1}, [f"{REWARDED} - {AGAIN}"]),
+        ({"rewarded": 0.1}, [f"{PRACTISED}: right, {REWARDED} - {AGAIN}"]),
         ({"filtered": 0.28}, [f"{PRACTISED}: right, {FILTERED} - {AGAIN}"]),
         ({"left": 0.9}, [f"{SEEN_TRIPLES}: right, {FILTERED_ALONE}"]),
         ({"found": (0.4, 0.9)}, [f"{PAIRS}: found"]),
@@ -139,4 +149,6 @@ def test_each_check_can_fail(changes, broken):
 
 def test_models_that_did_not_learn_what_they_were_trained_on_say_nothing():
     assert judge(claim.CLAIM, claim.check(measured(gate=0.9))).verdict is Verdict.UNDECIDED
+    assert judge(claim.CLAIM, claim.check(measured(solved=0.95))).verdict is Verdict.UNDECIDED
+    assert judge(claim.CLAIM, claim.check(measured())).verdict is Verdict.HOLDS
     assert replace(SMALL, seeds=1).practice * SMALL.rounds == SMALL.grpo.steps * SMALL.grpo.problems * SMALL.grpo.group
