@@ -478,7 +478,7 @@ def test_shifts_are_on_three_axes():
         ({"size": 9, "solutions": (1, 64)}, "solutions up to 64: of sudoku of size 9 at most 63 are counted"),
         ({"places": "here"}, "places 'here' is unknown"),
         ({"density": 1.0}, r"density 1.0 is outside \(0, 1\)"),
-        ({"pool": -1}, "pool -1 is less than 0"),
+        ({"pool": -1}, "pool -1 is outside 0 to 10000000: a pool is drawn whole"),
     ],
 )
 def test_what_cannot_be_is_the_users_error(fields, says):
