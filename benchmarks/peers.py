@@ -208,7 +208,7 @@ def write_tape() -> float:
     params = _started(model)
     table = params["token"]["embedding"]
     params["token"]["embedding"] = table.at[:, [PAD, EOS]].set(0)  # never the likeliest, as others are above 0
-    prompts = _generator().integers(EOS + 1, model.vocabulary, (TAPE_BATCH, TAPE_PROMPT), dtype="int32")
+    prompts = _generator().integers(EOS + 1, model.vocabulary, (TAPE_BATCH, TAPE_PROMPT, 1), dtype="int32")
     assert (generate(model, params, prompts, max_new=TAPE_NEW) != PAD).all()
     return TAPE_BATCH * TAPE_NEW / seconds(lambda: generate(model, params, prompts, max_new=TAPE_NEW))
 
