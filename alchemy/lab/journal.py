@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import pairwise
@@ -53,12 +54,15 @@ class Journal:
     """Labels and digests of what is recorded."""
 
     def add_training(self, label: str, losses: np.ndarray) -> None:
-        """Record losses float (s, steps), thinned to means of equal stretches."""
+        """Record losses float (s, steps), thinned to means of equal stretches, as far as there are any."""
         if label in self.seen:
             return
         self.seen.add(label)
         edges = np.unique(np.linspace(0, losses.shape[1], min(POINTS, losses.shape[1]) + 1).astype(int))
-        means = np.stack([losses[:, low:high].mean(axis=1) for low, high in pairwise(edges)], axis=1)
+        with warnings.catch_warnings(
+            category=RuntimeWarning, action="ignore"
+        ):  # a stretch behind the last step has no mean
+            means = np.stack([np.nanmean(losses[:, low:high], axis=1) for low, high in pairwise(edges)], axis=1)
         self.curves.append({"label": label, "steps": edges[1:].tolist(), "losses": np.round(means, 4).tolist()})
 
     def add_watched(self, label: str, names: Sequence[str], seen: Sequence[Mapping[str, Any]]) -> None:

@@ -121,7 +121,8 @@ class Lab:
         be verdicts: verifiers are trained (`alchemy.testtime.learned_verifier`). With the loss of boards, models read whole
         boards of a `BoardTask` (`alchemy.lab.reasoners`). With `start` training goes on from those models; another `stretch` of
         training sees other problems. `document` says where the thought stands in lines of the task, or what is there instead.
-        With a `curriculum` problems are of its levels, in its order; `notes` has when `promote` went on.
+        Where `config.stop` ends a training sooner, the steps it took are counted. With a `curriculum` problems are of its levels,
+        in its order; `notes` has when `promote` went on.
         Models of `labels` that write texts, not verdicts, say so with `writes`: whether they follow chains is measured, too.
         What `watch` measures while they are trained is kept with them, and goes into the journal.
         """
@@ -142,11 +143,15 @@ class Lab:
             curriculum=curriculum,
         )
         course = Course(curriculum, config.steps) if curriculum and curriculum.levels else None
+        if config.stop.below and (watch or (course and course.curriculum.order != "mix")):
+            beside = "what is watched" if watch or not course else f"a curriculum in order {course.curriculum.order!r}"
+            raise UserError(
+                f"train.stop.below {config.stop.below:g} cannot be used with {beside}, which goes by all steps"
+            )
         model, seeds, key, homes = planned.model, planned.seeds, planned.key, planned.homes
         names = tuple(home.name for home in homes)
         width = max((rows.tokens.shape[1] for rows in labels), default=planned.tokens)
         fresh = [self._first_use(home) for home in homes]
-        self._count(model, config.steps * config.batch * width * sum(fresh), backward=True)
         stage_name = label or f"train {type(model).__name__.lower()}"
 
         def part(missing: list[int]) -> Part:
@@ -181,6 +186,8 @@ class Lab:
                 else:
                     stage.skip()
                 trained = load_models(homes, model, config.steps)
+        steps = int(trained.steps()[np.array(fresh)].sum())
+        self._count(model, steps * config.batch * width, backward=True)
         made = [read_key(home / KEY) for home in homes]
         self.commits.update(model["commit"] for model in made)
         self.seconds += sum(model["seconds"] for model, first in zip(made, fresh, strict=True) if first)

@@ -132,10 +132,12 @@ def keep(
 ) -> None:
     """Write the models of those seeds that were missing, each of which took so many seconds, with what made them.
 
-    `notes` say what else a training tells of each of them.
+    `notes` say what else a training tells of each of them. Of those that may stop sooner, the steps they took are noted, too.
     """
+    taken = trained.steps()
     for row, place in enumerate(missing):
-        provenance = {"seconds": seconds, "commit": commit(), **({"notes": dict(notes[row])} if notes else {})}
+        noted = {**(notes[row] if notes else {}), **({"steps": int(taken[row])} if config.stop.below else {})}
+        provenance = {"seconds": seconds, "commit": commit(), **({"notes": noted} if noted else {})}
         write_json(plan.homes[place] / KEY, {**plan.key, **plan.own[place], **provenance})
         checkpoint.save(plan.homes[place] / "final", config.steps, rows_of(trained, [row]))
 

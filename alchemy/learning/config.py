@@ -6,9 +6,30 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alchemy.errors import UserError, nearest
+from alchemy.record import added
 
 Optimizer = Literal["adamw", "muon"]
 OPTIMIZERS: tuple[Optimizer, ...] = ("adamw", "muon")
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a model is done before the last step: its loss is low enough, and then the rate falls to zero within some more steps.
+
+    Looked at behind every chunk, for each model by its own losses alone.
+    """
+
+    below: float = 0.0
+    """Mean loss of the last `over` steps at which a model is good enough, in nats a token; 0 for never."""
+    over: int = 100
+    """Steps, over which the loss stays as low."""
+    cooldown: int = 100
+    """Steps within which the rate then falls along a cosine to zero, rounded up to whole chunks."""
+
+    def __post_init__(self) -> None:
+        for name, least in {"below": 0, "over": 1, "cooldown": 0}.items():
+            if not getattr(self, name) >= least:
+                raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -33,6 +54,8 @@ class TrainConfig:
     """Steps a device call."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of activations; auto is bfloat16 on accelerators. Parameters are float32."""
+    stop: Stop = added(Stop())
+    """When to end a model's training before its last step."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "chunk"):

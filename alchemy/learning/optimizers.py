@@ -9,8 +9,9 @@ import jax
 import numpy as np
 import optax
 
-from alchemy.learning.config import TrainConfig
+from alchemy.learning.config import Stop, TrainConfig
 from alchemy.learning.model import Params
+from alchemy.learning.stopping import cooldown
 
 
 class Rates(NamedTuple):
@@ -20,17 +21,25 @@ class Rates(NamedTuple):
     matrix: Any
 
 
-def schedule(config: TrainConfig, start: int, steps: int) -> Rates:
-    """The rates of so many steps from `start` on: linear warmup to their peak, then a cosine to zero."""
+def schedule(config: TrainConfig, start: int, steps: int, good: int | None = None) -> Rates:
+    """The rates of so many steps from `start` on: linear warmup to their peak, then a cosine to zero.
+
+    Of a model that was good enough after `good` steps, a cosine to zero from there within the cooldown of `config.stop`, and NaN
+    from where it is done.
+    """
     warmup = max(1, round(config.warmup * config.steps))
     step, decay = np.arange(start, start + steps), max(1, config.steps - warmup)
     share = np.where(step < warmup, step / warmup, 0.5 + 0.5 * np.cos(np.pi * (step - warmup) / decay))
+    if good is not None:
+        cooled = np.clip((step - good) / max(1, cooldown(config)), 0, 1)
+        share = np.where(step < good + cooldown(config), share * (0.5 + 0.5 * np.cos(np.pi * cooled)), np.nan)
     return Rates(np.float32(config.learning_rate * share), np.float32(config.matrix_rate * share))
 
 
 def compiled_part(config: TrainConfig) -> TrainConfig:
     """The same but for what a compiled program is given as it runs: trainings of which this is equal share a program."""
-    return replace(config, steps=1, batch=1, learning_rate=0.0, matrix_rate=0.0, warmup=0.0, chunk=1)
+    stop = Stop(below=float(config.stop.below > 0))
+    return replace(config, steps=1, batch=1, learning_rate=0.0, matrix_rate=0.0, warmup=0.0, chunk=1, stop=stop)
 
 
 def optimizer(config: TrainConfig, rates: Rates) -> optax.GradientTransformation:

@@ -30,6 +30,7 @@ from alchemy.learning.data import Data, Examples, joined
 from alchemy.learning.kept import Kept
 from alchemy.learning.model import Model, Params, Trainable
 from alchemy.learning.optimizers import Rates, compiled_part, optimizer, schedule
+from alchemy.learning.stopping import good, steps_taken
 from alchemy.problem.task import Task
 
 
@@ -37,7 +38,16 @@ class Trained(NamedTuple):
     """What training leaves: parameters with a seed axis, and every step's loss."""
 
     params: Params  # leaves (s, ...)
-    losses: np.ndarray  # float32 (s, steps)
+    losses: np.ndarray  # float32 (s, steps), NaN behind the step with which a model was done
+
+    def steps(self) -> np.ndarray:
+        """How many each model was trained for, int (s,)."""
+        known = ~np.isnan(self.losses)
+        return known.shape[1] - known[:, ::-1].argmax(axis=1)
+
+    def last_losses(self) -> np.ndarray:
+        """Of each model's last step, float32 (s,)."""
+        return np.take_along_axis(self.losses, self.steps()[:, None] - 1, axis=1)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -148,8 +158,9 @@ def train(
 
 def check_finite(trained: Trained, seeds: Sequence[int], config: TrainConfig) -> None:
     """Raises `Diverged`, with the seeds, unless every last loss is a number."""
-    if not np.isfinite(trained.losses[:, -1]).all():
-        bad = np.asarray(seeds)[~np.isfinite(trained.losses[:, -1])]
+    last = steps_taken(trained.losses, config)[:, None] - 1
+    if not (finite := np.isfinite(np.take_along_axis(trained.losses, last, axis=1)[:, 0])).all():
+        bad = np.asarray(seeds)[~finite]
         raise Diverged(f"the loss of seeds {bad.tolist()} is not finite; lower learning_rate {config.learning_rate:g}")
 
 
@@ -201,8 +212,9 @@ def train_together(
         sharded=_too_large(model, count) if sharded is None else sharded,
         beside=count if exact else 0,
     )
-    losses = np.zeros((len(seeds), config.steps), np.float32)
+    losses = np.full((len(seeds), config.steps), np.nan, np.float32)
     [losses], done = training.resume(directory, [losses])
+    losses, configs = losses.copy(), [part.config for part in parts for _ in part.seeds]
     saved_at, saved_steps = monotonic(), done
 
     def save() -> None:
@@ -212,21 +224,18 @@ def train_together(
     def chunk(start: int) -> Any:
         return training.place(side_by_side(parts, offsets, start, min(config.chunk, config.steps - start)))
 
-    def rates(start: int, steps: int) -> Rates:
-        return training.rates([part.config for part in parts for _ in part.seeds], start, steps)
-
     upcoming = chunk(done)
     with interrupts_held() as stop:
-        while done < config.steps:
+        while done < _longest(losses[:, :done], configs):
             ahead = min(done + config.chunk, config.steps)
-            loss = training.advance(upcoming, rates(done, ahead - done))
+            loss = training.advance(upcoming, training.rates(configs, done, ahead - done, losses[:, :done]))
             upcoming = chunk(ahead)  # made while the device works
             last, done = slice(done, ahead), ahead
             losses[:, last] = on_host(loss)
             try:
                 stop()
                 if progress:
-                    progress(done, float(losses[:, last].mean()))
+                    progress(done, float(np.nanmean(losses[:, last])))
                 if look:
                     look(done, training.params)
             except KeyboardInterrupt:
@@ -280,9 +289,10 @@ class Session:
         """A chunk, leaves (s, steps, batch, ...), on the devices that work at it; None as it is."""
         return jax.device_put(_widened(chunk, self._model), NamedSharding(self._mesh, P("seed", None, "data")))
 
-    def rates(self, configs: Sequence[TrainConfig], start: int, steps: int) -> Rates:
-        """The learning rates of so many steps, by the config of each seed."""
-        each = [schedule(config, start, steps) for config in configs]
+    def rates(self, configs: Sequence[TrainConfig], start: int, steps: int, losses: np.ndarray | None = None) -> Rates:
+        """The learning rates of so many steps, by the config of each seed and the losses (s, start) that may stop it."""
+        rows = np.zeros((len(configs), 0)) if losses is None else losses
+        each = [schedule(config, start, steps, good(row, config)) for row, config in zip(rows, configs, strict=True)]
         return Rates(*(jax.device_put(np.stack(row), self._rows) for row in zip(*each, strict=True)))
 
     def advance(self, chunk: Any, rates: Rates) -> jax.Array:
@@ -299,13 +309,21 @@ class Session:
         checkpoint.save(directory, done, (self._state, *beside))
 
     def resume(self, directory: Path | None, beside: Sequence[np.ndarray]) -> tuple[list[np.ndarray], int]:
-        """Go on from what was kept: the arrays beside it, as they were kept, and the steps done; without any as it is."""
+        """Go on from what was kept: the arrays beside it, as they were kept, and the steps done by the model that did most.
+
+        Without any as it is.
+        """
         if directory and jax.process_count() > 1:
             raise UserError(f"{directory}: state is kept by one process, not by {jax.process_count()} that have joined")
         if not directory or not (saved := checkpoint.load(directory, (self._state, *beside))):
             return list(beside), 0
         self._state = jax.device_put(_State(*saved[0]), self._places)
-        return list(saved[1:]), int(saved[0].step[0])
+        return list(saved[1:]), int(np.max(saved[0].step))
+
+
+def _longest(losses: np.ndarray, configs: Sequence[TrainConfig]) -> int:
+    """Steps until all models are done, as far as losses (s, steps) tell."""
+    return max(int(steps_taken(row[None], config)[0]) for row, config in zip(losses, configs, strict=True))
 
 
 def on_host(array: jax.Array) -> np.ndarray:
@@ -549,7 +567,12 @@ def _runner(
             state, key, chunk, rates = inputs
             return jax.lax.scan(partial(step, table, key), state, (chunk, rates))
 
-        return tuning.map_seeds(one_seed, (state, keys, chunk, rates))
+        def unless_done(inputs: tuple[Any, ...]) -> tuple[_State, jax.Array]:
+            state, *_, rates = inputs
+            no_loss = jnp.full_like(rates.adamw, jnp.nan)
+            return jax.lax.cond(jnp.isnan(rates.adamw[0]), lambda _: (state, no_loss), one_seed, inputs)
+
+        return tuning.map_seeds(unless_done if config.stop.below else one_seed, (state, keys, chunk, rates))
 
     if not sharded:
         shared = jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=(P("seed"), P("seed")), check_vma=False)

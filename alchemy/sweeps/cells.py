@@ -100,7 +100,7 @@ class Training:
             "seeds": runs.seeds,
             "model": fingerprint(dict(runs.key)),
             "tests": tests,
-            "loss": runs.trained.losses[:, -1].tolist(),
+            "loss": runs.trained.last_losses().tolist(),
             **_cost(lab),
         }
         write_json(cell.home / RECORD, record)

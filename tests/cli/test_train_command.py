@@ -152,6 +152,28 @@ def test_a_curriculum_by_flags(capsys, out, trained):
     assert [key["notes"] for key in models.keys] == [{"levels": [0, 1]}]
 
 
+def test_a_training_that_is_good_enough_ends_and_says_so(capsys, tmp_path):
+    """Any loss is below 99, so that models of 8 steps have 4: the chunk after which it is seen."""
+    command = ["train", "symbols", *TASK, *SMALL, "--train.steps", 8, "--train.chunk", 4, "--seeds", 2, "--test", 20]
+    command += [
+        "--train.stop.below",
+        99,
+        "--train.stop.over",
+        2,
+        "--train.stop.cooldown",
+        0,
+        "--out",
+        tmp_path,
+        "--quiet",
+    ]
+    code, text, error = call(capsys, *command)
+    assert code == 0 and "trained for 4 of 8 steps, as --train.stop says" in text, error
+    told = json.loads(call(capsys, *command, "--json")[1])
+    [models] = stored(tmp_path)
+    assert told["steps"] == [4, 4] and [key["notes"] for key in models.keys] == [{"steps": 4}] * 2
+    assert load(models).trained.steps().tolist() == [4, 4]
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
@@ -182,6 +204,11 @@ def test_bad_lines_are_named(capsys, tmp_path, text, message):
         (["train", "symbols", "--grpo.group", 1], "group must be at least 2, not 1"),
         (["train", "symbols", "--curriculum.order", "risng"], "did you mean 'rising'?"),
         (["train", "symbols", "--curriculum.levels", "length=3", "--limit", 3], "a curriculum has fresh lines"),
+        (
+            ["train", "symbols", "--curriculum.levels", "length=3", "--train.stop.below", 1],
+            "train.stop.below 1 cannot be used with a curriculum in order 'rising', which goes by all steps",
+        ),
+        (["train", "symbols", "--train.stop.over", 0], "over must be at least 1, not 0"),
         (["train", "symbols", "--train.step", 3], "did you mean '--train.steps'?"),
         (["ask", "A"], "holds no trained model; `alchemy train` makes some"),
         (["ask", "A", "--temperature", -1], "temperature must be at least 0"),

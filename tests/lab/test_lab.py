@@ -19,8 +19,9 @@ from alchemy.lab import lab as bench
 from alchemy.lab.lab import Lab
 from alchemy.lab.search import search
 from alchemy.lab.stored_models import choose
+from alchemy.lab.trainings import Watch
 from alchemy.learning import checkpoint, tuning
-from alchemy.learning.config import TrainConfig
+from alchemy.learning.config import Stop, TrainConfig
 from alchemy.problem.noise import Noise
 from alchemy.problem.task import NOISE
 from alchemy.progress import Progress, Stage
@@ -245,6 +246,22 @@ def test_training_goes_on_from_what_was_trained(stored, model, task, tmp_path):
     on = new_lab(tmp_path).train(model, task, CONFIG, seeds=2, limit=8, start=runs)
     assert on.trained.losses[:, 0].mean() < runs.trained.losses[:, 0].mean()
     assert on.key["start"] == runs.key
+
+
+def test_steps_that_were_not_taken_are_not_counted(model, task, tmp_path):
+    """The first model of a training that ends after 4 of 16 steps costs a quarter; so it does where it is taken from the store."""
+    stop = Stop(below=99.0, over=2, cooldown=0)
+    whole, sooner, stored = (new_lab(tmp_path) for _ in range(3))
+    whole.train(model, task, CONFIG, seeds=2)
+    for lab in (sooner, stored):
+        runs = lab.train(model, task, replace(CONFIG, stop=stop), seeds=2)
+        assert 4 * lab.flops == whole.flops and 4 * lab.tokens == whole.tokens
+        assert lab.notes(runs) == [{"steps": 4}] * 2
+        [curve] = lab.journal.curves
+        assert np.isfinite(np.array(curve["losses"])[:, :4]).all() and np.isnan(np.array(curve["losses"])[:, 4:]).all()
+    with pytest.raises(UserError, match="cannot be used with what is watched"):
+        watch = Watch(("nothing",), lambda params, seeds: np.zeros((len(seeds), 1)))
+        whole.train(model, task, replace(CONFIG, stop=stop), seeds=2, watch=watch)
 
 
 def test_another_stretch_sees_other_problems_and_keeps_the_tests(stored, model, task, tmp_path):

@@ -92,7 +92,7 @@ def run(options: Reason, configs: dict[str, Any]) -> int:
             {name: value.tolist() if hasattr(value, "tolist") else value for name, value in row._asdict().items()}
             for row in rows
         ]
-        losses = runs.trained.losses[:, -1].tolist()
+        losses = runs.trained.last_losses().tolist()
         print(json.dumps({"seeds": runs.seeds, "last losses": losses, "rows": told}, indent=2))
     else:
         print("\n".join(_lines(rows, len(runs.seeds))))

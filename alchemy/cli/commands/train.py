@@ -96,7 +96,8 @@ def run(options: Train, configs: dict[str, Any]) -> int:
         return _dry_run(options, plain, lab)
     runs, results = plain.run(lab)
     if options.json:
-        print(json.dumps({"model": _name(runs), "seeds": runs.seeds, "tests": results}, indent=2))
+        told = {"model": _name(runs), "seeds": runs.seeds, "steps": runs.trained.steps().tolist(), "tests": results}
+        print(json.dumps(told, indent=2))
     else:
         print("\n".join(_rows(runs, plain.tests, results)))
     return 0
@@ -169,7 +170,8 @@ def _speed(root: Path) -> float | None:
         return None
     last = known[-1]
     key = last.keys[0]
-    tokens = key["train"]["steps"] * key["train"]["batch"] * load_task(last).max_len
+    steps = key.get("notes", {}).get("steps", key["train"]["steps"])
+    tokens = steps * key["train"]["batch"] * load_task(last).max_len
     return 6.0 * size(load_model(last)) * tokens / max(key["seconds"], 1e-9)
 
 
@@ -186,6 +188,10 @@ def _rows(runs: Runs, tests: Mapping[str, Any], results: Mapping[str, Mapping[st
     for name, result in results.items():
         if result["trained on"]:
             yield f"{result['trained on']:.1%} of the problems of {name!r} are among the lines trained on"
+    steps, most = runs.trained.steps(), runs.trained.losses.shape[1]
+    if steps.min() < most:
+        each = f"{steps.min():,}" if steps.min() == steps.max() else f"{steps.min():,} to {steps.max():,}"
+        yield f"trained for {each} of {counted(most, 'step')}, as --train.stop says"
     many = f"the median of {len(runs.seeds)} seeds; " if len(runs.seeds) > 1 else ""
     none = "" if all(result["floors"] for result in results.values()) else ", - where the task names none"
     yield wrapped(
