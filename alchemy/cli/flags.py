@@ -92,13 +92,20 @@ def _parse(kind: type[C], default: Any, args: Sequence[str], prog: str, known: S
     except SystemExit as stop:
         if not stop.code:
             raise
+        _check_flags([arg for arg in args if arg.replace("_", "-").partition("=")[0] not in known], known)
         raise UserError(condense(message.getvalue())) from None
     if unknown:
-        flags = [arg.partition("=")[0] for arg in unknown if _is_flag(arg)]
-        if flags:
-            raise UserError(f"unknown option {flags[0]!r}{nearest(flags[0], sorted(known))}")
+        _check_flags(unknown, known)
         raise UserError(f"unexpected argument {unknown[0]!r}; see {prog} --help")
     return value
+
+
+def _check_flags(unknown: Sequence[str], known: Sequence[str]) -> None:
+    """Raises `UserError` if one of these arguments is a flag; `--no-x` is one of a switch x."""
+    for arg in filter(_is_flag, unknown):
+        flag = arg.partition("=")[0]
+        if flag.replace("--no-", "--", 1) not in known:
+            raise UserError(f"unknown option {flag!r}{nearest(flag, sorted(known))}")
 
 
 def condense(box: str) -> str:

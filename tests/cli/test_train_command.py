@@ -214,6 +214,8 @@ def test_bad_lines_are_named(capsys, tmp_path, text, message):
         (["ask", "A", "--temperature", -1], "temperature must be at least 0"),
         (["compare", "a", "b"], "holds no trained model"),
         (["runs", "nowhere"], "nowhere is no directory of runs"),
+        (["runs", "--out", "nowhere"], "unknown option '--out'"),
+        (["runs", "--tusk", "symbols"], "unknown option '--tusk'; did you mean '--task'?"),
     ],
 )
 def test_bad_input_is_one_line(capsys, tmp_path, monkeypatch, args, message):
