@@ -33,21 +33,24 @@ def search(
     reward: Reward | Sequence[Reward],
     *,
     temperature: float = 1.0,
+    step: int = 0,
     label: str = "",
 ) -> SearchResult:
     """Let a search answer the problems of `batch`, `s * n` of them, each seed's with its model.
 
-    Rewards judge the problems of the whole batch; one for all seeds, or one for each.
+    Rewards judge the problems of the whole batch; one for all seeds, or one for each. A step has so many
+    tokens, or, by default, ends where the task says.
     """
     rewards = reward if isinstance(reward, Sequence) else [reward] * len(runs.seeds)
     seeds, n = len(runs.seeds), len(batch.tokens) // len(runs.seeds)
-    question = question_of(task, batch)._replace(numbers=np.tile(np.arange(n), seeds))
+    question = question_of(task, batch, step)._replace(numbers=np.tile(np.arange(n), seeds))
     size = _batch_size(n, how.rows)
     key = {
         "task": plain(task),
         "temperature": temperature,
         "search": [type(how).__name__, plain(how)],
         "room": [question.room, question.longest_step],
+        **({"step": step} if step else {}),
     }
     own = batch.tokens.reshape(seeds, n, *batch.tokens.shape[1:])
     names = [

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alchemy.decoding.generate import draw
 from alchemy.errors import UserError
 from alchemy.lab.lab import Lab
 from alchemy.lab.seed_rows import rows_of
@@ -22,14 +21,14 @@ from alchemy.problem.task import PAD
 from alchemy.record import digest, fingerprint, plain
 from alchemy.testtime.answers import Samples, trimmed
 from alchemy.testtime.bank import Reader
-from alchemy.testtime.judging import Judging
+from alchemy.testtime.judging import Judging, checked
 
 
 class Said(NamedTuple):
     """What was said of completions; arrays float32 (s, n, k)."""
 
     good: np.ndarray
-    """Share of the checks that end with good: a score, and the vote of several."""
+    """Share of the checks that end with good, a score, and the vote of several; or the mean probability that they do."""
     written: np.ndarray
     """Tokens of all checks."""
     read: np.ndarray
@@ -40,13 +39,20 @@ class Said(NamedTuple):
         return Reader(size(runs.model), read=self.read + self.written)
 
 
-def ask(lab: Lab, runs: Runs, samples: Samples, *, checks: int = 1, temperature: float = 0.0) -> Said:
-    """Let models of a `Judging` task, as trained or reinforced, check completions `checks` times each, greedily unless sampled."""
+def ask(
+    lab: Lab, runs: Runs, samples: Samples, *, checks: int = 1, temperature: float = 0.0, weighed: bool = False
+) -> Said:
+    """Let models of a `Judging` task, as trained or reinforced, check completions `checks` times each, greedily unless sampled.
+
+    With `weighed` a check says how likely good is behind it, of good and bad, not which of them is written.
+    """
     judging, (seeds, n, k, m) = runs.task, samples.completions.shape
     if not isinstance(judging, Judging):
         raise UserError(f"models of {type(judging).__name__} write no verdicts; expected models of Judging")
     check_sizes(runs, samples, checks)
-    key = {"judging": plain(judging), "checks": checks, "temperature": temperature}
+    key = {"judging": plain(judging), "checks": checks, "temperature": temperature} | (
+        {"weighed": True} if weighed else {}
+    )
     names = [
         fingerprint({**key, "model": name, "prompts": digest(trimmed(own)), "completions": digest(answers)})
         for name, own, answers in zip(runs.names, samples.prompts(), samples.completions, strict=True)
@@ -57,19 +63,19 @@ def ask(lab: Lab, runs: Runs, samples: Samples, *, checks: int = 1, temperature:
         for done, row in enumerate(rows, 1):
             batch = samples.batch.rows(np.repeat(np.arange(row * n, (row + 1) * n), k))
             asked = judging.questions(batch, samples.completions[row].reshape(n * k, m))
-            texts = draw(
+            good, texts = checked(
                 runs.model,
                 rows_of(runs.trained.params, [row]),
-                asked.prompts(),
-                samples=checks,
-                max_new=judging.room,
+                judging,
+                asked,
+                checks=checks,
                 temperature=temperature,
                 seed=stream_id("written verdicts", runs.seeds[row]),
-            ).completions[0]
-            good = judging.verdicts(texts.reshape(n * k * checks, -1)).reshape(n, k, checks) == 1
+                weighed=weighed,
+            )
             tokens = (texts != PAD).sum(axis=(1, 2)).reshape(n, k)
             read = (asked.prompt_len - batch.prompt_len).reshape(n, k)
-            made.append(np.stack([good.mean(axis=2), tokens, read], axis=2).astype(np.float32))
+            made.append(np.stack([good.reshape(n, k, checks).mean(axis=2), tokens, read], axis=2).astype(np.float32))
             progress(done)
         return {"said": np.stack(made)}
 

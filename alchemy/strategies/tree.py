@@ -54,15 +54,17 @@ class SearchResult(NamedTuple):
     ledger: Ledger  # arrays (s, n)
 
 
-def question_of(task: Task, batch: Batch) -> Question:
-    """Problems as a search sees them: steps and completions may be a little longer than the longest gold one."""
+def question_of(task: Task, batch: Batch, step: int = 0) -> Question:
+    """Problems as a search sees them: steps and completions may be a little longer than the longest gold one. A step has `step` tokens,
+    or, by default, ends where the task says."""
     gold = batch.completions()
     places = np.arange(gold.shape[1])
     ends = np.where(np.isin(gold, task.step_delimiters) | (gold == EOS), places, -1)
     before = np.maximum.accumulate(np.pad(ends, ((0, 0), (1, 0)), constant_values=-1), axis=1)[:, :-1]
     longest = int(np.where(ends >= 0, ends - before, 0).max(initial=1))
     room = int((gold != PAD).sum(axis=1).max(initial=1)) + 4
-    return Question(batch.prompts(), tuple(task.step_delimiters), longest + 2, room, np.arange(len(gold)))
+    delimiters, most = ((), step) if step else (tuple(task.step_delimiters), longest + 2)
+    return Question(batch.prompts(), delimiters, most, room, np.arange(len(gold)))
 
 
 SPENT = 6
@@ -122,10 +124,11 @@ class Bill:
     def score(self, branches: Branches, new: np.ndarray | None = None) -> np.ndarray:
         """Scores (n, w); only the `new` branches, bool (n, w), by default all, are charged: the others were scored before."""
         new = np.ones(branches.ended.shape, bool) if new is None else new
+        new = new & branches.ended if self._reward.writing else new
         first = (self._calls == 0) & new.any(axis=1)
         self._calls += new.sum(axis=1)
         if self._reward.parameters:
-            self._checked += self._reward.thinking * first
+            self._checked += self._reward.thinking * first + self._reward.writing * new.sum(axis=1)
             self._checked += self._reward.readings * (new * (branches.length + self._prompt[:, None])).sum(axis=1)
         return self._reward.score(branches)
 

@@ -2,10 +2,13 @@
 
 | verdict | a line |
 |---|---|
-| with a check | question, completion, `<check>`, the right completion, `<good>` or `<bad>` |
+| behind a solution | question, completion, `<check>`, the right completion, `<good>` or `<bad>` |
+| behind a check by parts | question, completion, `<check>`, each part with `<good>` or `<bad>` behind it, `<good>` or `<bad>` |
+| behind filler | the same with `<check>` in place of every token of the check |
 | at once | question, completion, `<check>`, `<good>` or `<bad>` |
 
-Half of the completions are right; in the others one step says another state, and what follows from it is drawn. Models learn such lines
+Half of the completions are right; in the others one step says another state, and what follows from it is drawn, or, where there are no
+steps, the answer is that of another problem. What the parts of a check are the task says (`alchemy.problem.checks`). Models learn such lines
 by next token as those of any task; `Lab.reinforce` with `GRPO(reward="answer")` rewards a right verdict alone, whatever the check says
 (Guo et al., arXiv:2505.14674; Liu et al., arXiv:2504.02495). The chain of a line is its check: "chain" asks for a right one, too.
 
@@ -20,16 +23,23 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from scipy.special import expit
 
+from alchemy.decoding.generate import draw
 from alchemy.errors import UserError
+from alchemy.learning.model import Model, Params
 from alchemy.problem.defaults import TaskDefaults
+from alchemy.problem.documents import another, end_to_end
 from alchemy.problem.task import EOS, NOISE, PAD, Batch, Field, Judgement, Problem, Task, Vocabulary
-from alchemy.testtime.learned_verifier import written
+from alchemy.testtime.learned_verifier import log_likelihood, written
 from alchemy.testtime.thinking_verifier import SPARE, Shows, shown
 
 GOOD, BAD, CHECK = "<good>", "<bad>", "<check>"
 CANDIDATE = "candidate"
 """The array of a problem that has the completion to be judged."""
+VERDICT = 2
+"""Tokens of a verdict, its end included."""
+Way = Literal["solve", "parts", "filler", "none"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +48,8 @@ class Judging(TaskDefaults):
 
     task: Any = None
     """Whose completions are judged: one with steps, which says what follows from a step that was changed."""
-    check: Literal["solve", "none"] = "solve"
-    """What is written before the verdict: the right completion, or nothing."""
+    check: Way = "solve"
+    """What is written before the verdict: the right completion, the parts of the answer, as many tokens that say nothing, or nothing."""
     shows: Shows = "chain"
     """The whole completion, which is good if all of it is right; or its answer alone, which is good if it is right."""
 
@@ -66,7 +76,15 @@ class Judging(TaskDefaults):
     @property
     def room(self) -> int:
         """Tokens that a check has at most, with the verdict and the end."""
-        return SPARE + 2 + (self.candidate_len if self.check == "solve" else 0)
+        return SPARE + VERDICT + self.check_len
+
+    @property
+    def check_len(self) -> int:
+        """Tokens of the longest check."""
+        if self.check in ("parts", "filler"):
+            count, width = self.task.part_shape
+            return int(count * (width + 1))
+        return self.candidate_len if self.check == "solve" else 0
 
     @property
     def longest_prompt(self) -> int:
@@ -82,9 +100,8 @@ class Judging(TaskDefaults):
 
     @property
     def instructions(self) -> str:
-        return (
-            f"{self.task.instructions} A solution is given. Solve the problem yourself, then say whether it is right."
-        )
+        first = {"solve": "Solve the problem yourself, then say", "parts": "Check it part by part, then say"}
+        return f"{self.task.instructions} A solution is given. {first.get(self.check, 'Say')} whether it is right."
 
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
         """A problem of the task, and `candidate`, int32 (n, m): a completion with its end."""
@@ -97,6 +114,11 @@ class Judging(TaskDefaults):
         chosen = np.where(rng.random(n) < 0.5, rng.integers(0, np.maximum(steps, 1)), -1)
         candidate = np.zeros((n, self.candidate_len), np.int32)
         candidate[:, : text.shape[1]] = text
+        stepless = (steps == 0) & (chosen == 0)
+        if stepless.any():
+            others = text[another(batch.completion_fields(), rng)]
+            candidate[stepless, : text.shape[1]] = others[stepless]
+            chosen[stepless] = -1
         for step in range(int(chosen.max(initial=-1)) + 1):
             rows = np.flatnonzero(chosen == step)
             part = batch.rows(rows)
@@ -109,16 +131,25 @@ class Judging(TaskDefaults):
 
     def write(self, problem: Problem) -> Batch:
         batch, verdict = self._asked(problem), self.good(problem)
-        check = batch.completions() if self.check == "solve" else np.zeros((len(verdict), 0), np.int32)
         told = np.where(verdict, *(np.int32(self.vocabulary.index[symbol]) for symbol in (GOOD, BAD)))
-        rows = np.arange(len(verdict))
-        return self._lines(
-            batch,
-            problem,
-            (np.where(check == EOS, PAD, check), Field.STEP),
-            (told[:, None], Field.ANSWER),
-            (np.full((len(rows), 1), EOS), Field.END),
-        )
+        checks = [(part, Field.STEP + number) for number, part in enumerate(self._checks(problem, batch))]
+        end = np.full((len(verdict), 1), EOS)
+        return self._lines(batch, problem, *checks, (told[:, None], Field.ANSWER), (end, Field.END))
+
+    def _checks(self, problem: Problem, batch: Batch) -> list[np.ndarray]:
+        """What is written before the verdicts, part by part, int32 (n, w) each."""
+        if self.check == "none":
+            return []
+        if self.check == "solve":
+            gold = batch.completions()
+            return [np.where(gold == EOS, PAD, gold)]
+        text, holds = self.task.parts(_without(problem), problem[CANDIDATE])
+        good, bad, filler = (np.int32(self.vocabulary.index[symbol]) for symbol in (GOOD, BAD, CHECK))
+        mark = np.where((text[..., :1] == PAD), PAD, np.where(holds, good, bad)[..., None])
+        parts = np.concatenate([text, mark], axis=2)
+        if self.check == "filler":
+            parts = np.where(parts == PAD, PAD, filler)
+        return [parts[:, number] for number in range(parts.shape[1])]
 
     def questions(self, batch: Batch, completions: np.ndarray) -> Batch:
         """Problems of the task with a completion int32 (n, m) of each, by anybody, as this task asks about them."""
@@ -138,7 +169,7 @@ class Judging(TaskDefaults):
         said = np.where(written(completion), completion, PAD)
         length = (said != PAD).sum(axis=1)
         rows, ends = np.arange(len(said)), (said == EOS).any(axis=1) & (length > 1)
-        last = said[rows, np.maximum(length - 2, 0)]
+        last = said[rows, np.maximum(length - VERDICT, 0)]
         good, bad = (ends & (last == self.vocabulary.index[symbol]) for symbol in (GOOD, BAD))
         return np.where(good, 1, np.where(bad, 0, -1))
 
@@ -152,15 +183,54 @@ class Judging(TaskDefaults):
         text = np.where(written(completion), completion, PAD)
         length = (text != PAD).sum(axis=1)
         place = np.arange(text.shape[1])
+        if self.check != "solve":
+            return self._in_parts(
+                batch.problem, answer, np.where(place < length[:, None] - VERDICT, text, PAD), verdict >= 0
+            )
         text = np.where(
             text < len(self.task.vocabulary), text, np.int32(NOISE)
         )  # a verdict in its midst is no symbol of the task
-        check = np.where(place < length[:, None] - 2, text, np.where(place == length[:, None] - 2, EOS, PAD))
+        check = np.where(
+            place < length[:, None] - VERDICT, text, np.where(place == length[:, None] - VERDICT, EOS, PAD)
+        )
         judged = self.task.verify(self._asked(batch.problem), check)
         return Judgement(answer, judged.answer & judged.trace, judged.first_wrong_step, verdict >= 0)
 
+    def _in_parts(self, problem: Problem, answer: np.ndarray, check: np.ndarray, ends: np.ndarray) -> Judgement:
+        """Of checks int32 (n, m) by parts, whose verdicts are right or not and there or not, bool (n,)."""
+        parts = self._checks(problem, self._asked(problem))
+        gold = end_to_end(*parts)
+        width = max(gold.shape[1], check.shape[1])
+        gold, check = (np.pad(text, ((0, 0), (0, width - text.shape[1]))) for text in (gold, check))
+        differs = gold != check
+        trace = ~differs.any(axis=1)
+        first = np.minimum(differs.argmax(axis=1) // parts[0].shape[1], len(parts) - 1)
+        first = np.where(trace, len(parts) + answer, first)
+        return Judgement(answer, trace, first.astype(np.int32), ends)
+
     def answer_ids(self, completion: np.ndarray) -> np.ndarray:
         return self.verdicts(completion).astype(np.int64)
+
+    @property
+    def state_tokens(self) -> tuple[int, ...]:
+        """Of checks by parts, what is said of each: good or bad."""
+        if self.check != "parts":
+            return ()
+        return self.vocabulary.index[GOOD], self.vocabulary.index[BAD]
+
+    def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
+        """Of a check by parts the rest of the gold one, and the verdict that all parts together give, as they are marked there."""
+        if self.check != "parts":
+            return super().follow(batch, completion, step)
+        gold, field = batch.completions(), batch.completion_fields()
+        width = min(gold.shape[1], completion.shape[1])
+        given = field[:, :width] <= Field.STEP + step
+        followed = gold.copy()
+        followed[:, :width] = np.where(given & (field[:, :width] >= Field.STEP), completion[:, :width], gold[:, :width])
+        good, bad = self.state_tokens
+        wrong = ((followed == bad) & (field >= Field.STEP)).any(axis=1) | ~(field >= Field.STEP).any(axis=1)
+        verdict = np.where(wrong, bad, good).astype(np.int32)
+        return np.where(field == Field.ANSWER, verdict[:, None], followed)
 
     def parse(self, text: str) -> Problem:
         *words, last = text.split() or [""]
@@ -206,6 +276,35 @@ class Judging(TaskDefaults):
         spare = ((0, 0), (0, max(0, width - tokens.shape[1])))
         field = np.pad(field, spare, constant_values=np.int8(Field.PADDING))[:, :width]
         return Batch(np.pad(tokens, (*spare, (0, 0)))[:, :width], prompt_len, field, problem)
+
+
+def checked(
+    model: Model,
+    params: Params,
+    judging: Judging,
+    questions: Batch,
+    *,
+    checks: int = 1,
+    temperature: float = 0.0,
+    seed: int = 0,
+    weighed: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What one model (leaves (1, ...)) says to questions of `judging`, `checks` times, greedily or sampled: float64 (n, q), and the
+    texts that it writes, int32 (n, q, m).
+
+    It says 1 where a text ends with good and 0 elsewhere; `weighed`, how likely good is in the verdict's place, of good and bad.
+    """
+    options = dict(samples=checks, max_new=judging.room, temperature=temperature, seed=seed)
+    texts = draw(model, params, questions.prompts(), **options).completions[0]
+    n, q, m = texts.shape
+    verdict = judging.verdicts(texts.reshape(n * q, m)).reshape(n, q)
+    if not weighed:
+        return (verdict == 1).astype(float), texts
+    behind = np.arange(m) - written(texts).sum(axis=2)[..., None] + VERDICT  # the verdict: 0 in its place
+    kept = np.where(behind < 0, texts, PAD)
+    either = np.stack([np.where(behind == 0, judging.vocabulary.index[symbol], kept) for symbol in (GOOD, BAD)], axis=2)
+    likely = log_likelihood(model, params, questions.prompts(), either.reshape(1, n, 2 * q, m)).reshape(n, q, 2)
+    return np.where(verdict >= 0, expit(likely[..., 0] - likely[..., 1]), 0.0), texts
 
 
 def _without(problem: Problem) -> Problem:

@@ -17,9 +17,10 @@ from scipy.special import ndtri
 from alchemy.decoding.sampler import Branches
 from alchemy.errors import UserError, nearest
 from alchemy.learning.model import Model, Params
-from alchemy.learning.train import size
+from alchemy.learning.train import Runs, size
 from alchemy.problem.split import hash_rows, splitmix64
 from alchemy.problem.task import PAD, Batch, Task
+from alchemy.testtime.judging import VERDICT, Judging, checked
 from alchemy.testtime.learned_verifier import (
     Aggregation,
     Verifier,
@@ -60,6 +61,10 @@ class Reward(Protocol):
         """How often the verifier reads each text: behind each of its thoughts, or once."""
 
     @property
+    def writing(self) -> float:
+        """Tokens that the verifier writes about each finished text, of which alone it is asked; 0 of one that writes nothing about texts."""
+
+    @property
     def end_below(self) -> float:
         """Branches of a lower score end where they are: they are rather wrong than right; -inf where all may go on."""
 
@@ -91,6 +96,7 @@ class OracleReward:
     """End branches that score less than one half."""
     thinking: ClassVar[float] = 0.0
     readings: ClassVar[int] = 1
+    writing: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -160,6 +166,7 @@ class LearnedReward:
     """End branches whose score is below even odds: of the last step, of the least likely one, or of all."""
     thinking: ClassVar[float] = 0.0
     readings: ClassVar[int] = 1
+    writing: ClassVar[float] = 0.0
 
     @property
     def parameters(self) -> int:
@@ -207,6 +214,7 @@ class ThinkingReward:
     """How they become one score: the log of the mean, or of the share that holds the text for good."""
     stop: bool = False
     """End branches that are held for wrong: by less than one half of that."""
+    writing: ClassVar[float] = 0.0
 
     @property
     def parameters(self) -> int:
@@ -249,3 +257,51 @@ class ThinkingReward:
         seed, form = self.verifier.runs.seeds[self.row], self.verifier.form
         options = {"samples": self.thoughts, "temperature": self.temperature, "seed": seed}
         return think(*self._model, self.task, self.batch, form, **options)
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenReward:
+    """How likely a verifier that writes a check of each completion finds it good behind that (`alchemy.testtime.judging`).
+
+    Checks are written greedily. A text that is not finished is neither good nor bad: one half.
+    """
+
+    runs: Runs
+    """Trained on a `Judging` task."""
+    row: int
+    """Which of the seeds."""
+    batch: Batch
+    """The problems whose branches are scored, in order."""
+    thinking: ClassVar[float] = 0.0
+    readings: ClassVar[int] = 1
+    end_below: ClassVar[float] = -inf
+
+    @property
+    def parameters(self) -> int:
+        return size(self.runs.model)
+
+    @property
+    def name(self) -> str:
+        return f"written verdicts {self.runs.names[self.row]}"
+
+    @property
+    def writing(self) -> float:
+        return float(self._judging.check_len + VERDICT)
+
+    def rows(self, rows: np.ndarray) -> WrittenReward:
+        return replace(self, batch=self.batch.rows(rows))
+
+    def score(self, branches: Branches) -> np.ndarray:
+        n, w, m = branches.tokens.shape
+        rows = np.repeat(np.arange(n), w)
+        questions = self._judging.questions(self.batch.rows(rows), branches.tokens.reshape(n * w, m))
+        params = jax.tree.map(lambda leaf: leaf[self.row : self.row + 1], self.runs.trained.params)
+        good, _ = checked(self.runs.model, params, self._judging, questions, weighed=True)
+        return np.where(branches.ended, good.reshape(n, w), 0.5)
+
+    @property
+    def _judging(self) -> Judging:
+        judging = self.runs.task
+        if not isinstance(judging, Judging):
+            raise UserError(f"models of {type(judging).__name__} write no verdicts; expected models of Judging")
+        return judging

@@ -16,13 +16,14 @@ from typing import ClassVar
 import numpy as np
 
 from alchemy.problem import gold
+from alchemy.problem.checks import Parts
 from alchemy.problem.defaults import TaskDefaults
 from alchemy.problem.shift import Shift
 from alchemy.problem.split import hash_rows
 from alchemy.problem.steps import Step
 from alchemy.problem.task import NOISE, Batch, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
-from tasks.equations import draw, shifts, words
+from tasks.equations import check, draw, shifts, words
 from tasks.equations.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.equations.write import follow, right_hand_side, system, write
 
@@ -69,6 +70,15 @@ class Equations(Spec, TaskDefaults):
         offset = rng.integers(1, self.modulus, len(completion))
         changed[:, place] = (completion[:, place] - self.zero + offset) % self.modulus + self.zero
         return changed
+
+    @property
+    def part_shape(self) -> tuple[int, int]:
+        """Equations, and numbers that are written to check each."""
+        return check.part_shape(self)
+
+    def parts(self, problem: Problem, completion: np.ndarray) -> Parts:
+        """Answers put into the equations: `tasks/equations/check.py`."""
+        return check.parts(self, problem, completion)
 
     def features(self, problem: Problem) -> Mapping[str, np.ndarray]:
         """Zeros among the coefficients, and equations that show one unknown alone."""

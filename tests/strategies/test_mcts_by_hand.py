@@ -55,6 +55,7 @@ class Worth:
     parameters: int = CHECKER
     thinking: float = 0.0
     readings: int = 1
+    writing: float = 0.0
     end_below: float = -inf
 
     def score(self, branches):

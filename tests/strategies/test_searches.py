@@ -91,6 +91,7 @@ class Perfect:
     parameters: int = 7
     thinking: float = 0.0
     readings: int = 1
+    writing: float = 0.0
     end_below: float = -inf
     calls: int = 0
 
@@ -123,6 +124,17 @@ def test_the_bill_is_what_was_read_and_written(search):
     np.testing.assert_allclose(bill.flops, 2 * (10 * (bill.prompt + bill.written) + 7 * bill.checked))
     assert (bill.depth <= bill.written).all() and (bill.depth >= 8).all(), "one chain has eight tokens"
     assert (bill.checked >= bill.calls * 4).all(), "a call reads the prompt and a step at least"
+
+
+@pytest.mark.parametrize(("search", "asked"), [(Beam(8, 2), 8), (Mcts(8, 4), 9)], ids=str)
+def test_a_verifier_that_writes_is_asked_of_finished_texts_alone_and_charged_what_it_writes(search, asked):
+    """Chains of eight tokens behind prompts of two or three; a tree's last chain is judged, too."""
+    bill = search.answer(Scripted(), Perfect(outcome=True, writing=11.0), question(50)).ledger
+    plain = search.answer(Scripted(), Perfect(outcome=True), question(50)).ledger
+    assert (bill.calls == asked).all() and (plain.calls >= asked).all()
+    prompt = np.where(np.arange(50) % 2, 3, 2)
+    np.testing.assert_array_equal(bill.checked, asked * (prompt + 8 + 11))
+    np.testing.assert_array_equal(bill.written, plain.written)
 
 
 @pytest.mark.parametrize("search", [Beam(8, 1), Beam(8, 2), Dvts(8, 4), ParticleFilter(8, 0.1)], ids=str)

@@ -281,3 +281,53 @@ def test_features_count_zeros_and_equations_of_one_unknown():
 def test_an_answer_alone_has_no_steps():
     batch = sample(replace(ONE, cot=False), 8)
     assert batch.completions().shape == (8, 3) and batch.field.max() < Field.STEP
+
+
+def put_in(text, values, p):
+    """What is written when values are put into the equations of a prompt, in plain Python: numbers and whether each holds."""
+    written, holds = [], []
+    for *coefficients, right in equations(text.split(", all")[0]):
+        products = [a * x % p for a, x in zip(coefficients, values, strict=True)]
+        row = products[:1]
+        for number in range(1, len(products)):
+            row += [products[number], sum(products[: number + 1]) % p]
+        written.append(row)
+        holds.append(row[-1] == right)
+    return written, holds
+
+
+@pytest.mark.parametrize(("p", "k"), [(7, 2), (3, 3), (5, 1)])
+@pytest.mark.parametrize("cot", [False, True])
+def test_a_check_puts_answers_into_the_equations_and_only_the_solution_holds(p, k, cot):
+    task = Equations(modulus=p, unknowns=k, cot=cot)
+    batch = sample(task, 3)
+    everything = list(product(range(p), repeat=k))
+    for row, prompt in enumerate(task.vocabulary.decode_all(batch.prompts()[..., 0])):
+        completion = np.repeat(batch.completions()[row : row + 1], len(everything), axis=0)
+        completion[:, -1 - k : -1] = np.array(everything) + task.zero
+        problem = {
+            name: np.repeat(values[row : row + 1], len(everything), axis=0) for name, values in batch.problem.items()
+        }
+        text, holds = task.parts(problem, completion)
+        assert text.shape == (len(everything), *task.part_shape)
+        for place, values in enumerate(everything):
+            numbers, hold = put_in(prompt, values, p)
+            assert task.numbers(text[place]).tolist() == numbers and holds[place].tolist() == hold
+        assert holds.all(axis=1).sum() == 1, "a system has one solution"
+        assert everything[holds.all(axis=1).argmax()] == tuple(batch.problem["solution"][row])
+
+
+def test_a_check_by_hand_and_of_what_is_no_answer():
+    task = Equations(modulus=7, unknowns=2, cot=False)
+    problem = task.parse("3 1 = 0 , 6 3 = 0 , all <think>")
+    for text, expected, holds in (
+        ("<answer> 4 2", "5 2 0 3 6 2", [True, False]),
+        ("<answer> 4", "", [False, False]),
+        ("<answer> 4 2 1", "", [False, False]),
+        ("<answer> 4 =", "", [False, False]),
+        ("4 2", "", [False, False]),
+    ):
+        parts = task.parts(problem, task.encoded([text]))
+        assert task.vocabulary.decode(parts.text.reshape(-1)) == expected and parts.holds.tolist() == [holds]
+    with pytest.raises(UserError, match="asked 'one' leaves unknowns open"):
+        ONE.parts(ONE.parse("2 0 0 = 3 , 0 3 0 = 4 , 1 1 1 = 0 , x2 <think>"), np.zeros((1, 3), np.int32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,11 +20,14 @@ from alchemy.problem.split import Split
 from alchemy.problem.task import EOS, NOISE, PAD, Field
 from alchemy.progress import Progress
 from alchemy.strategies.best_of_n import BestOfN
+from alchemy.testtime import judging as judging_module
 from alchemy.testtime.answers import Samples
 from alchemy.testtime.bank import fill
 from alchemy.testtime.judging import CANDIDATE, Judging
 from alchemy.testtime.simulated_verifiers import scored
+from alchemy.testtime.thinking_verifier import SPARE
 from models.transformer import Transformer
+from tasks.equations import Equations
 from tasks.modular import Modular
 from tasks.rules import Rules
 from tasks.search import Search
@@ -66,6 +70,84 @@ def test_lines_of_letters_by_hand():
             again = judging.parse(question)
             if shows == "chain":
                 np.testing.assert_array_equal(judging.write(again).tokens, line.tokens)
+
+
+SYSTEM = "3 1 = 0 , 6 3 = 0 , all <think>"
+EQUATIONS = Equations(modulus=7, unknowns=2, cot=False)
+CHECKED = {
+    "<answer> 4 2": "5 2 0 <good> 3 6 2 <bad> <bad>",
+    "<answer> 0 0": "0 0 0 <good> 0 0 0 <good> <good>",
+    "<answer> 1 1": "3 1 4 <bad> 6 3 2 <bad> <bad>",
+    "<answer> 4": "<bad>",
+}
+
+
+def line_of(judging, text):
+    """The line about one answer to the system."""
+    return judging.questions(EQUATIONS.write(EQUATIONS.parse(SYSTEM)), EQUATIONS.encoded([text]))
+
+
+@pytest.mark.parametrize("check", ["parts", "filler", "none"])
+def test_lines_of_equations_by_hand(check):
+    judging = Judging(EQUATIONS, check)
+    for text, parts in CHECKED.items():
+        line = line_of(judging, text)
+        *body, verdict = parts.split()
+        shown = {"parts": body, "filler": ["<check>"] * len(body), "none": []}[check]
+        assert judging.show(line.tokens[0]) == " ".join([SYSTEM, text, "<check>", *shown, verdict])
+        fields = line.completion_fields()[0, : len(shown) + 2].tolist()
+        steps = [Field.STEP + place // 4 for place in range(len(shown))]
+        assert fields == [*steps, Field.ANSWER, Field.END] and len(shown) + 2 <= judging.room - SPARE
+        judged = judging.verify(line, line.completions())
+        assert judged.answer.all() and judged.trace.all() and judged.well_formed.all()
+
+
+def test_a_check_by_parts_is_judged_token_by_token():
+    """By hand: a wrong sum, a wrong mark, another verdict and none; the first wrong part is counted from 0, the verdict last."""
+    judging = Judging(EQUATIONS, "parts")
+    line = line_of(judging, "<answer> 4 2")
+    for text, answer, trace, first in (
+        ("5 2 0 <good> 3 6 2 <bad> <bad>", True, True, 3),
+        ("5 2 0 <good> 3 6 2 <bad> <good>", False, True, 2),
+        ("5 2 0 <good> 3 6 1 <bad> <bad>", True, False, 1),
+        ("5 2 0 <bad> 3 6 2 <bad> <bad>", True, False, 0),
+        ("5 2 0 <good> 3 6 2 <bad>", True, False, 1),
+        ("<good>", False, False, 0),
+        ("5 2 0 3", False, False, 0),
+    ):
+        ids = np.array([[*judging.vocabulary.encode(text), EOS]], np.int32)
+        judged = judging.verify(line, ids)
+        assert (judged.answer[0], judged.trace[0], judged.first_wrong_step[0]) == (answer, trace, first), text
+
+
+def test_a_verdict_follows_from_the_marks_as_they_stand():
+    judging = Judging(EQUATIONS, "parts")
+    for text, parts in CHECKED.items():
+        line = line_of(judging, text)
+        gold = line.completions()
+        count = parts.count(" <") and 2
+        for step in range(count):
+            changed = judging.other_state(line, gold, step, np.random.default_rng(0))
+            marks = [word for word in parts.split() if "<" in word][:-1]
+            marks[step] = {"<good>": "<bad>", "<bad>": "<good>"}[marks[step]]
+            numbers = [word for word in parts.split() if "<" not in word]
+            verdict = "<good>" if marks == ["<good>", "<good>"] else "<bad>"
+            expected = " ".join([*numbers[:3], marks[0], *numbers[3:], marks[1], verdict])
+            assert judging.vocabulary.decode(judging.follow(line, changed, step)[0]) == expected
+            np.testing.assert_array_equal(judging.follow(line, gold, step), gold)
+    with pytest.raises(UserError, match="does not say what follows"):
+        Judging(EQUATIONS, "none").follow(line, gold, 0)
+
+
+@pytest.mark.parametrize("check", ["parts", "filler", "none"])
+def test_half_of_the_answers_without_steps_are_right_and_the_others_are_those_of_other_problems(check):
+    judging = Judging(EQUATIONS, check)
+    batch = judging.sample(np.random.default_rng(0), 2000)
+    good, answers = judging.good(batch.problem), batch.problem[CANDIDATE][:, 1:3] - EQUATIONS.zero
+    right = (batch.problem["matrix"] * answers[:, None]).sum(axis=2) % 7 == batch.problem["right"]
+    np.testing.assert_array_equal(good, right.all(axis=1))
+    assert good.mean() == pytest.approx(0.5 + 0.5 / 49, abs=0.035)
+    assert right[~good].mean() == pytest.approx(1 / 8, abs=0.02), "of wrong answers 12 of 96 equations hold"
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
@@ -192,7 +274,7 @@ def test_written_verdicts_are_counted_and_charged(tmp_path, monkeypatch):
             texts[0, :, number, : len(ids)] = ids
         return Drawn(texts, None)
 
-    monkeypatch.setattr(written_verdicts, "draw", write)
+    monkeypatch.setattr(judging_module, "draw", write)
     said = written_verdicts.ask(lab, runs, samples, checks=3, temperature=0.5)
     assert said.good.shape == (1, 3, 2) and said.good.ravel().tolist() == pytest.approx([1 / 3] * 6)
     assert (said.written == 3 + 2 + 4).all()
@@ -202,8 +284,37 @@ def test_written_verdicts_are_counted_and_charged(tmp_path, monkeypatch):
     bank = bank._replace(readers={"written": said.reader(runs)})
     _, ledger = BestOfN("written").replay(bank, 2, None)
     assert ledger.checked[0].tolist() == (2 * (batch.prompt_len + length + 9)).tolist()
-    monkeypatch.setattr(written_verdicts, "draw", None)
+    monkeypatch.setattr(judging_module, "draw", None)
     again = written_verdicts.ask(Lab(tmp_path, Progress(quiet=True)), runs, samples, checks=3, temperature=0.5)
     np.testing.assert_array_equal(again.good, said.good)
     with pytest.raises(UserError, match="models of Sums write no verdicts"):
         written_verdicts.ask(lab, replace(runs, task=task), samples)
+
+
+def test_a_weighed_verdict_is_how_likely_good_is_behind_the_check(monkeypatch):
+    """Texts are scripted; the probabilities are those of one whole reading of each line, worked out from its logits."""
+    judging = Judging(EQUATIONS, "parts")
+    model = Transformer(
+        vocabulary=len(judging.vocabulary), width=16, layers=1, heads=2, context=judging.max_len, tied=False, scale=1.0
+    )
+    params = jax.jit(jax.vmap(model.init))(jax.vmap(jax.random.key)(np.arange(1)))
+    problems = EQUATIONS.write({name: np.repeat(values, 2, 0) for name, values in EQUATIONS.parse(SYSTEM).items()})
+    questions = judging.questions(problems, EQUATIONS.encoded(["<answer> 4 2", "<answer> 0 0"]))
+    said = ["5 2 0 <good> 3 6 2 <bad> <bad>", "1 <good>", "5 2"]
+    texts = np.zeros((1, 2, 3, judging.room), np.int32)
+    for number, text in enumerate(said):
+        ids = [*judging.vocabulary.encode(text), EOS]
+        texts[0, :, number, : len(ids)] = ids
+    monkeypatch.setattr(judging_module, "draw", lambda *given, **options: Drawn(texts, None))
+    good, written = judging_module.checked(model, params, judging, questions, checks=3, weighed=True)
+    np.testing.assert_array_equal(written, texts[0])
+    ids = [judging.vocabulary.index[symbol] for symbol in ("<good>", "<bad>")]
+    for row, prompt in enumerate(questions.prompts()[..., 0]):
+        for number, text in enumerate(said[:2]):
+            line = [*prompt, *judging.vocabulary.encode(text)]
+            logits = model.apply(jax.tree.map(lambda leaf: leaf[0], params), np.array([line])[..., None])[0, -2]
+            either = np.exp(np.asarray(logits)[ids].astype(float))
+            assert good[row, number] == pytest.approx(either[0] / either.sum(), abs=1e-4)
+    assert (good[:, 2] == 0).all(), "it says nothing"
+    plain, _ = judging_module.checked(model, params, judging, questions, checks=3)
+    assert plain.tolist() == [[0, 1, 0]] * 2

@@ -19,10 +19,12 @@ from alchemy.problem.split import Split, join
 from alchemy.problem.task import EOS, PAD
 from alchemy.progress import Progress
 from alchemy.testtime.answers import Samples
+from alchemy.testtime.judging import Judging
 from alchemy.testtime.learned_verifier import Verifier, aggregated
-from alchemy.testtime.rewards import LearnedReward, OracleReward, ThinkingReward
+from alchemy.testtime.rewards import LearnedReward, OracleReward, ThinkingReward, WrittenReward
 from alchemy.testtime.thinking_verifier import Format, ThinkingVerifier, Weighed
 from models.transformer import Transformer
+from tasks.equations import Equations
 from tasks.symbols import Symbols
 
 TASK = Symbols(compositions=("F1 F2 F3",), alphabet="ABCDEFGH", length=(3,))
@@ -223,9 +225,53 @@ def test_rewards_that_stop_say_below_what_a_branch_ends():
 def test_rewards_do_not_change_and_are_told_apart_by_who_they_are():
     """Their problems are arrays, which cannot be compared."""
     exact = OracleReward(TASK, BATCH)
-    assert (exact.thinking, exact.readings) == (0, 1)
+    assert (exact.thinking, exact.readings, exact.writing) == (0, 1, 0)
     learned, thinking = (kind(None, 0, TASK, BATCH) for kind in (LearnedReward, ThinkingReward))
     assert len({learned, replace(learned), thinking, replace(thinking)}) == 4
     for reward in (exact, learned, thinking):
         with pytest.raises(FrozenInstanceError):
             reward.batch = None
+
+
+def test_a_written_reward_is_the_probability_that_its_verifier_gives_finished_texts(monkeypatch):
+    """One half where a text goes on; what is asked is the question of the branch's own problem."""
+    task = Equations(modulus=3, unknowns=1, cot=False)
+    judging, asked = Judging(task, "parts"), {}
+    runs = SimpleNamespace(
+        task=judging,
+        model=Transformer(width=16, layers=1, heads=2),
+        names=("a", "b"),
+        trained=Trained({"w": np.arange(2)}, None),
+    )
+    batch = task.write(
+        {
+            name: np.concatenate([task.parse(text)[name] for text in ("2 = 1 , all <think>", "1 = 1 , all <think>")])
+            for name in ("matrix", "right", "solution", "asked")
+        }
+    )
+    texts = np.stack(
+        [task.encoded([text]) for text in ("<answer> 2", "<answer> 1", "<answer> 0", "<answer> 1")]
+    ).reshape(2, 2, 3)
+    texts[1, 1, 2] = PAD
+    branches = Branches(texts, np.zeros((2, 2)), (texts == EOS).any(axis=2))
+
+    def checked(model, params, judging, questions, weighed):
+        asked["lines"] = [judging.show(line) for line in questions.prompts()], params["w"].tolist(), weighed
+        return np.array([[0.9], [0.2], [0.4], [0.7]]), None
+
+    monkeypatch.setattr("alchemy.testtime.rewards.checked", checked)
+    reward = WrittenReward(runs, 1, batch)
+    assert reward.score(branches).tolist() == [[0.9, 0.2], [0.4, 0.5]]
+    lines = [
+        "2 = 1 , all <think> <answer> 2",
+        "2 = 1 , all <think> <answer> 1",
+        "1 = 1 , all <think> <answer> 0",
+        "1 = 1 , all <think> <answer> 1",
+    ]
+    assert asked["lines"] == ([f"{line} <check>" for line in lines], [1], True)
+    assert (reward.writing, reward.thinking, reward.readings, reward.end_below) == (4, 0, 1, -np.inf), (
+        "a product, a mark, the verdict"
+    )
+    assert reward.name != WrittenReward(runs, 0, batch).name
+    with pytest.raises(UserError, match="models of Equations write no verdicts"):
+        WrittenReward(SimpleNamespace(task=task), 0, batch).score(branches)
