@@ -40,6 +40,7 @@ from alchemy.practice.grpo import GRPO, Log, Reinforced, World, reinforce, rewar
 from alchemy.practice.promotion import looking, train_promoted
 from alchemy.problem.boards import BoardTask
 from alchemy.problem.documents import Document, check_document
+from alchemy.problem.retries import Retries, check_retries, widest
 from alchemy.problem.split import Split, join
 from alchemy.problem.streams import stream, stream_id
 from alchemy.problem.task import PAD, Batch, Task
@@ -110,6 +111,7 @@ class Lab:
         stretch: int = 0,
         document: Document = "thought first",
         curriculum: Curriculum | None = None,
+        retries: Retries | None = None,
         writes: bool = False,
         watch: Watch | None = None,
         label: str = "",
@@ -123,9 +125,11 @@ class Lab:
         training sees other problems. `document` says where the thought stands in lines of the task, or what is there instead.
         Where `config.stop` ends a training sooner, the steps it took are counted. With a `curriculum` problems are of its levels,
         in its order; `notes` has when `promote` went on.
+        With `retries` steps of lines of the task, and of `sets`, are tried twice (`alchemy.problem.retries`).
         Models of `labels` that write texts, not verdicts, say so with `writes`: whether they follow chains is measured, too.
         What `watch` measures while they are trained is kept with them, and goes into the journal.
         """
+        retries = retries if retries and retries.rate else None
         planned = self.plan(
             model,
             task,
@@ -141,6 +145,7 @@ class Lab:
             stretch=stretch,
             document=document,
             curriculum=curriculum,
+            retries=retries,
         )
         course = Course(curriculum, config.steps) if curriculum and curriculum.levels else None
         if config.stop.below and (watch or (course and course.curriculum.order != "mix")):
@@ -169,6 +174,7 @@ class Lab:
                 labels=picked_labels,
                 document=document,
                 course=course,
+                retries=retries,
             )
             init = _initial(model, chosen, start, missing) if start else None
             return Part(data, config, chosen, init)
@@ -280,6 +286,7 @@ class Lab:
         stretch: int = 0,
         document: Document = "thought first",
         curriculum: Curriculum | None = None,
+        retries: Retries | None = None,
         reinforcement: GRPO | None = None,
     ) -> Plan:
         """What `train` would make with the same arguments, and where it would be kept; nothing is made.
@@ -291,7 +298,12 @@ class Lab:
             raise UserError(
                 "a curriculum has fresh lines of its levels at every step: no limit, sets, labels, padding or boards"
             )
-        longest = max(level.max_len for level in levels or [task])
+        retries = retries if retries and retries.rate else None
+        if retries and (levels or labels or document != "thought first" or loss == "board"):
+            raise UserError(
+                "retries are of chains as a task writes them: no curriculum, labels, other documents or boards"
+            )
+        longest = widest(task) if retries else max(level.max_len for level in levels or [task])
         vocabulary, tokens = (
             len(task.vocabulary) + (learned_verifier.VERDICTS if labels else 0),
             context or longest,
@@ -329,6 +341,9 @@ class Lab:
             key["taught"] = list(cast(Reasoner, model).taught)
         if document != "thought first":  # left out otherwise: what was trained before there were others keeps its name
             key["document"] = document
+        if retries:
+            check_retries(task)
+            key["retries"] = plain(retries)
         if levels:
             key["curriculum"] = plain(curriculum)
         if reinforcement:
@@ -448,7 +463,7 @@ class Lab:
         own = self.answer(runs, task, n).completions if chain == "own" else None
         chains = batch.completions().reshape(seeds, n, -1) if own is None else own
         rngs = [stream(f"{kind} of a step", self.tests, seed) for seed in runs.seeds]
-        most = _longest(batch) + SPARE
+        most = _room(runs, task, batch)
         key = {"task": plain(task), "n": n, "tests": self.tests, "chain": chain, "steps": [*steps]}
 
         def write(edit: Kind, texts: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -487,7 +502,7 @@ class Lab:
         batch = self.held_out(task, n, runs.seeds)
         prompts = batch.prompts()
         prompts = prompts.reshape(len(runs.seeds), n, *prompts.shape[1:])
-        room = max_new or _longest(batch) + SPARE
+        room = max_new or _room(runs, task, batch)
         key = {"task": plain(task), "n": n, "max_new": max_new, "tests": self.tests, "logprob": keep_logprob}
         with self.progress.stage(label, n, "problems", len(runs.seeds)) as stage:
             if hasattr(task, "environment") and forced is None:
@@ -699,6 +714,13 @@ def _initial(model: Model, seeds: Sequence[int], start: Runs, rows: list[int]) -
     if model == start.model:
         return params
     return learned_verifier.widened(params, drawn(model, jax.vmap(jax.random.key)(np.asarray(seeds))))
+
+
+def _room(runs: Runs, task: Task, batch: Batch) -> int:
+    """Tokens that models may write by default: a few more than the longest gold completion has, or that with every step tried
+    twice where they learned to.
+    """
+    return (widest(task) - task.shortest_prompt if "retries" in runs.key else _longest(batch)) + SPARE
 
 
 def _longest(batch: Batch) -> int:

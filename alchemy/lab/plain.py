@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, make_dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from alchemy.practice.curriculum import Curriculum
 from alchemy.practice.filters import prompt_keys
 from alchemy.practice.grpo import GRPO
 from alchemy.problem.documents import Document
+from alchemy.problem.retries import Retries, widest
 from alchemy.problem.task import EOS, PAD, Batch, Task
 from alchemy.scoring.predictions import lines, parse_line
 from alchemy.testtime.answers import Answers
@@ -62,7 +64,7 @@ class How:
 
 def config(task: Task, model: Model, train: TrainConfig = TRAINING, how: type[How] | None = None) -> Any:
     """A dataclass of a task, a model and ways to train it, all fields of which have defaults, and of those of `how`."""
-    ways = {"curriculum": Curriculum(), "self_training": SelfTraining(), "grpo": GRPO()}
+    ways = {"curriculum": Curriculum(), "retries": Retries(), "self_training": SelfTraining(), "grpo": GRPO()}
     parts = {"task": task, "model": model, "train": train, **ways}
     members = [(part, type(value), field(default_factory=lambda value=value: value)) for part, value in parts.items()]
     return make_dataclass("Training", members, bases=(how,) if how else (), frozen=True)()
@@ -72,7 +74,7 @@ def config(task: Task, model: Model, train: TrainConfig = TRAINING, how: type[Ho
 class Plain:
     """A plain training that was checked; raises `UserError`, before anything is made, if it cannot be.
 
-    `parts` has a task, a model, a `TrainConfig`, a `Curriculum`, `SelfTraining` and `GRPO`, by the names of `config`.
+    `parts` has a task, a model, a `TrainConfig`, a `Curriculum`, `Retries`, `SelfTraining` and `GRPO`, by the names of `config`.
     """
 
     parts: Any
@@ -89,6 +91,8 @@ class Plain:
             raise UserError(
                 f"--data {how.data} has lines of its own: --document {how.document!r} writes those of the task"
             )
+        if how.then != "nothing" and self.parts.retries.rate:
+            raise UserError(f"--then {how.then!r} learns from texts as they are: expected --retries.rate 0")
         for many in (how.limit * how.seeds, how.test * len(self.tests) * how.seeds):
             room.check_lines(many, self.longest)
 
@@ -109,7 +113,8 @@ class Plain:
         """Tokens of the longest text of any test, of any level, and of what models answer to learn from it."""
         levels = self.parts.curriculum.tasks(self.task)
         practised = self.parts.self_training.tasks(self.task) if self.how.then == "self-training" else []
-        return max(task.max_len for task in (*self.tests.values(), *levels, *practised))
+        length = widest if self.parts.retries.rate else attrgetter("max_len")
+        return max(length(task) for task in (*self.tests.values(), *levels, *practised))
 
     @cached_property
     def own(self) -> Batch | None:
@@ -121,7 +126,7 @@ class Plain:
         model = replace(self.parts.model, context=max(self.parts.model.context, self.longest + SPARE))
         sets = [self.own] * self.how.seeds if self.own else ()
         how = {"seeds": self.how.seeds, "loss": self.how.loss, "limit": self.how.limit, "document": self.how.document}
-        ways = {"sets": sets, "curriculum": self.parts.curriculum}
+        ways = {"sets": sets, "curriculum": self.parts.curriculum, "retries": self.parts.retries}
         return {"model": model, "task": self.task, "config": self.parts.train, **ways, **how}
 
     def plan(self, lab: Lab) -> Plan:
@@ -134,6 +139,8 @@ class Plain:
         answers = {
             name: lab.answer(runs, test, self.how.test, label=f"answer {name}") for name, test in self.tests.items()
         }
+        if self.parts.retries.rate:
+            answers = {name: rows.kept for name, rows in answers.items()}
         return runs, {name: scores(rows, runs.task, self.own) for name, rows in answers.items()}
 
     def _taught(self, lab: Lab, runs: Runs) -> Runs:

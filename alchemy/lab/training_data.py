@@ -11,6 +11,7 @@ from alchemy.errors import UserError
 from alchemy.learning.data import Data, Examples, Finite, Loss, Padding, Stream, examples, joined
 from alchemy.practice.curriculum import Course, Staged
 from alchemy.problem.documents import Document, written_as
+from alchemy.problem.retries import Retries, widest, with_retries
 from alchemy.problem.split import Split, join, train_chunk
 from alchemy.problem.streams import stream
 from alchemy.problem.task import PAD, Batch, Field, Task
@@ -32,17 +33,19 @@ def training_data(
     labels: Sequence[Examples] = (),
     document: Document = "thought first",
     course: Course | None = None,
+    retries: Retries | None = None,
 ) -> Data:
     """Fresh problems at every step; or `limit` problems a seed; or a set, or labelled examples, for each seed.
 
     Problems of the task are written as the `document` says; sets and examples are as they are. With a `course` problems are of
-    its levels.
+    its levels. With `retries` steps of problems and sets are tried twice.
     """
     if course is not None:
         return _staged(course, task, split, loss, document)
     if loss == "board":
         return _boards(task, split, seeds, limit)
     unscored = task.shortest_prompt if loss == "completion" and padding != "group" else 0
+    sets = _tried(task, sets, retries, seeds) if retries and sets else sets
     if sets or labels:
         sizes = tuple(len(rows.tokens) for rows in (sets or labels))
         if not all(sizes):
@@ -52,13 +55,17 @@ def training_data(
         return Finite(rows, tuple(seeds), sizes, min(unscored, first_predicted))
     if limit:
         kept = {seed: split.distinct(task, stream("training set", seed), limit, "train") for seed in seeds}
-        batch = join([_written(rows, document, stream("documents", seed)) for seed, rows in kept.items()])
+        written = [_written(rows, document, stream("documents", seed)) for seed, rows in kept.items()]
+        batch = join(_tried(task, written, retries, seeds) if retries else written)
         return Finite(examples(batch, loss, padding, context), tuple(seeds), unscored=unscored)
     shortest = _shortest_line(task) if padding == "group" else 0
 
     def draw(seed: int, step: int, n: int) -> Examples:
         lines = -(-n * context // shortest) + 1 if padding == "group" else n
         rows = _written(train_chunk(task, split, seed, step, lines), document, stream("documents", seed, step))
+        if retries:
+            tried = with_retries(task, rows, retries, stream("retries", seed, step))
+            rows = tried if padding != "none" else _wider(tried, widest(task))
         batch = examples(rows, loss, padding, context)
         return Examples(batch.tokens[:n], batch.weight[:n])
 
@@ -93,14 +100,27 @@ def _boards(task: Any, split: Split, seeds: Sequence[int], limit: int) -> Data:
 
 def _written(lines: Batch, document: Document, rng: np.random.Generator) -> Batch:
     """Lines as documents, as wide as they were, so that all chunks of a training have one shape."""
-    documents = written_as(lines, document, rng)
-    extra = lines.text.shape[1] - documents.text.shape[1]
+    return _wider(written_as(lines, document, rng), lines.text.shape[1])
+
+
+def _tried(task: Task, sets: Sequence[Batch], retries: Retries, seeds: Sequence[int]) -> list[Batch]:
+    """Sets of lines, one for each seed, with steps that are tried twice, all as wide as the widest."""
+    tried = [
+        with_retries(task, lines, retries, stream("retries", seed)) for lines, seed in zip(sets, seeds, strict=True)
+    ]
+    width = max((lines.text.shape[1] for lines in tried), default=0)
+    return [_wider(lines, width) for lines in tried]
+
+
+def _wider(lines: Batch, width: int) -> Batch:
+    """Lines that are padded to so many tokens, where they are not as wide."""
+    extra = max(0, width - lines.text.shape[1])
     if not extra:
-        return documents
-    tokens = np.pad(documents.tokens, ((0, 0), (0, extra), (0, 0)))
-    field = np.pad(documents.field, ((0, 0), (0, extra)), constant_values=np.int8(Field.PADDING))
-    told = None if documents.told is None else np.pad(documents.told, ((0, 0), (0, extra)))
-    return documents._replace(tokens=tokens, field=field, told=told)
+        return lines
+    tokens = np.pad(lines.tokens, ((0, 0), (0, extra), (0, 0)))
+    field = np.pad(lines.field, ((0, 0), (0, extra)), constant_values=np.int8(Field.PADDING))
+    told = None if lines.told is None else np.pad(lines.told, ((0, 0), (0, extra)))
+    return lines._replace(tokens=tokens, field=field, told=told)
 
 
 def _shortest_line(task: Task) -> int:

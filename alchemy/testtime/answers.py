@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from alchemy.problem import floors
+from alchemy.problem.retries import Read, read
 from alchemy.problem.task import PAD, Batch, Judgement, Task
 from alchemy.scoring.metrics import (
     BleuCounts,
@@ -70,6 +71,16 @@ class Answers:
     @property
     def seeds(self) -> int:
         return len(self.completions)
+
+    @cached_property
+    def read(self) -> Read:
+        """The s * n completions without what was taken back in them, and their first tries (`alchemy.problem.retries`)."""
+        return read(self.task, self.batch, self.completions.reshape(-1, self.completions.shape[2]))
+
+    @property
+    def kept(self) -> Answers:
+        """The same without what was taken back."""
+        return Answers(self.task, self.batch, self.read.kept.reshape(self.completions.shape))
 
     @cached_property
     def judgement(self) -> Judgement:

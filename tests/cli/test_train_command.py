@@ -174,6 +174,18 @@ def test_a_training_that_is_good_enough_ends_and_says_so(capsys, tmp_path):
     assert load(models).trained.steps().tolist() == [4, 4]
 
 
+def test_retries_by_flags(capsys, out, trained):
+    """A model that learned to take steps back has room to do so, and is another one than without."""
+    command = ["train", "symbols", *TASK, *SMALL, "--test", 20, "--out", out, "--quiet", "--json"]
+    code, text, error = call(capsys, *command, "--retries.rate", 0.5, "--retries.no-learned")
+    assert code == 0, error
+    [models] = [models for models in stored(out) if models.name == json.loads(text)["model"]]
+    [key] = models.keys
+    assert key["retries"] == {"class": "Retries", "rate": 0.5, "tried": "wrong", "learned": False}
+    code, _, error = call(capsys, *command, "--retries.rate", 0.5, "--then", "grpo")
+    assert code == 2 and "expected --retries.rate 0" in error
+
+
 @pytest.mark.parametrize(
     "text, message",
     [

@@ -23,11 +23,13 @@ from alchemy.lab.trainings import Watch
 from alchemy.learning import checkpoint, tuning
 from alchemy.learning.config import Stop, TrainConfig
 from alchemy.problem.noise import Noise
+from alchemy.problem.retries import BACK, Retries
 from alchemy.problem.task import NOISE
 from alchemy.progress import Progress, Stage
 from alchemy.strategies.beam import Beam
 from alchemy.testtime.rewards import OracleReward
 from models.transformer import Transformer
+from tasks.search import Search
 
 CONFIG = TrainConfig(steps=16, batch=8, chunk=4)
 
@@ -428,6 +430,40 @@ def test_what_a_training_is_called_says_its_document_only_where_it_is_another(mo
         lab.plan(model, task, CONFIG, seeds=1, document="thought lst")
     with pytest.raises(UserError, match="sets are trained on as they are"):
         lab.plan(model, task, CONFIG, seeds=1, sets=[task.sample(np.random.default_rng(0), 4)], document="answer")
+
+
+@pytest.mark.parametrize("how", [{}, {"limit": 12}, {"sets": True}, {"padding": "pad", "context": 70}])
+@pytest.mark.parametrize("learned", [True, False])
+def test_steps_of_every_kind_of_line_can_be_tried_twice(model, task, tmp_path, training_data, how, learned):
+    """The prompts are those without retries, marks are learned, and first tries where that is asked for."""
+    how = {**how, "sets": [task.sample(np.random.default_rng(seed), 12) for seed in (0, 1)]} if "sets" in how else how
+    for retries in (None, Retries(0.0), Retries(1.0, learned=learned)):
+        with pytest.raises(KeyboardInterrupt):
+            new_lab(tmp_path).train(model, task, CONFIG, seeds=2, retries=retries, **how)
+    once, never, always = (data.table() or data.chunk(1, 3, 4, 8) for data in training_data)
+    rows = [lines.tokens[..., 0].reshape(-1, lines.tokens.shape[-2]) for lines in (once, never, always)]
+    width = rows[0].shape[1]
+    np.testing.assert_array_equal(rows[0], rows[1][:, :width])
+    np.testing.assert_array_equal(rows[0][:, : task.longest_prompt], rows[2][:, : task.longest_prompt])
+    marks = rows[2] == BACK
+    weight = always.weight.reshape(marks.shape)
+    assert (marks.sum(axis=1) == 1).all() and weight[marks].all(), "a step, and the answer"
+    unlearned = 0 if learned else 3  # two letters and what remains to be done
+    assert ((rows[2] > 0).sum(axis=1) - weight.sum(axis=1) == task.longest_prompt + unlearned).all()
+
+
+def test_what_a_training_is_called_says_its_retries_only_where_there_are_any(model, task, tmp_path):
+    lab = new_lab(tmp_path)
+    plain, tried, masked = (
+        lab.plan(model, task, CONFIG, seeds=1, retries=retries)
+        for retries in (None, Retries(0.3), Retries(0.3, learned=False))
+    )
+    assert plain.homes == lab.plan(model, task, CONFIG, seeds=1).homes
+    assert len({*plain.homes, *tried.homes, *masked.homes}) == 3 and tried.key["retries"]["rate"] == 0.3
+    with pytest.raises(UserError, match="retries are of chains as a task writes them"):
+        lab.plan(model, task, CONFIG, seeds=1, retries=Retries(0.3), document="answer")
+    with pytest.raises(UserError, match="expected a task with chains"):
+        lab.plan(replace(model, context=500), Search(), CONFIG, seeds=1, retries=Retries(0.3))
 
 
 def test_cleaned_lines_have_no_noise(model, task, tmp_path, training_data):

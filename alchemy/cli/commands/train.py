@@ -33,7 +33,7 @@ class Train:
     Example: alchemy train sums --curriculum.levels places=2 places=3 --curriculum.order mix --then grpo --grpo.steps 50
 
     Fields of the task, the model and the training are flags behind `--task.`, `--model.` and `--train.`, and those of other
-    ways to train behind `--curriculum.`, `--self-training.` and `--grpo.`. The models are kept
+    ways to train behind `--curriculum.`, `--retries.`, `--self-training.` and `--grpo.`. The models are kept
     under --out; the same command goes on where it was interrupted, and another one that needs the same models finds them.
     """
 
