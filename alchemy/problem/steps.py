@@ -50,7 +50,8 @@ def mark_states(
 ) -> list[Step]:
     """The steps of a text that says one state after the other, beside the right ones, and the answer behind the last mark.
 
-    `leads` gives the state at a place that the one written before it leads to, "" where none does; the answer repeats the last.
+    `leads` gives the step at a place that the one written before it leads to, "" where none does; a step ends in its state, and the
+    answer repeats the last.
     """
     words = text.split()
     mark = max((place for place, word in enumerate(words) if word == answer_mark), default=len(words))
@@ -61,4 +62,5 @@ def mark_states(
     if len(judged) < len(states):
         judged.append(("(ends here)", False, False))
     given = " ".join(words[mark:]) or "(ends here)"
-    return mark_steps([*judged, (given, given == f"{answer_mark} {answer}", given == f"{answer_mark} {before}")])
+    last = "".join(before.split()[-1:])
+    return mark_steps([*judged, (given, given == f"{answer_mark} {answer}", given == f"{answer_mark} {last}")])

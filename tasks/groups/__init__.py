@@ -1,12 +1,17 @@
 """The word problem of a finite group: which element is the product of a word's letters?
 
-a b b a <think> 24 31 36 8 <answer> 8
+a b b a <think> 16 25 1 17 <answer> 17
 
 The letters are two generators, and the chain of thought says the element after each of them, or after every so many. In a
 commutative group it is enough to count letters, in a solvable one fixed depth is enough, and in A5, whose words are as hard
 as any problem of logarithmic depth (Barrington 1989), layers have to grow with the length while a chain needs one step a
 letter (arXiv:2402.12875, 2404.08819). The groups A5, A4xZ5 and Z60 have 60 elements each, so that lines differ in nothing else;
 what guessing, counting and reading the last letters score is in `tasks/groups/laws.py`.
+
+#7 a #31 b <think> load #7 #7 a 16 load #31 #31 b 25 <answer> 25
+
+With names a step says whose turn it is, so that the next one is found by what is written rather than by how much is (signposts,
+Kraus et al., arXiv:2604.25800).
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ from alchemy.problem.steps import Step
 from alchemy.problem.task import NOISE, Batch, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
 from tasks.groups import shifts, words
-from tasks.groups.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
+from tasks.groups.spec import NAMES, PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.groups.table import LETTERS
 from tasks.groups.write import follow, write
 
@@ -38,8 +43,9 @@ class Groups(Spec, TaskDefaults):
     text_format: ClassVar[TextFormat] = TEXT_FORMAT
 
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
-        """`word` int8 (n, length): 0 for a, 1 for b."""
-        return {"word": rng.integers(len(LETTERS), size=(n, self.length), dtype=np.int8)}
+        """`word` int8 (n, length): 0 for a, 1 for b; with names int8 (n, length), all different, where letters have them."""
+        word = rng.integers(len(LETTERS), size=(n, self.length), dtype=np.int8)
+        return {"word": word, "names": _names(rng, word.shape)} if self.named else {"word": word}
 
     def write(self, problem: Problem) -> Batch:
         return write(self, problem)
@@ -54,11 +60,12 @@ class Groups(Spec, TaskDefaults):
         return hash_rows(problem["word"], np.ones(problem["word"].shape, bool))
 
     def surface(self, batch: Batch) -> np.ndarray:
-        """Hash of the letters and the noise in a prompt; of a clean one its identity."""
+        """Hash of the letters and the noise in a prompt, names left out; of a clean one its identity."""
         width = int(batch.prompt_len.max(initial=0))
         text, field = batch.text[:, :width], batch.field[:, :width]
         codes = np.where(text == NOISE, len(LETTERS), text - self.first_letter)
-        return hash_rows(codes, (field == 0) & (codes >= 0))
+        is_name = text >= self.first_name
+        return hash_rows(codes, (field == 0) & (codes >= 0) & ~is_name)
 
     def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:
         """The elements that the letters behind the step lead to from that of the step, and the last as the answer."""
@@ -89,3 +96,8 @@ class Groups(Spec, TaskDefaults):
     def shift(self, name: str) -> Shift:
         """The shift called `name`: the grammar is in `tasks/groups/shifts.py`."""
         return shifts.parse(self, name)
+
+
+def _names(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Numbers of names, int8 of that shape, all different in each row."""
+    return rng.permuted(np.tile(np.arange(NAMES, dtype=np.int8), (shape[0], 1)), axis=1)[:, : shape[1]]

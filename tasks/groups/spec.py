@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Vocabulary
 from alchemy.problem.text_format import TextFormat
+from alchemy.record import added
 from tasks.groups.table import LETTERS, MAX_ORDER, Group, group, names, pairs
 
 PROMPT_FIELDS = ("word", "instruction")
@@ -19,6 +22,13 @@ THINK = "<think>"
 TEXT_FORMAT = TextFormat(answer_mark="<answer>")
 LONGEST = 108
 """Letters of the longest word there can be: a chain has no more steps than a line can number."""
+LOAD = "load"
+NAMES = 70
+"""Names that letters can have (arXiv:2604.25800 draws from as many)."""
+Trace = Literal["states", "named", "signposts"]
+TRACES: tuple[Trace, ...] = get_args(Trace)
+WIDTHS: Mapping[Trace, int] = {"states": 1, "named": 3, "signposts": 5}
+"""Tokens of a step; its element is the last of them."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,9 @@ class Spec:
     """The text has a chain in it; otherwise the answer comes at once."""
     noise: Noise | None = None
     """Format noise on the prompts."""
+    trace: Trace = added(before="states")
+    """What a step of the chain says: the element alone; or each letter of the prompt has a name before it, and a step says name,
+    letter and element (named), or first `load` and the name, and then these (signposts, arXiv:2604.25800)."""
 
     def __post_init__(self) -> None:
         if self.group not in names():
@@ -51,10 +64,27 @@ class Spec:
             raise UserError(f"stride {self.stride} is outside 1 to {LONGEST}")
         if self.noise is not None:
             check_field(self.noise, PROMPT_FIELDS)
+        if self.trace not in TRACES:
+            raise UserError(f"trace {self.trace!r} is unknown{nearest(self.trace, TRACES)}")
+        if self.named and self.stride > 1:
+            raise UserError(f"stride {self.stride} with names: expected 1, as a step names one letter")
+        if self.named and self.length > NAMES:
+            raise UserError(f"length {self.length} is outside 1 to {NAMES}, the names there are")
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        return Vocabulary.of((THINK, TEXT_FORMAT.answer_mark, *LETTERS, *map(str, range(MAX_ORDER))))
+        names = (LOAD, *(f"#{number}" for number in range(1, NAMES + 1))) if self.named else ()
+        return Vocabulary.of((THINK, TEXT_FORMAT.answer_mark, *LETTERS, *map(str, range(MAX_ORDER)), *names))
+
+    @property
+    def named(self) -> bool:
+        """Whether letters have names."""
+        return self.trace != "states"
+
+    @property
+    def first_name(self) -> int:
+        """The id of the first name there is, or would be; those of the others follow it."""
+        return self.zero + MAX_ORDER + 1
 
     @property
     def table(self) -> Group:
@@ -86,6 +116,7 @@ class Spec:
         """A number for each id, int (v,): the same for all elements of the group."""
         kinds = np.arange(len(self.vocabulary))
         kinds[list(self.state_tokens)] = self.zero
+        kinds[self.first_name :] = self.first_name
         return kinds
 
     @property
@@ -95,8 +126,8 @@ class Spec:
 
     @property
     def longest_prompt(self) -> int:
-        """Tokens of every prompt before noise: the word and `<think>`."""
-        return self.length + 1
+        """Tokens of every prompt before noise: the word, with its names, and `<think>`."""
+        return self.length * (1 + self.named) + 1
 
     @property
     def shortest_prompt(self) -> int:
@@ -105,7 +136,17 @@ class Spec:
     @property
     def clean_len(self) -> int:
         """Tokens of every line before noise."""
-        return self.longest_prompt + len(self.shown) * self.cot + len((TEXT_FORMAT.answer_mark, "0", "</s>"))
+        return self.longest_prompt + self.chain_length * self.step_width + len((TEXT_FORMAT.answer_mark, "0", "</s>"))
+
+    @property
+    def chain_length(self) -> int:
+        """Steps of every chain."""
+        return len(self.shown) * self.cot
+
+    @property
+    def step_width(self) -> int:
+        """Tokens of a step; its element is the last of them."""
+        return WIDTHS[self.trace]
 
     def states(self, word: np.ndarray) -> np.ndarray:
         """The element after each letter of words int8 (n, length), from element 0 on: int16 (n, length)."""

@@ -7,7 +7,7 @@ import numpy as np
 from alchemy.errors import UserError
 from alchemy.problem.steps import Step, mark_states
 from alchemy.problem.task import Problem
-from tasks.groups.spec import TEXT_FORMAT, THINK, Spec
+from tasks.groups.spec import LOAD, TEXT_FORMAT, THINK, Spec
 from tasks.groups.table import CYCLES, LETTERS
 
 MARK = TEXT_FORMAT.answer_mark
@@ -17,8 +17,14 @@ def instructions(spec: Spec) -> str:
     """The rules and the format, in English."""
     first, second = spec.table.actions
     after = "each letter" if spec.stride == 1 else f"every {spec.stride} letters, and after the last,"
-    trace = f"Write the number after {after} then" if spec.cot else "Write"
-    return f"{_rules(spec, first, second)} {trace} {MARK} and the last number. Keep single spaces between symbols, and write nothing else."
+    number = {
+        "states": "the number",
+        "named": "its name, the letter and the number",
+        "signposts": f"{LOAD} and its name, and then its name, the letter and the number",
+    }[spec.trace]
+    trace = f"Write {number} after {after} then" if spec.cot else "Write"
+    names = "Before each letter stands its name. " if spec.named else ""
+    return f"{_rules(spec, first, second)} {names}{trace} {MARK} and the last number. Keep single spaces between symbols, and write nothing else."
 
 
 def _rules(spec: Spec, first: str, second: str) -> str:
@@ -37,20 +43,37 @@ def _rules(spec: Spec, first: str, second: str) -> str:
 def parse(spec: Spec, text: str) -> Problem:
     """The problem (n = 1) of a clean prompt such as `a b b a <think>`."""
     spec.vocabulary.encode(text)
-    *letters, end = text.split() or [""]
-    if len(letters) != spec.length or end != THINK or not set(letters) <= set(LETTERS):
-        raise UserError(f"prompt {text!r} is not {spec.length} letters {' or '.join(LETTERS)} and {THINK}")
-    return {"word": np.array([[LETTERS.index(letter) for letter in letters]], np.int8)}
+    *words, end = text.split() or [""]
+    letters, names = words[spec.named :: 1 + spec.named], words[::2] if spec.named else []
+    is_name = [name.startswith("#") for name in names]
+    if len(letters) != spec.length or end != THINK or not set(letters) <= set(LETTERS) or not all(is_name):
+        named = ", each behind a name such as #1," if spec.named else ""
+        raise UserError(f"prompt {text!r} is not {spec.length} letters {' or '.join(LETTERS)}{named} and {THINK}")
+    if len(set(names)) < len(names):
+        raise UserError(f"prompt {text!r} has a name twice: expected {len(names)} different ones")
+    problem = {"word": np.array([[LETTERS.index(letter) for letter in letters]], np.int8)}
+    return {**problem, "names": np.array([[int(name[1:]) - 1 for name in names]], np.int8)} if spec.named else problem
 
 
 def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
     """What was written, divided behind every element, beside the right ones; behind a wrong one those follow that are led to."""
-    states, shown = spec.states(problem["word"])[0], spec.shown[: len(spec.shown) * spec.cot]
+    states, shown = spec.states(problem["word"])[0], spec.shown[: spec.chain_length]
 
     def leads(before: str, place: int) -> str:
-        if place >= len(shown) or not before.isdigit() or int(before) >= spec.table.order:
+        *_, number = before.split() or [""]
+        if place >= len(shown) or not number.isdigit() or int(number) >= spec.table.order:
             return ""
         letters = problem["word"][:, shown[place - 1] + 1 : shown[place] + 1]
-        return str(spec.onwards(np.array([int(before)]), letters)[0, -1])
+        return _step(spec, problem, place, int(spec.onwards(np.array([int(number)]), letters)[0, -1]))
 
-    return mark_states(text, [str(number) for number in states[shown]], str(states[-1]), MARK, leads)
+    written = [_step(spec, problem, place, states[letter]) for place, letter in enumerate(shown)]
+    return mark_states(text, written, str(states[-1]), MARK, leads)
+
+
+def _step(spec: Spec, problem: Problem, place: int, state: int) -> str:
+    """A step that says that element, of a problem (n = 1)."""
+    if not spec.named:
+        return str(state)
+    name = f"#{problem['names'][0, place] + 1}"
+    load = f"{LOAD} {name} " if spec.trace == "signposts" else ""
+    return f"{load}{name} {LETTERS[problem['word'][0, place]]} {state}"

@@ -204,6 +204,44 @@ def test_steps_are_marked_by_what_they_follow_from():
     assert [step.mark for step in at_once.text_steps(problem, "<answer> 17")] == ["wrong"]
 
 
+@pytest.mark.parametrize("trace", ["named", "signposts"])
+def test_with_names_each_step_says_whose_turn_it_is(trace):
+    task, plain = Groups("A5", 6, trace=trace), Groups("A5", 6)
+    batch = sample(task, 40)
+    for row, tokens in enumerate(batch.text):
+        prompt, completion = task.show(tokens).split(" <think> ")
+        names, letters = prompt.split()[::2], prompt.split()[1::2]
+        assert len({*names}) == 6 and {*names} <= {f"#{number}" for number in range(1, 71)}
+        said = [
+            f"{name} {letter} {number}"
+            for name, letter, number in zip(names, letters, products(task, letters), strict=True)
+        ]
+        if trace == "signposts":
+            said = [f"load {step.split()[0]} {step}" for step in said]
+        assert completion == f"{' '.join(said)} <answer> {said[-1].split()[-1]}"
+        marks = task.text_steps(batch.rows(np.array([row])).problem, completion)
+        assert [step.text for step in marks][:-1] == said and {step.mark for step in marks} == {"ok"}
+    for step in (0, 2, 5):
+        check_step(task, batch, step, np.random.default_rng(step))
+    words = {"word": batch.problem["word"]}
+    np.testing.assert_array_equal(task.identity(batch.problem), plain.identity(words))
+    np.testing.assert_array_equal(task.surface(batch), task.identity(batch.problem))
+
+
+def test_with_names_steps_are_marked_by_what_they_follow_from():
+    task = Groups("Z60", 3, trace="signposts")
+    problem = task.parse("#7 a #31 b #2 a <think>")  # 1 8 9
+
+    def marks(text):
+        return [step.mark for step in task.text_steps(problem, text)]
+
+    first, last = "load #7 #7 a 1", "load #2 #2 a"
+    assert marks(f"{first} load #31 #31 b 8 {last} 9 <answer> 9") == ["ok"] * 4
+    assert marks(f"{first} load #31 #31 b 9 {last} 10 <answer> 10") == ["ok", "wrong", "follows", "follows"]
+    assert marks(f"{first} load #2 #2 b 8 {last} 9 <answer> 9") == ["ok", "wrong", "follows", "follows"]
+    assert marks(f"{first} load #31 #31 b 8 {last} 9 <answer> 8") == ["ok", "ok", "ok", "wrong"]
+
+
 def test_nothing_follows_from_what_is_no_element():
     batch = sample(TASK)
     chain = batch.completions()
@@ -214,7 +252,7 @@ def test_nothing_follows_from_what_is_no_element():
     assert (TASK.follow(batch, chain[:, :2], 2) == PAD).all() and (TASK.follow(batch, chain, 16) == PAD).all()
 
 
-@pytest.mark.parametrize("task", [TASK, Groups("Z7", 5, 1, 2), Groups("S5", 3, cot=False)])
+@pytest.mark.parametrize("task", [TASK, Groups("Z7", 5, 1, 2), Groups("S5", 3, cot=False), Groups(trace="named")])
 def test_prompts_are_read_back(task):
     batch = sample(task, 30)
     for row in range(30):
@@ -223,6 +261,16 @@ def test_prompts_are_read_back(task):
         np.testing.assert_array_equal(task.write(problem).text[0], batch.text[row])
     for prompt in ("", "<think>", "a b", "a b a b a b", "a b c <think>", "a " * 30 + "<think>"):
         with pytest.raises(UserError, match=r"unknown symbol|is not"):
+            task.parse(prompt)
+
+
+def test_a_name_stands_before_each_letter_and_once():
+    task = Groups("A5", 2, trace="named")
+    assert task.parse("#3 a #70 b <think>")["names"].tolist() == [[2, 69]]
+    with pytest.raises(UserError, match="has a name twice: expected 2 different ones"):
+        task.parse("#3 a #3 b <think>")
+    for prompt in ("a b <think>", "#3 a b <think>", "#3 a b #4 <think>", "#71 a #1 b <think>"):
+        with pytest.raises(UserError, match=r"is not 2 letters a or b, each behind a name such as #1|unknown symbol"):
             task.parse(prompt)
 
 
@@ -237,6 +285,9 @@ def test_prompts_are_read_back(task):
         ({"pair": 3}, "pair 3 is outside 0 to 2, the pairs that A5 has"),
         ({"group": "Z60", "pair": -1}, "pair -1 is outside 0 to 15, the pairs that Z60 has"),
         ({"stride": 0}, "stride 0 is outside 1 to 108"),
+        ({"trace": "signpost"}, "trace 'signpost' is unknown; did you mean 'signposts'"),
+        ({"trace": "named", "stride": 2}, "stride 2 with names: expected 1"),
+        ({"trace": "named", "length": 71}, "length 71 is outside 1 to 70, the names there are"),
     ],
 )
 def test_what_cannot_be_is_the_users_error(fields, says):
@@ -270,6 +321,7 @@ def test_instructions_say_what_the_letters_do():
     assert "The letter a adds 1 and b adds 7, modulo 60" in Groups("Z60").instructions
     assert "every 3 letters, and after the last" in Groups(stride=3).instructions
     assert "Write <answer>" in Groups(cot=False).instructions
+    assert "Write load and its name, and then its name, the letter and" in Groups(trace="signposts").instructions
 
 
 def test_features_count_letters():
