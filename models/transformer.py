@@ -1,4 +1,4 @@
-"""The decoder-only transformer, GPT- or LLaMA-style, with five position schemes.
+"""The decoder-only transformer, GPT- or LLaMA-style, with six position schemes.
 
 A position that carries several ids is a member of a set, as an edge of a graph is: it has no place of its own, and the
 tokens of the text around it are counted without it. Rotary positions rotate all members of a set alike, by no angle.
@@ -29,8 +29,10 @@ from models.layers import Block, LayerNorm, RMSNorm, causal, rotary_tables, rota
 from models.patches import LayerPatch, activations, by_layer, readable
 from models.sizes import SIZES
 
-Positions = Literal["learned", "sinusoidal", "rotary", "none", "random"]
-POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random")
+Positions = Literal["learned", "sinusoidal", "rotary", "none", "random", "coupled"]
+POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random", "coupled")
+LOOKED_UP: tuple[Positions, ...] = ("learned", "random", "coupled")
+"""Those with an embedding of each place."""
 BLOCKS = ("gpt", "llama")
 
 
@@ -52,7 +54,7 @@ class Transformer:
     block: Literal["gpt", "llama"] = "gpt"
     positions: Positions = "learned"
     spread: int = 4
-    """For random positions: places are drawn from spread x context of them (arXiv:2305.16843)."""
+    """For random and coupled positions: places are drawn from spread x context of them (arXiv:2305.16843)."""
     scale: float = 0.02
     """Standard deviation of the embeddings at the start."""
     tied: bool = True
@@ -61,6 +63,9 @@ class Transformer:
     """Of the GPT block; the LLaMA block is gated."""
     inject: bool = added(before=False)
     """Whether every further pass through looped layers begins with the embeddings added once more (arXiv:2409.15647)."""
+    marks: tuple[int, ...] = added(before=())
+    """For coupled positions: tokens behind which places are counted from 0 again, so that the third token of a prompt and the third
+    behind it have one place; in training all places of a text begin further on, by a number drawn for it (arXiv:2405.17399)."""
 
     def __post_init__(self) -> None:
         for name in ("vocabulary", "width", "layers", "heads", "loops", "context", "spread"):
@@ -74,6 +79,10 @@ class Transformer:
             raise UserError(f"positions {self.positions!r} are unknown{nearest(self.positions, POSITIONS)}")
         if self.block not in BLOCKS:
             raise UserError(f"block {self.block!r} is unknown{nearest(self.block, BLOCKS)}")
+        if (self.positions == "coupled") != bool(self.marks):
+            raise UserError(
+                f"positions {self.positions!r} with marks {self.marks}: coupled positions need marks, others have none"
+            )
         if self.positions == "rotary" and (self.width // self.heads) % 2:
             raise UserError(f"rotary positions need an even head width, not {self.width // self.heads}")
 
@@ -129,7 +138,8 @@ class Transformer:
     def extend(self, params: Params, cache: Cache, tokens: jax.Array, last: bool = False) -> tuple[jax.Array, Cache]:
         memory, slot, length, shared = cache
         t, real = tokens.shape[1], tokens[..., 0] != PAD
-        positions = self._spread(_order(tokens, memory.position[:, None]))
+        order = _order(tokens, memory.position[:, None], self.marks)
+        positions = self._spread(order)
         rotate, memory = self._rotary(positions), memory.write_mask(real, slot)
         before = jnp.arange(memory.mask.shape[1])[None] <= slot + jnp.arange(t)[:, None]
         mask = memory.mask[:, None] & before[None]  # (n, t, m)
@@ -147,8 +157,7 @@ class Transformer:
             if shared is not None:
                 memories.insert(0, shared.layer(number, shared.mask[:, None]))
             x = block.finish(x, attention(query, *memories))
-        position = memory.position + (real & ~_in_set(tokens)).sum(axis=1, dtype=jnp.int32)
-        memory = memory._replace(position=position)
+        memory = memory._replace(position=_behind(tokens, memory.position, self.marks))
         return shell.logits(x), Cache(memory, slot + t, length + real.sum(axis=1, dtype=jnp.int32), shared)
 
     @property
@@ -169,14 +178,19 @@ class Transformer:
 
     def _places(self, tokens: jax.Array, keys: jax.Array | None = None) -> jax.Array:
         """The positions of tokens (n, t, c) that a text begins with, int (n | 1, t); in training of keys (n,)."""
-        return self._spread(_order(tokens)) if keys is None else self._drawn(keys, _order(tokens))
+        order = _order(tokens, marks=self.marks)
+        return self._spread(order) if keys is None else self._drawn(keys, order)
 
     def _spread(self, order: jax.Array) -> jax.Array:
         """The positions of tokens of these numbers; random ones are spread evenly outside training."""
         return order * self.spread if self.positions == "random" else order
 
     def _drawn(self, keys: jax.Array, order: jax.Array) -> jax.Array:
-        """Positions in training, int (n | 1, t): random ones are sorted draws without replacement, of keys (n,)."""
+        """Positions in training, int (n | 1, t): random ones are sorted draws without replacement, of keys (n,), and coupled ones
+        begin at a drawn place."""
+        if self.positions == "coupled":
+            most = self.spread * self.context - order.shape[1]
+            return order + jax.vmap(lambda key: jax.random.randint(key, (1,), 0, most + 1))(keys)
         if self.positions != "random":
             return order
         noise = jax.vmap(lambda key: jax.random.uniform(key, (self.spread * self.context,)))(keys)
@@ -192,8 +206,8 @@ class _Shell(nnx.Module):
         small = nnx.initializers.normal(model.scale)
         self.model = model
         self.token = nnx.Embed(model.vocabulary, model.width, embedding_init=small, rngs=rngs)
-        if model.positions in ("learned", "random"):
-            positions = model.context * (model.spread if model.positions == "random" else 1)
+        if model.positions in LOOKED_UP:
+            positions = model.context * (1 if model.positions == "learned" else model.spread)
             self.place = nnx.Embed(positions, model.width, embedding_init=small, rngs=rngs)
         self.norm = norm(model.width, rngs=rngs)
         if not model.tied:
@@ -203,7 +217,7 @@ class _Shell(nnx.Module):
         """Tokens int (n, t, c) at positions int (n | 1, t) to (n, t, d); absent further ids add nothing."""
         first, further = tokens[..., 0], tokens[..., 1:]
         x = _lookup(self.token, first)
-        if self.model.positions in ("learned", "random"):
+        if self.model.positions in LOOKED_UP:
             place = _lookup(self.place, positions)
         elif self.model.positions == "sinusoidal":
             place = self.model.scale * sinusoids(positions, self.model.width).astype(x.dtype)
@@ -230,12 +244,32 @@ def _in_set(tokens: jax.Array) -> jax.Array:
     return (tokens[..., 1:] != PAD).any(axis=-1)
 
 
-def _order(tokens: jax.Array, before: jax.Array | int = 0) -> jax.Array:
-    """The number of each token among those in no set, `before` of which came earlier; 0 in a set. int (n | 1, t)."""
-    if tokens.shape[-1] == 1:
+def _order(tokens: jax.Array, before: jax.Array | int = 0, marks: tuple[int, ...] = ()) -> jax.Array:
+    """The number of each token among those in no set, `before` of which came earlier; 0 in a set. Behind `marks` numbers begin
+    again. int (n | 1, t)."""
+    if tokens.shape[-1] == 1 and not marks:
         return before + jnp.arange(tokens.shape[1])[None]
     inside = _in_set(tokens)
-    return jnp.where(inside, 0, before + jnp.cumsum(~inside, axis=1) - 1)
+    number = jnp.cumsum(~inside, axis=1) - 1
+    if marks:
+        behind = jax.lax.cummax(jnp.where(_is_mark(tokens, marks), number + 1, 0), axis=1)
+        begun = jnp.pad(behind[:, :-1], ((0, 0), (1, 0)))  # a mark is the last of its own run
+        number, before = number - begun, jnp.where(begun > 0, 0, before)
+    return jnp.where(inside, 0, before + number)
+
+
+def _behind(tokens: jax.Array, before: jax.Array, marks: tuple[int, ...]) -> jax.Array:
+    """The number of what follows tokens (n, t, c), padded on the right, `before` (n,) of which came earlier: int32 (n,)."""
+    counted = (tokens[..., 0] != PAD) & ~_in_set(tokens)
+    if marks:
+        to_come = jax.lax.cumsum(_is_mark(tokens, marks).astype(jnp.int32), axis=1, reverse=True)
+        counted, before = counted & (to_come == 0), jnp.where(to_come[:, 0] > 0, 0, before)
+    return before + counted.sum(axis=1, dtype=jnp.int32)
+
+
+def _is_mark(tokens: jax.Array, marks: tuple[int, ...]) -> jax.Array:
+    """Which of tokens (n, t, c) are `marks` and in no set, bool (n, t)."""
+    return jnp.isin(tokens[..., 0], jnp.array(marks)) & ~_in_set(tokens)
 
 
 def _take(x: jax.Array, token: jax.Array) -> jax.Array:

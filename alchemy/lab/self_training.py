@@ -34,7 +34,7 @@ class SelfTraining:
 
     rounds: int = 3
     keep: Keep = "exact"
-    """Lines to learn from: all; those of the right length; those that enough of the voters agree on; those with a right answer; or
+    """Lines to learn from: all; those of the right length; of each problem the one that enough texts are; those with a right answer; or
     those with a valid chain, too; or of each problem the line whose chain makes the right answer likeliest."""
     problems: int = 4000
     """Fresh training problems a round, for each seed."""
@@ -53,7 +53,7 @@ class SelfTraining:
     voters: int = 1
     """So many seeds in a row answer the same problems, and vote; all of them learn from what they agree on."""
     agree: int = 1
-    """Voters that have to write the same line, to the letter."""
+    """Texts of all voters to a problem that have to be the same line, to the letter."""
     train: TrainConfig = TrainConfig(steps=200, batch=64, learning_rate=1e-3)
     """Of each round."""
 
@@ -63,8 +63,8 @@ class SelfTraining:
         for name, least in {"rounds": 1, "problems": 1, "samples": 1, "gold": 0, "voters": 1, "agree": 1}.items():
             if getattr(self, name) < least:
                 raise UserError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        if self.agree > self.voters:
-            raise UserError(f"agree {self.agree} is more than the {self.voters} voters")
+        if self.agree > (texts := self.voters * self.samples):
+            raise UserError(f"agree {self.agree} is more than the {texts} texts that voters write to a problem")
         if self.voters > 1 and self.keep != "vote":
             raise UserError(f"{self.voters} voters, but the filter is {self.keep!r}: expected 'vote'")
         if self.temperature < 0:

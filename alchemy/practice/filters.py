@@ -17,16 +17,16 @@ from alchemy.problem.task import EOS, PAD, Batch, Task
 from alchemy.testtime.answers import Samples
 
 Keep = Literal["all", "length", "vote", "answer", "exact", "likeliest"]
-"""All lines; those as long as the gold one, which is all that a filter of lengths can know; those that enough of several
-models agree on; those with a right answer; those with a right answer behind a valid chain; or of each problem's chains the one
+"""All lines; those as long as the gold one, which is all that a filter of lengths can know; of each problem the one that most
+texts are, if enough are; those with a right answer; those with a right answer behind a valid chain; or of each problem's chains the one
 behind which the model finds the right answer likeliest, with that answer (CoRAG, arXiv:2501.14342, section 3.1)."""
 
 
 def kept(samples: Sequence[Samples], keep: Keep, agree: int = 0) -> Batch:
     """The lines to learn from, of samples (1, n, k, m) that models wrote to the same problems.
 
-    One model stands alone but for `vote`, which keeps a completion where at least `agree` of the models wrote it, to the
-    letter: for each problem and number of a sample the one that most of them wrote.
+    One model stands alone but for `vote`, which keeps one completion of a problem: the one that most texts of all the models are,
+    to the letter, where at least `agree` are; of several the first.
     """
     if keep == "vote":
         return _agreed(samples, agree)
@@ -48,14 +48,13 @@ def _chosen(samples: Samples, keep: Keep) -> np.ndarray:
 
 
 def _agreed(samples: Sequence[Samples], agree: int) -> Batch:
-    written = np.stack([one.flat()[1] for one in samples])  # (models, rows, m)
-    votes = (written[:, None] == written[None]).all(axis=-1).sum(axis=1)
-    most = votes.argmax(axis=0)[None]
-    enough = np.take_along_axis(votes, most, axis=0)[0] >= agree
-    chosen = np.take_along_axis(written, most[..., None], axis=0)[0]
     first = samples[0]
-    voted = first._replace(completions=chosen.reshape(first.completions.shape))
-    return as_written(voted, enough)
+    texts = np.concatenate([one.completions[0] for one in samples], axis=1)  # (n, texts, m)
+    votes = (texts[:, :, None] == texts[:, None]).all(axis=-1).sum(axis=2)
+    most = votes.argmax(axis=1)[:, None]
+    chosen = np.take_along_axis(texts, most[..., None], axis=1)
+    enough = np.take_along_axis(votes, most, axis=1)[:, 0] >= agree
+    return as_written(first._replace(completions=chosen[None]), enough)
 
 
 def as_written(samples: Samples, rows: np.ndarray) -> Batch:

@@ -33,9 +33,10 @@ def small(kind):
 
 
 VARIANTS = {name: small(discover.find("model", name)) for name in discover.entries("model") if name != "transformer"}
-for i, (block, positions) in enumerate(product(BLOCKS, POSITIONS)):  # tied and untied with each of both
+for i, (block, positions) in enumerate(product(BLOCKS, POSITIONS[:-1])):  # tied and untied with each of both
     name = f"transformer-{block}-{positions}-{'untied' if i % 2 else 'tied'}"
     VARIANTS[name] = Transformer(**SMALL, block=block, positions=positions, tied=not i % 2)
+VARIANTS["transformer-coupled"] = Transformer(**SMALL, positions="coupled", marks=(3, 4))
 VARIANTS["transformer-looped"] = Transformer(**SMALL, block="llama", positions="rotary", loops=2)
 VARIANTS["transformer-looped-injected"] = Transformer(**SMALL, loops=3, inject=True)
 FEW = [
@@ -54,6 +55,7 @@ COVER = [  # every block, every way to give positions, tied and not, looped and 
         "llama-rotary-untied",
         "gpt-none-untied",
         "gpt-random-tied",
+        "coupled",
         "looped",
         "looped-injected",
     )
@@ -193,13 +195,13 @@ def test_other_kernels_say_the_same(model, monkeypatch):
     same_slope(traced_anew(model, started(model), WEIGHTS), own)
 
 
-@pytest.mark.parametrize("name", [*FEW, "transformer-gpt-random-tied"])
+@pytest.mark.parametrize("name", [*FEW, "transformer-gpt-random-tied", "transformer-coupled"])
 def test_what_is_random_in_training_depends_on_a_rows_key_alone(name):
     model = VARIANTS[name]
     plain, keys = np.asarray(apply(model, started(model), TEXT)), jax.random.split(jax.random.key(0), len(TEXT))
     train = jax.jit(model.apply)
     few = train(started(model), TEXT[::-1][:3], keys[::-1][:3])
-    if getattr(model, "positions", "") != "random":
+    if getattr(model, "positions", "") not in ("random", "coupled"):
         close(few, plain[::-1][:3])
         return
     whole = np.asarray(train(started(model), TEXT, keys))
@@ -317,11 +319,40 @@ def test_named_sizes_hold_the_parameters_they_are_named_after(name):
         {"spread": 0},
         {"positions": "alibi"},
         {"block": "mamba"},
+        {"positions": "coupled"},
+        {"marks": (3,)},
     ],
 )
 def test_an_impossible_model_is_the_users_error(bad):
     with pytest.raises(UserError, match=next(iter(bad))):
         Transformer(**bad)
+
+
+def test_coupled_positions_are_counted_anew_behind_marks():
+    """The third token of a prompt and the third behind its mark, 5, have one place, wherever places begin in training."""
+    model = Transformer(**SMALL, positions="coupled", marks=(5, 6), spread=2)
+    tokens = np.array([[7, 8, 9, 5, 7, 6, 6, 8], [5, 8, 9, 7, 7, 7, 7, 7]], np.int32)[..., None]
+    places = np.array([[0, 1, 2, 3, 0, 1, 0, 0], [0, 0, 1, 2, 3, 4, 5, 6]])
+    params = started(model)
+    table = np.random.default_rng(0).normal(size=(32, 16)).astype(np.float32)
+
+    def embedded(places):
+        learned = replace(model, positions="learned", marks=(), context=32)
+        by_place = {**params, "place": {"embedding": table}}
+        whole = [
+            np.asarray(learned.apply({**by_place, "place": {"embedding": table[row]}}, text[None]))[0]
+            for row, text in zip(np.pad(places, ((0, 0), (0, 24))), tokens, strict=True)
+        ]
+        return np.stack(whole)
+
+    own = {**params, "place": {"embedding": table}}
+    close(model.apply(own, tokens), embedded(places))
+    drawn = np.asarray(model.apply(own, tokens, jax.random.split(jax.random.key(0), 2)))
+    begun = [
+        [first for first in range(25) if np.allclose(embedded(places + first)[row], drawn[row], atol=1e-4)]
+        for row in range(2)
+    ]
+    assert [len(found) for found in begun] == [1, 1] and begun[0] != begun[1]
 
 
 def test_the_architecture_by_value():

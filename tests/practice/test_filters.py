@@ -60,6 +60,17 @@ def test_votes(task):
         np.testing.assert_array_equal(lines.prompts(), batch.prompts()[problems])
 
 
+def test_a_model_votes_with_itself(task):
+    """Three samples of each of three problems: two are the same, all differ, all are the same."""
+    batch = task.sample(np.random.default_rng(0), 3)
+    texts = np.repeat(batch.completions()[:, None], 3, axis=1)
+    texts[0, 0, 0] = texts[1, 1, 0] = task.letters[0]
+    texts[1, 2, 0] = task.letters[1]
+    written = Samples(task, batch, texts[None])
+    np.testing.assert_array_equal(kept([written], "vote", 2).completions(), texts[[0, 2], 1])
+    np.testing.assert_array_equal(kept([written], "vote", 3).completions(), texts[[2], 0])
+
+
 def test_a_line_goes_on_right_behind_its_prompt():
     """Prompts of two and of four tokens."""
     tokens = np.array([[5, 6, 9, 9], [5, 6, 7, 8]], np.int32)[..., None]
