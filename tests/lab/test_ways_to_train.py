@@ -164,7 +164,7 @@ def test_voters_are_given_the_same_problems(begun):
         ({"keep": "exat"}, "filter 'exat' is unknown; did you mean 'exact'"),
         ({"rounds": 0}, "rounds must be at least 1, not 0"),
         ({"voters": 3}, "3 voters, but the filter is 'exact'"),
-        ({"keep": "vote", "voters": 2, "agree": 3}, "agree 3 is more than the 2 voters"),
+        ({"keep": "vote", "voters": 2, "agree": 3}, "agree 3 is more than the 2 texts that voters write to a problem"),
     ],
 )
 def test_what_cannot_be(options, message):
