@@ -18,7 +18,13 @@ from alchemy.report.claim import Claim
 from tasks.documents import Documents
 from tasks.origins import Origins
 
-ADDED = {"slots": {"noise"}, "shown": {"reliability", "badge"}, "loops": {"inject"}, "pair": {"trace"}}
+ADDED = {
+    "slots": {"noise"},
+    "shown": {"reliability", "badge"},
+    "loops": {"inject", "marks"},
+    "pair": {"trace"},
+    "warmup": {"stop"},
+}
 """Fields that were added to specs, by another one of theirs."""
 CLAIM = Claim("It holds.", "ours", "at least .9", "under .9", question="What does a step buy?")
 
