@@ -293,6 +293,8 @@ class WrittenReward:
 
     def score(self, branches: Branches) -> np.ndarray:
         n, w, m = branches.tokens.shape
+        if not branches.ended.any():
+            return np.full((n, w), 0.5)
         rows = np.repeat(np.arange(n), w)
         questions = self._judging.questions(self.batch.rows(rows), branches.tokens.reshape(n * w, m))
         params = jax.tree.map(lambda leaf: leaf[self.row : self.row + 1], self.runs.trained.params)

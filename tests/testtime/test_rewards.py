@@ -261,6 +261,7 @@ def test_a_written_reward_is_the_probability_that_its_verifier_gives_finished_te
 
     monkeypatch.setattr("alchemy.testtime.rewards.checked", checked)
     reward = WrittenReward(runs, 1, batch)
+    assert reward.score(branches._replace(ended=np.zeros((2, 2), bool))).tolist() == [[0.5, 0.5]] * 2 and not asked
     assert reward.score(branches).tolist() == [[0.9, 0.2], [0.4, 0.5]]
     lines = [
         "2 = 1 , all <think> <answer> 2",
