@@ -32,7 +32,7 @@ from alchemy.learning.train import train
 from alchemy.practice.filters import behind
 from alchemy.practice.grpo import GRPO, reinforce, reward
 from alchemy.problem.split import Split, train_chunk
-from alchemy.problem.task import PAD, Task
+from alchemy.problem.task import EOS, PAD, Task
 from alchemy.scoring.metrics import (
     bleu_counts,
     edit_distance,
@@ -232,13 +232,15 @@ def _decoding(name: str, model: Model, task: Task, rows: int, limits: Ceilings, 
 
 
 def _checking(name: str, model: Model, task: Task, rows: int, say: Callable[[str], None], samples: int = 16) -> Row:
-    """Tokens of completions a second that a verifier reads, `samples` of each problem, after it thought about the problem once; as a
-    share of what the same model writes to these prompts."""
+    """Tokens of completions a second that a verifier reads, `samples` of each problem, after it thought about the problem once, for as
+    long as there is room; as a share of what the same model writes to these prompts."""
     work_name = f"score with a thinking verifier {name}, batch {rows}"
     say(work_name)
     batch = task.sample(np.random.default_rng(0), -(-rows // samples))
     prompts, gold, form = batch.prompts(), batch.completions(), Format("own")
-    params = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(0)))
+    params = jax.tree.map(
+        lambda leaf: leaf[None], _endless(model.init(jax.random.key(0)), len(task.vocabulary) + VERDICTS)
+    )
     texts = np.repeat(gold[:, None], samples, axis=1)
     room = int((gold != PAD).sum(axis=1).max())
     written = 0
@@ -253,6 +255,16 @@ def _checking(name: str, model: Model, task: Task, rows: int, say: Callable[[str
 
     checked, plain = (texts != PAD).sum() / seconds(check), seconds(write)
     return Row(work_name, float(checked), "tokens/s", float(checked) * plain / written, "plain decoding")
+
+
+def _endless(params: Params, vocabulary: int) -> Params:
+    """Weights without what they know of the end and of padding: the logits of both are 0, below that of some other token, so that
+    untrained models write on where trained ones would."""
+
+    def without(leaf: jax.Array) -> jax.Array:
+        return leaf.at[jnp.array([PAD, EOS])].set(0) if leaf.shape[:1] == (vocabulary,) else leaf
+
+    return jax.tree.map(without, params)
 
 
 def reinforcing(name: str, model: Model, task: Task, texts: int, group: int = 8) -> Iterator[Row]:

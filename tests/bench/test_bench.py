@@ -67,19 +67,20 @@ def test_episodes_are_counted_beside_plain_decoding_of_as_many_tokens(model, mon
 
 
 def test_a_thinking_verifier_is_counted_beside_plain_decoding(model, task, monkeypatch):
-    """Tokens of the completions, however many thoughts; both are timed on the same prompts."""
-    asked, times = [], iter([0.5, 0.25])
+    """Tokens of the completions, behind thoughts that fill their room; both are timed on the same prompts."""
+    asked, thoughts, times, think = [], [], iter([0.5, 0.25]), bench.think
     monkeypatch.setattr(bench, "seconds", lambda work: work() or next(times))
     monkeypatch.setattr(bench, "read", lambda *given: asked.append(given[-2].shape))
+    monkeypatch.setattr(bench, "think", lambda *given: thoughts.append(think(*given)) or thoughts[-1])
     judge = replace(model, vocabulary=len(task.vocabulary) + 2, context=64)
     row = bench._checking("tiny", judge, task, 8, lambda _: None, samples=4)
     gold = task.sample(np.random.default_rng(0), 2).completions()
     tokens = 4 * (gold != 0).sum()
     assert asked == [(2, 4, gold.shape[1])]
     assert (row.rate, row.unit, row.ceiling) == (tokens / 0.5, "tokens/s", "plain decoding")
-    assert row.share >= tokens / 0.5 * 0.25 / (8 * gold.shape[1]), (
-        "an untrained model may end early, and writes no more"
-    )
+    longest = int((gold != 0).sum(axis=1).max())
+    assert row.share >= tokens / 0.5 * 0.25 / (8 * longest), "what is sampled may end early, and is no longer"
+    assert (thoughts[0] != 0).all() and thoughts[0].shape[2] > longest, "nothing ends before its room is over"
 
 
 def test_the_median_leaves_the_first_run_out(monkeypatch):
