@@ -34,7 +34,7 @@ from alchemy.learning.train import Runs
 from alchemy.problem.streams import stream
 from alchemy.problem.task import Batch
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
-from alchemy.report.figures import Curves, Figure
+from alchemy.report.figures import Bars, Figure
 from alchemy.stats.replicates import gate_split
 from experiments.mirage import setting
 from experiments.theory.change_logs import side_by_side
@@ -285,14 +285,18 @@ def check(measured: Measured) -> list[Check]:
 
 def figures(measured: Measured) -> list[Figure]:
     shortest, longest = measured.tested[0], max(measured.helped)
+    arms = measured.arms.values()
     return [
-        Curves(
+        Bars(
             name="helper_task",
-            title="Pairs of operations, by the letters of an element and by the helper",
-            x_label="letters",
+            title="Pairs of operations on longer elements, by the helper",
             y_label="right in every step",
-            x=list(measured.tested),
-            measured={name: arm.right for name, arm in measured.arms.items()},
+            groups=[name.replace(", ", ",\n").replace("pairs of", "pairs\nof") for name in measured.arms],
+            measured={
+                f"{letters} letters": np.stack([arm.right[:, place] for arm in arms], axis=1)
+                for place, letters in enumerate(measured.tested)
+                if letters > shortest
+            },
             theory={},
             note=f"These pairs are trained on {shortest} letters and fewer, long helpers on {longest} and fewer.",
         )
