@@ -30,7 +30,7 @@ from alchemy.problem.steps import Step
 from alchemy.problem.task import NOISE, Batch, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
 from tasks.groups import shifts, words
-from tasks.groups.spec import NAMES, PROMPT_FIELDS, TEXT_FORMAT, Spec
+from tasks.groups.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
 from tasks.groups.table import LETTERS
 from tasks.groups.write import follow, write
 
@@ -45,7 +45,7 @@ class Groups(Spec, TaskDefaults):
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
         """`word` int8 (n, length): 0 for a, 1 for b; with names int8 (n, length), all different, where letters have them."""
         word = rng.integers(len(LETTERS), size=(n, self.length), dtype=np.int8)
-        return {"word": word, "names": _names(rng, word.shape)} if self.named else {"word": word}
+        return {"word": word, "names": _names(rng, self.names, word.shape)} if self.named else {"word": word}
 
     def write(self, problem: Problem) -> Batch:
         return write(self, problem)
@@ -98,6 +98,6 @@ class Groups(Spec, TaskDefaults):
         return shifts.parse(self, name)
 
 
-def _names(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """Numbers of names, int8 of that shape, all different in each row."""
-    return rng.permuted(np.tile(np.arange(NAMES, dtype=np.int8), (shape[0], 1)), axis=1)[:, : shape[1]]
+def _names(rng: np.random.Generator, names: int, shape: tuple[int, int]) -> np.ndarray:
+    """Numbers of so many names, int8 of that shape, all different in each row."""
+    return rng.permuted(np.tile(np.arange(names, dtype=np.int8), (shape[0], 1)), axis=1)[:, : shape[1]]

@@ -23,8 +23,8 @@ TEXT_FORMAT = TextFormat(answer_mark="<answer>")
 LONGEST = 108
 """Letters of the longest word there can be: a chain has no more steps than a line can number."""
 LOAD = "load"
-NAMES = 70
-"""Names that letters can have (arXiv:2604.25800 draws from as many)."""
+MAX_NAMES = 70
+"""Names that letters can have at most; arXiv:2604.25800 draws from as many."""
 Trace = Literal["states", "named", "signposts"]
 TRACES: tuple[Trace, ...] = get_args(Trace)
 WIDTHS: Mapping[Trace, int] = {"states": 1, "named": 3, "signposts": 5}
@@ -50,6 +50,8 @@ class Spec:
     trace: Trace = added(before="states")
     """What a step of the chain says: the element alone; or each letter of the prompt has a name before it, and a step says name,
     letter and element (named), or first `load` and the name, and then these (signposts, arXiv:2604.25800)."""
+    names: int = added(before=MAX_NAMES)
+    """Names from which those of a word are drawn."""
 
     def __post_init__(self) -> None:
         if self.group not in names():
@@ -68,12 +70,14 @@ class Spec:
             raise UserError(f"trace {self.trace!r} is unknown{nearest(self.trace, TRACES)}")
         if self.named and self.stride > 1:
             raise UserError(f"stride {self.stride} with names: expected 1, as a step names one letter")
-        if self.named and self.length > NAMES:
-            raise UserError(f"length {self.length} is outside 1 to {NAMES}, the names there are")
+        if not 1 <= self.names <= MAX_NAMES:
+            raise UserError(f"names {self.names} is outside 1 to {MAX_NAMES}")
+        if self.named and self.length > self.names:
+            raise UserError(f"length {self.length} is outside 1 to {self.names}, the names there are")
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        names = (LOAD, *(f"#{number}" for number in range(1, NAMES + 1))) if self.named else ()
+        names = (LOAD, *(f"#{number}" for number in range(1, self.names + 1))) if self.named else ()
         return Vocabulary.of((THINK, TEXT_FORMAT.answer_mark, *LETTERS, *map(str, range(MAX_ORDER)), *names))
 
     @property

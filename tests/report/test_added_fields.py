@@ -22,7 +22,7 @@ ADDED = {
     "slots": {"noise"},
     "shown": {"reliability", "badge"},
     "loops": {"inject", "marks"},
-    "pair": {"trace"},
+    "pair": {"trace", "names"},
     "warmup": {"stop"},
 }
 """Fields that were added to specs, by another one of theirs."""

@@ -267,6 +267,8 @@ def test_prompts_are_read_back(task):
 def test_a_name_stands_before_each_letter_and_once():
     task = Groups("A5", 2, trace="named")
     assert task.parse("#3 a #70 b <think>")["names"].tolist() == [[2, 69]]
+    few = Groups("A5", 2, trace="named", names=3)
+    assert {*np.unique(few.draw(np.random.default_rng(0), 200)["names"])} == {0, 1, 2}
     with pytest.raises(UserError, match="has a name twice: expected 2 different ones"):
         task.parse("#3 a #3 b <think>")
     for prompt in ("a b <think>", "#3 a b <think>", "#3 a b #4 <think>", "#71 a #1 b <think>"):
@@ -288,6 +290,8 @@ def test_a_name_stands_before_each_letter_and_once():
         ({"trace": "signpost"}, "trace 'signpost' is unknown; did you mean 'signposts'"),
         ({"trace": "named", "stride": 2}, "stride 2 with names: expected 1"),
         ({"trace": "named", "length": 71}, "length 71 is outside 1 to 70, the names there are"),
+        ({"trace": "named", "length": 5, "names": 4}, "length 5 is outside 1 to 4, the names there are"),
+        ({"names": 71}, "names 71 is outside 1 to 70"),
     ],
 )
 def test_what_cannot_be_is_the_users_error(fields, says):
