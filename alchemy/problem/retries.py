@@ -138,7 +138,8 @@ class Read(NamedTuple):
 def read(task: Task, batch: Batch, completion: np.ndarray) -> Read:
     """Read completions int32 (n, m) by anybody: a mark takes back what was written since the last step before it ended.
 
-    First tries are judged by the task's oracle, each as the last thing written behind what is kept.
+    First tries are judged by the task's oracle, each as the last thing written behind what is kept. Where it judges chains only as a
+    whole, as searches that have to end at their goal, tries cannot be told apart so; what is kept is exact there, too.
     """
     n, width = completion.shape
     rows, most = np.arange(n), int((batch.completion_fields().astype(int) - Field.STEP).max(initial=-1)) + 1
