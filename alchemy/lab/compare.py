@@ -31,7 +31,7 @@ from alchemy.testtime.bank import Bank, Reader, check_no_world
 from alchemy.testtime.judging import Judging
 from alchemy.testtime.learned_verifier import Verifier, aggregated
 from alchemy.testtime.pair_verifier import PairVerifier
-from alchemy.testtime.rewards import LEAST, Kind, LearnedReward, OracleReward, Reward, ThinkingReward
+from alchemy.testtime.rewards import LEAST, Kind, LearnedReward, OracleReward, Reward, ThinkingReward, WrittenReward
 from alchemy.testtime.simulated_verifiers import (
     exact,
     logprob,
@@ -100,7 +100,7 @@ class Comparison:
     temperature: float = 1.0
     reward: Kind | Literal["learned", "thinking", "written"] = "step"
     """What guides searches: the oracle, of steps or of outcomes, or a verifier learned from the model's answers, of the process
-    or one that solves the problem before it compares. One whose verdicts are written judges whole answers alone."""
+    or one that solves the problem before it compares. One whose verdicts are written is asked of whole answers alone."""
     noise: float = 0.0
     practice: int = 4000
     """Training problems whose answers a verifier learns from."""
@@ -241,10 +241,10 @@ class Comparison:
         batch, seeds = self._problems, range(len(self.runs.seeds))
         reward: Reward | list[Reward]
         if self.reward == "written":
-            raise UserError(
-                "written verdicts judge whole answers and guide no search; expected best_of_n or another choice"
-            )
-        if self.reward == "learned":
+            if self.checks > 1:
+                raise UserError(f"{self.checks} checks of each answer by what guides a search; expected 1")
+            reward = [WrittenReward(self._writer, row, batch) for row in seeds]
+        elif self.reward == "learned":
             reward = [LearnedReward(self._verifier, row, self.task, batch, stop=self.stop) for row in seeds]
         elif self.reward == "thinking":
             how = {**self._checked, "combine": self.combine, "stop": self.stop}

@@ -197,8 +197,11 @@ def test_written_verdicts_choose_among_answers(runs, capsys, monkeypatch):
     assert solve(runs, "--strategy", "best_of_n:score=written", "--checks", "2", *args) == 0
     [row] = json.loads(capsys.readouterr().out)
     assert row["bill"]["checked"] > 2 * row["bill"]["prompt"] and row["bill"]["calls"] == 2
-    assert solve(runs, "--strategy", "beam:width=2", *args) == 2
-    assert "written verdicts judge whole answers and guide no search" in capsys.readouterr().err
+    assert solve(runs, "--strategy", "beam:width=2", *args) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert row["bill"]["calls"] >= 1 and row["bill"]["checked"] > row["bill"]["calls"] * row["bill"]["prompt"]
+    assert solve(runs, "--strategy", "beam:width=2", "--checks", "2", *args) == 2
+    assert "2 checks of each answer by what guides a search; expected 1" in capsys.readouterr().err
 
 
 def test_chains_are_forced(tmp_path, capsys):
