@@ -16,6 +16,7 @@ from alchemy.strategies.dvts import Dvts
 from alchemy.strategies.mcts import Mcts
 from alchemy.strategies.particle_filter import ParticleFilter, resample
 from alchemy.strategies.tree import Question, question_of
+from tasks.equations import Equations
 from tasks.symbols import Symbols
 
 CUT, WRONG, RIGHT = 3, 4, 5
@@ -298,3 +299,12 @@ def test_weights_of_any_size_and_points_on_the_edge():
 def test_rows_that_a_problem_takes():
     assert [search.rows for search in (Beam(8, 2), Dvts(12, 4), ParticleFilter(5))] == [8, 12, 5]
     assert [Mcts(n).rows for n in (1, 64, 65, 129)] == [1, 1, 2, 3]
+
+
+def test_a_step_is_what_the_task_says_or_so_many_tokens():
+    """An answer at once, of the mark, two unknowns and the end, is one step of the task behind its mark, or two of two tokens."""
+    task = Equations(modulus=7, unknowns=2, cot=False)
+    batch = task.sample(np.random.default_rng(0), 4)
+    asked, counted = question_of(task, batch), question_of(task, batch, step=2)
+    assert asked.step_delimiters == task.step_delimiters and asked.longest_step == 3 + 2
+    assert (counted.step_delimiters, counted.longest_step, counted.room) == ((), 2, asked.room)
