@@ -291,7 +291,7 @@ def figures(measured: Measured) -> list[Figure]:
             name="helper_task",
             title="Pairs of operations on longer elements, by the helper",
             y_label="right in every step",
-            groups=[name.replace(", ", ",\n").replace("pairs of", "pairs\nof") for name in measured.arms],
+            groups=[name.replace(", ", ",\n").replace(" o", "\no") for name in measured.arms],
             measured={
                 f"{letters} letters": np.stack([arm.right[:, place] for arm in arms], axis=1)
                 for place, letters in enumerate(measured.tested)
