@@ -352,7 +352,7 @@ class Lab:
             {
                 "seed": seed,
                 "start name": start.names[i] if start else None,
-                "set": digest(sets[i].tokens, sets[i].prompt_len) if sets else None,
+                "set": _digest(sets[i]) if sets else None,
                 "labels": digest(*(array for array in labels[i] if array is not None)) if labels else None,
             }
             for i, seed in enumerate(seeds)
@@ -706,6 +706,11 @@ class Lab:
     def _count(self, model: Model, tokens: int, backward: bool = False) -> None:
         self.tokens += tokens
         self.flops += (6.0 if backward else 2.0) * size(model) * tokens
+
+
+def _digest(lines: Batch) -> str:
+    """A hash of all of lines that training goes by: what is told in them is not learned."""
+    return digest(lines.tokens, lines.prompt_len, *([] if lines.told is None else [lines.told]))
 
 
 def _initial(model: Model, seeds: Sequence[int], start: Runs, rows: list[int]) -> Params:

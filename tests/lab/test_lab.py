@@ -24,6 +24,7 @@ from alchemy.learning import checkpoint, tuning
 from alchemy.learning.config import Stop, TrainConfig
 from alchemy.problem.noise import Noise
 from alchemy.problem.retries import BACK, Retries
+from alchemy.problem.split import Split
 from alchemy.problem.task import NOISE
 from alchemy.progress import Progress, Stage
 from alchemy.strategies.beam import Beam
@@ -354,6 +355,18 @@ def test_sets_of_their_own_are_what_each_seed_trains_on(stored, model, task):
     ):
         with pytest.raises(UserError, match=message):
             lab.train(model, task, config, seeds=2, sets=wrong)
+
+
+def test_sets_that_differ_by_what_is_learned_of_them_are_two(stored, model, task):
+    """The same lines, of which one seed learns the second half of the completion alone."""
+    root = stored[0]
+    lines = Split().distinct(task, np.random.default_rng(4), 8, "train")
+    told = np.zeros(lines.text.shape, bool)
+    told[:, lines.prompt_len[0] : lines.prompt_len[0] + 4] = True
+    lab = new_lab(root)
+    whole, half = (lab.plan(model, task, CONFIG, seeds=1, sets=[one]) for one in (lines, lines._replace(told=told)))
+    assert whole.homes != half.homes
+    assert lab.plan(model, task, CONFIG, seeds=1, sets=[lines._replace(told=told.copy())]).homes == half.homes
 
 
 def test_practice_is_on_training_problems_and_is_kept(stored, task):
