@@ -62,5 +62,5 @@ def mark_states(
     if len(judged) < len(states):
         judged.append(("(ends here)", False, False))
     given = " ".join(words[mark:]) or "(ends here)"
-    last = "".join(before.split()[-1:])
+    last = before if answer_mark in before.split() else "".join(before.split()[-1:])
     return mark_steps([*judged, (given, given == f"{answer_mark} {answer}", given == f"{answer_mark} {last}")])

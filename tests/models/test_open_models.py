@@ -86,13 +86,17 @@ def test_a_patch_changes_only_what_comes_behind(model, place):
 
 @some_open_models
 def test_what_is_blocked_is_not_read(model):
-    """A token that none may read changes its own logits alone; blocking a token from itself does nothing."""
+    """A token that none may read changes its own logits alone; blocking a token from itself does nothing.
+
+    It is none of those by which a model counts places, as these are no matter of attention.
+    """
     key = 2
     blocked = np.zeros((1, T, T), bool)
     blocked[:, key + 1 :, key] = True
-    others = TEXT.copy()
-    others[:, key] = 2 + (others[:, key] - 1) % 9
-    logits = [np.asarray(opened(model, started(model), text, Patch(blocked=blocked))[0]) for text in (TEXT, others)]
+    texts = [TEXT.copy(), TEXT.copy()]
+    for text, token in zip(texts, (9, 10), strict=True):
+        text[:, key] = token
+    logits = [np.asarray(opened(model, started(model), text, Patch(blocked=blocked))[0]) for text in texts]
     change = np.abs(logits[0] - logits[1]).max(axis=-1)
     assert change[:, key].min() > 1e-4
     np.testing.assert_array_equal(np.delete(change, key, axis=1), 0)
