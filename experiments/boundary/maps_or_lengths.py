@@ -33,11 +33,11 @@ from alchemy.learning.config import TrainConfig
 from alchemy.learning.train import Runs
 from alchemy.practice.curriculum import Curriculum
 from alchemy.practice.grpo import GRPO
-from alchemy.problem.split import join
 from alchemy.problem.streams import stream
 from alchemy.problem.task import Batch
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Curves, Figure
+from experiments.theory.change_logs import side_by_side
 from models.transformer import Transformer
 from tasks.stars import Stars
 
@@ -146,7 +146,10 @@ def run(config: Config, lab: Lab) -> Measured:
     longer = [lab.split.sample(far, stream("longer lines", seed), config.lines, "train") for seed in seeds]
     taught = {
         LINES: longer,
-        REPLAYED: [wide(lines, *old(config, lab, seed)) for lines, seed in zip(longer, seeds, strict=True)],
+        REPLAYED: [
+            side_by_side([lines, *old(config, lab, seed)], far.max_len)
+            for lines, seed in zip(longer, seeds, strict=True)
+        ],
     }
     arms = {
         BASE: base,
@@ -172,21 +175,6 @@ def old(config: Config, lab: Lab, seed: int) -> list[Batch]:
     each = -(-config.lines // len(config.trained))
     rng = stream("old lines", seed)
     return [lab.split.sample(config.of(length), rng, each, "train") for length in config.trained]
-
-
-def wide(*lines: Batch) -> Batch:
-    """Lines of several lengths as one set, their problems left out."""
-    width = max(batch.tokens.shape[1] for batch in lines)
-    padded = [
-        Batch(
-            np.pad(batch.tokens, ((0, 0), (0, width - batch.tokens.shape[1]), (0, 0))),
-            batch.prompt_len,
-            np.zeros((len(batch.tokens), width), np.int8),
-            {},
-        )
-        for batch in lines
-    ]
-    return join(padded)
 
 
 def tested(config: Config, lab: Lab, runs: Runs, name: str) -> Tested:
