@@ -48,7 +48,7 @@ def _filled_in(
     step behind the last."""
     width, index = spec.step_width, spec.vocabulary.index
     tokens = np.pad(chain, ((0, 0), (0, width * steps)), constant_values=PAD)[:, : width * steps].reshape(
-        -1, steps, width
+        len(chain), steps, width
     )
     said, then, count = tokens[:, :, -2], tokens[:, :, -1], (problem["given"] < 0).sum(axis=1, keepdims=True)
     cells = blank_cells(problem["given"])[:, :steps]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.split import hash_rows
 from alchemy.problem.task import EOS, PAD, Batch, Field, Problem
 from tasks.boards.constraints import adjacent, by_fewest
@@ -44,7 +45,7 @@ def prompts(spec: Spec, problem: Problem) -> tuple[np.ndarray, np.ndarray, np.nd
     if spec.is_graph:
         pair = np.stack(np.triu_indices(k, 1), axis=1)
         there = adjacent(problem["graph"])[:, pair[:, 0], pair[:, 1]]
-        edges = np.where(there[:, :, None], pair + spec.first_node, PAD).reshape(n, -1).astype(np.int32)
+        edges = flat(np.where(there[:, :, None], pair + spec.first_node, PAD)).astype(np.int32)
     if spec.kind == "paths":
         ends = problem["ends"] + np.int32(spec.first_node)
     return edges, ends, board
@@ -83,7 +84,7 @@ def _chain(spec: Spec, problem: Problem, first: np.ndarray | None) -> np.ndarray
     chain[:, :, -2] = np.take_along_axis(problem["filled"], np.maximum(cells, 0), axis=1) + np.int32(spec.first_value)
     chain[:, :, -1] = spec.vocabulary.index[TEXT_FORMAT.step_mark]
     there = np.repeat(cells >= 0, spec.step_width, axis=1)
-    line = np.where(there, chain.reshape(n, -1), PAD)
+    line = np.where(there, flat(chain), PAD)
     ends = np.flatnonzero(there.any(axis=1))
     line[ends, there[ends].sum(axis=1) - 1] = PAD
     return np.pad(line, ((0, 0), (0, max(0, spec.longest_chain - line.shape[1]))), constant_values=PAD)

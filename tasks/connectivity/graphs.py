@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alchemy.errors import UserError, nearest
+from alchemy.problem.arrays import flat
 from tasks.connectivity.networks import accepted, connected, neighbours
 
 MAX_NODES = 1 << 12
@@ -168,7 +169,7 @@ def caterpillar(depth: int, width: int, matchings: int) -> Family:
 
     def propose(rng: np.random.Generator, n: int) -> np.ndarray:
         lower = rng.random((n, matchings, depth, width)).argsort(axis=3) + upper[:, :1] + width
-        code = np.sort((upper * size + lower).reshape(n, -1), axis=1)
+        code = np.sort(flat(upper * size + lower), axis=1)
         code[:, 1:][code[:, 1:] == code[:, :-1]] = size**2  # two matchings may share an edge
         return _decoded(np.sort(code, axis=1)[:, :max_edges], size)
 

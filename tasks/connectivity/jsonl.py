@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.task import (
     EOS,
     PAD,
@@ -79,7 +80,7 @@ def _ids(batch: Batch, where: np.ndarray, lowest: int = 0) -> np.ndarray:
     columns = np.flatnonzero(where.any(axis=0))
     tokens = batch.tokens[:, columns]
     inside = where[:, columns, None] & (tokens >= lowest)
-    return np.where(inside, tokens, 0).reshape(len(tokens), -1)
+    return flat(np.where(inside, tokens, 0))
 
 
 def _question(batch: Batch, words: _Words) -> np.ndarray:
@@ -90,4 +91,4 @@ def _question(batch: Batch, words: _Words) -> np.ndarray:
     whole = place[:, -1:] == 3
     to, or_ = (int(words.ids(text, 1)[0, 0]) for text in (" to", " or"))
     between = np.select([whole & (place == 1), whole & (place == 2)], [to, or_], 0)
-    return np.stack([ids, between], axis=2).reshape(len(ids), -1)
+    return flat(np.stack([ids, between], axis=2))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.split import splitmix64
 from tasks.connectivity.networks import BLOCK, neighbours
 
@@ -53,8 +54,8 @@ def _numbered(edges: np.ndarray) -> tuple[np.ndarray, int]:
 
 def _renamed(edges: np.ndarray, number: np.ndarray) -> np.ndarray:
     """Edges by the numbers of their nodes."""
-    flat = edges.reshape(len(edges), -1).astype(np.intp)
-    return np.where(flat < 0, -1, np.take_along_axis(number, np.maximum(flat, 0), axis=1)).reshape(edges.shape)
+    names = flat(edges).astype(np.intp)
+    return np.where(names < 0, -1, np.take_along_axis(number, np.maximum(names, 0), axis=1)).reshape(edges.shape)
 
 
 def _by_number(values: np.ndarray, number: np.ndarray, size: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from math import comb
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.task import Problem
 from tasks.documents.environment import about
 from tasks.documents.spec import Spec
@@ -65,7 +66,7 @@ def found(spec: Spec, hops: int, turns: int) -> float:
 def posterior(spec: Spec, problem: Problem, turns: np.ndarray) -> np.ndarray:
     """How likely each answer is after turns int (n, t, w), padding left out: float (n, e + 1); the last is that there is none."""
     n, e, r = len(turns), spec.entities, spec.relations
-    brought = about(spec, turns).reshape(n, -1)
+    brought = flat(about(spec, turns))
     said = turns[:, :, : spec.said].reshape(n, -1, SAID)
     entity, relation = said[:, :, 1] - spec.first_entity, said[:, :, 2] - spec.first_relation
     asked = (entity >= 0) & (entity < e) & (relation >= 0) & (relation < r)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.task import PAD, Batch, Field, Problem
 from tasks.documents.environment import about, episodes
 from tasks.documents.searcher import play
@@ -66,7 +67,7 @@ def follow(spec: Spec, problem: Problem, completion: np.ndarray, step: int) -> n
     at = np.where(last >= 0, first, problem["start"])
     path, done = problem["path"], found.sum(axis=1)
     rest = np.where(np.arange(path.shape[1]) >= done[:, None], path, -1)
-    fits = (given[:, width - spec.turn] != PAD) & (turns[:, : step + 1].reshape(len(turns), -1) == given).all(axis=1)
+    fits = (given[:, width - spec.turn] != PAD) & (flat(turns[:, : step + 1]) == given).all(axis=1)
     answer = walk(episodes(spec, problem)["world"], at, rest)[:, -1]
     followed = completions(turns, spec, np.where(fits, answer, 0))
     followed[~fits] = PAD
@@ -87,6 +88,6 @@ def other_state(spec: Spec, completion: np.ndarray, step: int, rng: np.random.Ge
     documents[:, :, 0] = np.where(own, asked, documents[:, :, 0])
     documents[:, :, 1] = np.where(own, other + spec.first_entity, documents[:, :, 1])
     places = slice(start + spec.said, start + spec.turn - 1)
-    told = documents.reshape(len(turn), -1)[:, : changed[:, places].shape[1]]
+    told = flat(documents)[:, : changed[:, places].shape[1]]
     changed[:, places] = np.where(there[:, None], told, changed[:, places])
     return changed

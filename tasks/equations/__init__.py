@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from alchemy.problem import gold
+from alchemy.problem.arrays import flat
 from alchemy.problem.checks import Parts
 from alchemy.problem.defaults import TaskDefaults
 from alchemy.problem.shift import Shift
@@ -50,7 +51,7 @@ class Equations(Spec, TaskDefaults):
 
     def identity(self, problem: Problem) -> np.ndarray:
         """Hash of the equations: another question about the same ones is in the same part."""
-        codes = system(problem).reshape(len(problem["asked"]), -1)
+        codes = flat(system(problem))
         return hash_rows(codes, np.ones(codes.shape, bool))
 
     def surface(self, batch: Batch) -> np.ndarray:

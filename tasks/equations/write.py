@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.task import EOS, PAD, Batch, Field, Problem
 from tasks.equations.eliminate import eliminate, solution
 from tasks.equations.spec import ALL, COMMA, EQUALS, TEXT_FORMAT, THINK, Spec
@@ -41,7 +42,7 @@ def _equations(spec: Spec, rows: np.ndarray) -> np.ndarray:
     tokens[:, :, k] = spec.vocabulary.index[EQUALS]
     tokens[:, :, k + 1] = rows[:, :, k] + spec.zero
     tokens[:, :, k + 2] = spec.vocabulary.index[COMMA]
-    return tokens.reshape(n, -1)
+    return flat(tokens)
 
 
 def _answer(spec: Spec, problem: Problem, solved: np.ndarray) -> np.ndarray:

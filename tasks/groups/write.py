@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.task import EOS, PAD, Batch, Field, Problem
 from tasks.groups.spec import LOAD, TEXT_FORMAT, THINK, Spec
 
@@ -26,7 +27,7 @@ def write(spec: Spec, problem: Problem) -> Batch:
         steps[:, :, -3], steps[:, :, -2] = names[:, : spec.chain_length], letters[:, : spec.chain_length]
     if spec.trace == "signposts":
         steps[:, :, 0], steps[:, :, 1] = spec.vocabulary.index[LOAD], names[:, : spec.chain_length]
-    text[:, p:end] = steps.reshape(len(word), -1)
+    text[:, p:end] = flat(steps)
     text[:, end:] = spec.vocabulary.index[TEXT_FORMAT.answer_mark], 0, EOS
     text[:, end + 1] = states[:, -1]
     of_steps = Field.STEP + np.repeat(np.arange(spec.chain_length), spec.step_width)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.task import EOS, PAD, Batch, Field, Problem
 from tasks.hops.spec import COMMA, TEXT_FORMAT, THINK, Spec
 from tasks.hops.walk import reach, walk
@@ -40,7 +41,7 @@ def completions(spec: Spec, problem: Problem, places: np.ndarray) -> np.ndarray:
     chain = np.stack([there + np.int32(spec.one), letters, np.full_like(letters, index[COMMA])], axis=2)
     answer = letters[row, problem["hops"][:, None].astype(np.intp) - 1]
     behind = index[TEXT_FORMAT.answer_mark], answer, EOS, PAD
-    return _select(spec, problem, chain.reshape(len(places), -1), behind).astype(np.int32)
+    return _select(spec, problem, flat(chain), behind).astype(np.int32)
 
 
 def _select(spec: Spec, problem: Problem, chain: np.ndarray, behind: tuple[np.ndarray | int, ...]) -> np.ndarray:

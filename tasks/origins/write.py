@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.task import PAD, Batch, Field, Problem
 from tasks.origins import laws
 from tasks.origins.environment import result, table, truth
@@ -33,7 +34,7 @@ def write(spec: Spec, problem: Problem) -> Batch:
     )
     told = is_told(spec, fields) | asked  # the environment asks for the answer when all searches are made
     budget = problem["budget"][:, None] + spec.first_number if spec.announced else np.full((n, 1), index[UNTOLD])
-    shown = table(spec, problem).reshape(n, -1) if spec.shown else np.zeros((n, 0), np.int32)
+    shown = flat(table(spec, problem)) if spec.shown else np.zeros((n, 0), np.int32)
     parts = [
         (spec.digits(problem) + spec.first_number, 0),
         (shown, 0),
@@ -44,9 +45,9 @@ def write(spec: Spec, problem: Problem) -> Batch:
         (np.full((n, 1), index[THINK]), 5),
     ]
     prompt = np.hstack([part for part, _ in parts])
-    code = np.hstack([np.full(part.shape, code) for part, code in parts])
+    code = np.concatenate([np.full(part.shape[1], code) for part, code in parts])
     there = np.ones(prompt.shape, bool)
-    there[:, code[0] == 2] = path >= 0
+    there[:, code == 2] = path >= 0
     there[:, DIGITS : DIGITS + shown.shape[1]] = (path >= 0).repeat(spec.table(1), axis=1)
     order = np.argsort(~np.hstack([there, np.ones(completion.shape, bool)]), axis=1, kind="stable")
     prompt_len = there.sum(axis=1).astype(np.int32)
@@ -58,7 +59,7 @@ def write(spec: Spec, problem: Problem) -> Batch:
         return np.where(gone, blank, rows)[:, : spec.clean_len]
 
     tokens = placed(prompt, completion, PAD).astype(np.int32)
-    field = placed(code, fields, Field.PADDING).astype(np.int8)
+    field = placed(np.tile(code, (n, 1)), fields, Field.PADDING).astype(np.int8)
     heard = placed(np.zeros(prompt.shape, bool), told, False).astype(bool)
     return Batch(tokens[:, :, None], prompt_len, field, problem, heard)
 

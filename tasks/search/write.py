@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.split import hash_rows
 from alchemy.problem.task import EOS, NOISE, PAD, Batch, Field, Problem, Vocabulary
 from tasks.search import chains
@@ -48,7 +49,7 @@ def completions(turns: np.ndarray, spec: Layout, answer: np.ndarray) -> np.ndarr
     n, t, _ = turns.shape
     made = (turns[:, :, 0] != PAD).sum(axis=1)
     tokens = np.zeros((n, spec.turn * t + 3), np.int32)
-    tokens[:, : spec.turn * t] = turns.reshape(n, -1)
+    tokens[:, : spec.turn * t] = flat(turns)
     ends = np.stack(
         [np.full(n, spec.vocabulary.index[TEXT_FORMAT.answer_mark]), answer + spec.first_entity, np.full(n, EOS)],
         axis=1,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.task import Problem
 from tasks.stars.spec import MOST_NAMES
 
@@ -32,7 +33,7 @@ def edges(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     arms = problem["arms"]
     tails = np.empty_like(arms)
     tails[:, :, 0], tails[:, :, 1:] = problem["centre"][:, None], arms[:, :, :-1]
-    return tails.reshape(len(arms), -1), arms.reshape(len(arms), -1)
+    return flat(tails), flat(arms)
 
 
 def walk(table: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:

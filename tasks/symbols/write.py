@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.split import hash_rows
 from alchemy.problem.task import EOS, PAD, Field, Problem
 from tasks.symbols.layout import HINTS, groups, layout
@@ -61,7 +62,7 @@ def _cells(spec: Spec, states: np.ndarray, ops: np.ndarray, element: np.ndarray)
     hints = [_hints(spec, element).astype(small)] if spec.dialect == "hinted" else []
     return np.concatenate(
         [
-            states.reshape(len(states), -1).astype(small) + small.type(spec.letters[0]),
+            flat(states).astype(small) + small.type(spec.letters[0]),
             (ops + np.int16(3)).astype(small),  # primitives come first in the vocabulary, behind the three shared ids
             np.broadcast_to(marks, (len(states), len(marks))),
             *hints,

@@ -36,7 +36,7 @@ def check_batch(task, batch):
     assert batch.tokens.shape[:2] == batch.field.shape == (n, t) and batch.prompt_len.shape == (n,)
     assert all(len(values) == n for values in batch.problem.values())
     assert task.shortest_prompt <= batch.prompt_len.min(initial=task.max_len) <= t <= task.max_len
-    assert batch.tokens.min() >= 0 and batch.tokens.max() < len(task.vocabulary)
+    assert batch.tokens.min(initial=0) >= 0 and batch.tokens.max(initial=0) < len(task.vocabulary)
     assert ((batch.text != PAD) == (batch.field != Field.PADDING)).all()
     assert ((batch.text == EOS) == (batch.field == Field.END)).all() and ((batch.text == EOS).sum(axis=1) == 1).all()
     inside = np.arange(t) < batch.prompt_len[:, None]
@@ -71,6 +71,16 @@ def test_batches_are_sound_and_the_oracle_accepts_them(task):
     for n in (1, 300):
         check_batch(task, sample(task, n))
         check_gold(task, sample(task, n))
+
+
+@every_task
+def test_no_problem_is_a_batch_like_others(task):
+    """A draw may hold none of a small part."""
+    batch, some = sample(task, 0), sample(task, 3)
+    check_batch(task, batch)
+    check_gold(task, batch)
+    assert batch.tokens.shape[2] == some.tokens.shape[2] and batch.problem.keys() == some.problem.keys()
+    assert Split(test_share=0.99).sample(task, np.random.default_rng(0), 0, "train").text.shape[0] == 0
 
 
 @every_task
