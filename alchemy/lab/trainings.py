@@ -171,7 +171,8 @@ class Looking:
         """What was measured, of each seed."""
         steps = sorted(self._values)
         values = np.stack([self._values[step] for step in steps], axis=1)  # (s, m, k)
-        return [{"watched": {"steps": steps, "values": own.tolist()}} for own in values]
+        names = [*self.watch.names]
+        return [{"watched": {"names": names, "steps": steps, "values": own.tolist()}} for own in values]
 
 
 def resumed(root: Path, names: Sequence[str], work: Callable[[Path], T]) -> tuple[T, float]:

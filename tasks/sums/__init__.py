@@ -3,6 +3,7 @@
 3 0 4 1 <think> 3 3 2 3 <answer> 3        modulo 5: every running sum
 3 0 4 1 <think> 3 2 3 <answer> 3          after the first, only those that differ from the one before
 3 0 4 1 <think> 3 <answer> 3              at once
+<7> 3 <8> 0 <9> 4 <think> <7> 3 <8> 3 <9> 2 <answer> 2        with hints: each number behind the mark of its place
 
 A line without the trace has no mark that tells so before its first number: a model that cannot sum at once can only
 guess, and its guess is a number as the trace's first is. A dial says how many lines have the trace; what follows for
@@ -26,7 +27,7 @@ from alchemy.problem.task import NOISE, Batch, Judgement, Problem
 from alchemy.problem.text_format import TextFormat
 from tasks.sums import shifts, words
 from tasks.sums.spec import PROMPT_FIELDS, TEXT_FORMAT, Spec
-from tasks.sums.write import follow, has_trace, shows, write
+from tasks.sums.write import follow, has_trace, write
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,15 @@ class Sums(Spec, TaskDefaults):
     text_format: ClassVar[TextFormat] = TEXT_FORMAT
 
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
-        """`digits` int8 (n, places), and whether the line is `traced`, bool (n,): with another share, the same digits."""
+        """`digits` int8 (n, places), and whether the line is `traced`, bool (n,): with another share, the same digits.
+
+        With hints also the `first` of them, int16 (n,), from 0.
+        """
         digits = rng.integers(self.modulus, size=(n, self.places), dtype=np.int8)
-        return {"digits": digits, "traced": rng.random(n) < self.traced}
+        problem = {"digits": digits, "traced": rng.random(n) < self.traced}
+        if self.hints:
+            problem["first"] = rng.integers(self.hints - self.places + 1, size=n, dtype=np.int16)
+        return problem
 
     def write(self, problem: Problem) -> Batch:
         return write(self, problem)
@@ -60,7 +67,8 @@ class Sums(Spec, TaskDefaults):
         return write(self, {**batch.problem, "traced": self.has_trace(completion)})
 
     def identity(self, problem: Problem) -> np.ndarray:
-        """Hash of the digits, those that do not count too: a line falls into the same part with a trace and without."""
+        """Hash of the digits, those that do not count too: a line falls into the same part with a trace and without, and with any
+        hints."""
         return hash_rows(problem["digits"], np.ones(problem["digits"].shape, bool))
 
     def surface(self, batch: Batch) -> np.ndarray:
@@ -94,9 +102,8 @@ class Sums(Spec, TaskDefaults):
 
     def text_steps(self, problem: Problem, text: str) -> list[Step]:
         """The same of anybody's text to one problem (n = 1): with a trace, or a sum at once."""
-        at_once = text.split()[1:2] == [TEXT_FORMAT.answer_mark]
-        shown = shows(self, {**problem, "traced": np.array([not at_once])})[0]
-        return words.steps(self, self.running(problem["digits"])[0, shown].tolist(), text)
+        at_once = text.split()[self.stride : self.stride + 1] == [TEXT_FORMAT.answer_mark]
+        return words.steps(self, {**problem, "traced": np.array([not at_once])}, text)
 
     def parse(self, text: str) -> Problem:
         """The problem (n = 1) of a clean prompt; raises `UserError`."""

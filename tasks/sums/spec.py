@@ -13,11 +13,12 @@ from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Vocabulary
 from alchemy.problem.text_format import TextFormat
+from alchemy.record import added
 
 PROMPT_FIELDS = ("digits", "instruction")
 THINK = "<think>"
 TEXT_FORMAT = TextFormat(answer_mark="<answer>")
-MAX_MODULUS, MAX_PLACES = 100, 64
+MAX_MODULUS, MAX_PLACES, MAX_HINTS = 100, 64, 256
 Trace = Literal["sums", "changes"]
 TRACES: tuple[Trace, ...] = get_args(Trace)
 
@@ -38,6 +39,9 @@ class Spec:
     """Share of lines with the trace (arXiv:2510.11495); the others have the whole sum in place of it, at once."""
     noise: Noise | None = None
     """Format noise on the prompts."""
+    hints: int = added(before=0)
+    """Marks of places that there are, or 0: before every digit and every running sum stands that of its place. A line has a row of
+    them that begins at any, so that lines of few digits train those of many (arXiv:2310.16028)."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.modulus <= MAX_MODULUS:
@@ -55,12 +59,26 @@ class Spec:
             raise UserError(f"trace {self.trace!r} is unknown{nearest(self.trace, TRACES)}")
         if not 0 <= self.traced <= 1:
             raise UserError(f"traced {self.traced} is outside [0, 1]")
+        if self.hints and not self.places <= self.hints <= MAX_HINTS:
+            raise UserError(
+                f"hints {self.hints} is outside {self.places}, the places there are, to {MAX_HINTS}, and not 0"
+            )
         if self.noise is not None:
             check_field(self.noise, PROMPT_FIELDS)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        return Vocabulary.of((THINK, TEXT_FORMAT.answer_mark, *map(str, range(self.modulus))))
+        return Vocabulary.of((THINK, TEXT_FORMAT.answer_mark, *self.hint_names, *map(str, range(self.modulus))))
+
+    @property
+    def hint_names(self) -> tuple[str, ...]:
+        """The marks of places, where there are any."""
+        return tuple(f"<{number}>" for number in range(1, self.hints + 1))
+
+    @property
+    def stride(self) -> int:
+        """Tokens of a digit, and of a running sum, with its mark."""
+        return 2 if self.hints else 1
 
     @property
     def answer_mark_id(self) -> int:
@@ -94,7 +112,7 @@ class Spec:
     @property
     def longest_prompt(self) -> int:
         """Tokens of every prompt before noise: the digits and `<think>`."""
-        return self.places + 1
+        return self.places * self.stride + 1
 
     @property
     def shortest_prompt(self) -> int:
@@ -103,7 +121,7 @@ class Spec:
     @property
     def clean_len(self) -> int:
         """Tokens of the longest line before noise."""
-        return self.longest_prompt + len(self.summed) + 3
+        return self.longest_prompt + len(self.summed) * self.stride + 3
 
     def running(self, digits: np.ndarray) -> np.ndarray:
         """The sum after each place that counts, of digits int8 (n, places): int8 (n, k)."""

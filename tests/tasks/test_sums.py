@@ -18,15 +18,17 @@ from tasks.sums import Sums, laws
 TASK = Sums()
 MIXED = Sums(modulus=3, places=6, counted=(1, 2, 5), traced=0.4)
 CHANGES = Sums(modulus=2, places=9, trace="changes")
+HINTED = replace(MIXED, hints=9)
 tasks = st.builds(
-    lambda modulus, places, counted, trace, traced: Sums(
-        modulus, places, tuple(sorted({place % places for place in counted})), trace, traced
+    lambda modulus, places, counted, trace, traced, hints: Sums(
+        modulus, places, tuple(sorted({place % places for place in counted})), trace, traced, hints=hints
     ),
     st.integers(2, 11),
     st.integers(1, 12),
     st.lists(st.integers(0, 11), max_size=5),
     st.sampled_from(["sums", "changes"]),
     st.sampled_from([0.0, 0.3, 1.0]),
+    st.sampled_from([0, 12, 30]),
 )
 
 
@@ -38,7 +40,13 @@ def read(text):
     """Numbers of a line: digits, the sums it shows, the answer."""
     prompt, completion = text.split("<think>")
     shown, answer = completion.split("<answer>")
-    return ([*map(int, part.split())] for part in (prompt, shown, answer))
+    return ([int(word) for word in part.split() if word.isdigit()] for part in (prompt, shown, answer))
+
+
+def marked(part):
+    """Each number of a part of a line, by the number of the mark before it."""
+    words = part.split()
+    return {int(mark.strip("<>")): int(number) for mark, number in zip(words[::2], words[1::2], strict=True)}
 
 
 def expected(task, digits, traced):
@@ -76,7 +84,7 @@ def test_whatever_the_dials_a_changed_sum_is_wrong_and_moves_the_rest_with_it(ta
         strict=True,
     ):
         if there:
-            moved, right = ([int(word) for word in line.split() if word != "<answer>"] for line in (text, before))
+            moved, right = ([int(word) for word in line.split() if word.isdigit()] for line in (text, before))
             differences = {(a - b) % task.modulus for a, b in zip(moved[step:], right[step:], strict=True)}
             assert moved[:step] == right[:step] and len(differences) == 1 and differences != {0}
 
@@ -89,7 +97,7 @@ def test_the_share_of_traces_is_drawn_beside_the_digits():
     np.testing.assert_array_equal(MIXED.identity(some), MIXED.identity(all_of_them))
 
 
-@pytest.mark.parametrize("task", [MIXED, replace(MIXED, trace="changes"), replace(TASK, traced=0.5)])
+@pytest.mark.parametrize("task", [MIXED, replace(MIXED, trace="changes"), replace(TASK, traced=0.5), HINTED])
 def test_a_right_line_of_either_kind_is_right_whatever_its_problem_has(task):
     batch = sample(task, 200)
     other = task.write({**batch.problem, "traced": ~batch.problem["traced"]})
@@ -112,6 +120,59 @@ def test_a_wrong_sum_at_once_is_a_wrong_answer_and_a_wrong_step():
     assert not task.has_trace(wrong).any() and not judged.first_wrong_step.any()
     steps = task.steps(batch.rows(slice(0, 1)), wrong[:1])
     assert [step.mark for step in steps] == ["wrong", "follows"]
+
+
+@pytest.mark.parametrize(
+    "task", [replace(TASK, hints=20), replace(HINTED, trace="changes"), replace(HINTED, traced=0.0)]
+)
+def test_a_sum_stands_behind_the_mark_of_the_last_digit_that_was_added(task):
+    """And nothing else of a line is another than without hints."""
+    batch = sample(task, 300)
+    begins = set()
+    for tokens, traced in zip(batch.text, batch.problem["traced"], strict=True):
+        prompt, completion = task.show(tokens).split("<think>")
+        digits, sums = marked(prompt), marked(completion.split("<answer>")[0])
+        first = min(digits)
+        begins.add(first)
+        assert [*digits] == [*range(first, first + task.places)]
+        counted = [first + place for place in task.summed]
+        assert all(sums[mark] == sum(digits[each] for each in counted if each <= mark) % task.modulus for mark in sums)
+        left_out = [mark for mark in counted if mark not in sums]
+        if not traced:
+            assert [*sums] == counted[-1:]
+        else:
+            assert all(mark != counted[0] and digits[mark] == 0 for mark in left_out)
+            assert task.trace == "changes" or not left_out
+    assert begins == {*range(1, task.hints - task.places + 2)}, "a line begins with any mark that leaves room for it"
+    plain = replace(task, hints=0).write({name: batch.problem[name] for name in ("digits", "traced")})
+    bare = [
+        " ".join(word for word in line.split() if word not in task.hint_names) for line in map(task.show, batch.text)
+    ]
+    assert bare == [*map(replace(task, hints=0).show, plain.text)]
+    np.testing.assert_array_equal(task.identity(batch.problem), replace(task, hints=0).identity(plain.problem))
+
+
+def test_longer_lines_have_the_same_symbols_and_no_line_has_more_places_than_marks():
+    task = Sums(5, 4, hints=12)
+    longer = task.shift("places=12")(task)
+    assert longer.vocabulary == task.vocabulary and (longer.draw(np.random.default_rng(0), 9)["first"] == 0).all()
+    with pytest.raises(UserError, match="hints 12 is outside 13, the places there are, to 256, and not 0"):
+        task.shift("places=13")(task)
+
+
+def test_steps_with_hints_need_their_marks():
+    task = Sums(5, 3, hints=6)
+    problem = task.parse("<2> 1 <3> 2 <4> 3 <think>")
+    texts = {
+        "<2> 1 <3> 3 <4> 1 <answer> 1": ["ok"] * 4,
+        "<2> 1 <4> 3 <4> 1 <answer> 1": ["ok", "wrong", "follows", "follows"],
+        "<2> 2 <3> 4 <4> 2 <answer> 2": ["wrong", "follows", "follows", "follows"],
+        "<2> 1 3 <4> 1 <answer> 1": ["ok", "wrong", "wrong after", "follows"],
+        "<4> 1 <answer> 1": ["ok", "ok"],
+        "1 <answer> 1": ["wrong", "wrong after", "follows"],
+    }
+    for text, marks in texts.items():
+        assert [step.mark for step in task.text_steps(problem, text)] == marks, text
 
 
 def test_steps_behind_a_wrong_one_follow_what_was_written():
@@ -153,16 +214,20 @@ def test_a_step_that_is_no_number_has_nothing_behind_it():
 
 
 def test_prompts_are_read_back_and_bad_ones_named():
-    for task in (TASK, MIXED, CHANGES):
+    for task in (TASK, MIXED, CHANGES, HINTED):
         batch = sample(task, 20)
         for row in range(20):
             problem = task.parse(task.vocabulary.decode(batch.prompts()[row, :, 0]))
             np.testing.assert_array_equal(task.identity(problem), task.identity(batch.problem)[row : row + 1])
-            assert problem["traced"].tolist() == [True]
+            assert problem["traced"].tolist() == [True] and problem.keys() == batch.problem.keys()
+            assert problem.get("first", ()) == batch.problem.get("first", ())[row : row + 1]
     assert not replace(TASK, traced=0.0).parse("1 2 3 4 0 0 1 1 <think>")["traced"][0]
     for text in ("1 2 <think>", "1 2 3 4 0 0 1 1", "", "1 2 3 4 0 0 1 <answer> <think>"):
         with pytest.raises(UserError, match="is not 8 digits and <think>"):
             TASK.parse(text)
+    for text in ("<1> 1 <3> 2 <think>", "<3> 1 <1> 2 <think>", "1 2 <think>", "<2> 1 2 <3> <think>", "<2> 1 <think>"):
+        with pytest.raises(UserError, match="is not 2 digits, each behind the mark of its place, and <think>"):
+            Sums(5, 2, hints=3).parse(text)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +240,9 @@ def test_prompts_are_read_back_and_bad_ones_named():
         ({"counted": (2, 1)}, r"counted \(2, 1\) is not in increasing order: expected \(1, 2\)"),
         ({"trace": "sum"}, "trace 'sum' is unknown.*'sums'"),
         ({"traced": 1.5}, r"traced 1.5 is outside \[0, 1\]"),
+        ({"hints": 7}, "hints 7 is outside 8, the places there are, to 256, and not 0"),
+        ({"hints": 257}, "hints 257 is outside 8"),
+        ({"hints": -1}, "hints -1 is outside 8"),
     ],
 )
 def test_a_field_out_of_bounds_is_the_users_error(fields, message):
@@ -205,6 +273,7 @@ def test_instructions_say_what_lines_have():
     assert "or at once" in MIXED.instructions and "at 3 places" in MIXED.instructions
     assert "wherever it changes" in CHANGES.instructions and "at once" not in TASK.instructions
     assert "Write the sum;" in replace(TASK, traced=0.0).instructions
+    assert "mark of its place" in HINTED.instructions and "mark of its place" not in MIXED.instructions
 
 
 @pytest.mark.parametrize("modulus", [2, 3, 5])
