@@ -18,9 +18,10 @@ from alchemy.problem.task import Batch
 from alchemy.record import digest, fingerprint
 from tasks.groups import Groups
 from tasks.hops import Hops
+from tasks.trees import Trees
 
 
-def right(lab: Lab, runs: Runs, task: Hops | Groups, batch: Batch, label: str) -> np.ndarray:
+def right(lab: Lab, runs: Runs, task: Hops | Groups | Trees, batch: Batch, label: str) -> np.ndarray:
     """Whether the likeliest token behind the last letter of problems is the answer, bool (s, n).
 
     The batch has s * n problems, those of the first seed first, of a task without a chain: behind the letters stands one token

@@ -49,6 +49,7 @@ NOWHERE_FAR = {
     "origins": ["entities=16", "announced=on", "budget=16"],
     "groups": ["group=A5", "pair=0", "length=16", "stride=1"],
     "rules": ["letters=7"],
+    "trees": ["shapes=left,balanced", "operators=7", "notation=infix"],
     "boards": ["solutions=1", "places=scattered", "size=4"],
 }
 """Shifts of tasks with their defaults to where they are."""
