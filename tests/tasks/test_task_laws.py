@@ -50,6 +50,7 @@ NOWHERE_FAR = {
     "groups": ["group=A5", "pair=0", "length=16", "stride=1"],
     "rules": ["letters=7"],
     "trees": ["shapes=left,balanced", "operators=7", "notation=infix"],
+    "facts": ["unseen=none", "ratio=4", "world=0"],
     "boards": ["solutions=1", "places=scattered", "size=4"],
 }
 """Shifts of tasks with their defaults to where they are."""
