@@ -108,7 +108,15 @@ class Transformer:
         self, params: Params, tokens: jax.Array, positions: jax.Array, start: int = 0, patch: Patch | None = None
     ) -> tuple[jax.Array, Any]:
         """Logits from the token at `start` on; with a patch, which has no start, the activations too."""
-        rotate, mask = self._rotary(positions), readable(causal(tokens.shape[1]), patch)
+        shell = shell_of(self, params)
+        x, seen = self._read(params, shell.embed(tokens, positions), positions, start, patch)
+        return shell.logits(x), seen
+
+    def _read(
+        self, params: Params, embedded: jax.Array, positions: jax.Array, start: int = 0, patch: Patch | None = None
+    ) -> tuple[jax.Array, Any]:
+        """What the last layer says (n, t - start, d) of embeddings (n, t, d); with a patch the activations too."""
+        rotate, mask = self._rotary(positions), readable(causal(embedded.shape[1]), patch)
         of_embedding, of_layers = by_layer(patch)
 
         def layer(x: jax.Array, inputs: tuple[Params, LayerPatch, Any], start: int = 0) -> tuple[jax.Array, Any]:
@@ -120,8 +128,7 @@ class Transformer:
             x = patches.of_residual(block.finish(x, read))
             return x, None if patch is None else (x, read)
 
-        shell = _shell(self, params)
-        embedded = of_embedding.of_residual(shell.embed(tokens, positions))
+        embedded = of_embedding.of_residual(embedded)
         blocks = jax.tree.map(lambda leaf: jnp.concatenate([leaf] * self.loops), params["blocks"])
         inputs, last = (blocks, of_layers, self._again() if self.inject else None), None
         if start:  # of what comes before it, nothing reads the last layer's output
@@ -129,36 +136,51 @@ class Transformer:
         x, seen = jax.lax.scan(layer, embedded, inputs, unroll=native().unroll(self.passes))
         if last is not None:
             x, _ = layer(x, last, start)
-        return shell.logits(x), None if patch is None else activations(embedded, *seen)
+        return x, None if patch is None else activations(embedded, *seen)
 
     def init_cache(self, n: int, length: int, dtype: Any = jnp.float32) -> Cache:
         memory = empty(n, length, self.passes, self.heads, self.width // self.heads, dtype)
         return Cache(memory, jnp.int32(0), jnp.zeros(n, jnp.int32))
 
     def extend(self, params: Params, cache: Cache, tokens: jax.Array, last: bool = False) -> tuple[jax.Array, Cache]:
+        positions, shell = self._onward(cache, tokens), shell_of(self, params)
+        x, cache = self._read_on(params, cache, tokens, shell.embed(tokens, positions), positions, last)
+        return shell.logits(x), cache
+
+    def _onward(self, cache: Cache, tokens: jax.Array) -> jax.Array:
+        """The positions of tokens (n, t, c) behind what a cache holds, int (n, t)."""
+        return self._spread(_order(tokens, cache.memory.position[:, None], self.marks))
+
+    def _read_on(
+        self,
+        params: Params,
+        cache: Cache,
+        tokens: jax.Array,
+        embedded: jax.Array,
+        positions: jax.Array,
+        last: bool = False,
+    ) -> tuple[jax.Array, Cache]:
+        """What the last layer says of embeddings (n, t, d) of tokens behind what a cache holds, with `last` of each row's last
+        alone, and the new cache."""
         memory, slot, length, shared = cache
         t, real = tokens.shape[1], tokens[..., 0] != PAD
-        order = _order(tokens, memory.position[:, None], self.marks)
-        positions = self._spread(order)
         rotate, memory = self._rotary(positions), memory.write_mask(real, slot)
         before = jnp.arange(memory.mask.shape[1])[None] <= slot + jnp.arange(t)[:, None]
-        mask = memory.mask[:, None] & before[None]  # (n, t, m)
-        shell = _shell(self, params)
-        x = embedded = shell.embed(tokens, positions)
+        mask, x = memory.mask[:, None] & before[None], embedded  # (n, t, m), (n, t, d)
         for number in range(self.passes):
             x = x + embedded if self.inject and number and number % self.layers == 0 else x
             block = _block(self, jax.tree.map(itemgetter(number % self.layers), params["blocks"]))
             query, key, value = block.project(x)
             query, memory = rotate(query), memory.write(number, rotate(key), value, slot)
             if last and number == self.passes - 1:
-                end = jnp.maximum(real.sum(axis=1) - 1, 0)
-                x, query, mask = (_take(array, end) for array in (x, query, mask))
+                end = last_of(real)
+                x, query, mask = (take(array, end) for array in (x, query, mask))
             memories = [memory.layer(number, mask)]
             if shared is not None:
                 memories.insert(0, shared.layer(number, shared.mask[:, None]))
             x = block.finish(x, attention(query, *memories))
         memory = memory._replace(position=_behind(tokens, memory.position, self.marks))
-        return shell.logits(x), Cache(memory, slot + t, length + real.sum(axis=1, dtype=jnp.int32), shared)
+        return x, Cache(memory, slot + t, length + real.sum(axis=1, dtype=jnp.int32), shared)
 
     @property
     def passes(self) -> int:
@@ -226,7 +248,7 @@ class _Shell(nnx.Module):
         if not further.shape[-1]:
             return x + place
         x = x + jnp.where((further != PAD)[..., None], _lookup(self.token, further), 0).sum(axis=2)
-        return x + jnp.where(_in_set(tokens)[..., None], 0, place)
+        return x + jnp.where(in_set(tokens)[..., None], 0, place)
 
     def logits(self, x: jax.Array) -> jax.Array:
         """float32 (n, t, v) of x (n, t, d)."""
@@ -239,7 +261,7 @@ def _lookup(table: nnx.Embed, ids: jax.Array) -> jax.Array:
     return jnp.take(table.embedding[...], ids, axis=0)
 
 
-def _in_set(tokens: jax.Array) -> jax.Array:
+def in_set(tokens: jax.Array) -> jax.Array:
     """Which of `tokens` int (n, t, c) are members of a set, as every position with more than one id is: bool (n, t)."""
     return (tokens[..., 1:] != PAD).any(axis=-1)
 
@@ -249,7 +271,7 @@ def _order(tokens: jax.Array, before: jax.Array | int = 0, marks: tuple[int, ...
     again. int (n | 1, t)."""
     if tokens.shape[-1] == 1 and not marks:
         return before + jnp.arange(tokens.shape[1])[None]
-    inside = _in_set(tokens)
+    inside = in_set(tokens)
     number = jnp.cumsum(~inside, axis=1) - 1
     if marks:
         behind = jax.lax.cummax(jnp.where(_is_mark(tokens, marks), number + 1, 0), axis=1)
@@ -260,7 +282,7 @@ def _order(tokens: jax.Array, before: jax.Array | int = 0, marks: tuple[int, ...
 
 def _behind(tokens: jax.Array, before: jax.Array, marks: tuple[int, ...]) -> jax.Array:
     """The number of what follows tokens (n, t, c), padded on the right, `before` (n,) of which came earlier: int32 (n,)."""
-    counted = (tokens[..., 0] != PAD) & ~_in_set(tokens)
+    counted = (tokens[..., 0] != PAD) & ~in_set(tokens)
     if marks:
         to_come = jax.lax.cumsum(_is_mark(tokens, marks).astype(jnp.int32), axis=1, reverse=True)
         counted, before = counted & (to_come == 0), jnp.where(to_come[:, 0] > 0, 0, before)
@@ -269,10 +291,15 @@ def _behind(tokens: jax.Array, before: jax.Array, marks: tuple[int, ...]) -> jax
 
 def _is_mark(tokens: jax.Array, marks: tuple[int, ...]) -> jax.Array:
     """Which of tokens (n, t, c) are `marks` and in no set, bool (n, t)."""
-    return jnp.isin(tokens[..., 0], jnp.array(marks)) & ~_in_set(tokens)
+    return jnp.isin(tokens[..., 0], jnp.array(marks)) & ~in_set(tokens)
 
 
-def _take(x: jax.Array, token: jax.Array) -> jax.Array:
+def last_of(real: jax.Array) -> jax.Array:
+    """The place of the last token of each row of bool (n, t), 0 where there is none: int (n,)."""
+    return jnp.maximum(real.sum(axis=1) - 1, 0)
+
+
+def take(x: jax.Array, token: jax.Array) -> jax.Array:
     """One token of each sequence, x (n, t, ...) at int (n,): (n, 1, ...)."""
     return jnp.take_along_axis(x, jnp.expand_dims(token, range(1, x.ndim)), axis=1)
 
@@ -297,5 +324,5 @@ def _block(model: Transformer, weights: Params) -> Block:
     return nnx.merge(_graphs(model)[0], weights)
 
 
-def _shell(model: Transformer, params: Params) -> _Shell:
+def shell_of(model: Transformer, params: Params) -> _Shell:
     return nnx.merge(_graphs(model)[1], {name: value for name, value in params.items() if name != "blocks"})

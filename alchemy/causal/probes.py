@@ -168,6 +168,48 @@ def ridge(features: np.ndarray, targets: Sequence[np.ndarray]) -> np.ndarray:
 
     The strength is the largest of those that are best on the problems to choose by.
     """
+    predict, accuracies = _regression(features), []
+    for target in targets:
+        kinds, which = np.unique(target, return_inverse=True)
+        y = np.eye(len(kinds))[which.reshape(target.shape)]  # (t, n, k)
+        right = [
+            (scores.argmax(axis=-1) == true.argmax(axis=-1)).mean(axis=-1) for scores, true in predict(y)
+        ]  # each (z, t)
+        accuracies.append(_best(*right))
+    return np.stack(accuracies)
+
+
+def memberships(features: np.ndarray, sets: Sequence[np.ndarray]) -> np.ndarray:
+    """How well ridge regressions of features (t, n, d) tell the members of each of the sets bool (n, k): float (sets, t).
+
+    Of as many elements as a set has, those with the highest scores, the share that are members, on test problems; it is members /
+    k of a guess. The strength is chosen as by `ridge`. No set of a problem may be empty.
+    """
+    predict, found = _regression(features), []
+    for members in sets:
+        right = [_share_found(scores, true > 0) for scores, true in predict(members[None].astype(float))]
+        found.append(_best(*right))
+    return np.stack(found)
+
+
+def _share_found(scores: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Of members bool (1, n, k) the share that are among as many elements as there are with the highest scores (z, t, n, k), on
+    average: float (z, t)."""
+    count = members.sum(axis=-1, keepdims=True)
+    rank = (-scores).argsort(axis=-1, kind="stable").argsort(axis=-1, kind="stable")
+    share: np.ndarray = ((rank < count) & members).sum(axis=-1) / count[..., 0]
+    return share.mean(axis=-1)
+
+
+def _best(choose: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """What test (z, t) says of the largest of the strengths that are best by choose (z, t): (t,)."""
+    best = len(STRENGTHS) - 1 - choose[::-1].argmax(axis=0)
+    return np.take_along_axis(test, best[None], axis=0)[0]
+
+
+def _regression(features: np.ndarray) -> Callable[[np.ndarray], list[tuple[np.ndarray, np.ndarray]]]:
+    """Ridge regressions of features (t, n, d) of every strength to values (t | 1, n, k): what they say (z, t, m, k) beside the values
+    (t | 1, m, k), of the problems to choose by and of those to test on."""
     fit, choose, test = _parts(features.shape[1])
     x = features.astype(float)
     mean = x[:, fit].mean(axis=1, keepdims=True)
@@ -175,19 +217,13 @@ def ridge(features: np.ndarray, targets: Sequence[np.ndarray]) -> np.ndarray:
     scale = STRENGTHS[:, None, None] * variances.sum(axis=1, keepdims=True) / max(1, variances.shape[1])  # (z, t, 1)
     shrunk = np.divide(1.0, variances + scale, out=np.zeros_like(variances + scale), where=scale > 0)  # (z, t, r)
     coordinates = (x - mean) @ basis  # (t, n, r)
-    accuracies = []
-    for target in targets:
-        kinds, which = np.unique(target, return_inverse=True)
-        y = np.eye(len(kinds))[which.reshape(target.shape)]  # (t, n, k)
+
+    def predict(y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         middle = y[:, fit].mean(axis=1, keepdims=True)
         weights = shrunk[..., None] * (onto @ (y[:, fit] - middle))  # (z, t, r, k)
-        right = [
-            ((coordinates[:, part] @ weights + middle).argmax(axis=-1) == y[:, part].argmax(axis=-1)).mean(axis=-1)
-            for part in (choose, test)
-        ]  # each (z, t)
-        best = len(STRENGTHS) - 1 - right[0][::-1].argmax(axis=0)
-        accuracies.append(np.take_along_axis(right[1], best[None], axis=0)[0])
-    return np.stack(accuracies)
+        return [(coordinates[:, part] @ weights + middle, y[:, part]) for part in (choose, test)]
+
+    return predict
 
 
 def _decomposed(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from alchemy.causal import probes
-from alchemy.causal.probes import Probe, probe, ridge
+from alchemy.causal.probes import Probe, memberships, probe, ridge
 from alchemy.errors import UserError
 from alchemy.learning.open_model import NO_PATCH, Activations, Patch
 from tests.causal.open_models import Reader
@@ -98,15 +98,15 @@ def test_strength_is_chosen_where_nothing_is_tested():
     assert ridge(features, [labels])[0, 0] > 0.8
 
 
-def normal_equations(x, y, strength):
-    """What a ridge regression fitted on the first half says, by solving them."""
-    fit = slice(0, len(y) // 2)
-    centre, targets = x[fit].mean(axis=0), np.eye(y.max() + 1)[y]
+def normal_equations(x, targets, strength):
+    """What a ridge regression to targets (n, k), fitted on the first half, says by solving them."""
+    fit = slice(0, len(x) // 2)
+    centre = x[fit].mean(axis=0)
     gram = (x[fit] - centre).T @ (x[fit] - centre)
-    scaled = strength * np.trace(gram) / min(len(y) // 2, x.shape[1])
+    scaled = strength * np.trace(gram) / min(len(x) // 2, x.shape[1])
     right = (x[fit] - centre).T @ (targets[fit] - targets[fit].mean(axis=0))
     weights = np.linalg.solve(gram + scaled * np.eye(x.shape[1]), right)
-    return ((x - centre) @ weights + targets[fit].mean(axis=0)).argmax(axis=1)
+    return (x - centre) @ weights + targets[fit].mean(axis=0)
 
 
 @pytest.mark.parametrize("d", [5, 60], ids=["more problems", "more features"])
@@ -121,11 +121,35 @@ def test_is_the_ridge_regression_that_solving_the_normal_equations_gives(d, stre
     by_position = np.concatenate([labels[1:], labels[:1]])
     for at, target in enumerate(accuracies := ridge(features, [labels, by_position])):
         for x, y, accuracy in zip(features, (labels, by_position)[at], target, strict=True):
-            said = [normal_equations(x, y, strength) for strength in strengths]
+            said = [normal_equations(x, np.eye(3)[y], strength).argmax(axis=1) for strength in strengths]
             chosen = [(answers[41:61] == y[41:61]).mean() for answers in said]
             best = max(range(len(strengths)), key=lambda place: (chosen[place], place))
             assert accuracy == (said[best][61:] == y[61:]).mean()
     assert accuracies.shape == (2, 9)
+
+
+def test_members_of_sets_are_those_with_the_highest_scores():
+    """Of 6 elements sets of 1 to 3, planted beside noise at one place, and nowhere at another."""
+    own = np.random.default_rng(1)
+    size = own.integers(1, 4, 400)
+    sets = own.random((400, 6)).argsort(axis=1) < size[:, None]
+    there = np.concatenate([3.0 * sets, np.zeros((400, 2))], axis=1) + own.standard_normal((400, 8)) / 4
+    shuffled = sets[own.permutation(400)]
+    found = memberships(np.stack([there, own.standard_normal((400, 8))]), [sets, shuffled])
+    assert found.shape == (2, 2) and found[0, 0] > 0.99
+    guess = size.mean() / 6
+    assert np.abs(found[[0, 1, 1], [1, 0, 1]] - guess).max() < 0.12
+
+
+def test_members_are_found_by_the_scores_of_separate_regressions(monkeypatch):
+    monkeypatch.setattr(probes, "STRENGTHS", np.array([0.1]))
+    own = np.random.default_rng(2)
+    features, sets = own.standard_normal((40, 3)), own.random((40, 4)).argsort(axis=1) < 2
+    scores = normal_equations(features, sets.astype(float), 0.1)[30:]
+    shares = [
+        len({*np.argsort(-row)[:2]} & {*np.flatnonzero(true)}) / 2 for row, true in zip(scores, sets[30:], strict=True)
+    ]
+    assert memberships(features[None], [sets])[0, 0] == pytest.approx(np.mean(shares))
 
 
 def test_strengths_are_powers_of_ten():

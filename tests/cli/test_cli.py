@@ -280,7 +280,7 @@ def test_verify_says_what_differs(alchemy, data):
         ("show symbls", "'symbls' is no task, model, reasoner, strategy or claim; did you mean 'symbols'?"),
         (
             "show",
-            "name a task, one of boards, connectivity, documents, equations, facts, groups, hops, modular, multiplication, origins, recheck, rules, search, stars, sums, symbols, trees",
+            "name a task, one of boards, connectivity, documents, equations, facts, groups, hops, modular, multiplication, origins, reachability, recheck, rules, search, stars, sums, symbols, trees",
         ),
         ("show symbols --all", "task 'symbols' and --all: expected one of them"),
         ("show --all --shift length=6", "shift 'length=6' and --all: expected one of them"),

@@ -51,6 +51,7 @@ NOWHERE_FAR = {
     "rules": ["letters=7"],
     "trees": ["shapes=left,balanced", "operators=7", "notation=infix"],
     "facts": ["unseen=none", "ratio=4", "world=0"],
+    "reachability": ["extra=1"],
     "boards": ["solutions=1", "places=scattered", "size=4"],
 }
 """Shifts of tasks with their defaults to where they are."""

@@ -1,0 +1,47 @@
+"""The ways `Reachability` can shift: names and sizes.
+
+A name is parts joined by `+`:
+
+| part | the test distribution | axis | size |
+|---|---|---|---|
+| `depth=3` | candidates at that distance | length | distance to the nearest trained one |
+| `extra=1` | that many edges beside those that nodes need | task | distance to the trained number |
+| `noise=insert:0.1` or `noise=insert:0.1:edges` | format noise | format | probability |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from alchemy.problem import shift_names as grammar
+from alchemy.problem.shift import MODES, Axis, Shift
+from tasks.reachability.spec import Spec
+
+
+def parse(spec: Spec, name: str) -> Shift:
+    """The shift called `name`, checked against the task; raises `UserError`."""
+    return grammar.parse(spec, name, PARTS)
+
+
+def _depth(spec: Spec, value: str, name: str) -> Shift:
+    depth = grammar.number(value, name, "a distance")
+    return Shift(name, (Axis.LENGTH,), min(abs(depth - trained) for trained in spec.depths), {"depths": (depth,)})
+
+
+def _extra(spec: Spec, value: str, name: str) -> Shift:
+    extra = grammar.number(value, name, "a number of edges", minimum=0)
+    return Shift(name, (Axis.TASK,), abs(extra - spec.extra), {"extra": extra})
+
+
+PARTS: Mapping[str, grammar.Part] = {"depth": _depth, "extra": _extra, "noise": grammar.noise}
+
+
+def standard(spec: Spec) -> tuple[str, ...]:
+    """Names of the shifts worth looking at first, those the task cannot do left out."""
+    return grammar.possible(parse, spec, _candidates(spec))
+
+
+def _candidates(spec: Spec) -> Iterator[str]:
+    yield from (f"depth={depth}" for depth in range(1, len(spec.widths) + 1) if depth not in spec.depths)
+    yield from (f"extra={spec.extra + more}" for more in (-1, 1) if spec.extra + more >= 0)
+    yield from (f"noise={mode}:0.1" for mode in MODES if spec.noise is None)
