@@ -34,7 +34,8 @@ def of(lines: Batch, answer_mark: int) -> Gold:
 def judge(gold: Gold, completion: np.ndarray, kinds: np.ndarray, answer_mark: int) -> Judgement:
     """Compare completions int32 (n, m) with the gold ones.
 
-    kinds int (v,): equal for two ids where the format makes no difference between them, as between two letters.
+    kinds int (v,): equal for two ids where the format makes no difference between them, as between two letters. Ids from v on, as a
+    model has that was taught labels beside the vocabulary, are of no kind of the format.
     """
     width = max(gold.tokens.shape[1], completion.shape[1])
     right, given = _widen(gold.tokens, width), _until_end(_widen(completion, width))
@@ -48,7 +49,8 @@ def judge(gold: Gold, completion: np.ndarray, kinds: np.ndarray, answer_mark: in
     code = np.take_along_axis(_widen(gold.field, width), differs.argmax(axis=1)[:, None], axis=1)[:, 0]
     step = np.where(code >= Field.STEP, code - Field.STEP, gold.steps - 2)  # beyond the last step: it went on too long
     first_wrong = np.where(trace, gold.steps - ~answer, step).astype(np.int32)
-    well_formed = (kinds[right] == kinds[given]).all(axis=1)
+    known = given < len(kinds)
+    well_formed = (known & (kinds[right] == kinds[np.where(known, given, PAD)])).all(axis=1)
     return Judgement(answer, trace, first_wrong, well_formed)
 
 

@@ -111,6 +111,18 @@ def test_the_oracle_ignores_what_follows_the_end_and_rejects_rubbish(task):
 
 
 @every_task
+def test_an_id_beyond_the_vocabulary_is_wrong(task):
+    """Models that are taught labels have ids behind those of the task, and can write them."""
+    batch = sample(task)
+    gold, rows = batch.completions(), np.arange(64)
+    place = np.random.default_rng(0).integers(0, (gold != PAD).sum(axis=1))
+    written = gold.copy()
+    written[rows, place] = len(task.vocabulary) + rows % 2
+    judged = task.verify(batch, written)
+    assert not (judged.answer & judged.trace & judged.well_formed).any()
+
+
+@every_task
 @pytest.mark.parametrize("seed", [0, 1])
 def test_parts_do_not_meet(task, seed):
     train, test = (Split().sample(task, np.random.default_rng(seed), 400, part) for part in ("train", "test"))
