@@ -17,14 +17,16 @@ MODELS = [
     Transformer(11, width=16, layers=2, heads=2, context=12, positions="sinusoidal", activation="relu", tied=False),
     Transformer(11, width=16, layers=2, heads=2, context=12, positions="rotary", block="llama", tied=False, hidden=24),
     Transformer(11, width=16, layers=2, heads=4, context=12, positions="random", spread=3, loops=2),
-    Transformer(11, width=16, layers=1, heads=1, context=12, positions="none", block="llama"),
+    Transformer(11, width=16, layers=1, heads=1, context=12, positions="none", block="llama", loops=2, inject=True),
+    Transformer(11, width=16, layers=1, heads=2, context=12, positions="coupled", marks=(3, 4), spread=2),
 ]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.block}-{model.positions}")
 def test_the_module_of_the_page_gives_the_same_logits(model, tmp_path):
     torch = pytest.importorskip("torch")
-    (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    programs = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (program,) = (program for program in programs if "class Exported" in program)
     names: dict = {}
     exec(compile(program.partition("\n\nmodel = ")[0], PAGE.name, "exec"), names)
     params = model.init(jax.random.key(0))
