@@ -73,6 +73,11 @@ class Stored:
         return self.keys[0]["train"]["steps"]
 
     @property
+    def steps_taken(self) -> tuple[int, ...]:
+        """Of each seed: fewer than `steps` where a rule ended the training sooner."""
+        return tuple(key.get("notes", {}).get("steps", self.steps) for key in self.keys)
+
+    @property
     def own_sets(self) -> bool:
         """Whether they were trained on lines of their own."""
         return self.keys[0]["own sets"]
@@ -80,7 +85,10 @@ class Stored:
     def __str__(self) -> str:
         model = self.keys[0]["model"]
         size = f"{model['layers']} x {model['width']}" if {"layers", "width"} <= model.keys() else model["class"]
-        return f"{self.name}  {self.task}, {size}, {counted(len(self.seeds), 'seed')}, {counted(self.steps, 'step')}"
+        fewest, most = min(self.steps_taken), max(self.steps_taken)
+        sooner = f"{fewest:,} to {most:,} of " if fewest < most else f"{most:,} of " if most < self.steps else ""
+        steps = f"{sooner}{counted(self.steps, 'step')}"
+        return f"{self.name}  {self.task}, {size}, {counted(len(self.seeds), 'seed')}, {steps}"
 
 
 def stored(root: Path, task: str = "", own_sets: bool = False) -> list[Stored]:

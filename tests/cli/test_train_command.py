@@ -172,6 +172,9 @@ def test_a_training_that_is_good_enough_ends_and_says_so(capsys, tmp_path):
     [models] = stored(tmp_path)
     assert told["steps"] == [4, 4] and [key["notes"] for key in models.keys] == [{"steps": 4}] * 2
     assert load(models).trained.steps().tolist() == [4, 4]
+    assert "2 seeds, 4 of 8 steps" in call(capsys, "runs", tmp_path)[1]
+    [row] = json.loads(call(capsys, "runs", tmp_path, "--json")[1])["models"]
+    assert (row["steps"], row["steps taken"]) == (8, [4, 4])
 
 
 def test_retries_by_flags(capsys, out, trained):

@@ -72,6 +72,7 @@ def _row(model: Stored) -> dict[str, Any]:
         "trained on": described(load_task(model)),
         "seeds": model.seeds,
         "steps": model.steps,
+        "steps taken": model.steps_taken,
         "own lines": model.own_sets,
     }
 
