@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from alchemy.problem.arrays import flat
 from alchemy.problem.task import Problem
 from tasks.reachability.spec import Spec
 
@@ -38,9 +39,9 @@ def _half(spec: Spec, rng: np.random.Generator, n: int) -> np.ndarray:
     np.put_along_axis(chosen, first, True, axis=1)
     further = np.where(chosen, 2, rng.random(chance.shape)).argsort(axis=1, kind="stable")[:, : spec.extra]
     np.put_along_axis(chosen, further, True, axis=1)
-    return spec.pairs[np.nonzero(chosen)[1].reshape(n, -1)]
+    return spec.pairs[np.nonzero(chosen)[1].reshape(n, spec.half - 1 + spec.extra)]
 
 
 def _named(names: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Edges int (n, m, 2) by names int8 (n, h) in place of places."""
-    return np.take_along_axis(names, edges.reshape(len(names), -1), axis=1).reshape(edges.shape)
+    return np.take_along_axis(names, flat(edges), axis=1).reshape(edges.shape)
