@@ -108,14 +108,14 @@ def draw_letters() -> float:
 def make_graphs() -> float:
     from alchemy.bench.bench import seconds
 
-    tasks = [replace(_graphs()[0], trace=trace) for trace in ("shortest", "path", "dfs")]
+    tasks = [replace(graphs()[0], trace=trace) for trace in ("shortest", "path", "dfs")]
     return 150_000 / seconds(lambda: [task.sample(_generator(), 50_000) for task in tasks])
 
 
 def train_graphs() -> float:
     from alchemy.bench.bench import chunk_seconds
 
-    task, model = _graphs()
+    task, model = graphs()
     return 32 * 8 * task.max_len / median(chunk_seconds(model, task, 1, 32, 8)[1:])
 
 
@@ -124,7 +124,7 @@ def write_graphs() -> float:
     from alchemy.decoding.generate import draw
     from alchemy.problem.task import PAD
 
-    task, model = _graphs()
+    task, model = graphs()
     prompts, params = task.sample(_generator(), 256).prompts(), _started(model)
     tokens = 0
 
@@ -230,7 +230,7 @@ def letters() -> tuple[Any, Any]:
     return task, find("model", "transformer").sized("gpt-68k", vocabulary=len(task.vocabulary))
 
 
-def _graphs() -> tuple[Any, Any]:
+def graphs() -> tuple[Any, Any]:
     """Bridges of depth 3 and a model of the same layers as theirs."""
     from alchemy.discover import find
 
