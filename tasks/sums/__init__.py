@@ -4,6 +4,7 @@
 3 0 4 1 <think> 3 2 3 <answer> 3          after the first, only those that differ from the one before
 3 0 4 1 <think> 3 <answer> 3              at once
 <7> 3 <8> 0 <9> 4 <think> <7> 3 <8> 3 <9> 2 <answer> 2        with hints: each number behind the mark of its place
+<begin> 3 0 4 1 <think> 3 3 2 3 <answer> 3        opened
 
 A line without the trace has no mark that tells so before its first number: a model that cannot sum at once can only
 guess, and its guess is a number as the trace's first is. A dial says how many lines have the trace; what follows for

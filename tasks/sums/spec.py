@@ -16,7 +16,7 @@ from alchemy.problem.text_format import TextFormat
 from alchemy.record import added
 
 PROMPT_FIELDS = ("digits", "instruction")
-THINK = "<think>"
+BEGIN, THINK = "<begin>", "<think>"
 TEXT_FORMAT = TextFormat(answer_mark="<answer>")
 MAX_MODULUS, MAX_PLACES, MAX_HINTS = 100, 64, 256
 Trace = Literal["sums", "changes"]
@@ -42,6 +42,8 @@ class Spec:
     hints: int = added(before=0)
     """Marks of places that there are, or 0: before every digit and every running sum stands that of its place. A line has a row of
     them that begins at any, so that lines of few digits train those of many (arXiv:2310.16028)."""
+    opened: bool = added(before=False)
+    """Whether lines open with `<begin>`: what tells the first digit from others to models that see no places."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.modulus <= MAX_MODULUS:
@@ -68,7 +70,8 @@ class Spec:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        return Vocabulary.of((THINK, TEXT_FORMAT.answer_mark, *self.hint_names, *map(str, range(self.modulus))))
+        begin = (BEGIN,) if self.opened else ()
+        return Vocabulary.of((THINK, TEXT_FORMAT.answer_mark, *begin, *self.hint_names, *map(str, range(self.modulus))))
 
     @property
     def hint_names(self) -> tuple[str, ...]:
@@ -111,8 +114,8 @@ class Spec:
 
     @property
     def longest_prompt(self) -> int:
-        """Tokens of every prompt before noise: the digits and `<think>`."""
-        return self.places * self.stride + 1
+        """Tokens of every prompt before noise: the digits and `<think>`, with `<begin>` where lines open with it."""
+        return self.opened + self.places * self.stride + 1
 
     @property
     def shortest_prompt(self) -> int:

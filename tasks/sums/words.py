@@ -7,7 +7,7 @@ import numpy as np
 from alchemy.errors import UserError
 from alchemy.problem.steps import Step, mark_states
 from alchemy.problem.task import Problem
-from tasks.sums.spec import TEXT_FORMAT, THINK, Spec
+from tasks.sums.spec import BEGIN, TEXT_FORMAT, THINK, Spec
 from tasks.sums.write import hints, shows
 
 MARK = TEXT_FORMAT.answer_mark
@@ -36,12 +36,16 @@ def parse(spec: Spec, text: str) -> Problem:
     """The problem (n = 1) of a clean prompt such as `3 0 4 <think>`, with its trace wherever the task has traces."""
     spec.vocabulary.encode(text)
     *words, end = text.split() or [""]
+    opening = [BEGIN] if spec.opened else []
+    is_opened, words = words[: len(opening)] == opening, words[len(opening) :]
     digits, marks = words[spec.stride - 1 :: spec.stride], words[::2] if spec.hints else []
     first = spec.hint_names.index(marks[0]) if marks and marks[0] in spec.hint_names else 0
     in_a_row = [*spec.hint_names[first : first + spec.places]] == marks
-    if len(digits) != spec.places or end != THINK or not all(digit.isdigit() for digit in digits) or not in_a_row:
+    marked = is_opened and in_a_row and end == THINK
+    if not marked or len(digits) != spec.places or not all(digit.isdigit() for digit in digits):
         behind = ", each behind the mark of its place," if spec.hints else ""
-        raise UserError(f"prompt {text!r} is not {spec.places} digits{behind} and {THINK}")
+        opened = f"{BEGIN}, " if spec.opened else ""
+        raise UserError(f"prompt {text!r} is not {opened}{spec.places} digits{behind} and {THINK}")
     begins = {"first": np.array([first], np.int16)} if spec.hints else {}
     return {
         "digits": np.array([[int(digit) for digit in digits]], np.int8),

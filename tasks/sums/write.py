@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from alchemy.problem.task import EOS, PAD, Batch, Field, Problem
-from tasks.sums.spec import THINK, Spec
+from tasks.sums.spec import BEGIN, THINK, Spec
 
 
 def write(spec: Spec, problem: Problem) -> Batch:
@@ -17,15 +17,18 @@ def write(spec: Spec, problem: Problem) -> Batch:
     n = len(digits)
     sums, shown = spec.running(digits), shows(spec, problem)
     text, field = np.full((n, spec.clean_len), PAD, np.int32), np.full((n, spec.clean_len), Field.PADDING, np.int8)
-    text[:, stride - 1 : p - 1 : stride], text[:, p - 1] = digits + np.int32(spec.zero), spec.vocabulary.index[THINK]
-    field[:, :p] = [*[0] * (p - 1), 1]
+    first = int(spec.opened)
+    text[:, first + stride - 1 : p - 1 : stride] = digits + np.int32(spec.zero)
+    text[:, p - 1], field[:, :p] = spec.vocabulary.index[THINK], [*[0] * (p - 1), 1]
+    if spec.opened:
+        text[:, 0] = spec.vocabulary.index[BEGIN]
     row, place = np.nonzero(shown)
     step = shown.cumsum(axis=1)[row, place] - 1
     at = p + stride * step + stride - 1
     text[row, at], field[row, at] = sums[row, place] + np.int32(spec.zero), Field.STEP + step
     if spec.hints:
         marks = hints(spec, problem)
-        text[:, : p - 1 : 2] = marks
+        text[:, first : p - 1 : 2] = marks
         text[row, at - 1], field[row, at - 1] = marks[:, spec.summed][row, place], Field.STEP + step
     rows, end = np.arange(n), p + stride * shown.sum(axis=1)
     text[rows, end], text[rows, end + 1], text[rows, end + 2] = (

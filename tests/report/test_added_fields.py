@@ -24,7 +24,7 @@ ADDED = {
     "loops": {"inject", "marks"},
     "pair": {"trace", "names"},
     "warmup": {"stop"},
-    "counted": {"hints"},
+    "counted": {"hints", "opened"},
 }
 """Fields that were added to specs, by another one of theirs."""
 CLAIM = Claim("It holds.", "ours", "at least .9", "under .9", question="What does a step buy?")

@@ -18,10 +18,16 @@ from tasks.sums import Sums, laws
 TASK = Sums()
 MIXED = Sums(modulus=3, places=6, counted=(1, 2, 5), traced=0.4)
 CHANGES = Sums(modulus=2, places=9, trace="changes")
-HINTED = replace(MIXED, hints=9)
+HINTED = replace(MIXED, hints=9, opened=True)
 tasks = st.builds(
-    lambda modulus, places, counted, trace, traced, hints: Sums(
-        modulus, places, tuple(sorted({place % places for place in counted})), trace, traced, hints=hints
+    lambda modulus, places, counted, trace, traced, hints, opened: Sums(
+        modulus,
+        places,
+        tuple(sorted({place % places for place in counted})),
+        trace,
+        traced,
+        hints=hints,
+        opened=opened,
     ),
     st.integers(2, 11),
     st.integers(1, 12),
@@ -29,6 +35,7 @@ tasks = st.builds(
     st.sampled_from(["sums", "changes"]),
     st.sampled_from([0.0, 0.3, 1.0]),
     st.sampled_from([0, 12, 30]),
+    st.booleans(),
 )
 
 
@@ -45,7 +52,7 @@ def read(text):
 
 def marked(part):
     """Each number of a part of a line, by the number of the mark before it."""
-    words = part.split()
+    words = [word for word in part.split() if word != "<begin>"]
     return {int(mark.strip("<>")): int(number) for mark, number in zip(words[::2], words[1::2], strict=True)}
 
 
@@ -131,6 +138,7 @@ def test_a_sum_stands_behind_the_mark_of_the_last_digit_that_was_added(task):
     begins = set()
     for tokens, traced in zip(batch.text, batch.problem["traced"], strict=True):
         prompt, completion = task.show(tokens).split("<think>")
+        assert prompt.startswith("<begin> ") == task.opened and "<begin>" not in completion
         digits, sums = marked(prompt), marked(completion.split("<answer>")[0])
         first = min(digits)
         begins.add(first)
@@ -144,12 +152,12 @@ def test_a_sum_stands_behind_the_mark_of_the_last_digit_that_was_added(task):
             assert all(mark != counted[0] and digits[mark] == 0 for mark in left_out)
             assert task.trace == "changes" or not left_out
     assert begins == {*range(1, task.hints - task.places + 2)}, "a line begins with any mark that leaves room for it"
-    plain = replace(task, hints=0).write({name: batch.problem[name] for name in ("digits", "traced")})
-    bare = [
-        " ".join(word for word in line.split() if word not in task.hint_names) for line in map(task.show, batch.text)
-    ]
-    assert bare == [*map(replace(task, hints=0).show, plain.text)]
-    np.testing.assert_array_equal(task.identity(batch.problem), replace(task, hints=0).identity(plain.problem))
+    bare_task = replace(task, hints=0, opened=False)
+    plain = bare_task.write({name: batch.problem[name] for name in ("digits", "traced")})
+    marks = {*task.hint_names, "<begin>"}
+    bare = [" ".join(word for word in line.split() if word not in marks) for line in map(task.show, batch.text)]
+    assert bare == [*map(bare_task.show, plain.text)]
+    np.testing.assert_array_equal(task.identity(batch.problem), bare_task.identity(plain.problem))
 
 
 def test_longer_lines_have_the_same_symbols_and_no_line_has_more_places_than_marks():
@@ -228,6 +236,9 @@ def test_prompts_are_read_back_and_bad_ones_named():
     for text in ("<1> 1 <3> 2 <think>", "<3> 1 <1> 2 <think>", "1 2 <think>", "<2> 1 2 <3> <think>", "<2> 1 <think>"):
         with pytest.raises(UserError, match="is not 2 digits, each behind the mark of its place, and <think>"):
             Sums(5, 2, hints=3).parse(text)
+    for text in ("1 2 <think>", "1 <begin> 2 <think>", "<begin> 1 <think>"):
+        with pytest.raises(UserError, match="is not <begin>, 2 digits and <think>"):
+            Sums(5, 2, opened=True).parse(text)
 
 
 @pytest.mark.parametrize(
