@@ -3,10 +3,10 @@
 Leaves are not 0, so that an operator with a leaf beside it takes different numbers to different ones: a tree in which every operator
 has a leaf tells nothing of its value to whoever lacks one of its numbers or signs, but for how often the deepest operator makes each
 number. Where both operands are worked out, a product is 0 more often than any other number, and balanced trees can be guessed a
-little better. All scores are exact for a tree, and their mean over the trees of a shape is given: distributions of what is known
+little better. All scores are exact for a tree, and means over trees int8 (m, k) are given, such as those of a shape: distributions of what is known
 and what each operator makes of it are joined from the leaves on.
 
-Dimension letters: `p` numbers, `k` operators, `g` things that may be known.
+Dimension letters: `p` numbers, `m` trees, `k` operators, `g` things that may be known.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.trees.draw import trees
-from tasks.trees.spec import SIGNS, Shape, Spec
+from tasks.trees.spec import SIGNS, Spec
 
 
-def guess(spec: Spec, shape: Shape, operators: int) -> float:
+def guess(spec: Spec, orders: np.ndarray) -> float:
     """Right answers of who knows the tree and nothing else: the likeliest value."""
-    return _mean(spec, shape, operators, [False] * (operators + 1))
+    return _mean(spec, orders, [False] * (orders.shape[1] + 1))
 
 
-def last_leaf(spec: Spec, shape: Shape, operators: int) -> float:
+def last_leaf(spec: Spec, orders: np.ndarray) -> float:
     """The same of who knows the last number besides."""
-    return _mean(spec, shape, operators, [False] * operators + [True])
+    return _mean(spec, orders, [False] * orders.shape[1] + [True])
 
 
-def outermost(spec: Spec, shape: Shape, operators: int) -> float:
+def outermost(spec: Spec, orders: np.ndarray) -> float:
     """The same of who knows, besides the tree, the outermost sign and each of its operands that is a number."""
-    scores = []
-    for order in trees(shape, operators):
+    scores, operators = [], orders.shape[1]
+    for order in orders:
         gap = int(order[-1])
         known = [(leaf, gap) in ((0, 0), (operators, operators - 1)) for leaf in range(operators + 1)]
         left, right = _operands(spec, order, known)
@@ -40,10 +39,10 @@ def outermost(spec: Spec, shape: Shape, operators: int) -> float:
     return float(np.mean(scores))
 
 
-def _mean(spec: Spec, shape: Shape, operators: int, known: Sequence[bool]) -> float:
-    """Right answers of who knows some leaves, over the trees of a shape."""
+def _mean(spec: Spec, orders: np.ndarray, known: Sequence[bool]) -> float:
+    """Right answers of who knows some leaves, over trees of as many operators."""
     made = _made(spec).mean(axis=0)
-    return float(np.mean([_score(_joined(made, *_operands(spec, order, known))) for order in trees(shape, operators)]))
+    return float(np.mean([_score(_joined(made, *_operands(spec, order, known))) for order in orders]))
 
 
 def _operands(spec: Spec, order: np.ndarray, known: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:

@@ -196,9 +196,9 @@ def test_floors_are_those_of_all_problems_gone_through(shape, operators, signs):
         for name, counts in seen.items():
             every = sum(sum(counter.values()) for counter in counts.values())
             scores[name].append(sum(max(counter.values()) for counter in counts.values()) / every)
-    assert laws.guess(spec, shape, operators) == pytest.approx(np.mean(scores["guess"]))
-    assert laws.last_leaf(spec, shape, operators) == pytest.approx(np.mean(scores["last"]))
-    assert laws.outermost(spec, shape, operators) == pytest.approx(np.mean(scores["outer"]))
+    assert laws.guess(spec, trees(shape, operators)) == pytest.approx(np.mean(scores["guess"]))
+    assert laws.last_leaf(spec, trees(shape, operators)) == pytest.approx(np.mean(scores["last"]))
+    assert laws.outermost(spec, trees(shape, operators)) == pytest.approx(np.mean(scores["outer"]))
 
 
 def _worked_out(tree, leaves, signs):
@@ -215,8 +215,8 @@ def _last(tree):
 
 def test_trees_with_a_leaf_at_each_operator_hide_their_value():
     for shape in ("left", "right", "bent"):
-        assert laws.outermost(TASK, shape, 7) < 0.1429 and laws.last_leaf(TASK, shape, 7) < 0.1429
-    assert laws.guess(TASK, "balanced", 7) == pytest.approx(0.197, abs=5e-4)
+        assert laws.outermost(TASK, trees(shape, 7)) < 0.1429 and laws.last_leaf(TASK, trees(shape, 7)) < 0.1429
+    assert laws.guess(TASK, trees("balanced", 7)) == pytest.approx(0.197, abs=5e-4)
 
 
 def test_steps_are_marked_by_what_they_follow_from():
