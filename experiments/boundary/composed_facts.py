@@ -1,0 +1,419 @@
+"""DOC"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, log
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from alchemy.causal.readout import own_answers
+from alchemy.errors import UserError
+from alchemy.lab.lab import Lab
+from alchemy.lab.seed_rows import rows_of
+from alchemy.lab.store import Pieces
+from alchemy.lab.trainings import Watch
+from alchemy.learning.config import TrainConfig
+from alchemy.learning.data import Examples, examples, joined
+from alchemy.learning.model import Model, Params
+from alchemy.learning.train import Runs
+from alchemy.problem.split import Split
+from alchemy.problem.task import PAD, Batch, Problem
+from alchemy.record import digest, fingerprint
+from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
+from alchemy.report.figures import Bars, Curves, Figure
+from alchemy.stats.slopes import slope
+from alchemy.stats.summary import crossing
+from experiments.theory.last_letter import said
+from models.transformer import Transformer
+from tasks.facts import Facts, laws, questions
+
+CLAIM = Claim(
+    sentence="SENTENCE",
+    source="arXiv:2405.15071; loops: arXiv:2604.07822",
+    prediction="PREDICTION",
+    refuted_if="REFUTED",
+    question="Where does reasoning stop?",
+    among="models that know the facts and compose those that training composes",
+)
+HELD_OUT, TRAINED, BOTH = WATCHED = ("held out", "trained", "both apart")
+KINDS = (HELD_OUT, "first apart", "second apart", BOTH)
+"""Composed questions that training left out, by which of their facts stand in no composed question of training."""
+FACTS = "facts"
+Right = Callable[..., np.ndarray]
+REACHED = 0.9
+"""Right answers at which a kind of question counts as learned."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Worlds of one size, several ratios of composed questions to facts, and what crosses to facts that are never composed."""
+
+    seeds: int = 5
+    """Replicates, each with weights, a world and held-out questions of its own. Five that agree are the fewest to hold."""
+    test: int = 300
+    """Questions of each kind, for each seed."""
+    task: Facts = Facts(entities=30, relations=20, apart=0.2, ratio=1.0, cot=False)
+    ratios: tuple[float, ...] = (4.0, 6.0, 8.5, 12.0)
+    """Composed questions that are trained for each fact that is not apart."""
+    larger: int = 2
+    """Times the entities, at one of the ratios."""
+    compared: float = 8.5
+    """This ratio."""
+    model: Transformer = Transformer(width=64, layers=2, heads=4, context=16)
+    looped: Transformer = Transformer(width=64, layers=1, loops=4, heads=4, context=16, inject=True, positions="none")
+    deep: Transformer = Transformer(width=64, layers=4, heads=4, context=16, positions="none")
+    """As many layers as the other passes, with weights of their own."""
+    train: TrainConfig = TrainConfig(steps=3000, batch=128, optimizer="muon", weight_decay=0.2)
+    longer: TrainConfig = TrainConfig(steps=6000, batch=128, optimizer="muon", weight_decay=0.2)
+    """Of models of more entities."""
+    chained: TrainConfig = TrainConfig(steps=1500, batch=128, optimizer="muon", weight_decay=0.2)
+
+
+SMALL = Config()
+TINY = Transformer(width=16, layers=1, heads=2, context=16)
+STEPS = TrainConfig(steps=8, batch=16, chunk=4)
+PRESETS = {
+    "smoke": replace(
+        SMALL,
+        seeds=1,
+        test=8,
+        task=Facts(entities=12, relations=4, apart=0.3, ratio=0.5, cot=False),
+        ratios=(0.5, 1.0),
+        compared=1.0,
+        larger=1,
+        model=TINY,
+        looped=TINY,
+        deep=TINY,
+        train=STEPS,
+        longer=STEPS,
+        chained=STEPS,
+    ),
+    "small": SMALL,
+    "full": replace(
+        SMALL,
+        seeds=10,
+        test=1000,
+        task=Facts(entities=128, relations=32, apart=0.1, ratio=1.0, cot=False),
+        ratios=(3.6, 5.4, 7.2, 9.0, 12.6, 18.0),
+        compared=9.0,
+        model=replace(SMALL.model, width=256, layers=8, heads=8),
+        looped=replace(SMALL.looped, width=256, layers=4, loops=2, heads=8),
+        deep=replace(SMALL.deep, width=256, layers=8, heads=8),
+        train=replace(SMALL.train, steps=100_000, batch=512, matrix_rate=0.005, learning_rate=1e-3),
+        longer=replace(SMALL.longer, steps=100_000, batch=512, matrix_rate=0.005, learning_rate=1e-3),
+        chained=replace(SMALL.chained, steps=50_000, batch=512, matrix_rate=0.005, learning_rate=1e-3),
+    ),
+}
+
+
+class Told(NamedTuple):
+    """What the models of one seed are told, and what they are asked."""
+
+    task: Facts
+    """The world of the seed."""
+    facts: Problem
+    trained: Problem
+    """Composed questions of training."""
+    asked: Mapping[str, Problem]
+    """Questions of each kind, and so many of the trained ones, by name."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """One arm while it was trained."""
+
+    steps: tuple[int, ...]
+    """Of training, rising."""
+    right: np.ndarray
+    """Right answers to what is watched, float (s, m, 3)."""
+
+    def reached(self, kind: str) -> np.ndarray:
+        """The step at which nine of ten questions of a kind are right, float (s,): infinite where it never comes, and not before the
+        first look."""
+        step = crossing(np.array(self.steps), self.right[:, :, WATCHED.index(kind)], REACHED, falling=False)
+        return np.maximum(step, self.steps[0])
+
+    @property
+    def taken(self) -> np.ndarray:
+        """Steps to held-out questions; all there were where they never come, which are too few: float (s,)."""
+        return np.minimum(self.reached(HELD_OUT), self.steps[-1])
+
+    @property
+    def delay(self) -> np.ndarray:
+        """How many times the steps of trained questions those are, float (s,); no number where these never come."""
+        trained = self.reached(TRAINED)
+        return np.where(np.isfinite(trained), self.taken / trained, np.nan)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Right answers in the end, as shares."""
+
+    facts: np.ndarray
+    """Float (s,)."""
+    composed: np.ndarray
+    """By kind, float (s, 4)."""
+
+    def of(self, kind: str) -> np.ndarray:
+        return np.asarray(self.composed[:, KINDS.index(kind)])
+
+
+@dataclass(frozen=True)
+class Measured:
+    ratios: dict[float, Learned]
+    larger: Learned
+    """With more entities, at the ratio `compared`."""
+    compared: float
+    arms: dict[str, Arm]
+    """At the highest ratio."""
+    floors: np.ndarray
+    """What the best reader who does not compose scores, by kind: float (s, 4)."""
+
+
+AT_ONCE, LOOPED, DEEP, WRITTEN = "at once", "looped", "as deep, not looped", "facts recited"
+
+
+def run(config: Config, lab: Lab) -> Measured:
+    seeds, most = lab.seeds(config.seeds), max(config.ratios)
+    told = {ratio: [tell(config, lab.split, seed, ratio) for seed in seeds] for ratio in config.ratios}
+    more = replace(config, task=replace(config.task, entities=config.larger * config.task.entities))
+    runs = {
+        ratio: _trained(config, lab, config.model, config.train, own, f"ratio {ratio:g}") for ratio, own in told.items()
+    }
+    large = [tell(more, lab.split, seed, config.compared) for seed in seeds]
+    name = f"{more.task.entities} entities"
+    larger = _trained(more, lab, config.model, config.longer, large, name)
+    arms = {AT_ONCE: _tested(lab, runs[most], told[most], AT_ONCE)}
+    for name, model in {LOOPED: config.looped, DEEP: config.deep}.items():
+        trained = _trained(config, lab, model, config.train, told[most], name)
+        arms[name] = _tested(lab, trained, told[most], name)
+    arms[WRITTEN] = _tested(lab, _taught(config, lab, told[most]), told[most], WRITTEN, written)
+    return Measured(
+        {ratio: _learned(lab, own) for ratio, own in runs.items()},
+        _learned(lab, larger),
+        config.compared,
+        arms,
+        np.array([[_floor(own, kind) for kind in KINDS] for own in told[most]]),
+    )
+
+
+def tell(config: Config, split: Split, seed: int, ratio: float) -> Told:
+    """The world of a seed, with so many composed questions of the training part for each fact that is not apart."""
+    task = replace(config.task, world=seed)
+    every = questions.composed(replace(task, ratio=task.known.most))
+    out = split.part(task.identity(every))
+    trained = _some(every, np.flatnonzero(~out), round(ratio * int((~task.known.apart).sum())))
+    asked = {HELD_OUT: _some(every, np.flatnonzero(out), config.test), TRAINED: _some(trained, None, config.test)}
+    for kind, unseen in zip(KINDS[1:], ("first", "second", "both"), strict=True):
+        asked[kind] = _some(questions.composed(replace(task, unseen=cast(Any, unseen))), None, config.test)
+    return Told(task, questions.facts(task), trained, asked)
+
+
+def _some(problem: Problem, rows: np.ndarray | None, n: int) -> Problem:
+    """The first so many problems, of those at some rows; raises `UserError` if they are fewer."""
+    rows = np.arange(len(problem["head"])) if rows is None else rows
+    if len(rows) < n:
+        raise UserError(
+            f"a world has {len(rows)} questions where {n} are asked for; expected more entities or relations"
+        )
+    return {name: values[rows[:n]] for name, values in problem.items()}
+
+
+def lines(told: Told) -> Examples:
+    """All that is told, as prompts: what is to be said behind the last relation is the entity at the end."""
+    return joined([_asked(told.task, part) for part in (told.facts, told.trained)])
+
+
+def _asked(task: Facts, problem: Problem) -> Examples:
+    batch = task.write(problem)
+    tokens, row, place = batch.prompts(), np.arange(len(batch.prompt_len)), batch.prompt_len - 1  # of `<think>`
+    target, weight = tokens[..., 0].copy(), np.zeros(tokens.shape[:2], bool)
+    target[row, place] = _answers(task, problem)
+    weight[row, place] = True
+    return Examples(tokens, weight, target)
+
+
+def _answers(task: Facts, problem: Problem) -> np.ndarray:
+    """Ids of the entities that questions lead to, int (n,)."""
+    return questions.answers(task, problem) + task.first_entity
+
+
+def _trained(config: Config, lab: Lab, model: Transformer, train: TrainConfig, told: list[Told], name: str) -> Runs:
+    """Models that are told facts and composed questions, and watched meanwhile."""
+    seeds = lab.seeds(config.seeds)
+    own = replace(model, vocabulary=len(config.task.vocabulary))
+    worlds = dict(zip(seeds, told, strict=True))
+
+    def measure(params: Params, of: Sequence[int]) -> np.ndarray:
+        return np.stack([_says(own, params, [worlds[seed] for seed in of], kind) for kind in WATCHED], axis=1)
+
+    return lab.train(
+        model,
+        config.task,
+        train,
+        seeds=seeds,
+        labels=[lines(own) for own in told],
+        watch=Watch(WATCHED, measure),
+        label=f"train {name}",
+    )
+
+
+def _says(model: Model, params: Params, told: Sequence[Told], kind: str) -> np.ndarray:
+    """Right answers at the last relation to questions of a kind, as shares, float (s,)."""
+    texts, place, right = _prompts(told, kind)
+    return np.asarray((own_answers(model, params, texts, place)[..., 0] == right).mean(axis=1))
+
+
+def _prompts(told: Sequence[Told], kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Prompts int32 (s, n, t, 1) of questions of a kind, or of all facts, where the answer is to be said, int (1,), and its id, int
+    (s, n)."""
+    asked = [own.facts if kind == FACTS else own.asked[kind] for own in told]
+    texts = np.stack([own.task.write(problem).prompts() for own, problem in zip(told, asked, strict=True)])
+    right = np.stack([_answers(own.task, problem) for own, problem in zip(told, asked, strict=True)])
+    return texts, np.array([texts.shape[2] - 1]), right
+
+
+def _learned(lab: Lab, runs: Runs) -> Learned:
+    """What was watched while models were trained."""
+    notes = [note["watched"] for note in lab.notes(runs)]
+    return Learned(tuple(notes[0]["steps"]), np.array([note["values"] for note in notes]))
+
+
+def at_once(lab: Lab, runs: Runs, told: Sequence[Told], kind: str, label: str) -> np.ndarray:
+    """Right answers at the last relation, as shares, float (s,)."""
+    texts, place, right = _prompts(told, kind)
+    return np.asarray((said(lab, runs, texts, place, label)[..., 0] == right).mean(axis=1))
+
+
+def written(lab: Lab, runs: Runs, told: Sequence[Told], kind: str, label: str) -> np.ndarray:
+    """Texts that models write greedily with every fact and the answer right, as shares, float (s,)."""
+    asked = [own.facts if kind == FACTS else own.asked[kind] for own in told]
+    batches = [_recited(own.task, problem) for own, problem in zip(told, asked, strict=True)]
+    width = int((batches[0].text != PAD).sum(axis=1).max())
+    texts = np.stack([batch.tokens[:, :width] for batch in batches])
+    places = np.arange(batches[0].prompt_len[0], width)
+    names = [fingerprint({"model": name, "texts": digest(own)}) for name, own in zip(runs.names, texts, strict=True)]
+
+    def make(rows: list[int], pieces: Pieces, progress: Callable[[int], None]) -> dict[str, np.ndarray]:
+        params = rows_of(runs.trained.params, rows)
+        return {"written": own_answers(runs.model, params, texts[rows], places)}
+
+    n = texts.shape[1]
+    wrote = lab.keep("written", runs.model, names, (n, len(places)), n * width, make, label)
+    return np.asarray((wrote == texts[:, :, places, 0]).all(axis=2).mean(axis=1))
+
+
+def _recited(task: Facts, problem: Problem) -> Batch:
+    """Questions with the facts on the way and the answer."""
+    return replace(task, cot=True).write(problem)
+
+
+def _taught(config: Config, lab: Lab, told: list[Told]) -> Runs:
+    """Models that recite the facts of everything they are told."""
+    labels = [joined([examples(_recited(own.task, part)) for part in (own.facts, own.trained)]) for own in told]
+    return lab.train(
+        config.model,
+        config.task,
+        config.chained,
+        seeds=lab.seeds(config.seeds),
+        labels=labels,
+        label=f"train {WRITTEN}",
+    )
+
+
+def _tested(lab: Lab, runs: Runs, told: list[Told], name: str, right: Right = at_once) -> Arm:
+    scores = {kind: right(lab, runs, told, kind, f"{name}, {kind}") for kind in (FACTS, *KINDS)}
+    return Arm(scores[FACTS], np.stack([scores[kind] for kind in KINDS], axis=1))
+
+
+def _floor(told: Told, kind: str) -> float:
+    """The best score of the readers who do not compose."""
+    return max(laws.floors(told.task, told.trained, told.asked[kind]).values())
+
+
+def check(measured: Measured) -> list[Check]:
+    ratios, arms = measured.ratios, measured.arms
+    logs = np.log(np.array([*ratios]))
+    floor = dict(zip(KINDS, measured.floors.T, strict=True))
+    steps = np.log(np.stack([own.taken for own in ratios.values()], axis=1))
+    delays = np.log(np.stack([own.delay for own in ratios.values()], axis=1))
+    once = arms[AT_ONCE]
+    able = {name: _able(name, arm) for name, arm in arms.items()}
+    missing = {kind: once.of(kind) - floor[kind] for kind in KINDS}
+    return [
+        at_most(
+            "steps until .9 of what was left out: slope of the logarithm over that of the ratio",
+            slope(logs, steps),
+            -0.5,
+            "half of inverse proportion",
+            gates=able[AT_ONCE],
+        ),
+        at_most(
+            "these steps over those to .9 of the trained: slope of the logarithm over that of the ratio",
+            slope(logs, delays),
+            -0.5,
+            "so it is not that everything is learned sooner",
+            gates=able[AT_ONCE],
+        ),
+        at_most(
+            "the same, of more entities at one ratio - of fewer: logarithm",
+            np.log(measured.larger.delay) - np.log(ratios[measured.compared].delay),
+            log(1.25),
+            "twice the facts delay by no quarter",
+            gates=able[AT_ONCE],
+        ),
+        at_most(
+            f"{AT_ONCE}, {BOTH}: right - floor",
+            once.of(BOTH) - floor[BOTH],
+            0.1,
+            "no more than a reader who does not compose, and a tenth",
+            gates=able[AT_ONCE],
+        ),
+        at_least(
+            f"{AT_ONCE}: above the floor, first apart - second apart",
+            missing["first apart"] - missing["second apart"],
+            0.15,
+            "what is missing is the second fact",
+            gates=able[AT_ONCE],
+        ),
+        at_least(f"{WRITTEN}, {BOTH}: right", arms[WRITTEN].of(BOTH), 0.9, "nearly all", gates=able[WRITTEN]),
+    ]
+
+
+def _able(name: str, arm: Arm) -> list[Gate]:
+    """It knows the facts, and composes those that training composes."""
+    return [
+        Gate(f"{name}: facts right", arm.facts, 0.99, inf, "both facts of nearly every question are known"),
+        Gate(f"{name}, {HELD_OUT}: right", arm.of(HELD_OUT), 0.95, inf, "it composes"),
+    ]
+
+
+def figures(measured: Measured) -> list[Figure]:
+    most = max(measured.ratios)
+    last = measured.ratios[most]
+    return [
+        Curves(
+            name="composed_facts",
+            title="Composed questions that training left out",
+            x_label="steps",
+            y_label="right answers",
+            x=list(last.steps),
+            measured={
+                f"{ratio:g} composed for each fact": own.right[:, :, WATCHED.index(HELD_OUT)]
+                for ratio, own in measured.ratios.items()
+            },
+            theory={},
+        ),
+        Bars(
+            name="composed_facts_apart",
+            title=f"Right answers in the end, {most:g} composed questions for each fact",
+            y_label="right answers",
+            groups=list(KINDS),
+            measured={name: arm.composed for name, arm in measured.arms.items()},
+            theory={AT_ONCE: np.median(measured.floors, axis=0).tolist()},
+            note="Dotted: the best reader who does not compose.",
+        ),
+    ]
