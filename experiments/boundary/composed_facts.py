@@ -58,23 +58,25 @@ class Config:
     task: Facts = Facts(entities=30, relations=20, apart=0.2, ratio=1.0, cot=False)
     ratios: tuple[float, ...] = (4.0, 6.0, 8.5, 12.0)
     """Composed questions that are trained for each fact that is not apart."""
-    larger: int = 2
-    """Times the entities, at one of the ratios."""
     compared: float = 8.5
-    """This ratio."""
+    """The ratio at which arms are compared."""
+    larger: int = 2
+    """Times the entities, in one arm."""
     model: Transformer = Transformer(width=64, layers=2, heads=4, context=16)
-    looped: Transformer = Transformer(width=64, layers=1, loops=4, heads=4, context=16, inject=True, positions="none")
-    deep: Transformer = Transformer(width=64, layers=4, heads=4, context=16, positions="none")
-    """As many layers as the other passes, with weights of their own."""
+    looped: Transformer = Transformer(width=64, layers=1, loops=6, heads=4, context=16, inject=True, positions="rotary")
+    deep: Transformer = Transformer(width=64, layers=6, heads=4, context=16, positions="rotary")
+    """As many layers as those passes, with weights of their own."""
     train: TrainConfig = TrainConfig(steps=3000, batch=128, optimizer="muon", weight_decay=0.2)
-    longer: TrainConfig = TrainConfig(steps=6000, batch=128, optimizer="muon", weight_decay=0.2)
-    """Of models of more entities."""
-    chained: TrainConfig = TrainConfig(steps=1500, batch=128, optimizer="muon", weight_decay=0.2)
+    train_larger: TrainConfig = TrainConfig(steps=4500, batch=128, optimizer="muon", weight_decay=0.2)
+    train_deep: TrainConfig = TrainConfig(steps=4000, batch=128, optimizer="muon", weight_decay=0.2)
+    """Of six layers, be they one or not."""
+    train_written: TrainConfig = TrainConfig(steps=1500, batch=64, optimizer="muon", weight_decay=0.2)
 
 
 SMALL = Config()
 TINY = Transformer(width=16, layers=1, heads=2, context=16)
 STEPS = TrainConfig(steps=8, batch=16, chunk=4)
+LONG = replace(SMALL.train, steps=100_000, batch=512, matrix_rate=0.005, learning_rate=1e-3)
 PRESETS = {
     "smoke": replace(
         SMALL,
@@ -88,8 +90,9 @@ PRESETS = {
         looped=TINY,
         deep=TINY,
         train=STEPS,
-        longer=STEPS,
-        chained=STEPS,
+        train_larger=STEPS,
+        train_deep=STEPS,
+        train_written=STEPS,
     ),
     "small": SMALL,
     "full": replace(
@@ -102,9 +105,10 @@ PRESETS = {
         model=replace(SMALL.model, width=256, layers=8, heads=8),
         looped=replace(SMALL.looped, width=256, layers=4, loops=2, heads=8),
         deep=replace(SMALL.deep, width=256, layers=8, heads=8),
-        train=replace(SMALL.train, steps=100_000, batch=512, matrix_rate=0.005, learning_rate=1e-3),
-        longer=replace(SMALL.longer, steps=100_000, batch=512, matrix_rate=0.005, learning_rate=1e-3),
-        chained=replace(SMALL.chained, steps=50_000, batch=512, matrix_rate=0.005, learning_rate=1e-3),
+        train=LONG,
+        train_larger=LONG,
+        train_deep=LONG,
+        train_written=replace(LONG, steps=50_000),
     ),
 }
 
@@ -168,7 +172,7 @@ class Measured:
     """With more entities, at the ratio `compared`."""
     compared: float
     arms: dict[str, Arm]
-    """At the highest ratio."""
+    """At that ratio."""
     floors: np.ndarray
     """What the best reader who does not compose scores, by kind: float (s, 4)."""
 
@@ -177,26 +181,24 @@ AT_ONCE, LOOPED, DEEP, WRITTEN = "at once", "looped", "as deep, not looped", "fa
 
 
 def run(config: Config, lab: Lab) -> Measured:
-    seeds, most = lab.seeds(config.seeds), max(config.ratios)
+    seeds = lab.seeds(config.seeds)
     told = {ratio: [tell(config, lab.split, seed, ratio) for seed in seeds] for ratio in config.ratios}
-    more = replace(config, task=replace(config.task, entities=config.larger * config.task.entities))
     runs = {
         ratio: _trained(config, lab, config.model, config.train, own, f"ratio {ratio:g}") for ratio, own in told.items()
     }
+    more = replace(config, task=replace(config.task, entities=config.larger * config.task.entities))
     large = [tell(more, lab.split, seed, config.compared) for seed in seeds]
-    name = f"{more.task.entities} entities"
-    larger = _trained(more, lab, config.model, config.longer, large, name)
-    arms = {AT_ONCE: _tested(lab, runs[most], told[most], AT_ONCE)}
+    larger = _trained(more, lab, config.model, config.train_larger, large, f"{more.task.entities} entities")
+    own, arms = told[config.compared], {AT_ONCE: runs[config.compared]}
     for name, model in {LOOPED: config.looped, DEEP: config.deep}.items():
-        trained = _trained(config, lab, model, config.train, told[most], name)
-        arms[name] = _tested(lab, trained, told[most], name)
-    arms[WRITTEN] = _tested(lab, _taught(config, lab, told[most]), told[most], WRITTEN, written)
+        arms[name] = _trained(config, lab, model, config.train_deep, own, name)
+    tested = {name: _tested(lab, trained, own, name) for name, trained in arms.items()}
     return Measured(
-        {ratio: _learned(lab, own) for ratio, own in runs.items()},
+        {ratio: _learned(lab, each) for ratio, each in runs.items()},
         _learned(lab, larger),
         config.compared,
-        arms,
-        np.array([[_floor(own, kind) for kind in KINDS] for own in told[most]]),
+        {**tested, WRITTEN: _tested(lab, _taught(config, lab, own), own, WRITTEN, written)},
+        np.array([[_floor(each, kind) for kind in KINDS] for each in own]),
     )
 
 
@@ -317,7 +319,7 @@ def _taught(config: Config, lab: Lab, told: list[Told]) -> Runs:
     return lab.train(
         config.model,
         config.task,
-        config.chained,
+        config.train_written,
         seeds=lab.seeds(config.seeds),
         labels=labels,
         label=f"train {WRITTEN}",
@@ -380,6 +382,14 @@ def check(measured: Measured) -> list[Check]:
             gates=able[AT_ONCE],
         ),
         at_least(f"{WRITTEN}, {BOTH}: right", arms[WRITTEN].of(BOTH), 0.9, "nearly all", gates=able[WRITTEN]),
+        at_least(
+            f"second apart: {LOOPED} - {DEEP}",
+            arms[LOOPED].of("second apart") - arms[DEEP].of("second apart"),
+            0.15,
+            "half of what was seen in a trial",
+            gates=[*able[LOOPED], *able[DEEP]],
+        ),
+        at_least(f"{LOOPED}, {BOTH}: right - floor", arms[LOOPED].of(BOTH) - floor[BOTH], 0.1, "X", gates=able[LOOPED]),
     ]
 
 
@@ -392,8 +402,7 @@ def _able(name: str, arm: Arm) -> list[Gate]:
 
 
 def figures(measured: Measured) -> list[Figure]:
-    most = max(measured.ratios)
-    last = measured.ratios[most]
+    last = measured.ratios[measured.compared]
     return [
         Curves(
             name="composed_facts",
@@ -409,7 +418,7 @@ def figures(measured: Measured) -> list[Figure]:
         ),
         Bars(
             name="composed_facts_apart",
-            title=f"Right answers in the end, {most:g} composed questions for each fact",
+            title=f"Right answers in the end, {measured.compared:g} composed questions for each fact",
             y_label="right answers",
             groups=list(KINDS),
             measured={name: arm.composed for name, arm in measured.arms.items()},
