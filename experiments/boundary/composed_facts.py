@@ -1,4 +1,32 @@
-"""DOC"""
+"""Facts are composed the sooner, the more compositions training has; those it composes with none, in writing, partly by loops.
+
+Source       Wang, Yue, Su, Sun, arXiv:2405.15071: sections 3.2 (the ratio of composed to atomic facts, not the size of the
+             data, sets the speed) and 3.3 (what no composition of training has is not composed: upper layers do not hold it),
+             appendix E.2 (layers that share weights). Loops cross in the end: arXiv:2604.07822, section 4. Chains are ours
+Prediction   Worlds of 600 facts, 20 relations of 30 entities (`tasks/facts`). Training has every fact; a fifth of them stands
+             in no composed question of training, and of the composed questions of the others it has 4, 6, 8.5 or 12 for each
+             fact. Two layers, asked at the last relation, are right in .9 of those that were left out after steps that fall
+             at least with the root of the ratio, and so does the factor between these steps and those to .9 of the trained
+             ones. Twice the entities at 8.5 do not raise that factor by a quarter. At 8.5 these models are at most .1 above
+             the best reader who does not compose where both facts are apart. They are .15 more above it where the first is
+             than where the second is. Two layers that recite both facts write .9 of the texts with both apart. One layer
+             passed six times, rotary positions, is .1 more often right than six layers where the second fact is apart, and .1
+             above the best reader where both are.
+Refuted if   One of these eight numbers is on the other side in most seeds.
+Controls     Models count if they are right in .99 of the facts, those apart with them, and in .95 of the composed questions
+             that were left out. Each seed has a world of its own. Arms of a higher ratio have more lines and as many steps.
+             What never came to .9 counts as if it had with the last step, against the claim. Readers know training's composed
+             questions by entity, relations or bridge, or stop at the bridge (`tasks/facts/laws.py`). Six layers of their own
+             have as many passes, steps and lines as the loop. Chains have half the steps of the two layers, of half the
+             lines. In trials on seeds 901 and 902 what was left out came to .9 after 3,000 steps and more, 2,170 and 2,270,
+             1,300 and 1,350, 1,020 and 1,190, trained questions after 670 to 870, and the factor was 1.6 and 1.7 at 8.5, 1.1
+             and 1.2 with twice the entities. With both facts apart .03 and .05 were right at once (floor .06), .99 and .99
+             written, .31 and .40 looped, .14 and .21 in six layers; with the second apart .04 and .05 at once, .70 and .76
+             looped, .31 and .42 in six layers; with the first .49 and .55 at once. On seed 900 a loop of eight passes had .40
+             and eight layers .15 with both apart, the loop rising. Loops with learned positions, or of four passes, had .12
+             and less after 1,500 to 2,500 steps at 12.
+Run          alchemy reproduce composed_facts --preset small      # a quarter of an hour on a CPU core
+"""
 
 from __future__ import annotations
 
@@ -31,10 +59,10 @@ from models.transformer import Transformer
 from tasks.facts import Facts, laws, questions
 
 CLAIM = Claim(
-    sentence="SENTENCE",
+    sentence="Facts are composed the sooner, the more compositions training has; those in none of them, in writing, and partly by loops.",
     source="arXiv:2405.15071; loops: arXiv:2604.07822",
-    prediction="PREDICTION",
-    refuted_if="REFUTED",
+    prediction="steps to .9 fall with the ratio, twice the facts or not; both apart: floor at once, .9 written, above it looped",
+    refuted_if="one of the eight numbers on the other side",
     question="Where does reasoning stop?",
     among="models that know the facts and compose those that training composes",
 )
@@ -49,7 +77,7 @@ REACHED = 0.9
 
 @dataclass(frozen=True)
 class Config:
-    """Worlds of one size, several ratios of composed questions to facts, and what crosses to facts that are never composed."""
+    """Worlds of one size at several ratios of composed questions to facts, and who composes facts that training never composes."""
 
     seeds: int = 5
     """Replicates, each with weights, a world and held-out questions of its own. Five that agree are the fewest to hold."""
@@ -385,11 +413,17 @@ def check(measured: Measured) -> list[Check]:
         at_least(
             f"second apart: {LOOPED} - {DEEP}",
             arms[LOOPED].of("second apart") - arms[DEEP].of("second apart"),
-            0.15,
-            "half of what was seen in a trial",
+            0.1,
+            "a third of what was seen in trials",
             gates=[*able[LOOPED], *able[DEEP]],
         ),
-        at_least(f"{LOOPED}, {BOTH}: right - floor", arms[LOOPED].of(BOTH) - floor[BOTH], 0.1, "X", gates=able[LOOPED]),
+        at_least(
+            f"{LOOPED}, {BOTH}: right - floor",
+            arms[LOOPED].of(BOTH) - floor[BOTH],
+            0.1,
+            "a third of what was seen in trials",
+            gates=able[LOOPED],
+        ),
     ]
 
 
