@@ -16,14 +16,13 @@ Controls     Each tree is as frequent in training, so that a tree is not left ou
              answers at once are told the same values of the same lines. Seeds count where the chain is right in .9 of other expressions of three operators of each shape, and where a chain
              of trees that lean left works those out. Training ends while losses still fall by little: this says what is learned first,
              and not what could be. Guessing scores .20 to .24. In trials on seeds 900 and 901 the chain was right in 1.00, 1.00, .33 and .29,
-             and in 1.00, 1.00, .20 and .31 (left, bent, right, balanced); wrong was one step of the four, which reads another
-             operator than the one whose turn it is.
+             and in 1.00, 1.00, .20 and .31 (left, bent, right, balanced); what was wrong was one step of the four,
+             the third or the second.
 Run          alchemy reproduce tree_shapes --preset small      # 8 minutes on 2 CPU cores
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf

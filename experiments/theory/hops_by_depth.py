@@ -126,19 +126,19 @@ class Measured:
 
 def run(config: Config, lab: Lab) -> Measured:
     gate, judged = gate_split(config.test)
-    right = {layers: _at_once(config, lab, layers) for layers in config.depths}  # (s, h, n)
+    right = {layers: at_once(config, lab, layers) for layers in config.depths}  # (s, h, n)
     return Measured(
         hops=config.hops,
         depths={layers: values[..., judged].mean(axis=2) for layers, values in right.items()},
         gates={layers: values[..., gate].mean(axis=2) for layers, values in right.items()},
         chain=_chain(config, lab),
-        windows={size: [_window(config, hops, size) for hops in config.hops] for size in WINDOWS},
+        windows={size: [window(config, hops, size) for hops in config.hops] for size in WINDOWS},
     )
 
 
-def _at_once(config: Config, lab: Lab, layers: int) -> np.ndarray:
-    """Whether models of so many layers say the letter at the end of the hops, bool (s, h, n)."""
-    name = f"{layers} layers"
+def at_once(config: Config, lab: Lab, layers: int, which: str = "") -> np.ndarray:
+    """Whether models of so many layers say the letter at the end of the hops, bool (s, h, n); labels begin with `which` of them."""
+    name = f"{which}{layers} layers"
     runs = trained(config, lab, config.at_once, layers, name)
     right = []
     for hops in config.hops:
@@ -195,7 +195,7 @@ def labelled(task: Hops, batch: Batch) -> Examples:
     return Examples(tokens, weight, target)
 
 
-def _window(config: Config, hops: int, size: int) -> float:
+def window(config: Config, hops: int, size: int) -> float:
     """What the best reader of so many last letters scores."""
     problem = replace(config.at_once, hops=(hops,)).draw(stream("readers of the last letters", hops), 4_000)
     return float(laws.window(problem, config.letters, size).chance.mean())
