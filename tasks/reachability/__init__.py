@@ -76,9 +76,20 @@ class Reachability(Spec, TaskDefaults):
     def other_root(self, problem: Problem) -> Problem:
         """The same graphs, in the same order and with the same candidates, asked from the root of the other half: the other candidate
         is right."""
-        root = adjacency(problem, self.nodes).any(axis=1)  # whether an edge leads to a node
-        root[np.arange(len(root)), problem["start"]] = True
-        return {**problem, "start": root.argmin(axis=1).astype(np.int8)}
+        return {**problem, "start": self._other_root(problem)}
+
+    def exchanged(self, problem: Problem) -> Problem:
+        """The same questions, with the names of the two roots exchanged in all edges: the other candidate is right, of the same
+        start."""
+        edges, start = problem["edges"], problem["start"][:, None, None]
+        other = self._other_root(problem)[:, None, None]
+        return {**problem, "edges": np.where(edges == start, other, np.where(edges == other, start, edges))}
+
+    def _other_root(self, problem: Problem) -> np.ndarray:
+        """The root that is not the start, int8 (n,)."""
+        led_to = adjacency(problem, self.nodes).any(axis=1)
+        led_to[np.arange(len(led_to)), problem["start"]] = True
+        return led_to.argmin(axis=1).astype(np.int8)
 
     def other_state(self, batch: Batch, completion: np.ndarray, step: int, rng: np.random.Generator) -> np.ndarray:
         """In a path a node of the other half, as far from its candidate; in a list any other node."""

@@ -214,6 +214,17 @@ def test_asked_from_the_other_root_the_other_candidate_is_right():
         np.testing.assert_array_equal(values, again[name])
 
 
+def test_with_the_names_of_the_roots_exchanged_the_other_candidate_is_right():
+    batch = sample(TASK, 200)
+    other = TASK.exchanged(batch.problem)
+    assert (search.reached(other, 12)[1] == search.reached(TASK.other_root(batch.problem), 12)[1]).all()
+    changed = (other["edges"] != batch.problem["edges"]).any(axis=2)
+    assert (changed.sum(axis=1) == 4).all(), "the edges from the two roots alone"
+    for name in ("start", "candidates"):
+        np.testing.assert_array_equal(other[name], batch.problem[name])
+    np.testing.assert_array_equal(TASK.exchanged(other)["edges"], batch.problem["edges"])
+
+
 def test_frontiers_are_what_the_chain_lists():
     task = replace(TASK, trace="frontiers")
     batch = sample(task, 50)
