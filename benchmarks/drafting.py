@@ -63,7 +63,13 @@ def main(out: str = "") -> None:
         for batch in BATCHES:
             taken = {at_once: microseconds(task, model, batch, WRITTEN[name], at_once) for at_once in AT_ONCE}
             rows.append({"model": name, "batch": batch, "microseconds a token, by tokens read at once": taken})
-            print(name, batch, *(f"{at_once} at once {value:.2f}" for at_once, value in taken.items()), sep="  ", flush=True)
+            print(
+                name,
+                batch,
+                *(f"{at_once} at once {value:.2f}" for at_once, value in taken.items()),
+                sep="  ",
+                flush=True,
+            )
     if out:
         write_json(Path(out), {"device": machine.describe(), "commit": commit(), "rows": rows})
 

@@ -34,7 +34,7 @@ from alchemy.latent.reasoner import Reasoner
 from alchemy.learning.config import TrainConfig
 from alchemy.learning.data import Examples, Padding
 from alchemy.learning.model import Model, Params
-from alchemy.learning.train import Part, Runs, Trained, drawn, size, train
+from alchemy.learning.train import Part, Runs, Trained, fresh, size, train
 from alchemy.practice.curriculum import Course, Curriculum
 from alchemy.practice.grpo import GRPO, Log, Reinforced, World, reinforce, reward
 from alchemy.practice.promotion import looking, train_promoted
@@ -718,7 +718,7 @@ def _initial(model: Model, seeds: Sequence[int], start: Runs, rows: list[int]) -
     params = rows_of(start.trained.params, rows)
     if model == start.model:
         return params
-    return learned_verifier.widened(params, drawn(model, jax.vmap(jax.random.key)(np.asarray(seeds))))
+    return learned_verifier.widened(params, fresh(model, seeds))
 
 
 def _room(runs: Runs, task: Task, batch: Batch) -> int:

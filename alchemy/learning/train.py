@@ -415,6 +415,11 @@ def drawn(model: Trainable, keys: jax.Array) -> Params:
     return _drawer(model)(np.asarray(jax.random.key_data(keys)))
 
 
+def fresh(model: Trainable, seeds: Sequence[int]) -> Params:
+    """The weights that training of each of these seeds begins with: leaves (s, ...)."""
+    return drawn(model, jax.vmap(jax.random.key)(np.asarray(seeds)))
+
+
 @lru_cache(maxsize=64)
 def _drawer(model: Trainable) -> Kept:
     def of_each(keys: jax.Array) -> Params:

@@ -22,13 +22,17 @@ def shares(right, other):
     return claim.Answers(seeds(right), seeds(other))
 
 
+def by_depth(*values):
+    return claim.Right(seeds(*values), seeds(*values))
+
+
 GIVEN = {kind: shares(0.98, 0.02) for kind in claim.KINDS} | {claim.EXCHANGED: shares(0.02, 0.98)}
 MEASURED = claim.Measured(
     depths=(1, 2, 3),
-    begun=seeds(1.0, 0.5, 0.5),
-    right={name: seeds(1.0, 0.9, 0.5) for name in claim.LOSING}
-    | {name: seeds(1.0, 1.0, 0.98) for name in (claim.TOLD, claim.PATH, claim.FRONTIERS)},
-    longer={name: seeds(1.0, 0.9, 0.55) for name in claim.LOSING},
+    begun=by_depth(1.0, 0.5, 0.5),
+    right={name: by_depth(1.0, 0.9, 0.5) for name in (claim.AT_ONCE, *claim.LOSING)}
+    | {name: by_depth(1.0, 1.0, 0.98) for name in (claim.TOLD, claim.PATH, claim.FRONTIERS)},
+    longer={name: by_depth(1.0, 0.9, 0.55) for name in claim.LOSING},
     held={
         claim.TOLD: claim.Held(seeds(0.99), seeds(0.1), seeds(0.2)),
         claim.END_TO_END: claim.Held(seeds(0.3), seeds(0.2), seeds(0.2)),
@@ -38,7 +42,7 @@ MEASURED = claim.Measured(
 
 
 def right(name, *values):
-    return {"right": {**MEASURED.right, name: seeds(*values)}}
+    return {"right": {**MEASURED.right, name: by_depth(*values)}}
 
 
 def given(kind, *values):
@@ -54,16 +58,16 @@ def held(name, members):
     [
         ({}, Verdict.HOLDS),
         (right(claim.TOLD, 1.0, 1.0, 0.75), Verdict.FAILS),
-        (right(claim.PAUSES, 1.0, 1.0, 0.9) | {"longer": {**MEASURED.longer, claim.PAUSES: seeds(1.0, 1.0, 0.9)}}, Verdict.FAILS),
-        ({"longer": {**MEASURED.longer, claim.END_TO_END: seeds(1.0, 0.9, 0.7)}, **right(claim.END_TO_END, 1.0, 0.9, 0.7)}, Verdict.FAILS),
+        (right(claim.PAUSES, 1.0, 1.0, 0.9) | {"longer": {**MEASURED.longer, claim.PAUSES: by_depth(1.0, 1.0, 0.9)}}, Verdict.FAILS),
+        ({"longer": {**MEASURED.longer, claim.END_TO_END: by_depth(1.0, 0.9, 0.7)}, **right(claim.END_TO_END, 1.0, 0.9, 0.7)}, Verdict.FAILS),
         (held(claim.END_TO_END, 0.9), Verdict.FAILS),
         (given(claim.EXCHANGED, 0.6, 0.4), Verdict.FAILS),
         (given(claim.OTHER_ORDER, 0.9, 0.1), Verdict.FAILS),
         (right(claim.FRONTIERS, 1.0, 1.0, 0.9), Verdict.FAILS),
         (right(claim.TOLD, 0.8, 0.8, 0.7), Verdict.UNDECIDED),
         (right(claim.PAUSES, 0.8, 0.5, 0.5), Verdict.UNDECIDED),
-        ({"longer": {**MEASURED.longer, claim.PAUSES: seeds(1.0, 0.9, 0.7)}}, Verdict.UNDECIDED),
-        ({"longer": {**MEASURED.longer, claim.END_TO_END: seeds(1.0, 0.9, 0.7)}}, Verdict.UNDECIDED),
+        ({"longer": {**MEASURED.longer, claim.PAUSES: by_depth(1.0, 0.9, 0.7)}}, Verdict.UNDECIDED),
+        ({"longer": {**MEASURED.longer, claim.END_TO_END: by_depth(1.0, 0.9, 0.7)}}, Verdict.UNDECIDED),
     ],
 )  # fmt: skip
 def test_each_check_can_fail_and_gates_leave_those_open_that_rest_on_them(changes, verdict):
