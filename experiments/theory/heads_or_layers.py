@@ -71,7 +71,7 @@ class Config:
 
 SMALL = Config()
 PRESETS = {
-    "smoke": Config(seeds=1, few=1, many=4, wide=20, hops=replace(hops_by_depth.PRESETS["smoke"], test=16)),
+    "smoke": Config(seeds=1, few=2, many=2, wide=16, hops=hops_by_depth.PRESETS["smoke"]),
     "small": SMALL,
     "full": Config(seeds=10, few=4, many=16, wide=160, hops=hops_by_depth.PRESETS["full"]),
 }
