@@ -8,7 +8,7 @@ Dimension letters: `s` seeds, `n` problems of a half, `m` steps that are looked 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple, cast
@@ -23,12 +23,14 @@ from alchemy.learning.model import Model, Params
 from alchemy.learning.train import Runs
 from alchemy.problem.task import PAD, Batch, Task
 
+Right = Callable[[Any, Batch, np.ndarray], np.ndarray]
+"""Which completions int32 (n, m) of the problems of a batch are right, by a task: bool (n,)."""
 HALVES = ("for selection", "for report")
 """Of the problems of each test."""
 
 
 class Checkpoints(NamedTuple):
-    """Lines that are right in their chain and their answer, as shares."""
+    """Shares of right lines."""
 
     steps: tuple[int, ...]
     """Of training, rising; the last is the end."""
@@ -55,10 +57,17 @@ class Checkpoints(NamedTuple):
         return self.best - self.last
 
 
-def watching(lab: Lab, model: Model, tests: Mapping[str, Task], n: int) -> Watch:
+def verified(task: Task, batch: Batch, completion: np.ndarray) -> np.ndarray:
+    """Those that the oracle finds right in their chain and their answer."""
+    judged = task.verify(batch, completion)
+    return np.asarray(judged.answer & judged.trace)
+
+
+def watching(lab: Lab, model: Model, tests: Mapping[str, Task], n: int, right: Right = verified) -> Watch:
     """What lets `Lab.train` measure a model by `n` held-out problems of each half of every test, by its label.
 
-    All tests have the same vocabulary. Their texts are written together, with as much room as the longest needs.
+    All tests have the same vocabulary. Their texts are written together, with as much room as the longest needs. Where the oracle
+    judges a line as what it is, with a chain or without, `right` may ask for more.
     """
     tasks = list(tests.values())
     model = cast(Model, replace(cast(Any, model), vocabulary=len(tasks[0].vocabulary)))
@@ -76,12 +85,11 @@ def watching(lab: Lab, model: Model, tests: Mapping[str, Task], n: int) -> Watch
         wide = [np.pad(each, ((0, 0), (0, longest - each.shape[1]), (0, 0)), constant_values=PAD) for each in prompts]
         asked = np.concatenate([each.reshape(len(seeds), 2 * n, longest, -1) for each in wide], axis=1)
         texts = np.split(generate(model, params, asked, max_new=width, seeds=seeds), len(tasks), axis=1)
-        judged = [
-            task.verify(batch, text.reshape(len(batch.tokens), -1))
+        found = [
+            right(task, batch, text.reshape(len(batch.tokens), -1))
             for task, batch, text in zip(tasks, batches, texts, strict=True)
         ]
-        right = [(each.answer & each.trace).reshape(len(seeds), 2, n).mean(axis=2) for each in judged]
-        return np.concatenate(right, axis=1)
+        return np.concatenate([each.reshape(len(seeds), 2, n).mean(axis=2) for each in found], axis=1)
 
     return Watch(_names(tests, n), measure)
 

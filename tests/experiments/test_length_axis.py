@@ -21,6 +21,7 @@ from experiments.boundary.length_axis import (
     check,
     figures,
     ways,
+    written,
 )
 
 
@@ -60,6 +61,17 @@ def test_shares_of_variance_are_of_schemes_and_ways():
         0.4
     )
     assert set(_shares(np.zeros((3, 2, 3))).values()) == {0.0}
+
+
+@pytest.mark.parametrize("arm", ways("coupled"))
+def test_a_line_is_right_with_its_chain_alone(arm):
+    task = SMALL.task(arm, 5)
+    batch = task.sample(np.random.default_rng(0), 40)
+    gold = batch.completions()
+    at_once = task.write({**batch.problem, "traced": np.zeros(40, bool)}).completions()
+    wrong = task.other_state(batch, gold, 2, np.random.default_rng(1))
+    assert written(task, batch, gold).all() and not written(task, batch, wrong).any()
+    assert task.verify(batch, at_once).answer.all() and not written(task, batch, at_once).any()
 
 
 def measured(seeds=6, **last):
