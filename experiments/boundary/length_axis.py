@@ -1,4 +1,4 @@
-"""Of five position schemes coupled places alone carry sums past their trained digits; index hints and a loop carry no other there.
+"""Past four trained digits coupled places carry some sums; four other schemes carry next to none to six, with hints or a loop too.
 
 Source       Kazemnejad et al., arXiv:2305.19466 (no positions carry furthest); Zhou et al., arXiv:2310.16028 and 2402.09371 (index hints; results
              depend on the seed and on when training is stopped); McLeish et al., arXiv:2405.17399, and Cho et al., arXiv:2405.20671 (places that are
@@ -7,7 +7,8 @@ Prediction   Two layers learn running sums of two to four digits modulo 6, with 
              .2 of sums of six digits at most; rotary ones and those without positions also with a mark of its place before every
              digit and sum (rows of marks begin anywhere, so that long lines have trained marks), and with one layer that is passed
              twice and reads the embeddings again. Where digit and running sum of a place have one position, drawn anew for each line
-             in training, models are right in .2 of sums of five digits at least, over these three formats and depths.
+             in training, .1 more of sums of five digits are right than with rotary or no positions: means over the three kinds of
+             arms, in the same seed.
 Refuted if   One of these nine numbers is on the other side in most seeds.
 Controls     Lines open with `<begin>`: without it what fails may be to find the first digit, and in trials rotary models with hints began
              longer lines at the fourth digit from their end. Arms count where they solve their longest trained sums. Those that learn slowly
@@ -55,9 +56,9 @@ class Arm(NamedTuple):
 
 
 CLAIM = Claim(
-    sentence="Of five position schemes coupled places alone carry sums past their trained digits; hints and a loop carry no other there.",
+    sentence="Past four trained digits coupled places carry some sums; four other schemes carry next to none to six, with hints or a loop too.",
     source="arXiv:2310.16028, 2402.09371, 2405.17399, 2409.15647; crossed, with seeds as the unit, by us",
-    prediction="whole chains of six digits after four: .2 at most by four schemes, and by two with hints or a loop; of five .2 by coupled places",
+    prediction="whole chains of six digits after four: .2 at most by four schemes, and by two with hints or a loop; of five .1 more by coupled places",
     refuted_if="one of the nine numbers on the other side",
     question="Where does reasoning stop?",
     among="models that learned the sums of their training",
@@ -240,15 +241,17 @@ def check(measured: Measured) -> list[Check]:
         arm: Gate(
             f"{arm}: right chains of {measured.trained} digits",
             seen.gate,
-            0.6 if arm.hinted else 0.9,
+            0.6 if arm.hinted else 0.8,
             inf,
-            "most of them, with hints, which are learned last" if arm.hinted else "nearly all",
+            "most of them, with hints, which are learned last" if arm.hinted else "four in five",
         )
         for arm, seen in arms.items()
     }
     others = [Arm(scheme) for scheme in FIXED]
     others += [arm for scheme in CROSSED if scheme in FIXED for arm in ways(scheme)[1:]]
     coupled = [arm for arm in ways("coupled") if arm in arms]
+    rivals = [arm for scheme in CROSSED if scheme in FIXED for arm in ways(scheme) if arm in arms]
+    means = [np.mean([arms[arm].last[:, measured.at(near)] for arm in each], axis=0) for each in (coupled, rivals)]
     return [
         *[
             at_most(
@@ -262,11 +265,11 @@ def check(measured: Measured) -> list[Check]:
             if arm in arms
         ],
         at_least(
-            f"coupled: right chains of {near} digits, the mean of alone, hints and loop",
-            np.mean([arms[arm].last[:, measured.at(near)] for arm in coupled], axis=0),
-            0.2,
-            "some are carried",
-            gates=[learned[arm] for arm in coupled],
+            f"coupled - rotary and none: right chains of {near} digits, means of alone, hints and loop",
+            means[0] - means[1],
+            0.1,
+            "some are carried, at equal length; models judged before had .2",
+            gates=[learned[arm] for arm in (*coupled, *rivals)],
         ),
     ]
 
@@ -290,7 +293,11 @@ def figures(measured: Measured) -> list[Figure]:
             "Sums by position scheme, at the end of training",
             [arm for arm in measured.arms if arm == Arm(arm.positions)],
         ),
-        panel("length_axis_ways", "The same with hints and loops", [arm for scheme in CROSSED for arm in ways(scheme)]),
+        panel(
+            "length_axis_ways",
+            "The same with hints and loops",
+            [Arm("coupled"), *(arm for scheme in CROSSED for arm in ways(scheme)[1:])],
+        ),
         Curves(
             name="length_axis_steps",
             title="Coupled places while they are trained",
