@@ -143,7 +143,7 @@ def figures(measured: Measured) -> list[Figure]:
     return [
         HeatMap(
             name="heads_or_layers",
-            title="Hops at once, by the reader of the last letters, and by models of more heads or layers",
+            title="Hops at once: readers of the last letters, and models",
             y_label="reader",
             rows=list(rows),
             columns=[counted(hops, "hop") for hops in measured.hops],
