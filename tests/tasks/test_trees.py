@@ -123,6 +123,7 @@ def test_every_tree_sign_and_number_is_as_likely():
         and not kinds["leaves"][short, 4:].any()
         and (kinds["signs"][short, 3:] == -1).all()
     )
+    assert (kinds["order"][short, 3:] == -1).all() and (kinds["order"][~short] >= 0).all()
 
 
 def test_features_are_those_of_the_tree():
@@ -177,10 +178,12 @@ def test_nothing_follows_from_what_is_no_number():
     nothing = (task.follow(batch, batch.completions(), 3) == PAD).all(axis=1)
     np.testing.assert_array_equal(nothing, short)
     assert (task.follow(batch, batch.completions(), 9) == PAD).all()
+    numbers = np.full_like(batch.completions(), task.zero)
+    np.testing.assert_array_equal((task.follow(batch, numbers, 3) == PAD).all(axis=1), short, "a number too many")
 
 
-@pytest.mark.parametrize(("shape", "operators"), [("left", 2), ("right", 3), ("bent", 3), ("balanced", 3), ("any", 2)])
-@pytest.mark.parametrize("signs", [("+", "-", "x"), ("x", "-")])
+@pytest.mark.parametrize(("shape", "operators"), [("left", 3), ("right", 3), ("bent", 3), ("balanced", 3), ("any", 2)])
+@pytest.mark.parametrize("signs", [("+", "-", "x"), ("x", "-"), ("-",)])
 def test_floors_are_those_of_all_problems_gone_through(shape, operators, signs):
     spec = Trees(5, (operators,), (shape,), signs)
     scores = {"guess": [], "last": [], "outer": []}
@@ -284,6 +287,32 @@ def test_both_notations_are_of_the_same_problems_in_the_same_parts():
     assert one.prompt_len.tolist() == [30] * 200 and two.prompt_len.tolist() == [16] * 200
 
 
+def test_lines_are_as_long_as_they_say():
+    for task, lengths in [
+        (Trees(operators=(3, 7)), (14, 30, 40)),
+        (Trees(operators=(7, 3), cot=False), (14, 30, 33)),
+        (Trees(operators=(3, 7), notation="prefix"), (8, 16, 26)),
+    ]:
+        assert (task.shortest_prompt, task.longest_prompt, task.clean_len) == lengths
+        batch = sample(task)
+        assert (batch.prompt_len.min(), batch.prompt_len.max(), batch.text.shape[1]) == lengths
+
+
+def test_fields_are_those_of_expression_mark_steps_and_answer():
+    task = Trees(operators=(2,))
+    [field] = task.write(task.parse("( 1 - ( 2 x 3 ) ) <think>")).field
+    assert field.tolist() == [*[0] * 9, 1, 16, 17, 10, 10, 11]
+
+
+def test_instructions_say_what_to_write_and_how_lines_read():
+    assert (
+        "in brackets. Write the value of each operator, in the order in which their brackets close" in TASK.instructions
+    )
+    prefix = replace(TASK, notation="prefix")
+    assert "before its two operands. Write the value of each operator, operands before" in prefix.instructions
+    assert "in brackets. Write <answer> and the value" in replace(TASK, cot=False).instructions
+
+
 def test_shifts_say_how_far_they_are():
     task = Trees(operators=(3, 7), shapes=("left", "right"))
     for name, axis, size in [
@@ -300,6 +329,7 @@ def test_shifts_say_how_far_they_are():
     assert TASK.shifts[:5] == ("shapes=right", "shapes=bent", "shapes=any", "operators=8", "operators=9")
     assert Trees(shapes=("any",)).shift("shapes=left").size == 0, "it is one of them"
     assert Trees(shapes=("any",)).shifts[0] == "operators=8"
+    assert task.shifts[3:6] == ("operators=8", "operators=9", "notation=prefix")
     assert "shapes=bent" not in Trees(operators=(2,), shapes=("left",)).shifts
 
 
