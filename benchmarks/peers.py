@@ -291,7 +291,7 @@ def operations(work: str) -> float:
     from alchemy.bench.bench import training_flops
 
     family = _family(work)
-    task, model = {"letters": letters, "graphs": _graphs, "equations": _equations, "tape": tapes, "random": tapes}[
+    task, model = {"letters": letters, "graphs": graphs, "equations": _equations, "tape": tapes, "random": tapes}[
         family
     ]()
     trained = training_flops(model, model.init(jax.random.key(0)), task.max_len)
