@@ -445,7 +445,7 @@ def figures(measured: Measured) -> list[Figure]:
             name="continuous_thoughts_given",
             title=f"Answers at depth {max(measured.depths)} with other thoughts at all marks, of models told the nodes",
             y_label="share of answers",
-            groups=[kind.replace(" ", "\n", 1) for kind in KINDS],
+            groups=[kind.replace(" ", "\n") for kind in KINDS],
             measured={
                 "right": np.stack([measured.given[TOLD][kind].right for kind in KINDS], axis=1),
                 "the other candidate": np.stack([measured.given[TOLD][kind].other for kind in KINDS], axis=1),
