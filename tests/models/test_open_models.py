@@ -88,14 +88,15 @@ def test_a_patch_changes_only_what_comes_behind(model, place):
 def test_what_is_blocked_is_not_read(model):
     """A token that none may read changes its own logits alone; blocking a token from itself does nothing.
 
-    It is none of those by which a model counts places, as these are no matter of attention.
+    It is none of those by which a model counts places, and the one behind it is no thought, which is fed what was made of it:
+    neither is a matter of attention.
     """
     key = 2
     blocked = np.zeros((1, T, T), bool)
     blocked[:, key + 1 :, key] = True
     texts = [TEXT.copy(), TEXT.copy()]
     for text, token in zip(texts, (9, 10), strict=True):
-        text[:, key] = token
+        text[:, key], text[:, key + 1] = token, 8
     logits = [np.asarray(opened(model, started(model), text, Patch(blocked=blocked))[0]) for text in texts]
     change = np.abs(logits[0] - logits[1]).max(axis=-1)
     assert change[:, key].min() > 1e-4
