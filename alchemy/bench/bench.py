@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -188,11 +188,17 @@ def _stream(task: Task) -> Stream:
 
 
 def chunk_seconds(
-    model: Model, task: Task, seeds: int, batch: int, steps: int, chunks: int = REPEATS + 1
+    model: Model,
+    task: Task,
+    seeds: int,
+    batch: int,
+    steps: int,
+    chunks: int = REPEATS + 1,
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
 ) -> list[float]:
     """Times between the ends of chunks of that many training steps, the first of them with the compilation."""
     times = [perf_counter()]
-    config = TrainConfig(steps=steps * chunks, batch=batch, chunk=steps)
+    config = TrainConfig(steps=steps * chunks, batch=batch, chunk=steps, precision=precision)
     train(model, _stream(task), config, seeds=range(seeds), progress=lambda *_: times.append(perf_counter()))
     return np.diff(times).tolist()
 

@@ -79,11 +79,11 @@ def test_it_begins_as_a_transformer_and_is_one_where_nothing_is_thought(params):
 def test_what_is_read_once_is_read_the_same(params, ahead, positions):
     whole = replace(MODEL, positions=positions)
     fast, weights = replace(whole, ahead=ahead), whole.init(jax.random.key(3))
-    for start in (3, 6):
-        close(apply(fast, weights, TEXT, start=start), apply(whole, weights, TEXT, start=start))
-    keys = jax.random.split(jax.random.key(0), 3)
-    close(apply(fast, weights, TEXT, keys), apply(whole, weights, TEXT, keys))
-    np.testing.assert_array_equal(apply(fast, weights, TEXT[:, :2]), apply(whole, weights, TEXT[:, :2]))
+    keys = jax.random.split(jax.random.key(0), 3) if positions == "random" else None
+    once, again = apply(fast, weights, TEXT, keys), apply(whole, weights, TEXT, keys)
+    close(once, again)
+    close(apply(fast, weights, TEXT, keys, start=6), again[:, 6:])
+    close(apply(fast, weights, TEXT[:, :2], keys), apply(whole, weights, TEXT[:, :2], keys))
 
 
 def test_marks_ahead_and_beyond_the_last_thought_say_nothing(params):
