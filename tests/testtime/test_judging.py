@@ -241,7 +241,7 @@ def test_rewards_for_the_verdict_alone_make_verdicts_right(tmp_path):
     recipe = TrainConfig(steps=36, batch=32, chunk=36, optimizer="muon", matrix_rate=0.02, learning_rate=6e-3)
     runs = lab.train(model, judging, recipe, seeds=2)
     how = GRPO(
-        steps=100,
+        steps=60,
         problems=16,
         group=8,
         reward="answer",
