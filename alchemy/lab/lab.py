@@ -148,7 +148,7 @@ class Lab:
             retries=retries,
         )
         course = Course(curriculum, config.steps) if curriculum and curriculum.levels else None
-        if config.stop.below and (watch or (course and course.curriculum.order != "mix")):
+        if config.stop.below and (watch or (course and course.curriculum.order not in ("mix", "last"))):
             beside = "what is watched" if watch or not course else f"a curriculum in order {course.curriculum.order!r}"
             raise UserError(
                 f"train.stop.below {config.stop.below:g} cannot be used with {beside}, which goes by all steps"

@@ -17,7 +17,7 @@ from alchemy.learning.data import Examples, joined
 from alchemy.problem.streams import stream
 from alchemy.problem.task import Task
 
-Order = Literal["mix", "rising", "falling", "promote"]
+Order = Literal["mix", "rising", "falling", "promote", "last"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Curriculum:
 
     `mix` draws every line of every step from any level; `rising` trains on the first for an equal share of the steps, then on
     the second, and so on, `falling` the other way round; `promote` goes on to the next level where enough answers to fresh
-    training problems of the present one are right, seed by seed (arXiv:2505.24760), and stays at the last.
+    training problems of the present one are right, seed by seed (arXiv:2505.24760), and stays at the last. `last` trains on
+    the last level throughout, so that with the levels before it as `rehearsal` it is one stage of several trainings, each of which
+    goes on from the one before with a rate of its own (arXiv:2412.06769).
     """
 
     levels: tuple[str, ...] = ()
@@ -71,6 +73,8 @@ class Course:
         last = len(self.curriculum.levels) - 1
         if self.curriculum.order == "promote":
             return self.reached[seed][step // self.curriculum.every]
+        if self.curriculum.order == "last":
+            return last
         level = step * (last + 1) // self.steps
         return last - level if self.curriculum.order == "falling" else level
 

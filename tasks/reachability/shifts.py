@@ -1,4 +1,4 @@
-"""The ways `Reachability` can shift: names and sizes.
+"""The ways `Reachability` can shift: names, sizes, and what is written of a chain.
 
 A name is parts joined by `+`:
 
@@ -6,6 +6,8 @@ A name is parts joined by `+`:
 |---|---|---|---|
 | `depth=3` | candidates at that distance | length | distance to the nearest trained one |
 | `extra=1` | that many edges beside those that nodes need | task | distance to the trained number |
+| `thoughts=2` | so many places at which nothing is said | format | distance to the trained number |
+| `left_out=1` | chains without so many of their first steps | format | distance to the trained number |
 | `noise=insert:0.1` or `noise=insert:0.1:edges` | format noise | format | probability |
 """
 
@@ -33,7 +35,23 @@ def _extra(spec: Spec, value: str, name: str) -> Shift:
     return Shift(name, (Axis.TASK,), abs(extra - spec.extra), {"extra": extra})
 
 
-PARTS: Mapping[str, grammar.Part] = {"depth": _depth, "extra": _extra, "noise": grammar.noise}
+def _thoughts(spec: Spec, value: str, name: str) -> Shift:
+    thoughts = grammar.number(value, name, "a number of thoughts", minimum=0)
+    return Shift(name, (Axis.FORMAT,), abs(thoughts - spec.thoughts), {"thoughts": thoughts})
+
+
+def _left_out(spec: Spec, value: str, name: str) -> Shift:
+    left_out = grammar.number(value, name, "a number of steps", minimum=0)
+    return Shift(name, (Axis.FORMAT,), abs(left_out - spec.left_out), {"left_out": left_out})
+
+
+PARTS: Mapping[str, grammar.Part] = {
+    "depth": _depth,
+    "extra": _extra,
+    "thoughts": _thoughts,
+    "left_out": _left_out,
+    "noise": grammar.noise,
+}
 
 
 def standard(spec: Spec) -> tuple[str, ...]:

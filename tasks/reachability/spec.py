@@ -13,6 +13,7 @@ from alchemy.problem.noise import check_field
 from alchemy.problem.shift import Noise
 from alchemy.problem.task import Vocabulary
 from alchemy.problem.text_format import TextFormat
+from alchemy.record import added
 
 PROMPT_FIELDS = ("edges", "question", "thoughts", "instruction")
 THOUGHT, THINK = "<thought>", "<think>"
@@ -39,6 +40,9 @@ class Spec:
     """Before the answer the text has the shortest path to it, the nodes at each distance from the start, or nothing."""
     thoughts: int = 0
     """Places behind the question at which nothing is said, for a model to think at: `<thought>` each."""
+    left_out: int = added(before=0)
+    """Steps that the chain begins with and that are not written: nodes of the path, or distances of the list. With as many thoughts it
+    is a stage of Coconut (arXiv:2412.06769, section 3)."""
 
     noise: Noise | None = None
     """Format noise on the prompts."""
@@ -56,6 +60,8 @@ class Spec:
             raise UserError(f"trace {self.trace!r} is unknown{nearest(self.trace, TRACES)}")
         if not 0 <= self.thoughts <= MOST_THOUGHTS:
             raise UserError(f"thoughts {self.thoughts} is outside 0 to {MOST_THOUGHTS}")
+        if not 0 <= self.left_out <= len(self.widths):
+            raise UserError(f"left_out {self.left_out} is outside 0 to {len(self.widths)}")
         if self.noise is not None:
             check_field(self.noise, PROMPT_FIELDS)
 
@@ -109,7 +115,7 @@ class Spec:
     @property
     def state_tokens(self) -> tuple[int, ...]:
         """The nodes, where the text has a chain."""
-        return self.step_delimiters if self.trace != "none" else ()
+        return self.step_delimiters if self.chain_len else ()
 
     @property
     def step_delimiters(self) -> tuple[int, ...]:
@@ -131,9 +137,15 @@ class Spec:
         return 0 if self.noise is not None else self.longest_prompt
 
     @property
+    def unwritten(self) -> int:
+        """Nodes that chains begin with and that are left out."""
+        return {"path": self.left_out, "frontiers": sum(self.widths[: self.left_out]), "none": 0}[self.trace]
+
+    @property
     def chain_len(self) -> int:
-        """Nodes of the longest chain."""
-        return {"path": max(self.depths), "frontiers": sum(self.widths), "none": 0}[self.trace]
+        """Nodes of the longest chain, as it is written."""
+        whole = {"path": max(self.depths), "frontiers": sum(self.widths), "none": 0}[self.trace]
+        return max(0, whole - self.unwritten)
 
     @property
     def clean_len(self) -> int:

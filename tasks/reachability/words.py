@@ -16,11 +16,14 @@ MARK = TEXT_FORMAT.answer_mark
 
 def instructions(spec: Spec) -> str:
     """The rules and the format, in English."""
+    skipped = spec.left_out
+    start = f"the start and the next {skipped} left out" if skipped else "the start left out"
+    from_near = f", the first {skipped} distances left out" if skipped else ""
     before = {
-        "path": "Write the nodes of the shortest path to it, the start left out; of several paths the one whose first node comes "
+        "path": f"Write the nodes of the shortest path to it, {start}; of several paths the one whose first node comes "
         "first in the alphabet, and so on. Then write",
-        "frontiers": "Write all nodes that can be reached, from near to far, those at one distance in the order of the alphabet. "
-        "Then write",
+        "frontiers": f"Write all nodes that can be reached, from near to far{from_near}, those at one distance in the order of the "
+        "alphabet. Then write",
         "none": "Write",
     }[spec.trace]
     thoughts = f" The {THOUGHT} behind them say nothing." if spec.thoughts else ""

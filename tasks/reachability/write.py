@@ -30,10 +30,10 @@ def write(spec: Spec, problem: Problem) -> Batch:
 
 def chain(spec: Spec, problem: Problem, right: np.ndarray) -> np.ndarray:
     """The nodes that are written before the answer int (n,): int64 (n, k), nowhere behind the last."""
-    there = adjacency(problem, spec.nodes)
+    there, count = adjacency(problem, spec.nodes), spec.unwritten + spec.chain_len
     if spec.trace == "path":
-        return path(there, problem["start"], right, spec.chain_len)
-    return listed(there, problem["start"], spec.chain_len)
+        return path(there, problem["start"], right, count)[:, spec.unwritten :]
+    return listed(there, problem["start"], count)[:, spec.unwritten :]
 
 
 def _completions(spec: Spec, nodes: np.ndarray, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,10 +51,11 @@ def other_state(
     """Completions int32 (n, w) in whose path the node of a step is one of the other half, from which the other candidate is as
     far; as they are where the path has no such step."""
     back, depth, _ = _both_ways(spec, problem)
-    there = back[:, 1] == (depth - step - 1)[:, None]
+    left = depth - spec.unwritten - step  # nodes of the path from this step on
+    there = back[:, 1] == (left - 1)[:, None]
     other = np.where(there, rng.random(there.shape), -1).argmax(axis=1) + spec.first_node
     changed = completion.copy()
-    changed[:, step] = np.where(depth > step, other, completion[:, step])
+    changed[:, step] = np.where(left > 0, other, completion[:, step])
     return changed
 
 
@@ -62,10 +63,11 @@ def follow(spec: Spec, problem: Problem, completion: np.ndarray, step: int) -> n
     """Completions int32 (n, w) that begin as the given ones up to and with a step of a path, which then goes on to the candidate
     that is as far as the right one would be; padding where none is, and where the path has no such step."""
     back, depth, candidates = _both_ways(spec, problem)
+    left = depth - spec.unwritten - step  # nodes of the path from this step on
     said = spec.node(np.pad(completion, ((0, 0), (0, step + 1)), constant_values=PAD)[:, step])
-    known = (said >= 0) & (said < spec.nodes) & (depth > step)
+    known = (said >= 0) & (said < spec.nodes) & (left > 0)
     at = np.where(known, said, 0)
-    leads = np.take_along_axis(back, at[:, None, None], axis=2)[..., 0] == (depth - step - 1)[:, None]  # (n, 2)
+    leads = np.take_along_axis(back, at[:, None, None], axis=2)[..., 0] == (left - 1)[:, None]  # (n, 2)
     answer = np.where(leads[:, 0], candidates[:, 0], candidates[:, 1]).astype(np.int64)
     rest = path(adjacency(problem, spec.nodes), at, answer, max(0, spec.chain_len - step - 1))
     nodes = np.column_stack([np.zeros((len(at), step), np.int64), at, rest])[:, : spec.chain_len]

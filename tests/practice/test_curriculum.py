@@ -49,6 +49,15 @@ def test_rehearsal_is_of_what_was_left_behind(order):
     np.testing.assert_allclose(stages, expected if order == "rising" else expected[:, ::-1], atol=0.03)
 
 
+def test_the_last_level_alone_is_the_end_of_a_rising_order():
+    """At every step, whatever the number of steps; and a stage with rehearsal of those before it."""
+    last = Course(Curriculum(THREE, "last", rehearsal=0.4), steps=7).lines(5, 3, 4, 5000)
+    stages = [np.bincount(row, minlength=3) / 5000 for row in last]
+    np.testing.assert_allclose(stages, [[0.2, 0.2, 0.6]] * 4, atol=0.03)
+    assert (Course(Curriculum(THREE, "last"), steps=7).lines(5, 0, 7, 4) == 2).all()
+    assert not Course(Curriculum(THREE[:1], "last", rehearsal=0.4), steps=7).lines(5, 0, 7, 4).any()
+
+
 def test_lines_are_of_their_levels():
     """The prompt of a sum has as many digits as its level says, and its line is right; two levels do not share numbers."""
     task, split = Sums(5, 4), Split()

@@ -25,6 +25,7 @@ ADDED = {
     "pair": {"trace", "names"},
     "warmup": {"stop"},
     "counted": {"hints", "opened"},
+    "thoughts": {"left_out"},
 }
 """Fields that were added to specs, by another one of theirs."""
 CLAIM = Claim("It holds.", "ours", "at least .9", "under .9", question="What does a step buy?")

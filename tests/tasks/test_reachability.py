@@ -29,6 +29,7 @@ tasks = st.builds(
     st.sampled_from([(1, 2), (2,)]),
     st.sampled_from(["path", "frontiers", "none"]),
     st.integers(0, 3),
+    st.integers(0, 2),
 )
 
 
@@ -60,9 +61,11 @@ def test_a_line_says_what_networkx_finds_in_it(task, seed):
         assert far[answer] in task.depths
         assert Counter(far.values()) == Counter(dict(enumerate((1, *task.widths))))
         if task.trace == "path":
-            assert chain == min(path[1:] for path in nx.all_shortest_paths(graph, start, answer))
+            path = min(path[1:] for path in nx.all_shortest_paths(graph, start, answer))
+            assert chain == path[task.left_out :]
         elif task.trace == "frontiers":
-            assert chain == sorted(far, key=lambda node: (far[node], node))[1:]
+            listed = sorted(far, key=lambda node: (far[node], node))
+            assert chain == [node for node in listed if far[node] > task.left_out]
         else:
             assert not chain
 
@@ -136,10 +139,13 @@ def test_laws_of_several_depths_are_their_mean():
     assert laws.within((1, 2, 3), 3) == 1
 
 
-@pytest.mark.parametrize("task", [TASK, SMALL, Reachability(widths=(3, 2, 2, 1), depths=(4,), thoughts=2)])
+@pytest.mark.parametrize(
+    "task",
+    [TASK, SMALL, replace(TASK, left_out=1), Reachability(widths=(3, 2, 2, 1), depths=(4,), thoughts=2, left_out=2)],
+)
 def test_every_node_of_a_path_can_be_another(task):
     batch = sample(task)
-    for step in range(max(task.depths)):
+    for step in range(task.chain_len):
         check_step(task, batch, step, np.random.default_rng(step))
 
 
@@ -285,6 +291,8 @@ def test_what_is_no_prompt_is_the_users_error(prompt, says):
         ({"depths": (4,)}, "are not distances from 1 to 3"),
         ({"trace": "frontier"}, "did you mean|is unknown"),
         ({"thoughts": 17}, "thoughts 17 is outside 0 to 16"),
+        ({"left_out": 4}, "left_out 4 is outside 0 to 3"),
+        ({"left_out": -1}, "left_out -1 is outside"),
     ],
 )
 def test_what_cannot_be_is_the_users_error(fields, says):
@@ -299,7 +307,15 @@ def test_shifts_are_on_three_axes():
     near = replace(TASK, depths=(1,))
     assert {axis for name in near.shifts for axis in near.shift(name).axis} == {Axis.LENGTH, Axis.TASK, Axis.FORMAT}
     assert near.shift("depth=3").size == 2 and near.shifts[:2] == ("depth=2", "depth=3")
-    for name, says in (("depth=0", "a distance"), ("extra=-1", "a number of edges")):
+    stage = TASK.shift("thoughts=2+left_out=1")
+    assert stage.axis == (Axis.FORMAT,) and stage.size == 3
+    assert stage(TASK) == replace(TASK, thoughts=2, left_out=1) and TASK.shift("thoughts=0+left_out=0")(TASK) == TASK
+    for name, says in (
+        ("depth=0", "a distance"),
+        ("extra=-1", "a number of edges"),
+        ("thoughts=x", "a number of thoughts"),
+        ("left_out=", "a number of steps"),
+    ):
         with pytest.raises(UserError, match=says):
             TASK.shift(name)
 
@@ -313,9 +329,29 @@ def test_the_wording_fits_the_format():
     assert "shortest path" in TASK.instructions and "<thought>" not in TASK.instructions
     other = replace(TASK, trace="frontiers", thoughts=2)
     assert "from near to far" in other.instructions and "<thought>" in other.instructions
+    assert "the next 2 left out" in replace(TASK, left_out=2).instructions
+    assert "the first 1 distances left out" in replace(other, left_out=1).instructions
     direct = replace(TASK, trace="none", thoughts=3)
     batch = sample(direct, 8)
     assert batch.completions().shape == (8, 3) and batch.field.max() < Field.STEP and not direct.state_tokens
     assert (batch.text[:, direct.first_thought : direct.first_thought + 3] == direct.thought_id).all()
     assert batch.text[0, direct.longest_prompt - 1] == direct.vocabulary.index["<think>"]
     assert not (batch.tokens[:, direct.edges :, 1] != PAD).any(), "edges alone carry two ids"
+
+
+def test_a_line_is_as_long_with_thoughts_in_place_of_steps():
+    """Stage by stage a node of the path becomes a thought; behind the last, lines are those without a chain."""
+    problem = TASK.draw(np.random.default_rng(0), 50)
+    stages = [TASK.shift(f"thoughts={steps}+left_out={steps}")(TASK) for steps in range(4)]
+    lines = [stage.write(problem) for stage in stages]
+    assert {line.tokens.shape for line in lines} == {(50, TASK.clean_len, 2)}
+    for stage, line in zip(stages, lines, strict=True):
+        whole = lines[0].completions()
+        nodes = (stage.node(whole) >= 0).sum(axis=1) - 1  # the answer is said once more
+        for row, completion in enumerate(line.completions()):
+            behind = whole[row, min(stage.left_out, nodes[row]) :]
+            np.testing.assert_array_equal(completion[completion != PAD], behind[behind != PAD])
+        assert stage.verify(line, line.completions()).trace.all()
+    alone = replace(TASK, trace="none", thoughts=3)
+    np.testing.assert_array_equal(lines[3].tokens, alone.write(problem).tokens)
+    assert stages[2].state_tokens and not stages[3].state_tokens and not stages[3].chain_len
