@@ -1,7 +1,8 @@
-"""A transformer of which one layer is told what to hold: a linear reader of its residual stream has to say a label at each place.
+"""A transformer of which one layer is told what to hold: a linear reader has to say a label at each place.
 
-The labels are an auxiliary loss beside that of the next token, such as running sums of a multiplication that is answered at once
-(arXiv:2510.00184). Nothing reads the reader: what it makes the layer hold is of use to the layers behind it, or is not.
+It reads the residual stream behind the layer, or what the heads of the layer have read, before its feed-forward part. The labels are
+an auxiliary loss beside that of the next token, such as running sums of a multiplication that is answered at once
+(arXiv:2510.00184). Nothing reads the reader: what it makes the layer hold is of use to what comes behind, or is not.
 
 Dimension letters: `n` sequences, `t` tokens, `v` vocabulary, `d` width.
 """
@@ -9,19 +10,21 @@ Dimension letters: `n` sequences, `t` tokens, `v` vocabulary, `d` width.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 
-from alchemy.errors import UserError
+from alchemy.errors import UserError, nearest
 from alchemy.learning.data import Examples
 from alchemy.learning.model import Cache, Params
-from alchemy.learning.open_model import NO_PATCH
+from alchemy.learning.open_model import NO_PATCH, Activations
 from alchemy.problem.task import PAD
+from alchemy.record import added
 from models.transformer import Transformer
 
 READER = "reader"
+Read = Literal["residual", "heads"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class TaughtLayer(Transformer):
     """Behind which layer the labels are read; passes of a looped model count one by one."""
     pull: float = 1.0
     """How much a label counts beside a token."""
+    read: Read = added(before="residual")
+    """What is read of the layer: the stream behind it, or its heads (arXiv:2510.00184)."""
     ema: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
@@ -40,6 +45,8 @@ class TaughtLayer(Transformer):
             raise UserError(
                 f"taught {self.taught} is outside 1 to {self.passes}, the layers that a token passes through"
             )
+        if self.read not in get_args(Read):
+            raise UserError(f"read {self.read!r} is unknown{nearest(self.read, get_args(Read))}")
 
     def init(self, key: jax.Array) -> Params:
         """Those of a `Transformer` from the same key, and the reader."""
@@ -54,8 +61,15 @@ class TaughtLayer(Transformer):
         if examples.target is None:
             return losses
         labels = examples.target[:, 1:]
-        said = seen.residual[:, self.taught].astype(jnp.float32) @ params[READER].astype(jnp.float32)
+        said = self.holds(seen).astype(jnp.float32) @ params[READER].astype(jnp.float32)
         return losses + self.pull * _nats(said, labels, labels != PAD)
+
+    def holds(self, seen: Activations) -> jax.Array:
+        """What the reader reads of a forward pass: (n, t, d)."""
+        if self.read == "residual":
+            return seen.residual[:, self.taught]
+        heads = seen.heads[:, self.taught - 1]
+        return heads.reshape(*heads.shape[:2], self.width)
 
     def _forward(self, params: Params, *args: Any, **how: Any) -> tuple[jax.Array, Any]:
         return super()._forward(_without_reader(params), *args, **how)

@@ -37,15 +37,19 @@ def params():
     return jax.tree.map(np.asarray, MODEL.init(jax.random.key(1)))
 
 
-def test_the_loss_is_that_of_the_text_and_a_share_of_that_of_labels_read_behind_a_layer(params):
+def test_the_loss_is_that_of_the_text_and_a_share_of_that_of_labels_read_of_a_layer(params):
     plain = Transformer(**SHAPE)
     weights = {name: value for name, value in params.items() if name != READER}
     logits, seen = plain.open(weights, TEXT[:, :-1])
     text = (nats(logits, TEXT[:, 1:, 0]) * WEIGHT[:, 1:]).sum()
-    for taught in (1, 2):
-        read = np.asarray(seen.residual[:, taught]) @ params[READER]
-        labels = (nats(read, LABELS[:, 1:]) * (LABELS[:, 1:] != PAD)).sum()
-        model = TaughtLayer(**SHAPE, taught=taught, pull=0.5)
+    held = {
+        (taught, read): np.asarray(of_layers[:, place]).reshape(4, 6, 16)
+        for taught in (1, 2)
+        for read, of_layers, place in (("residual", seen.residual, taught), ("heads", seen.heads, taught - 1))
+    }
+    for (taught, read), states in held.items():
+        labels = (nats(states @ params[READER], LABELS[:, 1:]) * (LABELS[:, 1:] != PAD)).sum()
+        model = TaughtLayer(**SHAPE, taught=taught, pull=0.5, read=read)
         loss = partial(jax.jit(model.loss), params)
         np.testing.assert_allclose(loss(Examples(TEXT, WEIGHT, LABELS), KEYS), text + labels / 2, rtol=1e-5)
         np.testing.assert_allclose(loss(Examples(TEXT, WEIGHT), KEYS), text, rtol=1e-5)
@@ -76,3 +80,8 @@ def test_training_moves_the_layer_to_what_it_is_told():
 def test_a_layer_that_is_not_there_is_the_users_error(taught):
     with pytest.raises(UserError, match=f"taught {taught} is outside 1 to 2"):
         TaughtLayer(**SHAPE, taught=taught)
+
+
+def test_what_is_read_is_one_of_two():
+    with pytest.raises(UserError, match="read 'head' is unknown; did you mean 'heads'"):
+        TaughtLayer(**SHAPE, read="head")
