@@ -1,23 +1,26 @@
-"""Two layers that are told running sums in training multiply without writing them; not told, they do not learn the middle digit.
+"""Two layers told running sums in training multiply without writing them; told nothing, they do not in three times the steps.
 
 Source       Bai, Pres, Deng, Tan, Shieber, Viégas, Wattenberg, Lee, arXiv:2510.00184: models that answer at once stay at the log of
              the base at digits in the middle of a product, and an auxiliary loss on a linear reader of running sums makes them
              learn what otherwise takes a chain
-Prediction   Factors of three digits in base 5, the lowest digit first. The middle digit of the product is the third, whose column has
-             three products of two digits. On held-out factors two layers that say the product at once lose .8 of the log of the
-             base there, the cost of a guess, also when they are trained as long again, and when a linear reader of their
-             first layer is told the running sums of other lines. Told those of its own line, as many lines teach the same
-             model so much that it loses at most half of a guess. Two fifths as many lines are enough for .9 of products to be
-             right where every sum is written.
-Refuted if   At once, or told sums of others, less than .8 of the log of the base is lost on the middle digit; told its own, more than
-             half of it; or less than .9 of products are right behind written sums; each in most seeds.
-Controls     Answering at once counts only where it learned the lowest digit, which is one product, to .1 nats, and where training
-             as long again brings no more than .2 nats at the middle digit. All arms read the same lines, and models that answer at once
-             begin with the same weights. In trials on seed 900, as long as here, .61 nats were lost on the middle digit by models
-             that were told, 1.57 by others, and three times as long .21 by those that were told; with a second layer that was told
-             in place of the first, .54 after half as long again. Training as long again without being told was not tried. In base 4,
-             where there are 4,096 pairs of factors, models that were told nothing got below .8 of a guess: 1.10 of 1.39.
-Run          alchemy reproduce running_sum --preset small      # on 2 CPU cores, 12 minutes
+Prediction   Factors of six digits in base 3, the lowest digit first. The middle digit of the product is the sixth, whose column has
+             six products of two digits. On held-out factors two layers that say the product at once lose .8 of the log of the
+             base there, the cost of a guess, also in three times the steps, and when a linear reader of their first layer is
+             told the running sums of other lines. Told those of its own, the same model loses at most .1 nats there, and .9 of
+             its products are right, as they are where every sum is written.
+Refuted if   At once in three times the steps, or told sums of others, less than .8 of the log of the base is lost on the middle digit;
+             told its own, more than .1 nats; or less than .9 of products are right when told, or behind written sums; each in
+             most seeds.
+Controls     Answering at once counts only where it learned the lowest digit, which is one product, to .1 nats, and where three times
+             the steps bring no more than .2 nats at the middle digit. All arms read the same lines, and models that answer at once
+             begin with the same weights. That they never learn it is not said: the fewer products a column has, the sooner they do.
+             In base 5 with three digits, which the first lock judged, one in a trial stayed at 1.4 nats for 6,000 steps of 32 lines
+             and lost .86 after 12,000, where one that was told came to .10 in 4,000 (to .12 where the heads of the second layer
+             were told, as in the paper). Told with four heads, as then, one lost 1.38 after 1,000 steps of 64 lines, with eight .56.
+             With the factors judged here, one seed each, models that were told lost .06, .04 and .06 nats after 2,500, 3,000 and
+             3,000 steps, and had .96, .97 and .95 of products right; told nothing, 1.09 after 7,500 and 1.07 after 9,000. The reader
+             lost .15 on the middle sum where .06 were lost on its digit: what is slow to be learned is the sum.
+Run          alchemy reproduce running_sum --preset small      # on 2 CPU cores, 16 minutes
 """
 
 from __future__ import annotations
@@ -42,17 +45,17 @@ from alchemy.record import digest, fingerprint
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Curves, Figure
 from alchemy.stats.replicates import gate_split
-from models.taught_layer import TaughtLayer
+from models.taught_layer import Read, TaughtLayer
 from models.transformer import Transformer
 from tasks.multiplication import Multiplication, laws
 
 CLAIM = Claim(
-    sentence="Two layers told running sums in training multiply without writing them; not told, they do not learn the middle digit.",
+    sentence="Two layers told running sums in training multiply without writing them; told nothing, they do not in three times the steps.",
     source="arXiv:2510.00184",
-    prediction="middle digit: .8 of a guess lost at once, also after as long again or told others' sums; told own, half; written, .9 right",
-    refuted_if="under .8 of a guess lost at once or told others' sums, over half when told, or under .9 right behind written sums",
+    prediction="middle digit: .8 of a guess lost at once in 3 times the steps or told others' sums, .1 nats told own; .9 right told or written",
+    refuted_if="under .8 of a guess lost at once or told others' sums; told own over .1 nats; or under .9 right told or behind written sums",
     question="What does a step buy?",
-    among="models that learn the lowest digit at once, and little more of the middle one when trained as long again",
+    among="models that learn the lowest digit at once, and little more of the middle one in three times the steps",
 )
 
 
@@ -64,15 +67,19 @@ class Config:
     """Replicates, each with weights, factors and test problems of its own. Five that agree are the fewest to hold."""
     test: int = 400
     """Held-out problems for each seed; a quarter is for gates."""
-    base: int = 5
-    digits: int = 3
-    model: Transformer = Transformer(width=64, layers=2, heads=4, context=32, tied=False)
+    base: int = 3
+    digits: int = 6
+    model: Transformer = Transformer(width=64, layers=2, heads=16, context=64, tied=False)
     taught: int = 1
     """The layer that is told the running sums."""
-    train: TrainConfig = TrainConfig(steps=1000, batch=64, optimizer="muon")
-    on: TrainConfig = TrainConfig(steps=1000, batch=64, optimizer="muon")
-    """How models that are told nothing are trained on afterwards."""
-    chain_train: TrainConfig = TrainConfig(steps=400, batch=64, optimizer="muon")
+    read: Read = "residual"
+    """What is read of it; the heads of the second layer are what arXiv:2510.00184 reads."""
+    pull: float = 3.0
+    """How much a running sum counts beside a token."""
+    train: TrainConfig = TrainConfig(steps=3500, batch=32, optimizer="muon")
+    on: TrainConfig = TrainConfig(steps=7000, batch=32, optimizer="muon")
+    """How models that are told nothing are trained on afterwards, to three times the steps."""
+    chain_train: TrainConfig = TrainConfig(steps=1000, batch=32, optimizer="muon")
     """Of models that write the sums, on the first of the same lines."""
 
     @property
@@ -98,6 +105,7 @@ PRESETS = {
         SMALL,
         seeds=1,
         test=16,
+        digits=3,
         model=Transformer(width=16, layers=2, heads=2, context=32, tied=False),
         train=TrainConfig(steps=8, batch=16, chunk=8),
         on=TrainConfig(steps=8, batch=16, chunk=8),
@@ -111,8 +119,10 @@ PRESETS = {
         base=10,
         digits=4,
         model=Transformer(width=256, layers=2, heads=4, context=48, tied=False),
+        taught=2,
+        read="heads",
         train=TrainConfig(steps=40_000, batch=256, optimizer="muon", learning_rate=1e-3, chunk=200),
-        on=TrainConfig(steps=40_000, batch=256, optimizer="muon", learning_rate=1e-3, chunk=200),
+        on=TrainConfig(steps=80_000, batch=256, optimizer="muon", learning_rate=1e-3, chunk=200),
         chain_train=TrainConfig(steps=10_000, batch=256, optimizer="muon", learning_rate=1e-3, chunk=200),
     ),
 }
@@ -150,7 +160,7 @@ def run(config: Config, lab: Lab) -> Measured:
         config.base,
         config.digits,
         _product(config, lab, direct, "at once"),
-        _product(config, lab, _trained_on(config, lab, direct), "at once, as long again"),
+        _product(config, lab, _trained_on(config, lab, direct), "at once, three times as long"),
         _product(config, lab, _trained(config, lab, "told sums", told), "told sums"),
         _product(config, lab, _trained(config, lab, "told sums of others", told_others), "told sums of others"),
         _chain(config, lab),
@@ -186,14 +196,14 @@ def _trained(
     task, seeds, model = config.at_once, lab.seeds(config.seeds), config.model
     if label is not plain:
         shape = {field.name: getattr(model, field.name) for field in fields(model)}
-        model = TaughtLayer(**shape, taught=config.taught)
+        model = TaughtLayer(**shape, taught=config.taught, read=config.read, pull=config.pull)
     labels = [label(task, config.lines(lab, seed, task), seed) for seed in seeds]
     return lab.train(model, task, config.train, seeds=seeds, labels=labels, label=f"train, {name}")
 
 
 def _trained_on(config: Config, lab: Lab, runs: Runs) -> Runs:
     labels = [examples(config.more_lines(lab, seed)) for seed in runs.seeds]
-    name = "train at once, as long again"
+    name = "train at once, three times as long"
     return lab.train(
         runs.model, runs.task, config.on, seeds=runs.seeds, labels=labels, start=runs, stretch=1, label=name
     )
@@ -232,7 +242,7 @@ def check(measured: Measured) -> list[Check]:
     gates = [
         Gate("at once: nats at the lowest digit", direct.gate_nats[:, 0], 0.0, 0.1, "it learned what is one product"),
         Gate(
-            "at once: nats at the middle digit, fewer when trained as long again",
+            "at once: nats at the middle digit, fewer when trained three times as long",
             direct.gate_nats[:, middle] - longer.gate_nats[:, middle],
             -inf,
             0.2,
@@ -241,7 +251,7 @@ def check(measured: Measured) -> list[Check]:
     ]
     return [
         at_least(
-            "at once, as long again: nats at the middle digit",
+            "at once, three times as long: nats at the middle digit",
             longer.nats[:, middle],
             0.8 * guess,
             "the log of the base is what a guess costs",
@@ -257,17 +267,18 @@ def check(measured: Measured) -> list[Check]:
         at_most(
             "told sums: nats at the middle digit",
             measured.told.nats[:, middle],
-            0.5 * guess,
-            "half of what a guess costs",
+            0.1,
+            "no more than the lowest digit may cost, which is one product",
         ),
-        at_least("sums written: right products", measured.chain, 0.9, "nine sums, each right in .99"),
+        at_least("told sums: right products", measured.told.right, 0.9, "as many as behind written sums"),
+        at_least("sums written: right products", measured.chain, 0.9, "36 sums, each right in .997"),
     ]
 
 
 def figures(measured: Measured) -> list[Figure]:
     arms = {
         "at once": measured.direct,
-        "at once, as long again": measured.longer,
+        "at once, three times as long": measured.longer,
         "told sums of others": measured.others,
         "told sums": measured.told,
     }
