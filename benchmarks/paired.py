@@ -4,7 +4,7 @@ python benchmarks/paired.py BEFORE AFTER OUT.json [PASSES]
 
 A machine's pace changes from minute to minute by more than what two versions of the code differ by. So both checkouts are
 measured side by side, a row of the one and then the same row of the other, in processes that stay; who is first changes
-from pass to pass. A ratio over 1 says that AFTER is faster or needs less. Nothing else should run.
+from pass to pass. Rows that only one of them has are left out. A ratio over 1 says that AFTER is faster or needs less. Nothing else should run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -55,6 +55,8 @@ class Checkout:
         self.commit = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
+        self._apart: dict[tuple[str, str], Row] = {}
+        self._ended = False
 
     def row(self) -> Row | None:
         """The next row of `alchemy bench`, None behind the last; then the first again."""
@@ -65,7 +67,21 @@ class Checkout:
         if not line:
             sys.exit(f"{self.commit}: ended while it was measured")
         row = json.loads(line)
+        self._ended = row is None
         return row and (row[0], row[1], row[2])
+
+    def row_of(self, work: str, unit: str) -> Row | None:
+        """The row of that name in this pass, None if it has none; those before it are measured and kept."""
+        while (work, unit) not in self._apart and not self._ended:
+            if (row := self.row()) is not None:
+                self._apart[row[0], row[2]] = row
+        return self._apart.pop((work, unit), None)
+
+    def end_pass(self) -> None:
+        """Measure what is left of this pass; the next row is the first again."""
+        while not self._ended:
+            self.row()
+        self._apart, self._ended = {}, False
 
     def end(self) -> None:
         self._process.kill()
@@ -76,7 +92,7 @@ def compare(before: Checkout, after: Checkout, passes: int) -> list[dict[str, An
     """Every row with its rates in all passes and the ratio of their medians."""
     turns: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
     for number in range(passes):
-        for (work, old, unit), (_, new, _) in _rows(before, after, swapped=number % 2 == 1):
+        for (work, old, unit), (_, new, _) in _rows(before, after, number % 2 == 1, turns):
             rates = turns.setdefault((work, unit), ([], []))
             rates[0].append(old)
             rates[1].append(new)
@@ -87,16 +103,19 @@ def compare(before: Checkout, after: Checkout, passes: int) -> list[dict[str, An
     ]
 
 
-def _rows(before: Checkout, after: Checkout, swapped: bool) -> Iterator[tuple[Row, Row]]:
-    """The rows of one pass, each of both checkouts."""
-    while True:
-        if swapped:
-            new, old = after.row(), before.row()
-        else:
-            old, new = before.row(), after.row()
-        if old is None or new is None:
-            return
-        yield old, new
+def _rows(
+    before: Checkout, after: Checkout, swapped: bool, known: Collection[tuple[str, str]]
+) -> Iterator[tuple[Row, Row]]:
+    """The rows of one pass that both checkouts have, each of both; those of a swapped pass are `known` from an earlier one."""
+    first, second = (after, before) if swapped else (before, after)
+    while (row := first.row()) is not None:
+        work, _, unit = row
+        if swapped and (work, unit) not in known:
+            continue
+        if (other := second.row_of(work, unit)) is not None:
+            yield (other, row) if swapped else (row, other)
+    for side in (first, second):
+        side.end_pass()
 
 
 def _ratio(unit: str, old: float, new: float) -> float:

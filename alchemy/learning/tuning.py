@@ -25,6 +25,10 @@ COPIES = 1 << 24
 KV_BYTES = 12 << 20
 """Bytes of keys and values that a core decodes with at once: those of more texts come from memory with every token."""
 
+BRIEF = 2 * 10**10
+"""Operations of a model in a draw up to which a CPU has done them sooner than a program that saves some of them is made."""
+FEWEST, FEW = 16, 256
+"""Problems that are read at once in brief draws: all have one of two sizes, so that those of a model share their programs."""
 TINY = 128
 """Numbers that a model keeps of a token from which on it is not `tiny`."""
 WIDE = 32
@@ -37,6 +41,20 @@ def tiny(model: Model) -> bool:
     It keeps something of every token, and little; what reads all of a text at once is never tiny, as padding would be read.
     """
     return 0 < kept_of_token(model) < TINY
+
+
+def brief_rows(n: int) -> int:
+    """Problems that a draw of `n` reads at once if it is `brief`."""
+    return FEWEST if n <= FEWEST else FEW
+
+
+def brief(weights: int, n: int, samples: int, tokens: int) -> bool:
+    """Whether a draw of `n` problems, `samples` texts of each and so many tokens a text, costs less than programs made for it.
+
+    Then one that other draws of the model can have, too, is better than one that skips what is not needed.
+    """
+    texts = -(-n // brief_rows(n)) * brief_rows(n) * samples
+    return on_cpu() and 2 * weights * texts * tokens <= BRIEF
 
 
 @lru_cache(maxsize=64)

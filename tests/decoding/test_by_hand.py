@@ -231,6 +231,7 @@ def test_bytes_of_the_texts_that_are_written_at_once(monkeypatch):
     model = Transformer(vocabulary=8, width=16, layers=1, heads=2, context=40)
     monkeypatch.setattr(tuning, "decoded_rows", stop)
     monkeypatch.setattr(tuning, "TINY", 0)
+    monkeypatch.setattr(tuning, "BRIEF", 0)
     with pytest.raises(MemoryError, match=str((8 * 129 + 12) + (16 * 129 + 12) // 2)):
         draw(model, {"any": np.zeros(1)}, np.full((2, 9, 1), 3, np.int32), samples=2, max_new=5)
 

@@ -117,7 +117,7 @@ def test_seeds_and_dials_share_one_program():
     before = _runner.cache_info().misses
     for least in range(4):
         assert written(follow(TWO, OWN), room=24, least=least, exact=True)[1] == [A, *[WAIT, A] * least, END, 3, EOS]
-    assert _runner.cache_info().misses == before + 1
+    assert _runner.cache_info().misses <= before + 1, "none where other tests made it"
 
 
 @pytest.mark.parametrize(

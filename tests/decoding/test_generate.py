@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 from cells import Bigram, Recurrent
 
-from alchemy.decoding.generate import (
-    FEW,
-    draw,
-    generate,
-)
+from alchemy.decoding import generate as decode
+from alchemy.decoding.generate import FEW, draw, generate
 from alchemy.errors import UserError
 from alchemy.learning import tuning
 from alchemy.problem.task import EOS, PAD
@@ -185,6 +182,7 @@ def test_each_seed_answers_prompts_of_its_own():
 def test_long_texts_of_many_rows_are_what_one_pass_says(monkeypatch):
     """The cache grows while they are written, and the last few rows are put together: neither changes what is read."""
     monkeypatch.setattr(tuning, "TINY", 0)
+    monkeypatch.setattr(tuning, "BRIEF", 0)
     model = Transformer(vocabulary=V, width=16, layers=2, heads=2, context=64, scale=0.5)
     params = jax.jit(jax.vmap(model.init))(jax.random.split(jax.random.key(0), 2))
     prompt_ids = np.random.default_rng(0).integers(2, V, size=(40, 6, 1)).astype(np.int32)
@@ -209,9 +207,11 @@ def test_long_texts_of_many_rows_are_what_one_pass_says(monkeypatch):
         np.testing.assert_allclose(drawn.logprob[seed, rows, samples], logprob, rtol=0, atol=2e-3)
 
 
+@pytest.mark.parametrize("brief", [True, False], ids=["brief", "long"])
 @pytest.mark.parametrize("model", [Bigram(V), Recurrent(V)], ids=["bigram", "recurrent"])
-def test_a_model_of_a_simple_cache_writes_what_one_pass_says(model):
+def test_a_model_of_a_simple_cache_writes_what_one_pass_says(model, brief, monkeypatch):
     """A state, or nothing, in place of slots: greedy texts are the likeliest token after the other."""
+    monkeypatch.setattr(tuning, "BRIEF", tuning.BRIEF * brief)
     params = jax.jit(jax.vmap(model.init))(jax.random.split(jax.random.key(0), 2))
     prompt_ids = prompts([2, 3, 4], [5], [6, 7], [3, 3, 2])
     drawn = draw(model, params, prompt_ids, samples=2, max_new=9, temperature=0.0).completions
@@ -264,8 +264,33 @@ def test_texts_that_are_much_to_remember_are_written_few_at_once(monkeypatch):
     prompt_ids = prompts(*[[2 + i % 5, 2 + i // 5 % 6] for i in range(100)])
     how = dict(samples=1, max_new=4, temperature=0.0)
     at_once, progress_calls = draw(model, params, prompt_ids, **how), []
+    monkeypatch.setattr(tuning, "BRIEF", 0)
     monkeypatch.setattr(tuning, "KV_BYTES", 1)
     in_parts = draw(model, params, prompt_ids, **how, progress=progress_calls.append)
     unit = tuning.WIDE * len(jax.local_devices())
     assert progress_calls == [*range(unit, 100, unit), 100]
     np.testing.assert_array_equal(in_parts.completions, at_once.completions)
+
+
+def test_brief_draws_of_a_model_share_a_program(monkeypatch):
+    """Whatever their prompts, lengths and number; they say what programs of their own say, of models that are not tiny, too."""
+    monkeypatch.setattr(tuning, "TINY", 0)
+    model = Transformer(vocabulary=V, width=16, layers=1, heads=2, context=24)
+    params = jax.tree.map(lambda leaf: leaf[None], jax.jit(model.init)(jax.random.key(1)))
+    rng, made, runner = np.random.default_rng(0), set(), decode._runner
+
+    def noted(*how):
+        return lambda params, prompts, *rest: made.add((how, prompts.shape)) or runner(*how)(params, prompts, *rest)
+
+    monkeypatch.setattr(decode, "_runner", noted)
+    drawn = []
+    for n, t, max_new in ((300, 3, 5), (20, 9, 12), (90, 6, 18)):
+        prompt_ids = rng.integers(2, V, size=(n, t, 1)).astype(np.int32)
+        drawn.append((prompt_ids, max_new, draw(model, params, prompt_ids, samples=2, max_new=max_new)))
+    assert len(made) == 1, "one shape of prompts, and one program"
+    monkeypatch.setattr(tuning, "BRIEF", 0)
+    for prompt_ids, max_new, brief in drawn:
+        alone = draw(model, params, prompt_ids, samples=2, max_new=max_new)
+        np.testing.assert_array_equal(brief.completions, alone.completions)
+        np.testing.assert_allclose(brief.logprob, alone.logprob, rtol=1e-4, atol=1e-4)
+    assert len(made) == 4
