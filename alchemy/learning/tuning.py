@@ -25,7 +25,7 @@ COPIES = 1 << 24
 KV_BYTES = 12 << 20
 """Bytes of keys and values that a core decodes with at once: those of more texts come from memory with every token."""
 
-BRIEF = 2 * 10**10
+BRIEF = 10**11
 """Operations of a model in a draw up to which a CPU has done them sooner than a program that saves some of them is made."""
 FEWEST, FEW = 16, 256
 """Problems that are read at once in brief draws: all have one of two sizes, so that those of a model share their programs."""

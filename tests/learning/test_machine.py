@@ -69,7 +69,7 @@ def test_models_whose_programs_cost_more_than_they_do():
 def test_draws_that_are_done_sooner_than_a_program_is_made(monkeypatch):
     """By all that is computed, for problems that only fill up a batch, too."""
     assert [tuning.brief_rows(n) for n in (1, 16, 17, 4000)] == [16, 16, 256, 256]
-    assert tuning.brief(100_000, 1000, 1, 64) and not tuning.brief(100_000, 1000, 16, 64)
+    assert tuning.brief(100_000, 4000, 1, 64) and not tuning.brief(100_000, 4000, 4, 64)
     assert tuning.brief(5_000_000, 16, 1, 64) and not tuning.brief(5_000_000, 17, 1, 64)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert not tuning.brief(1, 1, 1, 1)
