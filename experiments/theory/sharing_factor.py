@@ -6,18 +6,20 @@ Source       Ebrahimi, Defferrard, Panchal, Memisevic, arXiv:2602.18333: kappa, 
 Prediction   Two layers of width 32 write the running sums of 5, 6, 7 or 8 digits modulo 5. A length is learned from so many lines, read
              again and again, that .9 of held-out lines are without a mistake; together each length has a quarter of the lines, and
              all have to be learned. Where every place of the text has a number of its own, kappa is at most 1.5, though all together
-             have 8 times the steps of one length, twice as many for each. Where a digit has the number of the running sum up to it, kappa
-             is at least 1.5, though all together have no more steps than one length. 1 is nothing shared, 4 is all.
+             have 6 times the steps of one length, half as many again for each. Where a digit has the number of the running sum up to it,
+             kappa is at least 1.5, though all together have twice the steps of one length, half as many for each. 1 is nothing
+             shared, 4 is all.
 Refuted if   One of the two is on the other side of 1.5 in most seeds.
 Controls     Both arms read the same lines, and have the same layers. A seed counts where all lengths are learned from most lines, alone
              and together. What was not seen on either side of the numbers that were tried counts against the claim. The source takes
              the fewest lines that were enough for any of its runs; that stands beside, as do right answers, and the loss behind right
-             sums, by which the source goes and which hides what models write behind wrong ones. In trials on seeds 902 to 904
-             kappa was .81, 1.09 and .60 with places in the text and 2.5, 1.9 and 3.1 with those of digits, and 64 lines were enough for
-             all lengths of digits' places after 8 times the steps. Alone, lengths are trained for 600 steps. After 2400, 64 lines
-             with places in the text were enough in two of four cases, in place of none: longer training alone lowers kappa. After as many steps as
-             one length has, .5 of the lines of every length were right at most from 4096 lines of all. Sums at
-             once, and labels at every digit, of which the source has numbers, too, are not asked.
+             sums, by which the source goes and which hides what models write behind wrong ones. In trials on seeds 902 to 904, 600
+             steps for one length and with places in the text 8 times as many for all, kappa was .81, 1.09 and .60; with those of digits and as many
+             for all as for one 2.5, 1.9 and 3.1, and after 900 steps 2.2, 2.0 and 1.5. After 4 times as many 64 lines were enough for all (seeds
+             900 and 901). Of places in the text, 128 lines of each length were not enough with rotary positions either, in place of learned ones,
+             where 128 of one alone were (902, 903). Longer training alone lowers kappa, too: 64 lines were enough after 2400 steps in two of
+             four cases. With as many steps for all as for one, places in the text left .5 of the lines right at most, from 4096.
+             Sums at once, and labels at every digit, of which the source has numbers, too, are not asked.
 Run          alchemy reproduce sharing_factor --preset small      # on 2 CPU cores, about 10 minutes
 """
 
@@ -88,12 +90,12 @@ class Config:
     modulus: int = 5
     lengths: tuple[int, ...] = (5, 6, 7, 8)
     """Digits of a line; rising. Of the fewest there are 2,700 lines to train on."""
-    text: Search = Search("learned", (64, 128, 256, 512), (256, 512, 1024, 2048), times=8)
+    text: Search = Search("learned", (64, 128, 256), (256, 512, 1024, 2048), times=6)
     """Every place of the text has a number of its own."""
-    digits: Search = Search("coupled", (32, 64, 128, 256), (64, 128, 256, 512))
+    digits: Search = Search("coupled", (32, 64, 128, 256), (32, 64, 128, 256), times=2)
     """A digit and the running sum up to it have one number."""
     model: Transformer = Transformer(width=32, layers=2, heads=4, tied=False, spread=1)
-    train: TrainConfig = TrainConfig(steps=600, batch=32, optimizer="muon", learning_rate=5e-3)
+    train: TrainConfig = TrainConfig(steps=900, batch=32, optimizer="muon", learning_rate=5e-3)
     """Of one length."""
 
     def task(self, length: int) -> Sums:
@@ -293,14 +295,14 @@ def check(measured: Measured) -> list[Check]:
             "places in the text: sharing factor",
             measured.text.factor().high,
             1.5,
-            "1 is nothing shared; trials had .6 to 1.1",
+            "1 is nothing shared; trials had 1.1 at most",
             gates=[text],
         ),
         at_least(
             "places of digits: sharing factor",
             measured.digits.factor().low,
             1.5,
-            "1 is nothing shared, 4 all; trials had 1.9 to 3.1",
+            "1 is nothing shared, 4 all; trials had 1.5 after half of these steps",
             gates=[digits],
         ),
     ]
