@@ -42,8 +42,11 @@ from alchemy.practice.curriculum import Curriculum
 from alchemy.report.claim import Check, Claim, Gate, at_least, at_most
 from alchemy.report.figures import Bars, Curves, Figure
 from alchemy.stats.replicates import gate_split
-from experiments.theory import continuous_thoughts as asked
-from experiments.theory.continuous_thoughts import EXCHANGED, KINDS, OTHER_ORDER, OWN, Answers, Held, Right
+from experiments.theory.continuous_thoughts import ARMS as WITHOUT_STAGES
+from experiments.theory.continuous_thoughts import END_TO_END, EXCHANGED, KINDS, OTHER_ORDER, OWN, Answers, Held, Right
+from experiments.theory.continuous_thoughts import Config as WithoutStages
+from experiments.theory.continuous_thoughts import given as with_others
+from experiments.theory.continuous_thoughts import held as read_out
 from models.transformer import Transformer
 from tasks.reachability import Reachability, laws
 
@@ -108,13 +111,13 @@ class Config:
         return self.task.shift(self.levels(arm, stage)[-1])(self.task)
 
     @property
-    def thinking(self) -> asked.Config:
+    def thinking(self) -> WithoutStages:
         """The same for `continuous_thoughts`, whose lines without a chain are those at which all stages end."""
         task = replace(self.task, trace="none")
-        return asked.Config(seeds=self.seeds, test=self.test, probed=self.probed, task=task, model=self.model)
+        return WithoutStages(seeds=self.seeds, test=self.test, probed=self.probed, task=task, model=self.model)
 
     def model_of(self, arm: Arm) -> Transformer:
-        return self.thinking.model_of(asked.ARMS[asked.END_TO_END]) if arm.continuous else self.model
+        return self.thinking.model_of(WITHOUT_STAGES[END_TO_END]) if arm.continuous else self.model
 
 
 SMALL = Config()
@@ -204,8 +207,8 @@ def run(config: Config, lab: Lab) -> Measured:
         right(config, lab, models[THOUGHTS][1], THOUGHTS, 1, depths),
         {name: right(config, lab, models[name][last], name, last, depths) for name in ARMS},
         {name: right(config, lab, models[name][-1], name, last, depths) for name in LOSING},
-        asked.held(config.thinking, lab, models[THOUGHTS][last], asked.END_TO_END),
-        asked.given(config.thinking, lab, models[THOUGHTS][last], asked.END_TO_END),
+        read_out(config.thinking, lab, models[THOUGHTS][last], END_TO_END),
+        with_others(config.thinking, lab, models[THOUGHTS][last], END_TO_END),
     )
 
 

@@ -87,7 +87,7 @@ def test_all_arms_begin_with_a_path_and_end_without_one():
         assert last.thoughts == (0 if name == claim.NOTHING else 3)
         assert isinstance(config.model_of(arm), ContinuousThoughts) == (name == claim.THOUGHTS)
         assert max(full.of(arm, stage).clean_len for stage in range(full.stages + 1)) <= full.model.context
-    without = config.thinking.of(claim.asked.ARMS[claim.asked.END_TO_END])
+    without = config.thinking.of(claim.WITHOUT_STAGES[claim.END_TO_END])
     last = config.of(claim.ARMS[claim.THOUGHTS], config.stages)
     np.testing.assert_array_equal(without.write(problem).tokens, last.write(problem).tokens)
 
