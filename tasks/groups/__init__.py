@@ -11,7 +11,7 @@ what guessing, counting and reading the last letters score is in `tasks/groups/l
 #7 a #31 b <think> load #7 #7 a 16 load #31 #31 b 25 <answer> 25
 
 With names a step says whose turn it is, so that the next one is found by what is written rather than by how much is (signposts,
-Kraus et al., arXiv:2604.25800).
+Kraus et al., arXiv:2604.25800). Where all letters of a word have one name, it says nothing (`alike`).
 """
 
 from __future__ import annotations
@@ -43,9 +43,16 @@ class Groups(Spec, TaskDefaults):
     text_format: ClassVar[TextFormat] = TEXT_FORMAT
 
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
-        """`word` int8 (n, length): 0 for a, 1 for b; with names int8 (n, length), all different, where letters have them."""
+        """`word` int8 (n, length): 0 for a, 1 for b; where letters have names, these int8 (n, length), all different or all alike."""
         word = rng.integers(len(LETTERS), size=(n, self.length), dtype=np.int8)
-        return {"word": word, "names": _names(rng, self.names, word.shape)} if self.named else {"word": word}
+        return {"word": word, "names": self._names(rng, word.shape)} if self.named else {"word": word}
+
+    def _names(self, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+        """Numbers of names, int8 of that shape, all different in each row, or all alike."""
+        if self.alike:
+            return np.repeat(rng.integers(self.names, size=(shape[0], 1), dtype=np.int8), shape[1], axis=1)
+        every = np.tile(np.arange(self.names, dtype=np.int8), (shape[0], 1))
+        return rng.permuted(every, axis=1)[:, : shape[1]]
 
     def write(self, problem: Problem) -> Batch:
         return write(self, problem)
@@ -96,8 +103,3 @@ class Groups(Spec, TaskDefaults):
     def shift(self, name: str) -> Shift:
         """The shift called `name`: the grammar is in `tasks/groups/shifts.py`."""
         return shifts.parse(self, name)
-
-
-def _names(rng: np.random.Generator, names: int, shape: tuple[int, int]) -> np.ndarray:
-    """Numbers of so many names, int8 of that shape, all different in each row."""
-    return rng.permuted(np.tile(np.arange(names, dtype=np.int8), (shape[0], 1)), axis=1)[:, : shape[1]]

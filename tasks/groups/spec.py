@@ -52,6 +52,8 @@ class Spec:
     letter and element (named), or first `load` and the name, and then these (signposts, arXiv:2604.25800)."""
     names: int = added(before=MAX_NAMES)
     """Names from which those of a word are drawn."""
+    alike: bool = added(before=False)
+    """Whether all letters of a word have the same name, drawn for the word: a control, as it says of no letter which it is."""
 
     def __post_init__(self) -> None:
         if self.group not in names():
@@ -72,8 +74,10 @@ class Spec:
             raise UserError(f"stride {self.stride} with names: expected 1, as a step names one letter")
         if not 1 <= self.names <= MAX_NAMES:
             raise UserError(f"names {self.names} is outside 1 to {MAX_NAMES}")
-        if self.named and self.length > self.names:
+        if self.named and not self.alike and self.length > self.names:
             raise UserError(f"length {self.length} is outside 1 to {self.names}, the names there are")
+        if self.alike and not self.named:
+            raise UserError(f"alike with the trace {self.trace!r}: expected one with names, named or signposts")
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -23,7 +23,8 @@ def instructions(spec: Spec) -> str:
         "signposts": f"{LOAD} and its name, and then its name, the letter and the number",
     }[spec.trace]
     trace = f"Write {number} after {after} then" if spec.cot else "Write"
-    names = "Before each letter stands its name. " if spec.named else ""
+    whose = "one name, the same for all" if spec.alike else "its name"
+    names = f"Before each letter stands {whose}. " if spec.named else ""
     return f"{_rules(spec, first, second)} {names}{trace} {MARK} and the last number. Keep single spaces between symbols, and write nothing else."
 
 
@@ -49,7 +50,9 @@ def parse(spec: Spec, text: str) -> Problem:
     if len(letters) != spec.length or end != THINK or not set(letters) <= set(LETTERS) or not all(is_name):
         named = ", each behind a name such as #1," if spec.named else ""
         raise UserError(f"prompt {text!r} is not {spec.length} letters {' or '.join(LETTERS)}{named} and {THINK}")
-    if len(set(names)) < len(names):
+    if spec.alike and len(set(names)) > 1:
+        raise UserError(f"prompt {text!r} has names that differ: expected the same for all letters")
+    if not spec.alike and len(set(names)) < len(names):
         raise UserError(f"prompt {text!r} has a name twice: expected {len(names)} different ones")
     problem = {"word": np.array([[LETTERS.index(letter) for letter in letters]], np.int8)}
     return {**problem, "names": np.array([[int(name[1:]) - 1 for name in names]], np.int8)} if spec.named else problem

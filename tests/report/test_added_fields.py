@@ -22,7 +22,7 @@ ADDED = {
     "slots": {"noise"},
     "shown": {"reliability", "badge"},
     "loops": {"inject", "marks"},
-    "pair": {"trace", "names"},
+    "pair": {"trace", "names", "alike"},
     "warmup": {"stop"},
     "counted": {"hints", "opened"},
     "thoughts": {"left_out"},

@@ -264,6 +264,24 @@ def test_prompts_are_read_back(task):
             task.parse(prompt)
 
 
+def test_letters_of_a_word_may_all_have_one_name():
+    task, apart = (Groups("A5", 6, trace="named", names=3 + 5 * (not alike), alike=alike) for alike in (True, False))
+    batch = sample(task, 60)
+    names = batch.problem["names"]
+    assert (names == names[:, :1]).all() and {*names[:, 0]} == {0, 1, 2}
+    assert batch.tokens.shape == sample(apart, 60).tokens.shape
+    for row, tokens in enumerate(batch.text):
+        prompt, completion = task.show(tokens).split(" <think> ")
+        name = f"#{names[row, 0] + 1}"
+        letters = prompt.split()[1::2]
+        said = " ".join(f"{name} {letter} {number}" for letter, number in zip(letters, products(task, letters), strict=True))
+        assert prompt == " ".join(f"{name} {letter}" for letter in letters) and completion.startswith(f"{said} <answer> ")
+    np.testing.assert_array_equal(task.write(task.parse(prompt + " <think>")).text[0], batch.text[-1])
+    assert "Before each letter stands one name, the same for all." in task.instructions
+    with pytest.raises(UserError, match="has names that differ: expected the same for all letters"):
+        task.parse("#1 a #2 b #1 a #1 b #1 b #1 a <think>")
+
+
 def test_a_name_stands_before_each_letter_and_once():
     task = Groups("A5", 2, trace="named")
     assert task.parse("#3 a #70 b <think>")["names"].tolist() == [[2, 69]]
@@ -292,6 +310,7 @@ def test_a_name_stands_before_each_letter_and_once():
         ({"trace": "named", "length": 71}, "length 71 is outside 1 to 70, the names there are"),
         ({"trace": "named", "length": 5, "names": 4}, "length 5 is outside 1 to 4, the names there are"),
         ({"names": 71}, "names 71 is outside 1 to 70"),
+        ({"alike": True}, "alike with the trace 'states': expected one with names, named or signposts"),
     ],
 )
 def test_what_cannot_be_is_the_users_error(fields, says):
