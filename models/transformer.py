@@ -1,4 +1,4 @@
-"""The decoder-only transformer, GPT- or LLaMA-style, with six position schemes.
+"""The decoder-only transformer, GPT- or LLaMA-style, with seven position schemes.
 
 A position that carries several ids is a member of a set, as an edge of a graph is: it has no place of its own, and the
 tokens of the text around it are counted without it. Rotary positions rotate all members of a set alike, by no angle.
@@ -29,9 +29,9 @@ from models.layers import Block, LayerNorm, RMSNorm, causal, rotary_tables, rota
 from models.patches import LayerPatch, activations, by_layer, readable
 from models.sizes import SIZES
 
-Positions = Literal["learned", "sinusoidal", "rotary", "none", "random", "coupled"]
-POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random", "coupled")
-LOOKED_UP: tuple[Positions, ...] = ("learned", "random", "coupled")
+Positions = Literal["learned", "sinusoidal", "rotary", "none", "random", "offset", "coupled"]
+POSITIONS: tuple[Positions, ...] = ("learned", "sinusoidal", "rotary", "none", "random", "offset", "coupled")
+LOOKED_UP: tuple[Positions, ...] = ("learned", "random", "offset", "coupled")
 """Those with an embedding of each place."""
 BLOCKS = ("gpt", "llama")
 
@@ -54,7 +54,8 @@ class Transformer:
     block: Literal["gpt", "llama"] = "gpt"
     positions: Positions = "learned"
     spread: int = 4
-    """For random and coupled positions: places are drawn from spread x context of them (arXiv:2305.16843)."""
+    """For random, offset and coupled positions: places are drawn from spread x context of them (arXiv:2305.16843). Of offset ones, which
+    follow one another, only that of the first token is, in training (arXiv:2604.25800)."""
     scale: float = 0.02
     """Standard deviation of the embeddings at the start."""
     tied: bool = True
@@ -208,9 +209,9 @@ class Transformer:
         return order * self.spread if self.positions == "random" else order
 
     def _drawn(self, keys: jax.Array, order: jax.Array) -> jax.Array:
-        """Positions in training, int (n | 1, t): random ones are sorted draws without replacement, of keys (n,), and coupled ones
-        begin at a drawn place."""
-        if self.positions == "coupled":
+        """Positions in training, int (n | 1, t): random ones are sorted draws without replacement, of keys (n,), and offset and
+        coupled ones begin at a drawn place."""
+        if self.positions in ("offset", "coupled"):
             most = self.spread * self.context - order.shape[1]
             return order + jax.vmap(lambda key: jax.random.randint(key, (1,), 0, most + 1))(keys)
         if self.positions != "random":

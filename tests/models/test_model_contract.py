@@ -33,9 +33,10 @@ def small(kind):
 
 
 VARIANTS = {name: small(discover.find("model", name)) for name in discover.entries("model") if name != "transformer"}
-for i, (block, positions) in enumerate(product(BLOCKS, POSITIONS[:-1])):  # tied and untied with each of both
+for i, (block, positions) in enumerate(product(BLOCKS, POSITIONS[:5])):  # tied and untied with each of both
     name = f"transformer-{block}-{positions}-{'untied' if i % 2 else 'tied'}"
     VARIANTS[name] = Transformer(**SMALL, block=block, positions=positions, tied=not i % 2)
+VARIANTS["transformer-offset"] = Transformer(**SMALL, positions="offset", spread=2)
 VARIANTS["transformer-coupled"] = Transformer(**SMALL, positions="coupled", marks=(3, 4))
 VARIANTS["transformer-looped"] = Transformer(**SMALL, block="llama", positions="rotary", loops=2)
 VARIANTS["transformer-looped-injected"] = Transformer(**SMALL, loops=3, inject=True)
@@ -55,6 +56,7 @@ COVER = [  # every block, every way to give positions, tied and not, looped and 
         "llama-rotary-untied",
         "gpt-none-untied",
         "gpt-random-tied",
+        "offset",
         "coupled",
         "looped",
         "looped-injected",
@@ -195,13 +197,13 @@ def test_other_kernels_say_the_same(model, monkeypatch):
     same_slope(traced_anew(model, started(model), WEIGHTS), own)
 
 
-@pytest.mark.parametrize("name", [*FEW, "transformer-gpt-random-tied", "transformer-coupled"])
+@pytest.mark.parametrize("name", [*FEW, "transformer-gpt-random-tied", "transformer-offset", "transformer-coupled"])
 def test_what_is_random_in_training_depends_on_a_rows_key_alone(name):
     model = VARIANTS[name]
     plain, keys = np.asarray(apply(model, started(model), TEXT)), jax.random.split(jax.random.key(0), len(TEXT))
     train = jax.jit(model.apply)
     few = train(started(model), TEXT[::-1][:3], keys[::-1][:3])
-    if getattr(model, "positions", "") not in ("random", "coupled"):
+    if getattr(model, "positions", "") not in ("random", "offset", "coupled"):
         close(few, plain[::-1][:3])
         return
     whole = np.asarray(train(started(model), TEXT, keys))
