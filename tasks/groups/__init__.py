@@ -12,6 +12,10 @@ what guessing, counting and reading the last letters score is in `tasks/groups/l
 
 With names a step says whose turn it is, so that the next one is found by what is written rather than by how much is (signposts,
 Kraus et al., arXiv:2604.25800). Where all letters of a word have one name, it says nothing (`alike`).
+
+a7 b31 <think> a7 16 b31 25 <answer> 25
+
+With names that are part of letters (numbered) one look-up says both.
 """
 
 from __future__ import annotations
@@ -45,7 +49,7 @@ class Groups(Spec, TaskDefaults):
     def draw(self, rng: np.random.Generator, n: int) -> Problem:
         """`word` int8 (n, length): 0 for a, 1 for b; where letters have names, these int8 (n, length), all different or all alike."""
         word = rng.integers(len(LETTERS), size=(n, self.length), dtype=np.int8)
-        return {"word": word, "names": self._names(rng, word.shape)} if self.named else {"word": word}
+        return {"word": word, "names": self._names(rng, word.shape)} if self.has_names else {"word": word}
 
     def _names(self, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
         """Numbers of names, int8 of that shape, all different in each row, or all alike."""
@@ -70,8 +74,11 @@ class Groups(Spec, TaskDefaults):
         """Hash of the letters and the noise in a prompt, names left out; of a clean one its identity."""
         width = int(batch.prompt_len.max(initial=0))
         text, field = batch.text[:, :width], batch.field[:, :width]
-        codes = np.where(text == NOISE, len(LETTERS), text - self.first_letter)
         is_name = text >= self.first_name
+        letters = text - self.first_letter
+        if self.numbered:
+            letters, is_name = np.where(is_name, (text - self.first_name) // self.names, letters), np.zeros_like(is_name)
+        codes = np.where(text == NOISE, len(LETTERS), letters)
         return hash_rows(codes, (field == 0) & (codes >= 0) & ~is_name)
 
     def follow(self, batch: Batch, completion: np.ndarray, step: int) -> np.ndarray:

@@ -25,9 +25,9 @@ LONGEST = 108
 LOAD = "load"
 MAX_NAMES = 70
 """Names that letters can have at most; arXiv:2604.25800 draws from as many."""
-Trace = Literal["states", "named", "signposts"]
+Trace = Literal["states", "named", "signposts", "numbered"]
 TRACES: tuple[Trace, ...] = get_args(Trace)
-WIDTHS: Mapping[Trace, int] = {"states": 1, "named": 3, "signposts": 5}
+WIDTHS: Mapping[Trace, int] = {"states": 1, "named": 3, "signposts": 5, "numbered": 2}
 """Tokens of a step; its element is the last of them."""
 
 
@@ -49,7 +49,8 @@ class Spec:
     """Format noise on the prompts."""
     trace: Trace = added(before="states")
     """What a step of the chain says: the element alone; or each letter of the prompt has a name before it, and a step says name,
-    letter and element (named), or first `load` and the name, and then these (signposts, arXiv:2604.25800)."""
+    letter and element (named), or first `load` and the name, and then these (signposts, arXiv:2604.25800); or a letter and its name
+    are one symbol, in the prompt and in a step, which says it and the element (numbered)."""
     names: int = added(before=MAX_NAMES)
     """Names from which those of a word are drawn."""
     alike: bool = added(before=False)
@@ -70,29 +71,42 @@ class Spec:
             check_field(self.noise, PROMPT_FIELDS)
         if self.trace not in TRACES:
             raise UserError(f"trace {self.trace!r} is unknown{nearest(self.trace, TRACES)}")
-        if self.named and self.stride > 1:
+        if self.has_names and self.stride > 1:
             raise UserError(f"stride {self.stride} with names: expected 1, as a step names one letter")
         if not 1 <= self.names <= MAX_NAMES:
             raise UserError(f"names {self.names} is outside 1 to {MAX_NAMES}")
-        if self.named and not self.alike and self.length > self.names:
+        if self.has_names and not self.alike and self.length > self.names:
             raise UserError(f"length {self.length} is outside 1 to {self.names}, the names there are")
-        if self.alike and not self.named:
-            raise UserError(f"alike with the trace {self.trace!r}: expected one with names, named or signposts")
+        if self.alike and not self.has_names:
+            raise UserError(f"alike with the trace {self.trace!r}: expected named, signposts or numbered, which have names")
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        names = (LOAD, *(f"#{number}" for number in range(1, self.names + 1))) if self.named else ()
+        numbers = range(1, self.names + 1)
+        names = (LOAD, *(f"#{number}" for number in numbers)) if self.named else ()
+        if self.numbered:
+            names = tuple(f"{letter}{number}" for letter in LETTERS for number in numbers)
         return Vocabulary.of((THINK, TEXT_FORMAT.answer_mark, *LETTERS, *map(str, range(MAX_ORDER)), *names))
 
     @property
     def named(self) -> bool:
+        """Whether names are symbols of their own, before letters."""
+        return self.trace in ("named", "signposts")
+
+    @property
+    def numbered(self) -> bool:
+        """Whether letters with their names are symbols: a with the first name, with the second, ..., then b."""
+        return self.trace == "numbered"
+
+    @property
+    def has_names(self) -> bool:
         """Whether letters have names."""
-        return self.trace != "states"
+        return self.named or self.numbered
 
     @property
     def first_name(self) -> int:
-        """The id of the first name there is, or would be; those of the others follow it."""
-        return self.zero + MAX_ORDER + 1
+        """The id of the first name there is, or would be, alone or with a letter; those of the others follow it."""
+        return self.zero + MAX_ORDER + (not self.numbered)
 
     @property
     def table(self) -> Group:

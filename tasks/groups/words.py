@@ -20,11 +20,13 @@ def instructions(spec: Spec) -> str:
     number = {
         "states": "the number",
         "named": "its name, the letter and the number",
+        "numbered": "the letter with its name and the number",
         "signposts": f"{LOAD} and its name, and then its name, the letter and the number",
     }[spec.trace]
     trace = f"Write {number} after {after} then" if spec.cot else "Write"
     whose = "one name, the same for all" if spec.alike else "its name"
-    names = f"Before each letter stands {whose}. " if spec.named else ""
+    where = "Behind" if spec.numbered else "Before"
+    names = f"{where} each letter stands {whose}. " if spec.has_names else ""
     return f"{_rules(spec, first, second)} {names}{trace} {MARK} and the last number. Keep single spaces between symbols, and write nothing else."
 
 
@@ -47,15 +49,18 @@ def parse(spec: Spec, text: str) -> Problem:
     *words, end = text.split() or [""]
     letters, names = words[spec.named :: 1 + spec.named], words[::2] if spec.named else []
     is_name = [name.startswith("#") for name in names]
+    if spec.numbered:
+        letters, names = [word[0] for word in words], [f"#{word[1:]}" for word in words]
+        is_name = [len(word) > 1 and word[0] in LETTERS for word in words]
     if len(letters) != spec.length or end != THINK or not set(letters) <= set(LETTERS) or not all(is_name):
-        named = ", each behind a name such as #1," if spec.named else ""
+        named = ", each behind a name such as #1," if spec.named else ", each with a name, such as a1," if spec.numbered else ""
         raise UserError(f"prompt {text!r} is not {spec.length} letters {' or '.join(LETTERS)}{named} and {THINK}")
     if spec.alike and len(set(names)) > 1:
         raise UserError(f"prompt {text!r} has names that differ: expected the same for all letters")
     if not spec.alike and len(set(names)) < len(names):
         raise UserError(f"prompt {text!r} has a name twice: expected {len(names)} different ones")
     problem = {"word": np.array([[LETTERS.index(letter) for letter in letters]], np.int8)}
-    return {**problem, "names": np.array([[int(name[1:]) - 1 for name in names]], np.int8)} if spec.named else problem
+    return {**problem, "names": np.array([[int(name[1:]) - 1 for name in names]], np.int8)} if spec.has_names else problem
 
 
 def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
@@ -75,8 +80,10 @@ def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:
 
 def _step(spec: Spec, problem: Problem, place: int, state: int) -> str:
     """A step that says that element, of a problem (n = 1)."""
-    if not spec.named:
+    if not spec.has_names:
         return str(state)
+    if spec.numbered:
+        return f"{LETTERS[problem['word'][0, place]]}{problem['names'][0, place] + 1} {state}"
     name = f"#{problem['names'][0, place] + 1}"
     load = f"{LOAD} {name} " if spec.trace == "signposts" else ""
     return f"{load}{name} {LETTERS[problem['word'][0, place]]} {state}"

@@ -17,6 +17,8 @@ def write(spec: Spec, problem: Problem) -> Batch:
     word, p, end = problem["word"], spec.longest_prompt, spec.longest_prompt + spec.chain_length * spec.step_width
     text, field = np.empty((len(word), spec.clean_len), np.int32), np.empty((len(word), spec.clean_len), np.int8)
     letters = word + np.int32(spec.first_letter)
+    if spec.numbered:
+        letters = spec.first_name + np.int32(spec.names) * word + problem["names"]
     text[:, spec.named : p - 1 : 1 + spec.named], text[:, p - 1] = letters, spec.vocabulary.index[THINK]
     states = spec.states(word) + np.int32(spec.zero)
     steps = text[:, p:end].reshape(len(word), spec.chain_length, spec.step_width)
@@ -24,7 +26,9 @@ def write(spec: Spec, problem: Problem) -> Batch:
     if spec.named:
         names = problem["names"] + np.int32(spec.first_name)
         text[:, : p - 1 : 2] = names
-        steps[:, :, -3], steps[:, :, -2] = names[:, : spec.chain_length], letters[:, : spec.chain_length]
+        steps[:, :, -3] = names[:, : spec.chain_length]
+    if spec.has_names:
+        steps[:, :, -2] = letters[:, : spec.chain_length]
     if spec.trace == "signposts":
         steps[:, :, 0], steps[:, :, 1] = spec.vocabulary.index[LOAD], names[:, : spec.chain_length]
     text[:, p:end] = flat(steps)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alchemy.errors import UserError
-from alchemy.problem.shift import Axis
+from alchemy.problem.shift import Axis, Noise
 from alchemy.problem.split import Split
 from alchemy.problem.task import PAD
 from tasks.groups import Groups, laws
@@ -282,6 +282,35 @@ def test_letters_of_a_word_may_all_have_one_name():
         task.parse("#1 a #2 b #1 a #1 b #1 b #1 a <think>")
 
 
+@pytest.mark.parametrize("alike", [False, True])
+def test_letters_with_numbers_are_symbols_and_steps_say_them(alike):
+    task = Groups("A5", 4, trace="numbered", names=6, alike=alike)
+    batch = sample(task, 60)
+    for row, tokens in enumerate(batch.text):
+        prompt, completion = task.show(tokens).split(" <think> ")
+        symbols = prompt.split()
+        assert len({symbol[1:] for symbol in symbols}) == (1 if alike else 4)
+        assert {symbol[1:] for symbol in symbols} <= set("123456")
+        states = products(task, [symbol[0] for symbol in symbols])
+        said = [f"{symbol} {state}" for symbol, state in zip(symbols, states, strict=True)]
+        assert completion == f"{' '.join(said)} <answer> {states[-1]}"
+        problem = batch.rows(np.array([row])).problem
+        assert [step.text for step in task.text_steps(problem, completion)][:-1] == said
+        np.testing.assert_array_equal(task.write(task.parse(f"{prompt} <think>")).text[0], tokens)
+    check_step(task, batch, 1, np.random.default_rng(1))
+    noisy = replace(task, noise=Noise("delete", 0.3)).sample(np.random.default_rng(0), 40)
+    plain = Groups("A5", 4, noise=Noise("delete", 0.3))
+    for tokens, field, length, surface in zip(noisy.text, noisy.field, noisy.prompt_len, task.surface(noisy), strict=True):
+        shown = [task.vocabulary.decode(tokens[[at]])[0] for at in range(length) if field[at] == 0]
+        words = np.array([[" ab".index(letter) - 1 for letter in shown]], np.int8)
+        assert surface == plain.identity({"word": words})[0]
+    np.testing.assert_array_equal(task.surface(batch), task.identity(batch.problem))
+    assert f"Behind each letter stands {'one name, the same for all' if alike else 'its name'}." in task.instructions
+    for prompt in ("a1 b2 a3 <think>", "a1 b2 a3 b <think>", "a1 b2 a3 30 <think>", "a1 b2 a3 b7 <think>", "a b a b <think>"):
+        with pytest.raises(UserError, match="is not 4 letters a or b, each with a name, such as a1|unknown symbol"):
+            task.parse(prompt)
+
+
 def test_a_name_stands_before_each_letter_and_once():
     task = Groups("A5", 2, trace="named")
     assert task.parse("#3 a #70 b <think>")["names"].tolist() == [[2, 69]]
@@ -310,7 +339,9 @@ def test_a_name_stands_before_each_letter_and_once():
         ({"trace": "named", "length": 71}, "length 71 is outside 1 to 70, the names there are"),
         ({"trace": "named", "length": 5, "names": 4}, "length 5 is outside 1 to 4, the names there are"),
         ({"names": 71}, "names 71 is outside 1 to 70"),
-        ({"alike": True}, "alike with the trace 'states': expected one with names, named or signposts"),
+        ({"alike": True}, "alike with the trace 'states': expected named, signposts or numbered"),
+        ({"trace": "numbered", "stride": 2}, "stride 2 with names: expected 1"),
+        ({"trace": "numbered", "length": 5, "names": 4}, "length 5 is outside 1 to 4, the names there are"),
     ],
 )
 def test_what_cannot_be_is_the_users_error(fields, says):
