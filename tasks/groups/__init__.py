@@ -77,7 +77,8 @@ class Groups(Spec, TaskDefaults):
         is_name = text >= self.first_name
         letters = text - self.first_letter
         if self.numbered:
-            letters, is_name = np.where(is_name, (text - self.first_name) // self.names, letters), np.zeros_like(is_name)
+            letters = np.where(is_name, (text - self.first_name) // self.names, letters)
+            is_name = np.zeros_like(is_name)
         codes = np.where(text == NOISE, len(LETTERS), letters)
         return hash_rows(codes, (field == 0) & (codes >= 0) & ~is_name)
 

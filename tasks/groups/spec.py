@@ -78,7 +78,9 @@ class Spec:
         if self.has_names and not self.alike and self.length > self.names:
             raise UserError(f"length {self.length} is outside 1 to {self.names}, the names there are")
         if self.alike and not self.has_names:
-            raise UserError(f"alike with the trace {self.trace!r}: expected named, signposts or numbered, which have names")
+            raise UserError(
+                f"alike with the trace {self.trace!r}: expected named, signposts or numbered, which have names"
+            )
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -53,14 +53,16 @@ def parse(spec: Spec, text: str) -> Problem:
         letters, names = [word[0] for word in words], [f"#{word[1:]}" for word in words]
         is_name = [len(word) > 1 and word[0] in LETTERS for word in words]
     if len(letters) != spec.length or end != THINK or not set(letters) <= set(LETTERS) or not all(is_name):
-        named = ", each behind a name such as #1," if spec.named else ", each with a name, such as a1," if spec.numbered else ""
+        named = ", each behind a name such as #1," if spec.named else ", each with a name, such as a1," * spec.numbered
         raise UserError(f"prompt {text!r} is not {spec.length} letters {' or '.join(LETTERS)}{named} and {THINK}")
     if spec.alike and len(set(names)) > 1:
         raise UserError(f"prompt {text!r} has names that differ: expected the same for all letters")
     if not spec.alike and len(set(names)) < len(names):
         raise UserError(f"prompt {text!r} has a name twice: expected {len(names)} different ones")
     problem = {"word": np.array([[LETTERS.index(letter) for letter in letters]], np.int8)}
-    return {**problem, "names": np.array([[int(name[1:]) - 1 for name in names]], np.int8)} if spec.has_names else problem
+    if spec.has_names:
+        problem["names"] = np.array([[int(name[1:]) - 1 for name in names]], np.int8)
+    return problem
 
 
 def steps(spec: Spec, problem: Problem, text: str) -> list[Step]:

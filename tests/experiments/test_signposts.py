@@ -1,49 +1,65 @@
-"""Three kinds of chains for words of A5: what is compared, how tokens are counted, and that each check can fail."""
+"""Two kinds of chains for words of A5: what is compared, how tokens are counted, and that each check can fail."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from alchemy.lab.lab import SPARE
 from alchemy.problem.task import PAD
 from alchemy.report.claim import judge
 from alchemy.stats.verdict import Verdict
 from alchemy.testtime.answers import Answers
 from experiments.theory import signposts as claim
-from experiments.theory.signposts import ALIKE, ARMS, KINDS, NAMED, PLAIN, SMALL, Measured, right_tokens
+from experiments.theory.signposts import ALIKE, APART, ARMS, KINDS, SMALL, Measured, right_tokens
 
 
-def measured(far=(0.0, 0.0, 0.8), twice=(0.0, 0.0, 0.4), able=(1.0, 1.0, 1.0)):
-    """Ten seeds that all score alike on words half as long again and twice as long, and solve what they were trained on."""
-    names = (PLAIN, ALIKE, NAMED)
-    right = {name: np.tile([1.0, 1.0, *scores], (10, 1)) for name, *scores in zip(names, far, twice, strict=True)}
-    gate = {name: np.full(10, share) for name, share in zip(names, able, strict=True)}
-    tokens = {name: np.ones((10, len(KINDS))) for name in names}
-    return Measured(12, (12, 15, 18, 24), right, tokens, gate)
+def measured(far=(0.95, 0.1), twice=(0.5, 0.0), able=(1.0, 1.0)):
+    """Ten seeds that all score alike on words half as long again, twice as long, and of the longest of training."""
+    right = {
+        arm: np.tile([known, known, *scores], (10, 1))
+        for arm, known, *scores in zip(ARMS, able, far, twice, strict=True)
+    }
+    return Measured((10, 12, 15, 20), right, {arm: np.ones((10, len(KINDS))) for arm in ARMS})
 
 
-@pytest.mark.parametrize(("scores", "verdict"), [({}, Verdict.HOLDS)])
+@pytest.mark.parametrize(
+    ("scores", "verdict"),
+    [
+        ({}, Verdict.HOLDS),
+        ({"far": (0.75, 0.1)}, Verdict.FAILS),
+        ({"far": (0.95, 0.6)}, Verdict.FAILS),
+        ({"twice": (0.5, 0.4)}, Verdict.FAILS),
+        ({"far": (0.95, 0.6), "able": (1.0, 0.7)}, Verdict.UNDECIDED),
+        ({"far": (0.75, 0.1), "able": (0.7, 1.0)}, Verdict.UNDECIDED),
+        ({"twice": (0.5, 0.4), "able": (1.0, 0.7)}, Verdict.UNDECIDED),
+    ],
+)
 def test_each_check_can_fail_and_each_gate_leaves_it_open(scores, verdict):
     assert judge(claim.CLAIM, claim.check(measured(**scores))).verdict == verdict
 
 
-def test_all_chains_are_of_the_same_words_and_two_have_as_many_tokens():
+def test_both_chains_are_of_the_same_words_and_as_long():
     rng = np.random.default_rng
-    tasks = [SMALL.task(arm, SMALL.tested[-1]) for arm in ARMS.values()]
-    assert len({task.max_len for task in tasks[1:]}) == 1 and max(task.max_len for task in tasks) <= SMALL.model.context
-    plain, alike, named = (task.identity(task.draw(rng(0), 20)) for task in tasks)
-    np.testing.assert_array_equal(alike, named)
-    assert len(set(plain)) == 20
+    batches = [SMALL.task(arm, SMALL.tested[-1]).sample(rng(0), 20) for arm in ARMS]
+    np.testing.assert_array_equal(batches[0].problem["word"], batches[1].problem["word"])
+    assert batches[0].tokens.shape == batches[1].tokens.shape
+    assert batches[0].tokens.shape[1] + SPARE == SMALL.model.context
+    apart, alike = (batch.problem["names"] for batch in batches)
+    assert all(len(set(row)) == SMALL.tested[-1] for row in apart) and (alike == alike[:, :1]).all()
 
 
-@pytest.mark.parametrize("name", ARMS)
-def test_tokens_are_counted_up_to_the_first_mistake(name):
+def test_tokens_are_counted_up_to_the_first_mistake():
     """Two models, three problems each; a mistake at a place leaves the tokens before it and itself, and no later ones."""
-    task = SMALL.task(ARMS[name], 4)
+    task = SMALL.task(APART, 4)
     batch = task.sample(np.random.default_rng(0), 6)
     gold = batch.completions()
     assert right_tokens(answered(task, batch, gold)) == pytest.approx(expected(task, gold, gold), nan_ok=True)
-    for mistakes in ([(0, 0), (4, 2)], [(1, task.step_width - 1), (3, 2 * task.step_width)], [(2, gold.shape[1] - 2), (5, 3)]):
+    for mistakes in (
+        [(0, 0), (4, 2)],
+        [(1, task.step_width - 1), (3, 2 * task.step_width)],
+        [(2, gold.shape[1] - 2), (5, 3)],
+    ):
         said = gold.copy()
         for row, place in mistakes:
             said[row, place:] = PAD
@@ -57,13 +73,12 @@ def answered(task, batch, said):
 
 def expected(task, gold, said):
     """The same by going through tokens one after the other."""
-    kinds = KINDS[3 - task.step_width : 3]
     shares = np.full((2, len(KINDS)), np.nan)
     for model in range(2):
         counts = {kind: [0, 0] for kind in KINDS}
         for row in range(3 * model, 3 * model + 3):
             for place, token in enumerate(gold[row]):
-                kind = kinds[place % task.step_width] if place < task.step_width * task.length else "end"
+                kind = KINDS[place % task.step_width] if place < task.step_width * task.length else "end"
                 right = place < said.shape[1] and said[row, place] == token
                 counts[kind][0] += right
                 counts[kind][1] += 1
@@ -77,5 +92,5 @@ def expected(task, gold, said):
 
 def test_pictures_show_all_chains_by_length():
     right, tokens = claim.figures(measured())
-    assert right.x == [12, 15, 18, 24] and set(right.measured) == set(ARMS)
-    assert set(tokens.measured) == {ALIKE, NAMED} and tokens.groups == KINDS
+    assert right.x == [10, 12, 15, 20] and set(right.measured) == set(ARMS)
+    assert set(tokens.measured) == {APART, ALIKE} and tokens.groups == KINDS

@@ -274,8 +274,12 @@ def test_letters_of_a_word_may_all_have_one_name():
         prompt, completion = task.show(tokens).split(" <think> ")
         name = f"#{names[row, 0] + 1}"
         letters = prompt.split()[1::2]
-        said = " ".join(f"{name} {letter} {number}" for letter, number in zip(letters, products(task, letters), strict=True))
-        assert prompt == " ".join(f"{name} {letter}" for letter in letters) and completion.startswith(f"{said} <answer> ")
+        said = " ".join(
+            f"{name} {letter} {number}" for letter, number in zip(letters, products(task, letters), strict=True)
+        )
+        assert prompt == " ".join(f"{name} {letter}" for letter in letters) and completion.startswith(
+            f"{said} <answer> "
+        )
     np.testing.assert_array_equal(task.write(task.parse(prompt + " <think>")).text[0], batch.text[-1])
     assert "Before each letter stands one name, the same for all." in task.instructions
     with pytest.raises(UserError, match="has names that differ: expected the same for all letters"):
@@ -300,14 +304,22 @@ def test_letters_with_numbers_are_symbols_and_steps_say_them(alike):
     check_step(task, batch, 1, np.random.default_rng(1))
     noisy = replace(task, noise=Noise("delete", 0.3)).sample(np.random.default_rng(0), 40)
     plain = Groups("A5", 4, noise=Noise("delete", 0.3))
-    for tokens, field, length, surface in zip(noisy.text, noisy.field, noisy.prompt_len, task.surface(noisy), strict=True):
+    for tokens, field, length, surface in zip(
+        noisy.text, noisy.field, noisy.prompt_len, task.surface(noisy), strict=True
+    ):
         shown = [task.vocabulary.decode(tokens[[at]])[0] for at in range(length) if field[at] == 0]
         words = np.array([[" ab".index(letter) - 1 for letter in shown]], np.int8)
         assert surface == plain.identity({"word": words})[0]
     np.testing.assert_array_equal(task.surface(batch), task.identity(batch.problem))
     assert f"Behind each letter stands {'one name, the same for all' if alike else 'its name'}." in task.instructions
-    for prompt in ("a1 b2 a3 <think>", "a1 b2 a3 b <think>", "a1 b2 a3 30 <think>", "a1 b2 a3 b7 <think>", "a b a b <think>"):
-        with pytest.raises(UserError, match="is not 4 letters a or b, each with a name, such as a1|unknown symbol"):
+    for prompt in (
+        "a1 b2 a3 <think>",
+        "a1 b2 a3 b <think>",
+        "a1 b2 a3 30 <think>",
+        "a1 b2 a3 b7 <think>",
+        "a b a b <think>",
+    ):
+        with pytest.raises(UserError, match=r"is not 4 letters a or b, each with a name, such as a1|unknown symbol"):
             task.parse(prompt)
 
 
