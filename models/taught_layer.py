@@ -36,7 +36,7 @@ class TaughtLayer(Transformer):
     pull: float = 1.0
     """How much a label counts beside a token."""
     read: Read = added(before="residual")
-    """What is read of the layer: the stream behind it, or its heads (arXiv:2510.00184)."""
+    """What is read of the layer: the stream behind it, or what its heads have read."""
     ema: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:

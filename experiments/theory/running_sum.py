@@ -16,7 +16,7 @@ Controls     Answering at once counts only where it learned the lowest digit, wh
              begin with the same weights. That they never learn it is not said: the fewer products a column has, the sooner they do.
              In base 5 with three digits, which the first lock judged, one in a trial stayed at 1.4 nats for 6,000 steps of 32 lines
              and lost .86 after 12,000, where one that was told came to .10 in 4,000 (to .12 where the heads of the second layer
-             were told, as in the paper). Told with four heads, as then, one lost 1.38 after 1,000 steps of 64 lines, with eight .56.
+             were told). Told with four heads, as then, one lost 1.38 after 1,000 steps of 64 lines, with eight .56.
              With the factors judged here, one seed each, models that were told lost .06, .04 and .06 nats after 2,500, 3,000 and
              3,000 steps, and had .96, .97 and .95 of products right; told nothing, 1.09 after 7,500 and 1.07 after 9,000. The reader
              lost .15 on the middle sum where .06 were lost on its digit: what is slow to be learned is the sum.
@@ -73,7 +73,7 @@ class Config:
     taught: int = 1
     """The layer that is told the running sums."""
     read: Read = "residual"
-    """What is read of it; the heads of the second layer are what arXiv:2510.00184 reads."""
+    """What is read of it."""
     pull: float = 3.0
     """How much a running sum counts beside a token."""
     train: TrainConfig = TrainConfig(steps=3500, batch=32, optimizer="muon")
