@@ -12,7 +12,7 @@ from alchemy.errors import UserError
 from alchemy.lab import lab as bench
 from alchemy.lab.lab import Lab
 from alchemy.lab.self_training import SelfTraining, self_training
-from alchemy.learning.config import TrainConfig
+from alchemy.learning.config import Stop, TrainConfig
 from alchemy.practice.curriculum import Curriculum
 from alchemy.practice.filters import as_written, behind
 from alchemy.practice.grpo import GRPO
@@ -62,6 +62,15 @@ def test_curricula_are_other_trainings(begun):
     plain = lab.train(MODEL, TASK, CONFIG, seeds=2, curriculum=Curriculum())
     assert len({runs.names for runs in (*every, plain)}) == 3
     same(plain, begun[1])
+
+
+def test_a_stage_goes_on_from_the_one_before_and_may_end_sooner(begun):
+    """It sees the same lines at all its steps, so that a rule may end it, as it may a training without levels."""
+    lab, first = begun
+    config = replace(CONFIG, stop=Stop(below=99.0, over=1, cooldown=0))
+    stage = Curriculum(("places=2", "places=3"), "last", rehearsal=0.1)
+    runs = lab.train(MODEL, TASK, config, seeds=2, curriculum=stage, start=first, stretch=1)
+    assert runs.trained.steps().tolist() == [2, 2] and runs.key["start"] == first.key
 
 
 def test_what_promotes_says_when(begun):
