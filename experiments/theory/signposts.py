@@ -105,7 +105,7 @@ PRESETS = {
         seeds=1,
         test=16,
         trained=(7, 8),
-        tested=(8, 10, 12),
+        tested=(8, 10),
         names=12,
         model=Transformer(width=16, layers=1, heads=2, context=48, positions="offset", spread=1, tied=False),
         train=TrainConfig(steps=8, batch=16, chunk=8),
