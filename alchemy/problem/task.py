@@ -113,10 +113,13 @@ class Vocabulary:
             raise UserError(f"unknown symbol {unknown}{nearest(unknown.args[0], self.symbols)}") from None
 
     def decode(self, tokens: np.ndarray) -> str:
-        """Text of ids up to the first EOS, padding left out; ids int (t,)."""
+        """Text of ids up to the first EOS, padding left out; ids int (t,).
+
+        Ids behind the vocabulary, which models that were trained on verdicts may write, are said by number: `<id 99>`.
+        """
         ended = np.flatnonzero(tokens == EOS)
         before_end = tokens[: ended[0]] if ended.size else tokens
-        return " ".join(self.symbols[i] for i in before_end if i != PAD)
+        return " ".join(self.symbols[i] if i < len(self) else f"<id {i}>" for i in before_end if i != PAD)
 
     def decode_all(self, tokens: np.ndarray) -> list[str]:
         """Texts of many rows; ids int (n, t)."""

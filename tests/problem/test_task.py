@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alchemy.problem import gold
-from alchemy.problem.task import EOS, PAD, Batch, Field
+from alchemy.problem.task import EOS, PAD, Batch, Field, Vocabulary
 
 A, B, C, MARK = 3, 4, 5, 6
 END, STEP, ANSWER, NONE = Field.END, Field.STEP, Field.ANSWER, Field.PADDING
@@ -64,3 +64,9 @@ def test_verdicts_token_by_token(row, completion, verdict):
     """Every token is of a kind of its own here, so well formed is what is the gold text."""
     judged = gold.judge(gold.of(LINES.rows([row]), MARK), np.array([completion], np.int32), np.arange(7), MARK)
     assert tuple(values[0].item() for values in judged) == verdict
+
+
+def test_texts_of_ids_that_no_symbol_has_say_their_numbers():
+    """Models that are taught verdicts can write them in place of words."""
+    vocabulary = Vocabulary.of(("a", "b"))
+    assert vocabulary.decode_all(np.array([[3, PAD, 4, EOS, 3], [6, 4, 5, PAD, PAD]])) == ["a b", "<id 6> b <id 5>"]
