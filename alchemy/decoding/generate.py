@@ -23,9 +23,9 @@ from alchemy.learning.kept import Kept
 from alchemy.learning.model import Cache, Model, Params
 from alchemy.problem.task import PAD
 
-BUCKET = 8
-"""Widths are rounded up to a multiple of this, so that few programs are compiled; for tiny models, and in brief draws, to one of
-`tuning.WIDE`."""
+BUCKET, BRIEF_BUCKET = 8, 16
+"""Widths are rounded up to a multiple of this, so that few programs are compiled: the second in draws that are `tuning.brief`. For
+tiny models it is `tuning.WIDE`."""
 FIRST = 8
 """Slots that a cache has for new tokens at first; it grows as they are written, as attention reads empty ones too."""
 FEW = 8
@@ -108,8 +108,8 @@ def draw(
     n, t, c = prompts.shape[1:]
     weights = sum(leaf.size for leaf in jax.tree.leaves(params)) // models
     brief = not rows and tuning.brief(weights, n, samples, t + max_new)
-    plain = brief or tuning.tiny(model)
-    bucket = tuning.WIDE if plain else BUCKET
+    tiny = tuning.tiny(model)
+    bucket = tuning.WIDE if tiny else BRIEF_BUCKET if brief else BUCKET
     if t + max_new > model.context:
         raise UserError(f"{t} prompt and {max_new} new tokens do not fit a context of {model.context}")
     width, room = (min(-(-tokens // bucket) * bucket, model.context) for tokens in (t, max_new))
@@ -121,7 +121,7 @@ def draw(
         unit, rows = bucket * len(devices), rows or tuning.decoded_rows(kv_bytes) * len(devices)
         size = min(-(-rows // (unit * samples)), -(-n // unit)) * unit
     engine = Engine(model, temperature > 0, steer=steer)
-    run = _runner(engine, room, samples, Mesh(np.array(devices), ("data",)), precision, not plain)
+    run = _runner(engine, room, samples, Mesh(np.array(devices), ("data",)), precision, not (tiny or brief))
     order = np.argsort(lengths(prompts), axis=1, kind="stable")  # prompts of one length end together
     batches = np.arange(-(-n // size) * size).reshape(-1, size)
     batches = np.where(batches < n, batches, 0)  # rows that only fill up a batch end no later than the rest

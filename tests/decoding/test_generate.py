@@ -284,7 +284,7 @@ def test_brief_draws_of_a_model_share_a_program(monkeypatch):
 
     monkeypatch.setattr(decode, "_runner", noted)
     drawn = []
-    for n, t, max_new in ((300, 3, 5), (20, 9, 12), (90, 6, 18)):
+    for n, t, max_new in ((300, 3, 5), (20, 9, 12), (90, 6, 15)):
         prompt_ids = rng.integers(2, V, size=(n, t, 1)).astype(np.int32)
         drawn.append((prompt_ids, max_new, draw(model, params, prompt_ids, samples=2, max_new=max_new)))
     assert len(made) == 1, "one shape of prompts, and one program"
