@@ -138,6 +138,7 @@ def main(before: str, after: str, out: str, passes: str = str(PASSES)) -> None:
         finally:
             for side in sides:
                 side.end()
+    machine.prepare()  # or the device it names would be one core
     commits = {"before": sides[0].commit, "after": sides[1].commit}
     write_json(Path(out), {"device": machine.describe(), "versions": machine.versions(), **commits, "rows": rows})
     for row in rows:
